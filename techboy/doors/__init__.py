@@ -1,0 +1,1 @@
+"""The Twisted protocols by which somebody comes in."""

@@ -1,0 +1,55 @@
+"""How the program ends: the exit statuses, and the one place that sets them.
+
+The numbers are those of BSD's sysexits.h. `twist` has no hook for an exit status: its ``main`` returns
+nothing, and a SystemExit raised while the reactor runs or shuts down is swallowed by it. So the status is
+set when the interpreter ends: the reactor is through, all streams are flushed and nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+OK = 0
+USAGE = 64  # the command line is wrong
+DATA_REFUSED = 65  # some lines of the input were too long, the rest was said
+UNAVAILABLE = 69  # nobody answered in time, or it is not sure that everything arrived
+NO_LISTENING = 71  # a port or address can't be had
+IO_FAILED = 74  # standard output can't be written to
+
+
+def fail(status: int, message: str) -> NoReturn:
+    """End before the reactor runs: one line on standard error, and the exit status."""
+    print(message, file=sys.stderr)
+    raise SystemExit(status)
+
+
+def end_with(status: int) -> None:
+    """Let the process end with ``status`` where it would else have ended with 0."""
+    if status != OK:
+        atexit.register(_end_now, status)
+
+
+def on_interrupt(leave: Callable[[], None]) -> None:
+    """Call ``leave`` at the first Ctrl-C; a second one ends the process at once.
+
+    To be called before the reactor runs, which leaves a handler alone that is not Python's own.
+    """
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        leave()
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def _end_now(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status)

@@ -1,0 +1,140 @@
+"""The command line that Romeo and Juliet have in common."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.logger import LogLevel, textFileLogObserver
+from twisted.python.usage import Options, UsageError
+
+from techboy import __version__, exits
+from techboy.chat.conversation import Keyboard
+from techboy.doors.plain import MAX_LINE
+from techboy.terminal.output import CHOICES
+from techboy.terminal.streams import StandardError, Streams
+
+PORT = 4444
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return what reads a whole number of that range, and raises ValueError for anything else."""
+
+    def read(text: str) -> int:
+        # isdecimal, as int() would take "1_000" and " 7" too
+        if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
+            raise ValueError(f"a whole number from {lowest} to {highest} is wanted, not {text!r}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """Return the positive number of seconds that ``text`` says; raise ValueError where it says none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"a number of seconds is wanted, not {text!r}")
+    return number
+
+
+port_number = whole_number(0, 65535)
+
+
+def _output(text: str) -> str:
+    if text not in CHOICES:
+        raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
+    return text
+
+
+def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return ``read``, for the value of ``--name``: what it refuses is a UsageError that names the option."""
+
+    def read_option(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as refused:
+            raise UsageError(f"--{name}: {refused}") from None
+
+    return read_option
+
+
+class ConversationOptions(Options):
+    """What both programs can be told. Wrong use ends the program with one line and status 64."""
+
+    program = "techboy"
+    synopsis = "[options]"
+    streams: Callable[[], Streams] = Streams.standard
+
+    optParameters = [
+        [
+            "max-line",
+            None,
+            MAX_LINE,
+            "Bytes in a line, its end not counted",
+            option("max-line", whole_number(64, 65536)),
+        ],
+        [
+            "output",
+            None,
+            None,
+            f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
+            option("output", _output),
+        ],
+    ]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line; twist's own answer to a mistake is its whole help."""
+        try:
+            super().parseOptions(options)
+        except UsageError as mistake:
+            exits.fail(exits.USAGE, f"{self.program}: {mistake} (see twist {self.program} --help)")
+
+    def postOptions(self) -> None:
+        """Ask what was not given, and keep the log apart from the conversation."""
+        streams = self.streams()
+        if streams.keyboard is Keyboard.PERSON:
+            self.ask(streams)
+        self["shown"] = self.talks(streams)
+        self["output"] = self["output"] or CHOICES[0]
+        if self.parent is not None:
+            separate_log(self.parent, streams, self["shown"])
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        print(f"techboy {__version__}")
+        raise SystemExit(exits.OK)
+
+    @property
+    def terminal_type(self) -> str | None:
+        """What kind of terminal it is: ``$TERM``."""
+        return os.environ.get("TERM")
+
+    def talks(self, streams: Streams) -> bool:
+        """Tell whether the conversation is shown on standard output."""
+        return True
+
+    def ask(self, streams: Streams) -> None:
+        """Ask the person for what the command line does not say."""
+
+
+def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> None:
+    """Send twist's log to standard error where standard output is taken by the conversation, or closed.
+
+    On a terminal only warnings and worse are shown, unless another level than twist's own was asked for.
+    """
+    if twist["logFile"] not in (sys.stdout, None) or not (talks or streams.stdout is None):
+        return
+    log = twist["logFile"] = StandardError(streams.stderr, streams.stdout)
+    if not log.isatty():
+        return
+    if twist["logLevel"] is LogLevel.info:
+        twist["logLevel"] = LogLevel.warn
+    if streams.stdout is None or not streams.stdout.isatty():
+        # twist chose JSON for a standard output that is no terminal; this one is read by a person
+        twist["fileLogObserverFactory"] = textFileLogObserver

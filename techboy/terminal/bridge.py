@@ -1,0 +1,213 @@
+"""The stdio bridge: standard input and output as one end of a conversation.
+
+`twisted.internet.stdio.StandardIO` has to be handled with care, and this is where it is done:
+
+- it ends both directions at the end of input, unless its protocol is half-close aware; this one is;
+- it fails on a descriptor that is closed, and reads ``/dev/null`` as an end of input: without a keyboard
+  it is given the reading end of a pipe that nobody ever writes to;
+- it leaves descriptors non-blocking, which whoever shares them would notice: they are put back.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorFDSet
+from twisted.internet.stdio import StandardIO
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from techboy.doors.chunks import ChunkReceiver
+from techboy.doors.flow import Congestion
+from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.terminal.output import Output
+from techboy.terminal.prompt import Prompt
+from techboy.terminal.reading import Enter, Reader, Refused
+from techboy.wire.clean import shown
+from techboy.wire.lines import LF
+from techboy.wire.plain import Command, Goodbye, Said
+
+
+class States(Protocol):
+    """Where lines about the conversation itself go: ``on_screen``, among what is said, or to `write`."""
+
+    on_screen: bool
+
+    def write(self, text: str) -> object: ...
+
+
+class Speaker(Protocol):
+    """The conversation, as the bridge sees it."""
+
+    def said(self, text: str) -> None: ...
+    def commanded(self, line: str, word: str) -> None: ...
+    def enter(self) -> None: ...
+    def leave(self) -> None: ...
+    def input_ended(self) -> None: ...
+    def here_full(self) -> None: ...
+    def here_ready(self) -> None: ...
+    def screen_lost(self) -> None: ...
+
+
+@implementer(IHalfCloseableProtocol)
+class StdioBridge(ChunkReceiver):
+    """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
+
+    ``status`` tells at the end whether all could be said and shown.
+    """
+
+    conversation: Speaker
+
+    def __init__(
+        self,
+        reader: Reader,
+        output: Output,
+        states: States,
+        max_line: int,
+        prompt: Prompt | None = None,
+    ) -> None:
+        self.MAX_LENGTH = max_line
+        self.status = OK
+        self._reader, self._output, self._states, self._prompt = reader, output, states, prompt
+        self._closed: Deferred[None] = Deferred()
+        self._streams = ExitStack()
+
+    def open(self, reactor: IReactorFDSet, stdin: int | None, stdout: int | None) -> None:
+        """Begin to read and show; each descriptor is None where there is none."""
+        keyboard = self._never() if stdin is None else stdin
+        screen = self._nowhere() if stdout is None else stdout
+        for descriptor in (keyboard, screen):
+            self._streams.callback(os.set_blocking, descriptor, os.get_blocking(descriptor))
+        stdio: Any = StandardIO  # typed for Windows, where it takes no descriptors
+        stdio(self, stdin=keyboard, stdout=screen, reactor=reactor)
+
+    def close(self) -> Deferred[None]:
+        """Write all that is to be shown, then let go of both streams; fires when that is done."""
+        if self.transport is None:
+            self._let_go()
+        else:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+        return self._closed
+
+    # what Twisted calls
+
+    def connectionMade(self) -> None:
+        """Both streams are open."""
+        congestion = Congestion(lambda: self.conversation.here_full(), lambda: self.conversation.here_ready())
+        self.transport.registerProducer(congestion, True)
+
+    def linesReceived(self, block: bytes) -> None:
+        """Lines were typed or read."""
+        if self._prompt is not None:
+            self._write(self._prompt.typed())
+        self._read(block)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is too long: it is left out."""
+        self._refuse(self._reader.overlong())
+        self.setRawMode()
+        self.dataReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """The rest of a line that is too long was read."""
+        end = data.find(LF)
+        if end >= 0:
+            self.setLineMode(data[end + 1 :])
+
+    def readConnectionLost(self) -> None:
+        """The input is at its end; a last line without an end is a line."""
+        rest = self.clearLineBuffer()
+        if rest:
+            self._read(rest)
+        self.conversation.input_ended()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody sees the screen any more."""
+        self.transport = None
+        self.status = IO_FAILED
+        self.conversation.screen_lost()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Both streams are let go of, after all was written."""
+        self.transport = None
+        self._let_go()
+
+    # what the conversation calls
+
+    def show(self, author: str, text: str) -> None:
+        """Show what ``author`` said, lines joined by LF."""
+        self._show(self._output(author, text))
+
+    def state(self, text: str) -> None:
+        """Show one line about the conversation itself."""
+        if self.transport is not None and self._states.on_screen:
+            self._show(f"{text}\n")
+        else:
+            self._states.write(f"{text}\n")
+
+    def invite(self) -> None:
+        """Show that somebody is there to talk to."""
+        if self._prompt is not None:
+            self._write(self._prompt.invite())
+
+    def dismiss(self) -> None:
+        """Nobody is there to talk to."""
+        if self._prompt is not None:
+            self._write(self._prompt.dismiss())
+
+    def pause(self) -> None:
+        """Stop reading what is said here."""
+        if self.transport is not None:
+            self.pauseProducing()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self.transport is not None:
+            self.resumeProducing()
+
+    def _read(self, block: bytes) -> None:
+        for event in self._reader.lines(block):
+            match event:
+                case Said(text):
+                    self.conversation.said(text)
+                case Command(line):
+                    self.conversation.commanded(line, event.word)
+                case Goodbye():
+                    self.conversation.leave()
+                case Enter():
+                    self.conversation.enter()
+                case Refused():
+                    self._refuse(event)
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.counts:
+            self.status = DATA_REFUSED
+        self.state(f"* {refused.why}")
+
+    def _show(self, lines: str) -> None:
+        data = shown(lines)
+        self._write(data if self._prompt is None else self._prompt.around(data))
+
+    def _write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _never(self) -> int:
+        reading, writing = os.pipe()
+        self._streams.callback(os.close, writing)
+        self._streams.callback(os.close, reading)
+        return reading
+
+    def _nowhere(self) -> int:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        self._streams.callback(os.close, descriptor)
+        return descriptor
+
+    def _let_go(self) -> None:
+        self._streams.close()
+        if not self._closed.called:
+            self._closed.callback(None)

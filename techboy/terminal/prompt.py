@@ -1,0 +1,39 @@
+"""A prompt on a terminal that can do no more than show text."""
+
+from __future__ import annotations
+
+
+class Prompt:
+    """The words that invite to type, taken away before something is shown and put back after.
+
+    Each method returns what is to be written. ``name``: who types; ``erase``: what clears the line that the
+    cursor is on.
+    """
+
+    def __init__(self, name: str, erase: bytes) -> None:
+        self._words, self._erase = f"{name}: ".encode(), erase
+        self._invites = False
+
+    def invite(self) -> bytes:
+        """Invite from now on."""
+        self._invites = True
+        return self._words
+
+    def dismiss(self) -> bytes:
+        """Invite no more."""
+        erase = self._erase if self._invites else b""
+        self._invites = False
+        return erase
+
+    def typed(self) -> bytes:
+        """Invite again after a line was typed."""
+        return self._words if self._invites else b""
+
+    def around(self, shown: bytes) -> bytes:
+        """Show whole lines above the invitation."""
+        return self._erase + shown + self._words if self._invites else shown
+
+
+def erasing(term: str | None) -> bytes:
+    """Return what clears the cursor's line on a terminal of the type ``term`` (``$TERM``)."""
+    return b"\n" if term in (None, "", "dumb") else b"\r\x1b[K"

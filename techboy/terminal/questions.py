@@ -1,0 +1,39 @@
+"""Asking a person at a terminal what the command line did not say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from techboy import exits
+from techboy.terminal.streams import Streams
+
+T = TypeVar("T")
+
+
+def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -> T:
+    """Put ``question`` until ``read`` takes the answer, raising no ValueError; Enter takes ``default``.
+
+    The end of input and Ctrl-C end the program with 0, as nothing was begun yet.
+    """
+    while True:
+        answer = _answer(streams, question)
+        if not answer:
+            return default
+        try:
+            return read(answer)
+        except ValueError as refused:
+            streams.states.write(f"{refused}\n")
+
+
+def _answer(streams: Streams, question: str) -> str:
+    assert streams.stdin is not None
+    streams.states.write(question)
+    try:
+        answer = streams.stdin.readline()
+    except KeyboardInterrupt:
+        answer = ""
+    if not answer:
+        streams.states.write("\n")
+        raise SystemExit(exits.OK)
+    return answer.strip()

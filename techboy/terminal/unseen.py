@@ -1,0 +1,41 @@
+"""The end of a conversation where nobody sits: a daemon, which shows no more than states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, succeed
+
+from techboy.exits import OK
+
+
+class Unseen:
+    """Neither keyboard nor screen; what is said is not shown."""
+
+    status = OK
+
+    def __init__(self, write_state: Callable[[str], object]) -> None:
+        self._write_state = write_state
+
+    def show(self, author: str, text: str) -> None:
+        """Nobody sees it."""
+
+    def state(self, text: str) -> None:
+        """Write one line about the conversation itself."""
+        self._write_state(f"{text}\n")
+
+    def invite(self) -> None:
+        """Nobody is invited."""
+
+    def dismiss(self) -> None:
+        """Nobody was invited."""
+
+    def pause(self) -> None:
+        """Nothing is read."""
+
+    def resume(self) -> None:
+        """Nothing is read."""
+
+    def close(self) -> Deferred[None]:
+        """Nothing is held."""
+        return succeed(None)
