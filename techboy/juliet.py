@@ -26,6 +26,12 @@ from techboy.wire.plain import CALLER
 HOST = "127.0.0.1"
 ROMEO = "romeo"
 
+ATTEMPT_DELAY = 0.1
+"""Seconds between attempts at a name's several addresses: the least that RFC 8305, section 8, allows.
+
+Twisted's endpoint waits as long before it says that the last one failed, and a retry is to come quickly.
+"""
+
 STEADY = 5.0
 """Seconds that a connection has to last for the next call to come as soon as the first."""
 
@@ -122,7 +128,9 @@ class Juliet(Program):
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
         super().__init__(reactor, options, streams, CALLER, stays=False)
-        self.endpoint = HostnameEndpoint(reactor, options["host"], options["port"])
+        self.endpoint = HostnameEndpoint(
+            reactor, options["host"], options["port"], attemptDelay=ATTEMPT_DELAY
+        )
         self._factory = JulietFactory(self, spread)
         self._place = host_and_port(options["host"], options["port"])
         self._deadline: IDelayedCall | None = None
@@ -181,4 +189,4 @@ def makeService(options: Options) -> Juliet:
     """Return Juliet as `twist` runs her."""
     from twisted.internet import reactor
 
-    return Juliet(cast(IReactor, reactor), options, Streams.standard())
+    return Juliet(cast(IReactor, reactor), options, options.streams())

@@ -28,6 +28,9 @@ class Program(Service):
     It is the conversation's `Owner`. ``dialect`` says which end this is.
     """
 
+    on_interrupt = staticmethod(exits.on_interrupt)
+    end_with = staticmethod(exits.end_with)
+
     def __init__(
         self,
         reactor: IReactor,
@@ -50,7 +53,7 @@ class Program(Service):
             silent = self._streams.keyboard is Keyboard.NONE
             stdin = None if silent else descriptor(self._streams.stdin)
             self.here.open(self.reactor, stdin, descriptor(self._streams.stdout))
-        exits.on_interrupt(lambda: self.reactor.callFromThread(self.conversation.leave))
+        self.on_interrupt(lambda: self.reactor.callFromThread(self.conversation.leave))
         self.conversation.start()
 
     def stopService(self) -> Deferred[None]:
@@ -83,7 +86,7 @@ class Program(Service):
             self.reactor.stop()
 
     def _set_status(self, _: None) -> None:
-        exits.end_with(self._status or self.here.status)
+        self.end_with(self._status or self.here.status)
 
     def _bridge(self) -> StdioBridge:
         options, streams = self.options, self._streams

@@ -164,4 +164,4 @@ def makeService(options: Options) -> Romeo:
     """Return Romeo as `twist` runs him."""
     from twisted.internet import reactor
 
-    return Romeo(cast(IReactor, reactor), options, Streams.standard())
+    return Romeo(cast(IReactor, reactor), options, options.streams())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
@@ -17,7 +19,7 @@ def place_of(address: IAddress) -> str:
     """Return where a port listens: ``0.0.0.0:4444``, ``[::1]:4444`` or the path of a socket."""
     if isinstance(address, (IPv4Address, IPv6Address)):
         return host_and_port(address.host, address.port)
-    return str(address.name) if isinstance(address, UNIXAddress) else str(address)
+    return os.fsdecode(address.name or "") if isinstance(address, UNIXAddress) else str(address)
 
 
 def host_and_port(host: str, port: int) -> str:

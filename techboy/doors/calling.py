@@ -6,7 +6,7 @@ import errno
 from typing import cast
 
 from twisted.internet import error
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConnector, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -33,7 +33,7 @@ class EndpointConnector:
     def connect(self) -> None:
         """Try to connect; the factory builds a protocol, or hears `clientConnectionFailed`."""
         self._attempt = attempt = self._endpoint.connect(self._factory)
-        attempt.addCallbacks(self._connected, self._failed)
+        attempt.addCallbacks(self._connected, self._failed, errbackArgs=(attempt,))
 
     def stopConnecting(self) -> None:
         """Give up the attempt under way; raise NotConnectingError where there is none."""
@@ -45,8 +45,8 @@ class EndpointConnector:
     def _connected(self, protocol: IProtocol) -> None:
         self._attempt = None
 
-    def _failed(self, reason: Failure) -> None:
-        if reason.check(CancelledError) is None:
+    def _failed(self, reason: Failure, attempt: Deferred[IProtocol]) -> None:
+        if attempt is self._attempt:  # and was not given up
             self._attempt = None
             self._factory.clientConnectionFailed(cast(IConnector, self), reason)
 

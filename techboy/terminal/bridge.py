@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -52,6 +53,14 @@ class Speaker(Protocol):
     def screen_lost(self) -> None: ...
 
 
+class Screen(Enum):
+    """What can be shown."""
+
+    CLOSED = auto()  # not open yet, or not any more
+    OPEN = auto()
+    LOST = auto()  # nobody reads standard output any more, or its disk is full
+
+
 @implementer(IHalfCloseableProtocol)
 class StdioBridge(ChunkReceiver):
     """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
@@ -72,6 +81,7 @@ class StdioBridge(ChunkReceiver):
         self.MAX_LENGTH = max_line
         self.status = OK
         self._reader, self._output, self._states, self._prompt = reader, output, states, prompt
+        self._screen = Screen.CLOSED
         self._closed: Deferred[None] = Deferred()
         self._streams = ExitStack()
 
@@ -86,17 +96,18 @@ class StdioBridge(ChunkReceiver):
 
     def close(self) -> Deferred[None]:
         """Write all that is to be shown, then let go of both streams; fires when that is done."""
-        if self.transport is None:
-            self._let_go()
-        else:
+        if self._screen is not Screen.CLOSED:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+        if self._screen is not Screen.OPEN:
+            self._let_go()  # StandardIO says that it has closed only after writing what is left
         return self._closed
 
     # what Twisted calls
 
     def connectionMade(self) -> None:
         """Both streams are open."""
+        self._screen = Screen.OPEN
         congestion = Congestion(lambda: self.conversation.here_full(), lambda: self.conversation.here_ready())
         self.transport.registerProducer(congestion, True)
 
@@ -127,13 +138,12 @@ class StdioBridge(ChunkReceiver):
 
     def writeConnectionLost(self) -> None:
         """Nobody sees the screen any more."""
-        self.transport = None
+        self._screen = Screen.LOST
         self.status = IO_FAILED
         self.conversation.screen_lost()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Both streams are let go of, after all was written."""
-        self.transport = None
         self._let_go()
 
     # what the conversation calls
@@ -144,7 +154,7 @@ class StdioBridge(ChunkReceiver):
 
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""
-        if self.transport is not None and self._states.on_screen:
+        if self._screen is Screen.OPEN and self._states.on_screen:
             self._show(f"{text}\n")
         else:
             self._states.write(f"{text}\n")
@@ -161,12 +171,12 @@ class StdioBridge(ChunkReceiver):
 
     def pause(self) -> None:
         """Stop reading what is said here."""
-        if self.transport is not None:
+        if self._screen is not Screen.CLOSED:
             self.pauseProducing()
 
     def resume(self) -> None:
         """Read on."""
-        if self.transport is not None:
+        if self._screen is not Screen.CLOSED:
             self.resumeProducing()
 
     def _read(self, block: bytes) -> None:
@@ -193,7 +203,7 @@ class StdioBridge(ChunkReceiver):
         self._write(data if self._prompt is None else self._prompt.around(data))
 
     def _write(self, data: bytes) -> None:
-        if self.transport is not None:
+        if self._screen is Screen.OPEN:
             self.transport.write(data)
 
     def _never(self) -> int:
@@ -208,6 +218,7 @@ class StdioBridge(ChunkReceiver):
         return descriptor
 
     def _let_go(self) -> None:
+        self._screen = Screen.CLOSED
         self._streams.close()
         if not self._closed.called:
             self._closed.callback(None)

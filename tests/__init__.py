@@ -1,0 +1,1 @@
+"""The tests, under the names of the modules that they test."""

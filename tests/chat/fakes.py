@@ -1,0 +1,117 @@
+"""The neighbours of a conversation, which write down what they are told.
+
+All write into one list, so that a test sees the order between them too. An event is a tuple: what was
+called, as ``"peer.say"``, then what it was given.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from techboy.chat.conversation import Conversation, Keyboard
+
+Events: TypeAlias = list[tuple[object, ...]]
+
+
+class FakePeer:
+    """The other, while connected."""
+
+    def __init__(self, events: Events, name: str = "juliet", address: str = "('127.0.0.1', 33770)") -> None:
+        self.name, self.address, self._events = name, address, events
+
+    def say(self, text: str) -> None:
+        self._events.append(("peer.say", text))
+
+    def command(self, line: str) -> None:
+        self._events.append(("peer.command", line))
+
+    def notice(self, text: str) -> None:
+        self._events.append(("peer.notice", text))
+
+    def pause(self) -> None:
+        self._events.append(("peer.pause",))
+
+    def resume(self) -> None:
+        self._events.append(("peer.resume",))
+
+    def part(self, within: float, flushed_within: float | None) -> None:
+        self._events.append(("peer.part", within, flushed_within))
+
+    def end_within(self, seconds: float) -> None:
+        self._events.append(("peer.end_within", seconds))
+
+
+class FakeHere:
+    """Keyboard and screen."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def show(self, author: str, text: str) -> None:
+        self._events.append(("here.show", author, text))
+
+    def state(self, text: str) -> None:
+        self._events.append(("here.state", text))
+
+    def invite(self) -> None:
+        self._events.append(("here.invite",))
+
+    def dismiss(self) -> None:
+        self._events.append(("here.dismiss",))
+
+    def pause(self) -> None:
+        self._events.append(("here.pause",))
+
+    def resume(self) -> None:
+        self._events.append(("here.resume",))
+
+
+class FakeOwner:
+    """The program."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def waiting(self, again: bool) -> None:
+        self._events.append(("owner.waiting", again))
+
+    def hurry(self) -> None:
+        self._events.append(("owner.hurry",))
+
+    def over(self, whole: bool) -> None:
+        self._events.append(("owner.over", whole))
+
+
+class Scene:
+    """A conversation and its neighbours; `happened` tells what they were told since it was last asked."""
+
+    def __init__(self, keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> None:
+        self._events: Events = []
+        here, owner = FakeHere(self._events), FakeOwner(self._events)
+        self.conversation = Conversation(here, owner, keyboard, hosts=hosts, stays=stays)
+
+    def peer_comes(self) -> None:
+        """Somebody connects."""
+        self.conversation.peer_came(FakePeer(self._events))
+
+    def happened(self) -> Events:
+        """Return the events, and forget them."""
+        events = self._events.copy()
+        self._events.clear()
+        return events
+
+
+def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> Scene:
+    """Return a conversation in which nobody is at the other end."""
+    scene = Scene(keyboard, hosts=hosts, stays=stays)
+    scene.conversation.start()
+    scene.happened()
+    return scene
+
+
+def talking(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> Scene:
+    """Return a conversation in which somebody is."""
+    scene = waiting(keyboard, hosts=hosts, stays=stays)
+    scene.peer_comes()
+    scene.happened()
+    return scene

@@ -1,0 +1,611 @@
+"""Tests of a conversation of two."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.chat.conversation import LAST_WORDS, OUTBOX_LIMIT, PROMPTLY, Keyboard, State
+from tests.chat.fakes import Scene, talking, waiting
+
+PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+
+CONNECTED = ("here.state", "Connected to juliet ('127.0.0.1', 33770)")
+CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
+CLOSED = ("here.state", "Connection closed.")
+LOST = ("here.state", "Connection to juliet lost.")
+NO_COMMAND = "there is no command /dance; // at the start of a line says a slash"
+NOT_SENT = ("here.state", "* what was typed meanwhile was not sent")
+PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
+
+ANY_KEYBOARD = pytest.mark.parametrize("keyboard", list(Keyboard))
+ANY_END = pytest.mark.parametrize("clean", [True, False], ids=["closed", "broken"])
+
+
+def finished() -> Scene:
+    """The input here ended, and our goodbye is said."""
+    scene = talking(SCRIPT)
+    scene.conversation.input_ended()
+    scene.happened()
+    return scene
+
+
+def leaving(keyboard: Keyboard = PERSON) -> Scene:
+    """Somebody told us to leave, and our goodbye is said."""
+    scene = talking(keyboard)
+    scene.conversation.leave()
+    scene.happened()
+    return scene
+
+
+def left(*, stays: bool = False) -> Scene:
+    """The other said goodbye, and a script here says the rest."""
+    scene = talking(SCRIPT, stays=stays)
+    scene.conversation.peer_left()
+    scene.happened()
+    return scene
+
+
+def parted(*, stays: bool = False) -> Scene:
+    """Both said goodbye."""
+    scene = talking(PERSON, stays=stays)
+    scene.conversation.peer_said_goodbye()
+    scene.happened()
+    return scene
+
+
+def over() -> Scene:
+    """The conversation is over."""
+    scene = waiting(PERSON)
+    scene.conversation.leave()
+    scene.happened()
+    return scene
+
+
+class StartTests:
+    """A conversation begins with nobody at the other end."""
+
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    def test_start(self, keyboard: Keyboard) -> None:
+        """It waits for somebody to come; a person can type meanwhile."""
+        scene = Scene(keyboard)
+        scene.conversation.start()
+        assert scene.happened() == [("owner.waiting", False)]
+        assert scene.conversation.free
+
+    def test_start_of_a_script(self) -> None:
+        """A script is not read before somebody is there to hear it."""
+        scene = Scene(SCRIPT)
+        scene.conversation.start()
+        assert scene.happened() == [("here.pause",), ("owner.waiting", False)]
+
+
+class ArrivalTests:
+    """Somebody comes."""
+
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    def test_arrival(self, keyboard: Keyboard) -> None:
+        """It is shown who came, and a person is invited to type."""
+        scene = waiting(keyboard)
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+    def test_script(self) -> None:
+        """A script is read from now on."""
+        scene = waiting(SCRIPT)
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",), ("here.resume",)]
+
+    def test_not_free(self) -> None:
+        """A conversation is for two."""
+        scene = waiting(PERSON)
+        scene.peer_comes()
+        assert not scene.conversation.free
+
+
+class OutboxTests:
+    """What is said while nobody is at the other end is kept."""
+
+    def test_kept(self) -> None:
+        """What was typed too early is said first of all, in its order."""
+        scene = waiting(PERSON)
+        scene.conversation.said("hello")
+        scene.conversation.said("are you\nthere?")
+        scene.peer_comes()
+        assert scene.happened() == [
+            ("owner.hurry",),
+            ("owner.hurry",),
+            CONNECTED,
+            ("peer.say", "hello\nare you\nthere?"),
+            ("here.invite",),
+        ]
+
+    def test_said_once(self) -> None:
+        """It is not said again to who comes next."""
+        scene = waiting(PERSON)
+        scene.conversation.said("hello")
+        scene.peer_comes()
+        scene.conversation.peer_gone(False)
+        scene.happened()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+    def test_limit(self) -> None:
+        """As much is kept as the limit says; who types more is told that it is not said."""
+        scene = waiting(PERSON)
+        most = "x" * OUTBOX_LIMIT
+        scene.conversation.said(most)
+        scene.conversation.said("y")
+        assert scene.happened() == [
+            ("owner.hurry",),
+            ("here.state", "* not said: too much is waiting already"),
+        ]
+        scene.peer_comes()
+        assert ("peer.say", most) in scene.happened()
+
+    def test_limit_counts_all(self) -> None:
+        """The limit is for all that waits, with its line ends."""
+        scene = waiting(PERSON)
+        for _ in range(2):
+            scene.conversation.said("x" * (OUTBOX_LIMIT // 2))
+        assert scene.happened()[1:] == [("here.state", "* not said: too much is waiting already")]
+
+    def test_room_again(self) -> None:
+        """When what waited was said there is room again."""
+        scene = waiting(PERSON)
+        scene.conversation.said("x" * OUTBOX_LIMIT)
+        scene.peer_comes()
+        scene.conversation.peer_gone(False)
+        scene.happened()
+        scene.conversation.said("y" * OUTBOX_LIMIT)
+        assert scene.happened() == [("owner.hurry",)]
+
+
+class WaitingTests:
+    """Nobody is at the other end."""
+
+    def test_enter(self) -> None:
+        """Enter asks for the other end to be reached now."""
+        scene = waiting(PERSON)
+        scene.conversation.enter()
+        assert scene.happened() == [("owner.hurry",)]
+
+    def test_command(self) -> None:
+        """A command that nobody hears is not kept, and its author is told."""
+        scene = waiting(PERSON)
+        scene.conversation.commanded("nick rosaline", "nick")
+        assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
+
+    @ANY_KEYBOARD
+    @pytest.mark.parametrize("stays", [True, False])
+    def test_leave(self, keyboard: Keyboard, stays: bool) -> None:
+        """Told to leave, the program ends at once."""
+        scene = waiting(keyboard, stays=stays)
+        scene.conversation.leave()
+        assert scene.happened() == [("owner.over", True)]
+        assert scene.conversation.state is State.OVER
+
+    def test_leave_with_words_unsaid(self) -> None:
+        """Who typed something that nobody heard is told so."""
+        scene = waiting(PERSON)
+        scene.conversation.said("hello")
+        scene.happened()
+        scene.conversation.leave()
+        assert scene.happened() == [NOT_SENT, ("owner.over", True)]
+
+    @pytest.mark.parametrize("stays", [True, False])
+    def test_end_of_input(self, stays: bool) -> None:
+        """A person that ends the input wants to leave."""
+        scene = waiting(PERSON, stays=stays)
+        scene.conversation.input_ended()
+        assert scene.happened() == [("owner.over", True)]
+
+    def test_end_of_a_script(self) -> None:
+        """A script that has nothing to say ends the program."""
+        scene = waiting(SCRIPT)
+        scene.conversation.input_ended()
+        assert scene.happened() == [("owner.over", True)]
+
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    def test_screen_lost(self, keyboard: Keyboard) -> None:
+        """Without a screen there is nothing to wait for."""
+        scene = waiting(keyboard)
+        scene.conversation.screen_lost()
+        assert scene.happened() == [("owner.over", True)]
+
+    def test_screen_of_a_script_lost(self) -> None:
+        """A script has its say although nobody sees the answers."""
+        scene = waiting(SCRIPT)
+        scene.conversation.screen_lost()
+        assert scene.happened() == []
+        assert scene.conversation.free
+
+
+class TalkingTests:
+    """Both talk."""
+
+    @ANY_KEYBOARD
+    def test_say(self, keyboard: Keyboard) -> None:
+        """What is said here is sent to the other."""
+        scene = talking(keyboard)
+        scene.conversation.said("hello\nyou")
+        assert scene.happened() == [("peer.say", "hello\nyou")]
+
+    @ANY_KEYBOARD
+    def test_hear(self, keyboard: Keyboard) -> None:
+        """What the other says is shown with its name."""
+        scene = talking(keyboard)
+        scene.conversation.peer_said("hello\nyou")
+        assert scene.happened() == [("here.show", "juliet", "hello\nyou")]
+
+    def test_command(self) -> None:
+        """A caller's command goes to the host."""
+        scene = talking(PERSON)
+        scene.conversation.commanded("nick rosaline", "nick")
+        assert scene.happened() == [("peer.command", "nick rosaline")]
+
+    def test_command_of_the_host(self) -> None:
+        """A host's own command is answered here, and its guest hears nothing of it."""
+        scene = talking(PERSON, hosts=True)
+        scene.conversation.commanded("dance a jig", "dance")
+        assert scene.happened() == [("here.state", f"* {NO_COMMAND}")]
+
+    def test_command_of_the_guest(self) -> None:
+        """A guest that asks for what there isn't is told so, and nobody else."""
+        scene = talking(PERSON, hosts=True)
+        scene.conversation.peer_commanded("dance")
+        assert scene.happened() == [("peer.notice", NO_COMMAND)]
+
+    def test_enter(self) -> None:
+        """An empty line says nothing."""
+        scene = talking(PERSON)
+        scene.conversation.enter()
+        assert scene.happened() == []
+
+
+class BackPressureTests:
+    """Who can't take more is not given more."""
+
+    @ANY_KEYBOARD
+    def test_connection_full(self, keyboard: Keyboard) -> None:
+        """Nothing more is read here than the connection can take."""
+        scene = talking(keyboard)
+        scene.conversation.peer_full()
+        assert scene.happened() == [("here.pause",)]
+        scene.conversation.peer_ready()
+        assert scene.happened() == [("here.resume",)]
+
+    @pytest.mark.parametrize(
+        "scene", [finished(), leaving(), parted()], ids=["finished", "leaving", "parted"]
+    )
+    def test_nothing_left_to_say(self, scene: Scene) -> None:
+        """Once our goodbye is said, nothing is read here that could not be said any more."""
+        scene.conversation.peer_ready()
+        assert scene.happened() == []
+
+    def test_screen_full(self) -> None:
+        """Nothing more is read from the other than the screen can take."""
+        scene = talking(PERSON)
+        scene.conversation.here_full()
+        assert scene.happened() == [("peer.pause",)]
+        scene.conversation.here_ready()
+        assert scene.happened() == [("peer.resume",)]
+
+    def test_screen_full_before(self) -> None:
+        """Who comes while the screen is full is not read from before it can take more."""
+        scene = waiting(PERSON)
+        scene.conversation.here_full()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("peer.pause",), ("here.invite",)]
+
+    def test_screen_ready_before(self) -> None:
+        """A screen that was full once keeps nobody waiting."""
+        scene = waiting(PERSON)
+        scene.conversation.here_full()
+        scene.conversation.here_ready()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+
+class BrokenTests:
+    """The connection is gone without a goodbye."""
+
+    @ANY_END
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    @pytest.mark.parametrize("stays", [True, False])
+    def test_wait_again(self, keyboard: Keyboard, stays: bool, clean: bool) -> None:
+        """The conversation is not over: the other is waited for."""
+        scene = talking(keyboard, stays=stays)
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), LOST, ("owner.waiting", True)]
+        assert scene.conversation.free
+
+    def test_script(self) -> None:
+        """A script waits with the rest until somebody is there again."""
+        scene = talking(SCRIPT)
+        scene.conversation.peer_gone(False)
+        assert scene.happened() == [("here.dismiss",), LOST, ("here.pause",), ("owner.waiting", True)]
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",), ("here.resume",)]
+
+
+class LeaveTests:
+    """Somebody here wants to leave."""
+
+    @ANY_KEYBOARD
+    @pytest.mark.parametrize("stays", [True, False])
+    def test_goodbye(self, keyboard: Keyboard, stays: bool) -> None:
+        """All that was said is sent, then goodbye; the other has a moment to answer."""
+        scene = talking(keyboard, stays=stays)
+        scene.conversation.leave()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.LEAVING
+
+    @ANY_END
+    def test_end(self, clean: bool) -> None:
+        """The program ends as it was told, however the connection does."""
+        scene = leaving()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
+        assert scene.conversation.state is State.OVER
+
+    def test_stays_no_longer(self) -> None:
+        """Who was told to leave does not wait for the next."""
+        scene = talking(PERSON, stays=True)
+        scene.conversation.peer_said_goodbye()
+        scene.conversation.leave()
+        scene.happened()
+        scene.conversation.peer_gone(True)
+        assert scene.happened()[-1] == ("owner.over", True)
+
+    def test_last_words(self) -> None:
+        """What the other still says is shown; nothing more is said here."""
+        scene = leaving()
+        scene.conversation.peer_said("wait!")
+        scene.conversation.said("too late")
+        assert scene.happened() == [("here.show", "juliet", "wait!")]
+
+    @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
+    @ANY_KEYBOARD
+    def test_answer(self, keyboard: Keyboard, goodbye: str) -> None:
+        """The other's goodbye is the answer to ours, and is not announced."""
+        scene = leaving(keyboard)
+        getattr(scene.conversation, goodbye)()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.LEAVING
+
+    def test_insist(self) -> None:
+        """Saying it twice does no harm."""
+        scene = leaving()
+        scene.conversation.leave()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+
+    @pytest.mark.parametrize("scene", [finished(), left()], ids=["finished", "left"])
+    def test_hurry(self, scene: Scene) -> None:
+        """Whatever goodbye is under way, there is no more time than for a prompt one."""
+        scene.conversation.leave()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.LEAVING
+
+    def test_command(self) -> None:
+        """Nothing is asked of who was left."""
+        scene = leaving()
+        scene.conversation.commanded("nick rosaline", "nick")
+        assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
+
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    def test_screen_lost(self, keyboard: Keyboard) -> None:
+        """Who sees nothing any more leaves."""
+        scene = talking(keyboard)
+        scene.conversation.screen_lost()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+
+    def test_screen_of_a_script_lost(self) -> None:
+        """A script says the rest although nobody sees the answers."""
+        scene = talking(SCRIPT)
+        scene.conversation.screen_lost()
+        scene.conversation.said("hello")
+        assert scene.happened() == [("peer.say", "hello")]
+
+
+class EndOfInputTests:
+    """All was said here."""
+
+    @pytest.mark.parametrize(("keyboard", "stays"), [(PERSON, False), (PERSON, True), (SCRIPT, False)])
+    def test_goodbye(self, keyboard: Keyboard, stays: bool) -> None:
+        """All is sent, however long it takes; then the other has some seconds for the rest."""
+        scene = talking(keyboard, stays=stays)
+        scene.conversation.input_ended()
+        assert scene.happened() == [("peer.part", LAST_WORDS, None)]
+        assert scene.conversation.state is State.FINISHED
+
+    def test_last_words(self) -> None:
+        """What the other still says is shown."""
+        scene = finished()
+        scene.conversation.peer_said("wait!")
+        assert scene.happened() == [("here.show", "juliet", "wait!")]
+
+    @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
+    def test_answer(self, goodbye: str) -> None:
+        """When the other says goodbye too, nothing is left to wait for."""
+        scene = finished()
+        getattr(scene.conversation, goodbye)()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.FINISHED
+
+    @ANY_END
+    def test_whole(self, clean: bool) -> None:
+        """Where the connection broke before it was closed, it is not sure that all has arrived."""
+        scene = finished()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", clean)]
+        assert scene.conversation.state is State.OVER
+
+    @pytest.mark.parametrize("scene", [leaving(), parted(), over()], ids=["leaving", "parted", "over"])
+    def test_too_late(self, scene: Scene) -> None:
+        """After our goodbye there is nothing to end."""
+        scene.conversation.input_ended()
+        assert scene.happened() == []
+
+
+class StayingScriptTests:
+    """A script with more than one guest."""
+
+    def test_guest_stays(self) -> None:
+        """At the end of the script the guest may stay."""
+        scene = talking(SCRIPT, stays=True)
+        scene.conversation.input_ended()
+        assert scene.happened() == []
+        assert scene.conversation.state is State.TALKING
+
+    def test_without_guest(self) -> None:
+        """At the end of the script the next guest may still come, and nothing is read for it."""
+        scene = waiting(SCRIPT, stays=True)
+        scene.conversation.input_ended()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+    def test_goodbye(self) -> None:
+        """A guest that leaves after the end of the script is not kept waiting."""
+        scene = talking(SCRIPT, stays=True)
+        scene.conversation.input_ended()
+        scene.conversation.peer_left()
+        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
+
+    def test_end_while_leaving(self) -> None:
+        """A guest that leaves hears the script to its end, and no longer."""
+        scene = left(stays=True)
+        scene.conversation.input_ended()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        scene.conversation.peer_gone(True)
+        assert scene.happened() == [("here.dismiss",), ("owner.waiting", True)]
+
+    def test_screen_lost(self) -> None:
+        """With nothing more to say and no screen, it leaves."""
+        scene = waiting(SCRIPT, stays=True)
+        scene.conversation.input_ended()
+        scene.conversation.screen_lost()
+        assert scene.happened() == [("owner.over", True)]
+
+
+class PeerLeavesTests:
+    """The other says goodbye, to a person or a service."""
+
+    @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
+    @pytest.mark.parametrize("keyboard", [PERSON, NONE])
+    def test_goodbye(self, keyboard: Keyboard, goodbye: str) -> None:
+        """It is shown, and answered with our own goodbye."""
+        scene = talking(keyboard)
+        getattr(scene.conversation, goodbye)()
+        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.PARTED
+
+    @ANY_END
+    def test_end(self, clean: bool) -> None:
+        """The conversation is over, which was announced already."""
+        scene = parted()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+        assert scene.conversation.state is State.OVER
+
+    @ANY_END
+    def test_stay(self, clean: bool) -> None:
+        """Who stays waits for the next."""
+        scene = parted(stays=True)
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), ("owner.waiting", True)]
+        assert scene.conversation.free
+
+    def test_close_after_exit(self) -> None:
+        """Closing after an `exit` is announced once."""
+        scene = parted()
+        scene.conversation.peer_left()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+
+    def test_nothing_said(self) -> None:
+        """Nothing is sent to who has left, nor kept for who comes next."""
+        scene = parted(stays=True)
+        scene.conversation.said("hello?")
+        scene.conversation.enter()
+        scene.conversation.peer_gone(True)
+        scene.happened()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+
+class PeerLeavesScriptTests:
+    """The other says goodbye to a script that has not said all."""
+
+    def test_goodbye(self) -> None:
+        """The other may still listen: the script goes on until it falls silent."""
+        scene = talking(SCRIPT)
+        scene.conversation.peer_left()
+        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("peer.end_within", PROMPTLY)]
+        assert scene.conversation.state is State.LEFT
+
+    def test_exit(self) -> None:
+        """Who says `exit` does not listen any more, and hears no more than our goodbye."""
+        scene = talking(SCRIPT)
+        scene.conversation.peer_said_goodbye()
+        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.PARTED
+
+    def test_rest(self) -> None:
+        """Whatever the script says gives it another moment."""
+        scene = left()
+        scene.conversation.said("and another thing")
+        assert scene.happened() == [("peer.end_within", PROMPTLY), ("peer.say", "and another thing")]
+
+    def test_slow_listener(self) -> None:
+        """Who listens slowly has some seconds, as long as it goes on."""
+        scene = left()
+        scene.conversation.peer_full()
+        assert scene.happened() == [("here.pause",), ("peer.end_within", LAST_WORDS)]
+        scene.conversation.peer_ready()
+        assert scene.happened() == [("peer.end_within", PROMPTLY), ("here.resume",)]
+
+    def test_exit_after_close(self) -> None:
+        """A goodbye that was heard already changes nothing."""
+        scene = left()
+        scene.conversation.peer_said_goodbye()
+        assert scene.happened() == []
+        assert scene.conversation.state is State.LEFT
+
+    def test_end_of_script(self) -> None:
+        """At its end the script says goodbye."""
+        scene = left()
+        scene.conversation.input_ended()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        scene.conversation.peer_gone(True)
+        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+
+    @ANY_END
+    def test_whole(self, clean: bool) -> None:
+        """Where the connection breaks meanwhile, it is not sure that all has arrived."""
+        scene = left()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), ("owner.over", clean)]
+
+    @ANY_END
+    def test_stay(self, clean: bool) -> None:
+        """A script that stays says the rest to the next."""
+        scene = left(stays=True)
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), ("here.pause",), ("owner.waiting", True)]
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",), ("here.resume",)]
+
+
+class OverTests:
+    """Nothing begins anew once a conversation is over."""
+
+    def test_over(self) -> None:
+        """It ends once, whatever happens afterwards."""
+        scene = over()
+        scene.conversation.said("hello")
+        scene.conversation.enter()
+        scene.conversation.here_full()
+        scene.conversation.here_ready()
+        scene.conversation.screen_lost()
+        scene.conversation.leave()
+        assert scene.happened() == []
+        assert not scene.conversation.free

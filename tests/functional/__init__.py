@@ -1,0 +1,1 @@
+"""Tests that drive the installed programs over real sockets, pipes and terminals."""

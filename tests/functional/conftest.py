@@ -1,0 +1,17 @@
+"""What every functional test starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.programs import Programs
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Programs and peers, all ended when the test is."""
+    with Programs(tmp_path) as started:
+        yield started

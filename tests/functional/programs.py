@@ -1,0 +1,368 @@
+"""Real programs and real peers for the tests: started, listened to with a deadline, and always ended."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+from pexpect.fdpexpect import fdspawn
+
+DEADLINE = 20.0
+"""Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
+
+TWIST = Path(sys.executable).with_name("twist")
+LOOPBACK = "127.0.0.1"
+SHELL = "/bin/sh"
+
+PIPE, NULL = subprocess.PIPE, subprocess.DEVNULL
+Stream: TypeAlias = int | Path
+"""What a standard stream is: PIPE, NULL, or a file."""
+
+_LISTENING = r"Listening for connection on \S+:(\d+)\.\.\."
+
+# a terminal is a controlling one, of which Ctrl-C comes, only for the leader of a session that asked for it
+_IN_CONTROLLING_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Heard:
+    """What comes out of a pipe or a connection, from the beginning."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._data, self._seen, self._ended = bytearray(), 0, False
+
+    def until(self, pattern: str) -> re.Match[bytes]:
+        """Return the first match of ``pattern`` after the last one, as soon as it is there."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            match = re.compile(pattern.encode()).search(self._data, self._seen)
+            if match is not None:
+                self._seen = match.end()
+                return match
+            assert not self._ended, f"ended without {pattern!r}: {self._data!r}"
+            self._read(deadline, pattern)
+
+    def everything(self) -> bytes:
+        """Return all of it, from the first byte, when it is at its end."""
+        deadline = time.monotonic() + DEADLINE
+        while not self._ended:
+            self._read(deadline, "the end")
+        return bytes(self._data)
+
+    def _read(self, deadline: float, awaited: str) -> None:
+        patience = max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select([self._descriptor], [], [], patience)
+        assert ready, f"{awaited!r} did not come: {self._data[-2000:]!r}"
+        arrived = os.read(self._descriptor, 1 << 20)
+        self._data += arrived
+        self._ended = not arrived
+
+
+class Program:
+    """A program with pipes or files for its standard streams."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+    ) -> None:
+        with ExitStack() as files:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**os.environ, "TERM": "xterm"},
+                stdin=files.enter_context(stdin.open("rb")) if isinstance(stdin, Path) else stdin,
+                stdout=files.enter_context(stdout.open("wb")) if isinstance(stdout, Path) else stdout,
+                stderr=files.enter_context(stderr.open("wb")) if isinstance(stderr, Path) else stderr,
+                start_new_session=True,
+                bufsize=0,
+            )
+        if self.process.stdout is not None:
+            self.output = Heard(self.process.stdout.fileno())
+        if self.process.stderr is not None:
+            self.errors = Heard(self.process.stderr.fileno())
+
+    @property
+    def port(self) -> int:
+        """Where Romeo says that he listens."""
+        return int(self.errors.until(_LISTENING)[1])
+
+    def writes(self, text: str) -> None:
+        """Give ``text`` to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+
+    def end_input(self) -> None:
+        """Let its standard input be at its end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def shows(self, text: str) -> None:
+        """Wait for ``text`` on its standard output."""
+        self.output.until(re.escape(text))
+
+    def states(self, text: str) -> None:
+        """Wait for ``text`` on its standard error."""
+        self.errors.until(re.escape(text))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def ends(self) -> int:
+        """Wait for its end, and return its exit status."""
+        return self.process.wait(DEADLINE)
+
+    def close(self) -> None:
+        """End it, and whatever it started, if it did not end by itself."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        self.process.wait(DEADLINE)
+
+
+class Terminal(Program):
+    """A program in a terminal of its own, with somebody at the keyboard.
+
+    ``stdout``: a file instead of the terminal.
+    """
+
+    def __init__(self, command: Sequence[str | Path], folder: Path, stdout: Stream | None = None) -> None:
+        keyboard, self._device = pty.openpty()
+        self._blocking = os.get_blocking(self._device)
+        controlled = [sys.executable, "-c", _IN_CONTROLLING_TERMINAL, *command]
+        super().__init__(
+            controlled, folder, self._device, self._device if stdout is None else stdout, self._device
+        )
+        self._keyboard = keyboard
+        self._screen = fdspawn(keyboard, timeout=DEADLINE, encoding="utf-8")
+
+    @property
+    def port(self) -> int:
+        """Where Romeo says that he listens."""
+        return int(self.until(_LISTENING)[1])
+
+    @property
+    def as_before(self) -> bool:
+        """Whether whoever shares the terminal finds it as it was before the program."""
+        return os.get_blocking(self._device) == self._blocking
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Return the first match of ``pattern`` after what was last waited for, as soon as it is there."""
+        self._screen.expect(pattern)
+        match: re.Match[str] = self._screen.match
+        return match
+
+    def writes(self, text: str) -> None:
+        """Type ``text``."""
+        self._screen.send(text)
+
+    def shows(self, text: str) -> None:
+        """Wait for ``text`` on the screen."""
+        self._screen.expect_exact(text)
+
+    def states(self, text: str) -> None:
+        """Wait for ``text`` on the screen."""
+        self.shows(text)
+
+    def close(self) -> None:
+        """End it if it did not end by itself, and put the terminal away."""
+        super().close()
+        self._screen.close()
+        os.close(self._device)
+
+
+class Peer:
+    """The other end of a connection, in the hands of the test."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        connection.settimeout(DEADLINE)
+        self.heard = Heard(connection.fileno())
+
+    @property
+    def port(self) -> int:
+        """Where its own end is."""
+        port: int = self.connection.getsockname()[1]
+        return port
+
+    def says(self, text: str | bytes) -> None:
+        """Send ``text`` as it stands."""
+        self.connection.sendall(text.encode() if isinstance(text, str) else text)
+
+    def receives(self) -> str:
+        """Return the next that arrives, as the original scripts receive."""
+        return self.connection.recv(1024).decode()
+
+    def hears(self, text: str) -> None:
+        """Wait for ``text``."""
+        self.heard.until(re.escape(text))
+
+    def hears_all(self) -> str:
+        """Return everything that it heard, at the end of it; a connection that breaks is an error."""
+        return self.heard.everything().decode()
+
+    def finish(self) -> None:
+        """Close its half, and go on hearing."""
+        self.connection.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close in good order."""
+        self.connection.close()
+
+    def reset(self) -> None:
+        """Break the connection."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+class Listener:
+    """A Romeo in the hands of the test: a port that may be called."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._socket = socket.create_server((LOOPBACK, port))
+        self._socket.settimeout(DEADLINE)
+        self.port: int = self._socket.getsockname()[1]
+
+    def answers(self) -> Peer:
+        """Return the next caller."""
+        return Peer(self._socket.accept()[0])
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
+
+class Programs:
+    """Starts programs and peers, and ends them all, whatever becomes of the test.
+
+    ``folder``: where they run, and their files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started = ExitStack()
+
+    def __enter__(self) -> Programs:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._started.close()
+
+    def start(self, *command: str | Path, **streams: Stream) -> Program:
+        """Start any program."""
+        program = Program(command, self.folder, **streams)
+        self._started.callback(program.close)
+        return program
+
+    def twist(self, *arguments: str, **streams: Stream) -> Program:
+        """Start the installed `twist`."""
+        return self.start(TWIST, *arguments, **streams)
+
+    def romeo(self, *options: str, **streams: Stream) -> Program:
+        """Start Romeo on a port that is free."""
+        return self.twist("romeo", "--host", LOOPBACK, "--port", "0", *options, **streams)
+
+    def juliet(self, port: int, *options: str, **streams: Stream) -> Program:
+        """Start Juliet, who calls ``port``."""
+        return self.twist("juliet", "--host", LOOPBACK, "--port", str(port), *options, **streams)
+
+    def terminal(self, *arguments: str, stdout: Stream | None = None) -> Terminal:
+        """Start `twist` in a terminal."""
+        terminal = Terminal([TWIST, *arguments], self.folder, stdout)
+        self._started.callback(terminal.close)
+        return terminal
+
+    def romeo_in_terminal(self, port: int = 0, stdout: Stream | None = None) -> Terminal:
+        """Start Romeo in a terminal, on ``port`` or on one that is free."""
+        return self.terminal("romeo", "--host", LOOPBACK, "--port", str(port), stdout=stdout)
+
+    def juliet_in_terminal(self, port: int, stdout: Stream | None = None) -> Terminal:
+        """Start Juliet, who calls ``port``, in a terminal."""
+        return self.terminal("juliet", "--host", LOOPBACK, "--port", str(port), stdout=stdout)
+
+    def caller(self, port: int, host: str = LOOPBACK) -> Peer:
+        """Return a peer that has called ``port``."""
+        peer = Peer(socket.create_connection((host, port), DEADLINE))
+        self._started.callback(peer.close)
+        return peer
+
+    def caller_at_door(self) -> Peer:
+        """Return a peer that has called the UNIX socket ``door``, as soon as it is there."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            caller = socket.socket(socket.AF_UNIX)
+            try:
+                caller.connect(str(self.folder / "door"))
+            except (FileNotFoundError, ConnectionRefusedError):
+                caller.close()
+                assert time.monotonic() < deadline, "nobody opened the door"
+                time.sleep(0.01)
+                continue
+            peer = Peer(caller)
+            self._started.callback(peer.close)
+            return peer
+
+    def listener(self, port: int = 0) -> Listener:
+        """Return a listener on ``port``, or on one that is free."""
+        listener = Listener(port)
+        self._started.callback(listener.close)
+        return listener
+
+    def answer(self, listener: Listener) -> Peer:
+        """Return the next who calls ``listener``."""
+        peer = listener.answers()
+        self._started.callback(peer.close)
+        return peer
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        """Return a file of that content."""
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+
+def free_port() -> int:
+    """Return the number of a port that nobody listens on."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def has_ipv6() -> bool:
+    """Tell whether this machine has an IPv6 loopback address."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError as refused:
+        if refused.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return False
+        raise

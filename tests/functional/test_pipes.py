@@ -1,0 +1,256 @@
+"""Scripts: standard input and output as pipes and files, in every combination."""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+
+import pytest
+
+from techboy.exits import DATA_REFUSED, IO_FAILED
+from tests.functional.programs import DEADLINE, NULL, PIPE, SHELL, TWIST, Program, Programs
+
+LOG_LINE = "Main loop terminated."  # of twist, as every program ends
+
+SCRIPT = """hello
+there ½ 我 🌹
+
+  indented, and with a blank at its end \n/nick rosaline
+//two slashes
+exit
+EXIT
+exit, pursued by a bear
+the last line has no end"""
+
+
+def long_text(line: str, size: int) -> bytes:
+    """Return at least ``size`` bytes of numbered lines."""
+    block = "".join(f"{number:07} {line}\n" for number in range(1000)).encode()
+    return block * (size // len(block) + 1)
+
+
+class ScriptTests:
+    """Juliet who is given a script."""
+
+    def test_hello(self, programs: Programs) -> None:
+        """Two lines of `printf` arrive, and both programs end well."""
+        romeo = programs.romeo()
+        command = 'printf "hello\\nthere\\n" | "$0" juliet --host 127.0.0.1 --port "$1"'
+        juliet = programs.start(SHELL, "-c", command, TWIST, str(romeo.port), stdin=NULL)
+        assert juliet.ends() == 0
+        assert romeo.ends() == 0
+        assert romeo.output.everything() == b"hello\nthere\n"
+
+    def test_byte_for_byte(self, programs: Programs) -> None:
+        """Every line arrives as it stands and none is obeyed; only a bare `exit` gets a blank after it."""
+        romeo = programs.romeo(stdout=programs.folder / "heard")
+        juliet = programs.juliet(romeo.port, stdin=programs.file("script", SCRIPT))
+        assert juliet.ends() == 0
+        assert romeo.ends() == 0
+        expected = SCRIPT.replace("\nexit\nEXIT\n", "\nexit \nEXIT \n") + "\n"
+        assert (programs.folder / "heard").read_text() == expected
+
+    def test_both_ways_at_once(self, programs: Programs) -> None:
+        """Two files cross each other, and each arrives whole though they are of different length."""
+        longer = long_text("Ce que tu dis, ¿quién lo diría? 愛", 700_000)
+        shorter = long_text("a rose", 50_000)
+        romeo = programs.romeo(stdin=programs.file("a", longer), stdout=programs.folder / "b")
+        juliet = programs.juliet(romeo.port, stdin=programs.file("c", shorter), stdout=programs.folder / "d")
+        assert juliet.ends() == 0
+        assert romeo.ends() == 0
+        assert (programs.folder / "b").read_bytes() == shorter
+        assert (programs.folder / "d").read_bytes() == longer
+
+    def test_overlong_line(self, programs: Programs) -> None:
+        """A line over the limit is refused by its number, the rest is said, and the status tells."""
+        romeo = programs.romeo()
+        juliet = programs.juliet(romeo.port, stdin=programs.file("script", f"one\n{'½' * 2049}\nthree\n"))
+        juliet.states("* line 2 was not sent: more than 4096 bytes\n")
+        assert juliet.ends() == DATA_REFUSED
+        assert romeo.ends() == 0
+        assert romeo.output.everything() == b"one\nthree\n"
+
+
+class BackPressureTests:
+    """Much of it at once."""
+
+    def test_large_file(self, programs: Programs) -> None:
+        """A large file arrives byte for byte."""
+        text = long_text("Wherefore art thou Roméo? 為什麼 🌹 " + "x" * 60, 20_000_000)
+        romeo = programs.romeo(stdout=programs.folder / "heard")
+        juliet = programs.juliet(romeo.port, stdin=programs.file("script", text))
+        assert juliet.ends() == 0
+        assert romeo.ends() == 0
+        assert (programs.folder / "heard").read_bytes() == text
+
+    def test_reader_that_stalls(self, programs: Programs) -> None:
+        """While nobody reads Romeo's standard output nothing is taken from the guest, and nothing is lost."""
+        romeo = programs.romeo()
+        guest = programs.caller(romeo.port)
+        block = long_text("Good night, good night! Parting is such sweet sorrow ½", 60_000)
+        sent, most = bytearray(), 64 << 20
+        while len(sent) < most and select.select([], [guest.connection], [], 0.5)[1]:
+            done = guest.connection.send(block[len(sent) % len(block) :])
+            sent += block[len(sent) % len(block) :][:done]
+        assert len(sent) < most
+        guest.finish()
+        assert romeo.output.everything() == bytes(sent).removesuffix(b"\n") + b"\n"
+        assert romeo.ends() == 0
+
+
+class ReaderGoneTests:
+    """Programs whose standard output nobody reads any more, as with `| head -1`."""
+
+    def test_listener(self, programs: Programs) -> None:
+        """Who only listens leaves in good order, with a status that tells."""
+        listener = programs.listener()
+        juliet = programs.juliet(listener.port, stdin=NULL)
+        romeo = programs.answer(listener)
+        romeo.says("one\n")
+        juliet.shows("one\n")
+        assert juliet.process.stdout is not None
+        juliet.process.stdout.close()
+        deadline = time.monotonic() + DEADLINE
+        while not select.select([romeo.connection], [], [], 0.01)[0]:
+            assert time.monotonic() < deadline
+            romeo.says("more\n")
+        assert romeo.hears_all() == ""
+        romeo.close()
+        assert juliet.ends() == IO_FAILED
+
+    def test_script(self, programs: Programs) -> None:
+        """A script is said to its end all the same."""
+        text = long_text("the rest is not silence", 300_000)
+        listener = programs.listener()
+        command = '{ "$0" juliet --port "$1" <script; echo $? >status; } | head -1'
+        programs.file("script", text)
+        juliet = programs.start(SHELL, "-c", command, TWIST, str(listener.port), stdin=NULL)
+        romeo = programs.answer(listener)
+        romeo.says("one\n" * 5)
+        assert juliet.output.everything() == b"one\n"
+        assert romeo.hears_all() == text.decode()
+        romeo.says("two\n")
+        romeo.close()
+        assert juliet.ends() == 0
+        assert (programs.folder / "status").read_text() in ("0\n", f"{IO_FAILED}\n")
+
+
+class RedirectionTests:
+    """Standard input and output as a shell can give them."""
+
+    SOURCES = {
+        "file": ("", "<script"),
+        "pipe": ("cat script |", ""),
+        "null": ("", "</dev/null"),
+        "closed": ("", "<&-"),
+    }
+    SCREENS = {
+        "file": (">heard", ""),
+        "pipe": ("2>&1", "| cat >heard"),
+        "closed": (">&-", ""),
+    }
+
+    @pytest.mark.parametrize("screen", SCREENS)
+    @pytest.mark.parametrize("source", SOURCES)
+    @pytest.mark.parametrize("name", ["romeo", "juliet"])
+    def test_combination(self, programs: Programs, name: str, source: str, screen: str) -> None:
+        """A script is said, a service says nothing; what the peer says is shown, but not by a daemon."""
+        programs.file("script", "from here ½\n")
+        has_script = source in ("file", "pipe")
+        feed, stdin = self.SOURCES[source]
+        stdout, drain = self.SCREENS[screen]
+        command = f'{feed} {{ "$0" "$@" {stdin} {stdout}; echo $? >status; }} {drain}'
+        if name == "romeo":
+            arguments = ["romeo", "--listen", "unix:door", *([] if has_script else ["--once"])]
+            program = programs.start(SHELL, "-c", command, TWIST, *arguments, stdin=NULL)
+            peer = programs.caller_at_door()
+        else:
+            listener = programs.listener()
+            arguments = ["juliet", "--port", str(listener.port)]
+            program = programs.start(SHELL, "-c", command, TWIST, *arguments, stdin=NULL)
+            peer = programs.answer(listener)
+        if has_script:
+            peer.hears("from here ½\n")
+        peer.says("from the peer ½\n")
+        peer.finish()
+        assert peer.hears_all() == ("from here ½\n" if has_script else "")
+        peer.close()
+        assert program.ends() == 0
+        assert (programs.folder / "status").read_text() == "0\n"
+        if screen == "closed":
+            return
+        heard = (programs.folder / "heard").read_text()
+        if name == "romeo" and not has_script:
+            assert "from the peer" not in heard
+        elif screen == "file":
+            assert heard == "from the peer ½\n"
+        else:
+            assert "from the peer ½\n" in heard
+        if name == "romeo" or screen == "pipe":
+            assert (LOG_LINE in heard) == (screen == "pipe" or not has_script)
+
+
+class LogTests:
+    """What twist logs."""
+
+    def ended(self, programs: Programs, *arguments: str) -> Program:
+        """Return a Romeo with a pipe as keyboard, after a guest who said something."""
+        romeo = programs.twist(*arguments, "--host", "127.0.0.1", "--port", "0")
+        guest = programs.caller(romeo.port)
+        guest.says("something said\nexit\n")
+        assert guest.hears_all() == ""
+        guest.close()
+        assert romeo.ends() == 0
+        return romeo
+
+    def test_apart_from_the_conversation(self, programs: Programs) -> None:
+        """Standard output is the conversation's alone, states and the log are on standard error."""
+        romeo = self.ended(programs, "romeo")
+        assert romeo.output.everything() == b"something said\n"
+        errors = romeo.errors.everything().decode()
+        for state in ("Connected to juliet (", "Connection closed by juliet.\n", LOG_LINE):
+            assert state in errors
+        assert "something" not in errors
+
+    def test_log_file(self, programs: Programs) -> None:
+        """`--log-file` takes the log, and leaves the states on standard error."""
+        romeo = self.ended(programs, "--log-file", "log", "romeo")
+        assert romeo.output.everything() == b"something said\n"
+        states = romeo.errors.everything().decode()
+        assert "Connection closed by juliet.\n" in states
+        assert LOG_LINE not in states
+        log = (programs.folder / "log").read_text()
+        assert LOG_LINE in log
+        assert "something" not in log
+
+
+class OutputTests:
+    """What ``--output`` does."""
+
+    @pytest.mark.parametrize(
+        ("output", "expected"), [("names", "juliet: one\njuliet: two ½\n"), ("bare", "one\ntwo ½\n")]
+    )
+    @pytest.mark.parametrize("stdin", [PIPE, NULL])
+    def test_text(self, programs: Programs, output: str, expected: str, stdin: int) -> None:
+        """With and without names, also from a daemon, whose log then goes elsewhere."""
+        romeo = programs.romeo("--output", output, stdin=stdin)
+        guest = programs.caller(romeo.port)
+        guest.says("one\ntwo ½\n")
+        romeo.shows(expected)
+        romeo.process.terminate()
+        assert romeo.output.everything().decode() == expected
+
+    def test_json(self, programs: Programs) -> None:
+        """One object a line, numbered, with its author and when it was said."""
+        before = time.time()
+        romeo = programs.romeo("--output", "json")
+        guest = programs.caller(romeo.port)
+        guest.says("one\ntwo ½\nexit\n")
+        assert romeo.ends() == 0
+        said = [json.loads(line) for line in romeo.output.everything().splitlines()]
+        assert [(line["id"], line["from"], line["text"]) for line in said] == [
+            (1, "juliet", "one"),
+            (2, "juliet", "two ½"),
+        ]
+        assert all(before - 1 <= line["at"] <= time.time() + 1 for line in said)

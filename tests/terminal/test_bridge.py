@@ -1,0 +1,305 @@
+"""Tests of `techboy.terminal.bridge`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor, task
+from twisted.internet.defer import Deferred
+
+from techboy import exits
+from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.output import names
+from techboy.terminal.prompt import Prompt
+from techboy.terminal.reading import Person, Reader, Script
+from techboy.wire.plain import CALLER
+from tests.transports import FakeTransport, connected
+
+
+class FakeConversation:
+    """Records what the bridge tells."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.ended: Deferred[None] = Deferred()
+
+    def said(self, text: str) -> None:
+        self.events.append(("said", text))
+
+    def commanded(self, line: str, word: str) -> None:
+        self.events.append(("command", line, word))
+
+    def enter(self) -> None:
+        self.events.append("enter")
+
+    def leave(self) -> None:
+        self.events.append("leave")
+
+    def input_ended(self) -> None:
+        self.events.append("ended")
+        self.ended.callback(None)
+
+    def here_full(self) -> None:
+        self.events.append("full")
+
+    def here_ready(self) -> None:
+        self.events.append("ready")
+
+    def screen_lost(self) -> None:
+        self.events.append("screen lost")
+
+
+class FakeStates:
+    """Records states."""
+
+    def __init__(self, on_screen: bool = False) -> None:
+        self.on_screen, self.written = on_screen, ""
+
+    def write(self, text: str) -> int:
+        self.written += text
+        return len(text)
+
+
+class Bridge:
+    """A bridge, with all that it is connected to."""
+
+    def __init__(
+        self, reader: Reader | None = None, *, on_screen: bool = False, prompt: bool = False
+    ) -> None:
+        self.states, self.conversation = FakeStates(on_screen), FakeConversation()
+        self.bridge = StdioBridge(
+            reader or Script(16, CALLER.written),
+            names,
+            self.states,
+            16,
+            Prompt("romeo", b"<erase>") if prompt else None,
+        )
+        self.bridge.conversation = self.conversation
+
+    def connect(self) -> FakeTransport:
+        return connected(self.bridge)
+
+    @property
+    def events(self) -> list[Any]:
+        return self.conversation.events
+
+
+class ReadingTests:
+    """What is read becomes what is said."""
+
+    def test_script(self) -> None:
+        """Every line of a script is said as it stands, a last one without an end too."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        transport.receive(b"hello\n\nexit\n/x\nla")
+        transport.receive(b"st")
+        transport.peer_closes()
+        assert bridge.events == [("said", "hello\n\nexit\n/x"), ("said", "last"), "ended"]
+        assert bridge.bridge.status == exits.OK
+
+    def test_end_after_an_end_of_line(self) -> None:
+        """The end of input adds no line."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        transport.receive(b"hello\n")
+        transport.peer_closes()
+        assert bridge.events == [("said", "hello"), "ended"]
+
+    def test_line_too_long(self) -> None:
+        """A script's line that is too long is left out and named, and the status tells of it."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        transport.receive(b"one\n" + b"x" * 20)
+        transport.receive(b"x" * 20)
+        transport.receive(b"\nthree\n")
+        assert bridge.events == [("said", "one"), ("said", "three")]
+        assert bridge.states.written == "* line 2 was not sent: more than 16 bytes\n"
+        assert bridge.bridge.status == exits.DATA_REFUSED
+
+    def test_person(self) -> None:
+        """A person can leave, give commands, and press Enter to no effect but haste."""
+        bridge = Bridge(Person(16))
+        bridge.connect().receive(b"hello\n\n/who all\nEXIT\nmore\n")
+        assert bridge.events == [("said", "hello"), ("command", "who all", "who"), "leave"]
+        bridge = Bridge(Person(16))
+        bridge.connect().receive(b"\n")
+        assert bridge.events == ["enter"]
+
+    def test_person_types_too_much(self) -> None:
+        """A person is told, and that is all."""
+        bridge = Bridge(Person(16))
+        bridge.connect().receive(b"x" * 20 + b"\n")
+        assert bridge.states.written == "* not said: more than 16 bytes in a line\n"
+        assert bridge.bridge.status == exits.OK
+
+    def test_paused(self) -> None:
+        """Reading can be stopped and gone on with."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.pause()
+        assert not transport.reading
+        bridge.bridge.resume()
+        assert transport.reading
+
+
+class ShowingTests:
+    """What is shown, and where."""
+
+    def test_said(self) -> None:
+        """What the other says is shown with its name, safe for a terminal."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.show("juliet", "hello\n\x1b[31mred")
+        assert transport.flush() == "juliet: hello\njuliet: \ufffd[31mred\n".encode()
+
+    def test_states_apart(self) -> None:
+        """States go to standard error where that is another place."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.state("Connection closed.")
+        assert (bridge.states.written, transport.flush()) == ("Connection closed.\n", b"")
+
+    def test_states_in_order(self) -> None:
+        """Where both streams are one, states take their place among what is said."""
+        bridge = Bridge(on_screen=True)
+        bridge.bridge.state("Calling")
+        transport = bridge.connect()
+        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.state("Connection closed.")
+        assert bridge.states.written == "Calling\n"
+        assert transport.flush() == b"juliet: hello\nConnection closed.\n"
+
+    def test_prompt(self) -> None:
+        """What is shown while a person may type stands above the prompt."""
+        bridge = Bridge(Person(16), on_screen=True, prompt=True)
+        transport = bridge.connect()
+        bridge.bridge.invite()
+        bridge.bridge.show("juliet", "hello")
+        transport.receive(b"hi\n")
+        bridge.bridge.dismiss()
+        bridge.bridge.state("Connection closed.")
+        assert transport.flush() == (
+            b"romeo: <erase>juliet: hello\nromeo: romeo: <erase>Connection closed.\n"
+        )
+
+    def test_without_prompt(self) -> None:
+        """Where nobody types on a terminal, nobody is invited."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.invite()
+        bridge.bridge.dismiss()
+        assert transport.flush() == b""
+
+    def test_full(self) -> None:
+        """The conversation hears when the screen is full, and when it is not any more."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        transport.producer.pauseProducing()
+        transport.producer.resumeProducing()
+        assert bridge.events == ["full", "ready"]
+
+    def test_lost(self) -> None:
+        """A screen that is lost is told of, and asked for nothing more."""
+        bridge = Bridge(on_screen=True)
+        transport = bridge.connect()
+        bridge.bridge.writeConnectionLost()
+        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.pause()
+        bridge.bridge.resume()
+        bridge.bridge.state("Connection closed.")
+        assert bridge.events == ["screen lost"]
+        assert transport.written == b""
+        assert bridge.states.written == "Connection closed.\n"
+        assert bridge.bridge.status == exits.IO_FAILED
+        assert bridge.bridge.close().called
+
+
+class Pipes:
+    """Pipes in place of standard input and output."""
+
+    def __init__(self) -> None:
+        self.stdin, self.typing = os.pipe()
+        self.seeing, self.stdout = os.pipe()
+
+    def close(self) -> None:
+        for descriptor in (self.stdin, self.typing, self.seeing, self.stdout):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def end_input(self) -> None:
+        os.close(self.typing)
+        self.typing = -1
+
+
+@pytest.fixture
+def pipes() -> Iterator[Pipes]:
+    """Return pipes that are closed after the test."""
+    made = Pipes()
+    yield made
+    made.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the reactor run until ``condition`` holds."""
+    for _ in range(2000):
+        if condition():
+            return
+        await task.deferLater(reactor, 0.005)
+    raise AssertionError("it did not come to pass")
+
+
+class StandardStreamsTests:
+    """The bridge on real descriptors."""
+
+    @pytest_twisted.ensureDeferred
+    async def test_through(self, pipes: Pipes) -> None:
+        """What is read is said; what is shown is written before the streams are let go of, as they were."""
+        bridge = Bridge()
+        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)  # type: ignore[arg-type]
+        os.write(pipes.typing, b"hello\nthere")
+        pipes.end_input()
+        await bridge.conversation.ended
+        assert [event for event in bridge.events if event != "ended"] == [
+            ("said", "hello"),
+            ("said", "there"),
+        ]
+        bridge.bridge.show("juliet", "x" * 9000)
+        await bridge.bridge.close()
+        assert os.read(pipes.seeing, 20000) == b"juliet: " + b"x" * 9000 + b"\n"
+        assert os.get_blocking(pipes.stdin)
+        assert os.get_blocking(pipes.stdout)
+
+    @pytest_twisted.ensureDeferred
+    async def test_no_keyboard(self, pipes: Pipes) -> None:
+        """Without a keyboard nothing is read and nothing ends."""
+        bridge = Bridge()
+        bridge.bridge.open(reactor, None, pipes.stdout)  # type: ignore[arg-type]
+        bridge.bridge.show("juliet", "hello")
+        await bridge.bridge.close()
+        assert os.read(pipes.seeing, 100) == b"juliet: hello\n"
+        assert bridge.events == []
+
+    @pytest_twisted.ensureDeferred
+    async def test_no_screen(self, pipes: Pipes) -> None:
+        """Without a screen what would be shown goes nowhere."""
+        bridge = Bridge()
+        bridge.bridge.open(reactor, pipes.stdin, None)  # type: ignore[arg-type]
+        bridge.bridge.show("juliet", "hello")
+        await bridge.bridge.close()
+        assert bridge.bridge.status == exits.OK
+
+    @pytest_twisted.ensureDeferred
+    async def test_screen_gone(self, pipes: Pipes) -> None:
+        """The bridge notices when nobody reads what it shows, and can be closed all the same."""
+        bridge = Bridge()
+        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)  # type: ignore[arg-type]
+        os.close(pipes.seeing)
+        pipes.seeing = -1
+        await until(lambda: bridge.events)
+        assert bridge.events == ["screen lost"]
+        await bridge.bridge.close()
+        assert os.get_blocking(pipes.stdin)

@@ -1,0 +1,134 @@
+"""Tests of `techboy.program`: how keyboard and screen are chosen."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, TextIO
+
+import pytest
+from twisted.application.service import IServiceMaker
+from twisted.plugin import getPlugins
+
+from techboy import exits, juliet, romeo
+from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.reading import Person, Script
+from techboy.terminal.streams import Streams
+from techboy.terminal.unseen import Unseen
+from tests.programs import FakeReactor
+
+
+class Ends:
+    """Pipes and pseudo-terminals, to be taken for standard streams."""
+
+    def __init__(self) -> None:
+        self.opened = ExitStack()
+
+    def pipe(self) -> TextIO:
+        """Return what a program may read from a pipe."""
+        reading, writing = os.pipe()
+        self.opened.callback(os.close, writing)
+        return self.opened.enter_context(os.fdopen(reading))
+
+    def terminal(self) -> TextIO:
+        """Return a terminal."""
+        master, slave = os.openpty()
+        self.opened.callback(os.close, master)
+        return self.opened.enter_context(os.fdopen(slave))
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """Return what is closed after the test."""
+    made = Ends()
+    yield made
+    made.opened.close()
+
+
+def program(tap: Any, streams: Streams, *arguments: str) -> Any:
+    """Return the program of ``tap`` with ``streams``, as its options make it."""
+    options = tap.Options()
+    options.streams = lambda: streams
+    options.parseOptions(["--host", "127.0.0.1", *arguments])
+    return (tap.Romeo if tap is romeo else tap.Juliet)(FakeReactor(), options, streams)
+
+
+class ChoiceTests:
+    """Who sits at this end of the conversation."""
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    def test_person(self, tap: Any, ends: Ends) -> None:
+        """At a terminal a person reads, types and is prompted."""
+        terminal = ends.terminal()
+        here = program(tap, Streams(terminal, terminal, terminal)).here
+        assert isinstance(here._reader, Person)
+        assert here._prompt is not None
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    def test_script(self, tap: Any, ends: Ends) -> None:
+        """A pipe is read as a script, and nobody is prompted."""
+        here = program(tap, Streams(ends.pipe(), ends.terminal(), None)).here
+        assert isinstance(here._reader, Script)
+        assert here._prompt is None
+
+    def test_daemon(self) -> None:
+        """A Romeo without keyboard shows nothing, unless he is told how."""
+        assert isinstance(program(romeo, Streams(None, None, None)).here, Unseen)
+        assert isinstance(program(romeo, Streams(None, None, None), "--output", "auto").here, StdioBridge)
+
+    def test_listener(self) -> None:
+        """A Juliet without keyboard shows what she hears."""
+        assert isinstance(program(juliet, Streams(None, None, None)).here, StdioBridge)
+
+    def test_started(self, ends: Ends) -> None:
+        """A script is not read before somebody is there, and the terminal is let go of at the end."""
+        romeo_ = program(romeo, Streams(ends.pipe(), None, None))
+        romeo_.on_interrupt = lambda leave: None
+        romeo_.end_with = lambda status: None
+        romeo_.startService()
+        assert romeo_.here.paused
+        romeo_.conversation.leave()
+        assert romeo_.reactor.stops == 1
+        done = romeo_.stopService()
+        for writer in romeo_.reactor.getWriters():
+            writer.connectionLost(writer.doWrite())
+        assert done.called
+
+    def test_silent(self) -> None:
+        """A Juliet without keyboard is given one that is never typed at."""
+        juliet_ = program(juliet, Streams(None, None, None))
+        juliet_.on_interrupt = lambda leave: None
+        juliet_.startService()
+        juliet_.here._let_go()
+        assert juliet_.conversation.free
+
+
+class TwistTests:
+    """What `twist` finds."""
+
+    def test_plugins(self) -> None:
+        """Both subcommands are found, with options and services of their own."""
+        found: dict[str, Any] = {plugin.tapname: plugin for plugin in getPlugins(IServiceMaker)}
+        assert found["romeo"].options is romeo.Options
+        assert found["juliet"].options is juliet.Options
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    def test_service(self, tap: Any) -> None:
+        """The service is made for the reactor that runs, and touches nothing before it is started."""
+        options = tap.Options()
+        options.streams = lambda: Streams(None, None, None)
+        options.parseOptions([])
+        assert tap.makeService(options).running == 0
+
+    def test_interrupt_once(self) -> None:
+        """The first Ctrl-C says goodbye, the second is the system's own."""
+        before, told = signal.getsignal(signal.SIGINT), []
+        try:
+            exits.on_interrupt(lambda: told.append("leave"))
+            signal.raise_signal(signal.SIGINT)
+            assert told == ["leave"]
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        finally:
+            signal.signal(signal.SIGINT, before)

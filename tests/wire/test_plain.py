@@ -1,0 +1,149 @@
+"""Tests of the plain dialect."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.wire.plain import CALLER, HOST, Command, Event, Goodbye, Plain, Said, notice
+from tests.wire.texts import any_bytes, clean_texts, quick
+
+BOTH = pytest.mark.parametrize("end", [HOST, CALLER], ids=["host", "caller"])
+
+
+def one_by_one(end: Plain, block: bytes) -> list[Event]:
+    """Understand each line of ``block`` for itself, and join what was said."""
+    events: list[Event] = []
+    for line in block.split(b"\n"):
+        [event] = end.understand(line)
+        if events and isinstance(event, Said) and isinstance(events[-1], Said):
+            event = Said(f"{events.pop().text}\n{event.text}")
+        events.append(event)
+        if isinstance(event, Goodbye):
+            break
+    return events
+
+
+def spaced(text: str) -> str:
+    """Return ``text`` with a blank after each line that would be a goodbye."""
+    return "\n".join(f"{line} " if line.lower() == "exit" else line for line in text.split("\n"))
+
+
+class UnderstandTests:
+    """What lines mean."""
+
+    @BOTH
+    @pytest.mark.parametrize(
+        "block", [b"", b"hello", b"hello\nyou", b"\n\n", b"a // b", b"not an exit", b" exit"]
+    )
+    def test_said(self, end: Plain, block: bytes) -> None:
+        """Lines are said as they are, all together."""
+        assert end.understand(block) == [Said(block.decode())]
+
+    @BOTH
+    def test_cleaned(self, end: Plain) -> None:
+        """What is unsafe for a terminal is never heard."""
+        assert end.understand(b"a\x1b[2J\r\nexit?\x9b\r") == [Said("a\ufffd[2J\nexit?\ufffd")]
+
+    @BOTH
+    @pytest.mark.parametrize("line", [b"exit", b"EXIT", b"Exit", b"exit\r"])
+    def test_goodbye(self, end: Plain, line: bytes) -> None:
+        """`exit` alone on a line is the goodbye, in any case and with any line end."""
+        assert end.understand(line) == [Goodbye()]
+
+    @BOTH
+    def test_after_goodbye(self, end: Plain) -> None:
+        """What was said before the goodbye is heard, and what came after it is not."""
+        assert end.understand(b"bye\nsee you\nexit\nexit\nhello?") == [Said("bye\nsee you"), Goodbye()]
+
+    @BOTH
+    @pytest.mark.parametrize("line", [b"exit ", b" exit", b"exits", b"exit\tnow", b"exit\x00"])
+    def test_no_goodbye(self, end: Plain, line: bytes) -> None:
+        """A line with anything else than `exit` in it is said."""
+        [event] = end.understand(line)
+        assert isinstance(event, Said)
+
+    def test_command(self) -> None:
+        """A line that begins with a slash is a command to the host."""
+        assert HOST.understand(b"/nick rosaline") == [Command("nick rosaline")]
+
+    def test_command_cleaned(self) -> None:
+        """A command holds nothing unsafe either."""
+        assert HOST.understand(b"/ni\x1bck\r") == [Command("ni\ufffdck")]
+
+    def test_literal_slash(self) -> None:
+        """Two slashes say one, so that anything can be said to a host."""
+        assert HOST.understand(b"//etc\n///\n//exit") == [Said("/etc\n//\n/exit")]
+
+    def test_order(self) -> None:
+        """What is said and asked for is heard in its order."""
+        assert HOST.understand(b"a\nb\n/one\n/two\n\nc\nexit") == [
+            Said("a\nb"),
+            Command("one"),
+            Command("two"),
+            Said("\nc"),
+            Goodbye(),
+        ]
+
+    def test_callers_obey_nothing(self) -> None:
+        """A host may say a slash; nothing that it says is a command."""
+        assert CALLER.understand(b"/etc\n//\nexit") == [Said("/etc\n//"), Goodbye()]
+
+    @quick
+    @given(st.sampled_from([HOST, CALLER]), any_bytes())
+    def test_together(self, end: Plain, block: bytes) -> None:
+        """Lines that arrive together mean what they mean one by one."""
+        assert end.understand(block) == one_by_one(end, block)
+
+
+class CommandTests:
+    """A command is known by its first word."""
+
+    @pytest.mark.parametrize(
+        ("line", "word"), [("nick rosaline", "nick"), ("who", "who"), ("", ""), (" x", ""), ("a  b", "a")]
+    )
+    def test_word(self, line: str, word: str) -> None:
+        assert Command(line).word == word
+
+
+class WrittenTests:
+    """What is said is written so that it is heard as it was said."""
+
+    @pytest.mark.parametrize("text", ["", "hello", "a\n\nb", "not an exit", "exit ", "é\U0001f339", "a/b"])
+    @BOTH
+    def test_as_it_is(self, end: Plain, text: str) -> None:
+        assert end.written(text) == text.encode()
+
+    @BOTH
+    def test_exit(self, end: Plain) -> None:
+        """A line `exit` that was said ends nobody's conversation."""
+        assert end.written("a\nexit\nExit\nexits") == b"a\nexit \nExit \nexits"
+
+    def test_slash_to_host(self) -> None:
+        """A slash that was said is no command to the host."""
+        assert CALLER.written("/etc\na/b\n//") == b"//etc\na/b\n///"
+
+    def test_slash_to_caller(self) -> None:
+        """A caller obeys no commands, and gets a slash as it is."""
+        assert HOST.written("/etc\n//") == b"/etc\n//"
+
+    @quick
+    @given(clean_texts())
+    def test_to_host(self, text: str) -> None:
+        """Whatever the caller says, the host hears it said; a line `exit` alone has a blank after it."""
+        assert HOST.understand(CALLER.written(text)) == [Said(spaced(text))]
+
+    @quick
+    @given(clean_texts())
+    def test_to_caller(self, text: str) -> None:
+        """Whatever the host says, the caller hears it said; a line `exit` alone has a blank after it."""
+        assert CALLER.understand(HOST.written(text)) == [Said(spaced(text))]
+
+
+class NoticeTests:
+    """A line about the conversation is told from what is said in it."""
+
+    def test_mark(self) -> None:
+        """A notice begins with an asterisk and a blank."""
+        assert notice("one is busy") == "* one is busy"
