@@ -1,0 +1,1 @@
+"""Programs that measure Techboy: run each with ``python -m benchmarks.NAME``."""
