@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -50,6 +51,6 @@ def on_interrupt(leave: Callable[[], None]) -> None:
 
 def _end_now(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        with suppress(AttributeError, OSError, ValueError):  # it may be None, broken or closed
             stream.flush()
     os._exit(status)

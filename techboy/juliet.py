@@ -17,13 +17,14 @@ from techboy.chat.names import checked_name
 from techboy.doors.addresses import host_and_port
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.plain import PlainDoor
-from techboy.options import PORT, ConversationOptions, option, port_number, seconds
-from techboy.program import IReactor, Program
+from techboy.options import PORT, ConversationOptions, option, seconds, whole_number
+from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
+_CALLED = whole_number(1, 65535)
 ROMEO = "romeo"
 
 ATTEMPT_DELAY = 0.1
@@ -43,7 +44,7 @@ class Options(ConversationOptions):
 
     optParameters = [
         ["host", None, None, f"Where Romeo listens [default: {HOST}]"],
-        ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", port_number)],
+        ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
         ["timeout", None, None, "Give up after calling for so many seconds", option("timeout", seconds)],
     ]
@@ -60,7 +61,7 @@ class Options(ConversationOptions):
             return
         self["host"] = ask(streams, "Enter Romeo IP address - ex: 0.tcp.ngrok.io : ", HOST, str)
         if self["port"] is None:
-            self["port"] = ask(streams, "Enter Romeo port number - ex: 13005  : ", PORT, port_number)
+            self["port"] = ask(streams, "Enter Romeo port number - ex: 13005  : ", PORT, _CALLED)
 
 
 class JulietFactory(ReconnectingClientFactory):
@@ -117,7 +118,7 @@ class JulietFactory(ReconnectingClientFactory):
         self.delay = min(whole * self.factor, self.maxDelay)
 
 
-class Juliet(Program):
+class Juliet(Talk):
     """Calls until Romeo answers, and again when the connection breaks."""
 
     def __init__(

@@ -13,11 +13,15 @@ from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, exits
 from techboy.chat.conversation import Keyboard
-from techboy.doors.plain import MAX_LINE
+from techboy.doors.receiver import MAX_LINE
 from techboy.terminal.output import CHOICES
 from techboy.terminal.streams import StandardError, Streams
+from techboy.wire.clean import clean
+from techboy.wire.lines import unix_ends
 
 PORT = 4444
+LONGEST_FILE = 64 * 1024
+_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
@@ -41,6 +45,24 @@ def seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise ValueError(f"a number of seconds is wanted, not {text!r}")
     return number
+
+
+def size(text: str) -> int:
+    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M`` or ``1G``, or raise ValueError."""
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
+        raise ValueError(f"a size as 500000, 512K, 16M or 1G is wanted, not {text!r}")
+    return int(number) * _UNITS.get(unit, 1)
+
+
+def lines_of(path: str) -> list[str]:
+    """Return the lines of the file ``path``, safe to show; raise ValueError where it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            text = clean(unix_ends(file.read(LONGEST_FILE)))
+    except OSError as refused:
+        raise ValueError(f"{path}: {refused.strerror}") from None
+    return text.removesuffix("\n").split("\n")
 
 
 port_number = whole_number(0, 65535)
@@ -100,6 +122,7 @@ class ConversationOptions(Options):
         streams = self.streams()
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
+        self.setdefault("many", False)
         self["shown"] = self.talks(streams)
         self["output"] = self["output"] or CHOICES[0]
         if self.parent is not None:

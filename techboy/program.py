@@ -1,6 +1,8 @@
-"""What Romeo and Juliet have in common: a conversation, with whoever sits at this end of it."""
+"""What all programs have in common: whoever sits at this end, and how it ends."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -9,7 +11,7 @@ from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFro
 from techboy import exits
 from techboy.chat.conversation import Conversation, Keyboard
 from techboy.options import ConversationOptions
-from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import chosen
 from techboy.terminal.prompt import Prompt, erasing
 from techboy.terminal.reading import Person, Reader, Script
@@ -23,13 +25,78 @@ class IReactor(IReactorCore, IReactorTime, IReactorFDSet, IReactorFromThreads):
 
 
 class Program(Service):
-    """A conversation as a service; when it is over, the program ends.
+    """A program with somebody, or nobody, at this end. ``dialect`` says which end this is.
 
-    It is the conversation's `Owner`. ``dialect`` says which end this is.
+    A subclass defines `speaker` and `leave`, and calls `ended`.
     """
 
     on_interrupt = staticmethod(exits.on_interrupt)
     end_with = staticmethod(exits.end_with)
+
+    def __init__(
+        self, reactor: IReactor, options: ConversationOptions, streams: Streams, dialect: Plain
+    ) -> None:
+        self.reactor, self.options, self.dialect = reactor, options, dialect
+        self.keyboard = streams.keyboard
+        self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
+        self.here: StdioBridge | Unseen = self._bridge() if options["shown"] else Unseen(streams.states.write)
+
+    @property
+    def speaker(self) -> Speaker:
+        """Who is told what is read here."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Say goodbye to everybody, then call `ended`; more than once does no harm."""
+        raise NotImplementedError
+
+    def ended(self) -> None:
+        """Nobody is left to talk to: end the program."""
+        self._ended.callback(None)
+        if self.running:
+            self.reactor.stop()
+
+    def give_up(self, status: int, why: str) -> None:
+        """End with ``status``, saying why."""
+        self._status = status
+        self.here.state(why)
+        self.leave()
+
+    def startService(self) -> None:
+        """Open keyboard and screen."""
+        super().startService()
+        if isinstance(self.here, StdioBridge):
+            self.here.conversation = self.speaker
+            stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
+            self.here.open(self.reactor, stdin, descriptor(self._streams.stdout))
+        self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
+
+    def stopService(self) -> Deferred[Any]:
+        """Say goodbye; fires when everything was sent and shown."""
+        super().stopService()
+        self.leave()
+        return self._ended.addCallback(lambda _: self.here.close()).addCallback(self._set_status)
+
+    def _set_status(self, _: None) -> None:
+        self.end_with(self._status or self.here.status)
+
+    def _bridge(self) -> StdioBridge:
+        options, streams = self.options, self._streams
+        on_terminal = is_terminal(streams.stdout)
+        prompt = None
+        if self.keyboard is Keyboard.PERSON and on_terminal:
+            prompt = Prompt(options["name"], erasing(options.terminal_type))
+        output = chosen(options["output"], on_terminal or options["many"], self.reactor.seconds)
+        return StdioBridge(self._reader(), output, streams.states, options["max-line"], prompt)
+
+    def _reader(self) -> Reader:
+        if self.keyboard is Keyboard.PERSON:
+            return Person(self.options["max-line"])
+        return Script(self.options["max-line"], self.dialect.written)
+
+
+class Talk(Program):
+    """A conversation of two as a program, which ends with it. It is the conversation's `Owner`."""
 
     def __init__(
         self,
@@ -40,32 +107,21 @@ class Program(Service):
         *,
         stays: bool,
     ) -> None:
-        self.reactor, self.options, self.dialect = reactor, options, dialect
-        self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
-        self.here: StdioBridge | Unseen = self._bridge() if options["shown"] else Unseen(streams.states.write)
-        self.conversation = Conversation(self.here, self, streams.keyboard, hosts=dialect.obeys, stays=stays)
+        super().__init__(reactor, options, streams, dialect)
+        self.conversation = Conversation(self.here, self, self.keyboard, hosts=dialect.obeys, stays=stays)
+
+    @property
+    def speaker(self) -> Speaker:
+        """Return the conversation."""
+        return self.conversation
 
     def startService(self) -> None:
         """Open keyboard and screen, and begin."""
         super().startService()
-        if isinstance(self.here, StdioBridge):
-            self.here.conversation = self.conversation
-            silent = self._streams.keyboard is Keyboard.NONE
-            stdin = None if silent else descriptor(self._streams.stdin)
-            self.here.open(self.reactor, stdin, descriptor(self._streams.stdout))
-        self.on_interrupt(lambda: self.reactor.callFromThread(self.conversation.leave))
         self.conversation.start()
 
-    def stopService(self) -> Deferred[None]:
-        """Say goodbye; fires when everything was sent and shown."""
-        super().stopService()
-        self.conversation.leave()
-        return self._ended.addCallback(lambda _: self.here.close()).addCallback(self._set_status)
-
-    def give_up(self, status: int, why: str) -> None:
-        """End with ``status``, saying why."""
-        self._status = status
-        self.here.state(why)
+    def leave(self) -> None:
+        """Leave the conversation."""
         self.conversation.leave()
 
     # what the conversation calls
@@ -81,24 +137,4 @@ class Program(Service):
         if not whole:
             self._status = exits.UNAVAILABLE
             self.here.state("* the connection ended too soon: the last lines may not have arrived")
-        self._ended.callback(None)
-        if self.running:
-            self.reactor.stop()
-
-    def _set_status(self, _: None) -> None:
-        self.end_with(self._status or self.here.status)
-
-    def _bridge(self) -> StdioBridge:
-        options, streams = self.options, self._streams
-        keyboard = streams.keyboard
-        on_terminal = is_terminal(streams.stdout)
-        prompt = None
-        if keyboard is Keyboard.PERSON and on_terminal:
-            prompt = Prompt(options["name"], erasing(options.terminal_type))
-        output = chosen(options["output"], on_terminal, self.reactor.seconds)
-        return StdioBridge(self._reader(keyboard), output, streams.states, options["max-line"], prompt)
-
-    def _reader(self, keyboard: Keyboard) -> Reader:
-        if keyboard is Keyboard.PERSON:
-            return Person(self.options["max-line"])
-        return Script(self.options["max-line"], self.dialect.written)
+        self.ended()

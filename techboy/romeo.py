@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.abstract import isIPv6Address
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.chat.names import checked_name
-from techboy.doors.addresses import host_and_port, peer_of, place_of
+from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway
+from techboy.doors.hall import STALL
 from techboy.doors.plain import PlainDoor
-from techboy.options import PORT, ConversationOptions, option, port_number
-from techboy.program import IReactor, Program
+from techboy.host import Host
+from techboy.listening import Listening
+from techboy.logs.memory import KEEP_MEMORY
+from techboy.options import (
+    PORT,
+    ConversationOptions,
+    lines_of,
+    option,
+    port_number,
+    seconds,
+    size,
+    whole_number,
+)
+from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import HOST
 
 ADDRESS = "0.0.0.0"
 GUEST = "juliet"
+
+GUESTS = 1000
+HISTORY = 20
+RATE = 20
+_MOST = 1_000_000
+
+
+def _number(name: str, lowest: int) -> Callable[[str], Any]:
+    return option(name, whole_number(lowest, _MOST))
 
 
 class Options(ConversationOptions):
@@ -39,10 +58,34 @@ class Options(ConversationOptions):
         ["host", None, None, f"Address to listen on [default: {ADDRESS}]"],
         ["port", "p", None, f"Port to listen on, 0 for any [default: {PORT}]", option("port", port_number)],
         ["name", None, "romeo", "What you are called", option("name", checked_name)],
+        [
+            "guests",
+            None,
+            None,
+            f"How many guests may be here; without a keyboard {GUESTS}",
+            _number("guests", 1),
+        ],
+        ["motd", None, [], "File with the lines that guests are shown first", option("motd", lines_of)],
+        ["history", None, HISTORY, "Lines said before that a guest is shown", _number("history", 0)],
+        [
+            "keep-memory",
+            None,
+            KEEP_MEMORY,
+            "Bytes of what was said that are kept",
+            option("keep-memory", size),
+        ],
+        ["rate", None, RATE, "Lines a second that a guest may say, 0 for any number", _number("rate", 0)],
+        [
+            "stall",
+            None,
+            STALL,
+            "Seconds after which a guest who takes nothing is ended",
+            option("stall", seconds),
+        ],
     ]
     optFlags = [
-        ["once", None, "Without a keyboard: end when the first guest has left"],
-        ["stay", None, "With a keyboard: wait for the next guest when one has left"],
+        ["once", None, "With many guests: end when the last has left"],
+        ["stay", None, "With one guest: wait for the next when one has left"],
     ]
 
     def __init__(self) -> None:
@@ -59,6 +102,9 @@ class Options(ConversationOptions):
             raise UsageError("--listen goes without --host and --port")
         if self["once"] and self["stay"]:
             raise UsageError("--once and --stay do not go together")
+        keyboard = self.streams().keyboard
+        self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
+        self["guests"] = self["guests"] or GUESTS
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
@@ -94,74 +140,31 @@ class RomeoFactory(ServerFactory):
         return PlainDoor(romeo.conversation, HOST, GUEST, clock, romeo.options["max-line"])
 
 
-class Romeo(Program):
+class Romeo(Talk):
     """Listens, and talks to one guest at a time."""
 
     def __init__(self, reactor: IReactor, options: Options, streams: Streams) -> None:
-        daemon = streams.keyboard is Keyboard.NONE
-        stays = bool(options["stay"]) or (daemon and not options["once"])
-        super().__init__(reactor, options, streams, HOST, stays=stays)
-        self._factory = RomeoFactory(self)
-        self._refusals: list[str] = []
-        self._ports: list[Deferred[IListeningPort | None]] = []
+        super().__init__(reactor, options, streams, HOST, stays=bool(options["stay"]))
+        factory = RomeoFactory(self)
+        self._listening = Listening(reactor, options, factory, self.here.state, self._refused)
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not."""
-        self._ports = [self._listen(place, endpoint) for place, endpoint in self._endpoints()]
-        if self._refusals:
-            exits.fail(exits.NO_LISTENING, self._refusals[0])
+        self._listening.startService()
         super().startService()
-        for port in self._ports:
-            port.addCallback(self._announce)
+        self._listening.announced()
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, say goodbye; fires when everything was sent and shown."""
-        closed = [port.addCallback(_stop_listening) for port in self._ports]
-        return gatherResults([*closed, super().stopService()])
+        return gatherResults([self._listening.stopService(), super().stopService()])
 
-    def _endpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
-        host, port, described = self.options["host"], self.options["port"], self.options["listen"]
-        if described:
-            return [(text, self._endpoint(text)) for text in described]
-        kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
-        return [(host_and_port(host, port), kind(self.reactor, port, interface=host))]
-
-    def _endpoint(self, text: str) -> IStreamServerEndpoint:
-        try:
-            return cast(IStreamServerEndpoint, serverFromString(self.reactor, text))
-        except Exception as refused:  # each kind of endpoint has errors of its own
-            exits.fail(exits.USAGE, f"romeo: --listen {text}: {_why(refused)}")
-
-    def _listen(self, place: str, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort | None]:
-        return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, place)
-
-    def _cannot_listen(self, failure: Failure, place: str) -> None:
-        refusal = f"romeo: can't listen on {place}: {_why(failure.value)}"
-        if self.running:
-            self.give_up(exits.NO_LISTENING, refusal)
-        else:
-            self._refusals.append(refusal)
-
-    def _announce(self, port: IListeningPort | None) -> IListeningPort | None:
-        if port is not None:
-            self.here.state(f"Listening for connection on {place_of(port.getHost())}...")
-        return port
+    def _refused(self, why: str) -> None:
+        self.give_up(exits.NO_LISTENING, why)
 
 
-def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
-    return maybeDeferred(lambda: port and port.stopListening())
-
-
-def _why(error: BaseException | None) -> str:
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
-def makeService(options: Options) -> Romeo:
-    """Return Romeo as `twist` runs him."""
+def makeService(options: Options) -> Romeo | Host:
+    """Return Romeo as `twist` runs him: for one guest, or for many."""
     from twisted.internet import reactor
 
-    return Romeo(cast(IReactor, reactor), options, options.streams())
+    kind = Host if options["many"] else Romeo
+    return kind(cast(IReactor, reactor), options, options.streams())

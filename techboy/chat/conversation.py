@@ -106,12 +106,15 @@ class State(Enum):
     FINISHED = auto()  # the input here ended, our goodbye is said; the other may still talk
     LEAVING = auto()  # told to leave, our goodbye is said
     LEFT = auto()  # the other said goodbye; a script here says the rest
-    PARTED = auto()  # both said goodbye, the connection is closing
+    ANSWERED = auto()  # the other said goodbye, a script here has said the rest; closing
+    PARTED = auto()  # both said goodbye, nothing more was to be said; closing
     OVER = auto()
 
 
 _SAYING = {State.TALKING, State.LEFT}
-_GOODBYE_SAID = {State.FINISHED, State.LEAVING, State.PARTED}
+_GOODBYE_SAID = {State.FINISHED, State.LEAVING, State.ANSWERED, State.PARTED}
+_GOODBYE_HEARD = {State.LEFT, State.ANSWERED, State.PARTED}
+_LINES_UNSURE = {State.FINISHED, State.LEFT, State.ANSWERED}  # where the connection breaks
 
 
 class Conversation:
@@ -185,10 +188,10 @@ class Conversation:
             self._here.state(f"Connection to {name} lost.")
         elif ending in (State.FINISHED, State.LEAVING):
             self._here.state("Connection closed.")
-        if ending is State.TALKING or (self._stays and ending in (State.LEFT, State.PARTED)):
+        if ending is State.TALKING or (self._stays and ending in _GOODBYE_HEARD):
             self._wait(again=True)
         else:
-            self._end(whole=clean or ending not in (State.FINISHED, State.LEFT))
+            self._end(whole=clean or ending not in _LINES_UNSURE)
 
     def peer_full(self) -> None:
         """The connection can take no more for now."""
@@ -238,7 +241,7 @@ class Conversation:
         elif self.state is State.WAITING:
             self._give_up()
         if self.state is State.LEFT:
-            self._part(State.PARTED)
+            self._part(State.ANSWERED)
 
     def leave(self) -> None:
         """Say goodbye now, whatever else is under way."""
@@ -246,7 +249,7 @@ class Conversation:
         if self.state is State.WAITING:
             self._give_up()
         elif self.state is not State.OVER:
-            self._part(State.LEAVING)
+            self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING)
 
     def here_full(self) -> None:
         """The screen can take no more for now."""
@@ -282,6 +285,8 @@ class Conversation:
         self.state = State.WAITING
         if self._keyboard is Keyboard.SCRIPT:
             self._here.pause()
+        elif again:
+            self._here.resume()  # the connection may have been full when it was lost
         self._owner.waiting(again)
 
     def _hear_goodbye(self, state: State) -> None:

@@ -1,16 +1,73 @@
-"""What somebody may be called."""
+"""What somebody, or a room, may be called, and who is called what."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 LONGEST = 32
 
-_NAME = re.compile(rf"[\w.-]{{1,{LONGEST}}}")
+RESERVED = frozenset({"root", "admin", "server", "system", "all", "everyone", "me"})
+"""Names that would mislead, and that nobody gets."""
+
+# letters of other scripts can look the same as these, and two names that look the same are one too many
+_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}")
+_GUEST = re.compile(r"guest[0-9]+")
+
+T = TypeVar("T")
 
 
 def checked_name(name: str) -> str:
-    """Return ``name`` if it is 1 to 32 letters, digits, ``_``, ``.`` or ``-``; raise ValueError if not."""
+    """Return ``name`` if it is 1 to 32 of ``A-Z a-z 0-9 _ . -``; raise ValueError if not."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"a name is 1 to {LONGEST} letters, digits, _ . or -, not {name!r}")
+        raise ValueError(f"a name is 1 to {LONGEST} letters (a to z), digits, _ . or -, not {name!r}")
     return name
+
+
+class Names(Generic[T]):
+    """Who is called what. Names are compared without case; ``reserved`` ones are given to nobody who asks."""
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self._reserved = RESERVED | {name.lower() for name in reserved}
+        self._holders: dict[str, T] = {}
+        self._guests = 0
+
+    def get(self, name: str) -> T | None:
+        """Return who is called ``name``."""
+        return self._holders.get(name.lower())
+
+    def take(self, name: str, holder: T) -> None:
+        """Give ``name`` to ``holder``, whatever the rules say."""
+        self._holders[name.lower()] = holder
+
+    def claim(self, wanted: str, holder: T) -> str:
+        """Give ``holder`` the name ``wanted``, with a number where it is taken, and return it.
+
+        Raise ValueError where it is no name, or one that is not given away.
+        """
+        checked_name(wanted)
+        if wanted.lower() in self._reserved or _GUEST.fullmatch(wanted.lower()):
+            raise ValueError(f"{wanted} is not a name for you")
+        name = self._free(wanted, holder)
+        self.take(name, holder)
+        return name
+
+    def guest(self, holder: T) -> str:
+        """Give ``holder`` the next name of a guest, and return it."""
+        self._guests += 1
+        name = f"guest{self._guests}"
+        self.take(name, holder)
+        return name
+
+    def release(self, name: str, holder: T) -> None:
+        """Take ``name`` back, if it is ``holder``'s."""
+        if self._holders.get(name.lower()) is holder:
+            del self._holders[name.lower()]
+
+    def _free(self, wanted: str, holder: T) -> str:
+        name, number = wanted, 1
+        while self._holders.get(name.lower(), holder) is not holder:
+            number += 1
+            name = wanted[: LONGEST - len(str(number))] + str(number)
+        return name

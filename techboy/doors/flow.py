@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
 
@@ -22,3 +22,16 @@ class Congestion:
 
     def stopProducing(self) -> None:
         """The consumer is gone, which its protocol hears by itself."""
+
+
+@implementer(IPullProducer)
+class Refill:
+    """What a transport of ours is given as its producer, to say each time when it has sent all it had."""
+
+    __slots__ = ("resumeProducing",)
+
+    def __init__(self, emptied: Callable[[], None]) -> None:
+        self.resumeProducing = emptied
+
+    def stopProducing(self) -> None:
+        """The transport is gone, which its protocol hears by itself."""

@@ -3,6 +3,7 @@
 Caller to host: a line is said; ``/word`` is a command; ``//`` at the start says a literal slash; ``exit``
 alone on a line, in any case, is the goodbye.
 Host to caller: a line is said, ``exit`` is the goodbye, and nothing is a command.
+In a room of many a line goes out as ``name: text``, or as ``* name does this``.
 Both ways a notice begins with ``* ``, and an orderly close says goodbye as well.
 """
 
@@ -79,6 +80,12 @@ CALLER = Plain(obeys=False)
 def notice(text: str) -> str:
     """Return ``text``, one line, as a notice."""
     return f"* {text}"
+
+
+def in_room(author: str, kind: str, text: str) -> str:
+    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is ``say`` or ``me``."""
+    before = f"* {author} " if kind == "me" else f"{author}: "
+    return before + text.replace("\n", f"\n{before}")
 
 
 def _may_say_goodbye(lines: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from techboy.chat.conversation import LAST_WORDS, OUTBOX_LIMIT, PROMPTLY, Keyboard, State
@@ -149,6 +151,13 @@ class OutboxTests:
             scene.conversation.said("x" * (OUTBOX_LIMIT // 2))
         assert scene.happened()[1:] == [("here.state", "* not said: too much is waiting already")]
 
+    def test_limit_in_pieces(self) -> None:
+        """The last character that fits is kept."""
+        scene = waiting(PERSON)
+        scene.conversation.said("x" * (OUTBOX_LIMIT - 2))
+        scene.conversation.said("y")
+        assert scene.happened() == [("owner.hurry",), ("owner.hurry",)]
+
     def test_room_again(self) -> None:
         """When what waited was said there is room again."""
         scene = waiting(PERSON)
@@ -274,11 +283,10 @@ class BackPressureTests:
         scene.conversation.peer_ready()
         assert scene.happened() == [("here.resume",)]
 
-    @pytest.mark.parametrize(
-        "scene", [finished(), leaving(), parted()], ids=["finished", "leaving", "parted"]
-    )
-    def test_nothing_left_to_say(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("begun", [finished, leaving, parted])
+    def test_nothing_left_to_say(self, begun: Callable[[], Scene]) -> None:
         """Once our goodbye is said, nothing is read here that could not be said any more."""
+        scene = begun()
         scene.conversation.peer_ready()
         assert scene.happened() == []
 
@@ -348,10 +356,10 @@ class LeaveTests:
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
         assert scene.conversation.state is State.OVER
 
-    def test_stays_no_longer(self) -> None:
+    @pytest.mark.parametrize("goodbye_heard", [True, False])
+    def test_stays_no_longer(self, goodbye_heard: bool) -> None:
         """Who was told to leave does not wait for the next."""
-        scene = talking(PERSON, stays=True)
-        scene.conversation.peer_said_goodbye()
+        scene = parted(stays=True) if goodbye_heard else talking(PERSON, stays=True)
         scene.conversation.leave()
         scene.happened()
         scene.conversation.peer_gone(True)
@@ -379,9 +387,10 @@ class LeaveTests:
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
 
-    @pytest.mark.parametrize("scene", [finished(), left()], ids=["finished", "left"])
-    def test_hurry(self, scene: Scene) -> None:
+    @pytest.mark.parametrize("begun", [finished, left])
+    def test_hurry(self, begun: Callable[[], Scene]) -> None:
         """Whatever goodbye is under way, there is no more time than for a prompt one."""
+        scene = begun()
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
         assert scene.conversation.state is State.LEAVING
@@ -440,9 +449,17 @@ class EndOfInputTests:
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", clean)]
         assert scene.conversation.state is State.OVER
 
-    @pytest.mark.parametrize("scene", [leaving(), parted(), over()], ids=["leaving", "parted", "over"])
-    def test_too_late(self, scene: Scene) -> None:
+    def test_stays_no_longer(self) -> None:
+        """A person that ended the input does not wait for the next."""
+        scene = talking(PERSON, stays=True)
+        scene.conversation.input_ended()
+        scene.conversation.peer_gone(True)
+        assert scene.happened()[-1] == ("owner.over", True)
+
+    @pytest.mark.parametrize("begun", [leaving, parted, over])
+    def test_too_late(self, begun: Callable[[], Scene]) -> None:
         """After our goodbye there is nothing to end."""
+        scene = begun()
         scene.conversation.input_ended()
         assert scene.happened() == []
 

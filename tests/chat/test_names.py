@@ -10,11 +10,9 @@ from techboy.chat.names import LONGEST, checked_name
 class CheckedNameTests:
     """A name is one short word."""
 
-    @pytest.mark.parametrize(
-        "name", ["j", "juliet", "Julie-Ann", "j.capulet_2", "Яна", "žofie", "x" * LONGEST]
-    )
+    @pytest.mark.parametrize("name", ["j", "juliet", "Julie-Ann", "j.capulet_2", "x" * LONGEST])
     def test_taken(self, name: str) -> None:
-        """Letters of any language, digits, dots and dashes make a name."""
+        """Letters, digits, dots and dashes make a name."""
         assert checked_name(name) == name
 
     @pytest.mark.parametrize(
@@ -23,6 +21,6 @@ class CheckedNameTests:
     )
     def test_refused(self, name: str) -> None:
         """What could be taken for something else than a name is none, and it is said why."""
-        with pytest.raises(ValueError, match="1 to 32 letters, digits") as refused:
+        with pytest.raises(ValueError, match="a name is 1 to 32 letters") as refused:
             checked_name(name)
         assert repr(name) in str(refused.value)

@@ -11,7 +11,8 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
-from techboy.doors.plain import LONGEST_UNENDED, PlainDoor
+from techboy.doors.plain import PlainDoor
+from techboy.doors.receiver import LONGEST_UNENDED
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pty
 import re
@@ -13,12 +12,13 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
+from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
 
 DEADLINE = 20.0
@@ -126,7 +126,7 @@ class Program:
         """Wait for ``text`` on its standard error."""
         self.errors.until(re.escape(text))
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
@@ -135,13 +135,18 @@ class Program:
         return self.process.wait(DEADLINE)
 
     def close(self) -> None:
-        """End it, and whatever it started, if it did not end by itself."""
-        if self.process.poll() is None:
+        """End it, and whatever it started, if it did not end by itself; pytest shows what it said if need be."""
+        status = self.process.poll()
+        if status is None:
             os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(DEADLINE)
+        print(f"{self.process.args}: {'was ended' if status is None else status}\n{self._said_in_all()}")
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
-        self.process.wait(DEADLINE)
+
+    def _said_in_all(self) -> str:
+        return "" if self.process.stderr is None else self.errors.everything().decode()
 
 
 class Terminal(Program):
@@ -187,6 +192,11 @@ class Terminal(Program):
     def states(self, text: str) -> None:
         """Wait for ``text`` on the screen."""
         self.shows(text)
+
+    def _said_in_all(self) -> str:
+        with suppress(TIMEOUT):
+            self._screen.expect(EOF, timeout=0)
+        return str(self._screen.before)
 
     def close(self) -> None:
         """End it if it did not end by itself, and put the terminal away."""
@@ -242,8 +252,8 @@ class Peer:
 class Listener:
     """A Romeo in the hands of the test: a port that may be called."""
 
-    def __init__(self, port: int = 0) -> None:
-        self._socket = socket.create_server((LOOPBACK, port))
+    def __init__(self, port: int = 0, backlog: int | None = None) -> None:
+        self._socket = socket.create_server((LOOPBACK, port), backlog=backlog)
         self._socket.settimeout(DEADLINE)
         self.port: int = self._socket.getsockname()[1]
 
@@ -315,25 +325,21 @@ class Programs:
         self._started.callback(peer.close)
         return peer
 
-    def caller_at_door(self) -> Peer:
-        """Return a peer that has called the UNIX socket ``door``, as soon as it is there."""
-        deadline = time.monotonic() + DEADLINE
-        while True:
-            caller = socket.socket(socket.AF_UNIX)
-            try:
-                caller.connect(str(self.folder / "door"))
-            except (FileNotFoundError, ConnectionRefusedError):
-                caller.close()
-                assert time.monotonic() < deadline, "nobody opened the door"
-                time.sleep(0.01)
-                continue
-            peer = Peer(caller)
-            self._started.callback(peer.close)
-            return peer
+    def patient_caller(self, port: int) -> Peer:
+        """Return a peer that calls ``port`` until somebody answers."""
+        callers: list[Peer] = []
 
-    def listener(self, port: int = 0) -> Listener:
-        """Return a listener on ``port``, or on one that is free."""
-        listener = Listener(port)
+        def called() -> bool:
+            with suppress(ConnectionRefusedError):
+                callers.append(self.caller(port))
+            return bool(callers)
+
+        wait_until(called)
+        return callers[0]
+
+    def listener(self, port: int = 0, backlog: int | None = None) -> Listener:
+        """Return a listener on ``port``, or on one that is free; ``backlog``: how many callers may wait."""
+        listener = Listener(port, backlog)
         self._started.callback(listener.close)
         return listener
 
@@ -350,6 +356,14 @@ class Programs:
         return path
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as ``condition`` is true."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
 def free_port() -> int:
     """Return the number of a port that nobody listens on."""
     with socket.create_server((LOOPBACK, 0)) as listener:
@@ -357,12 +371,12 @@ def free_port() -> int:
         return port
 
 
-def has_ipv6() -> bool:
-    """Tell whether this machine has an IPv6 loopback address."""
+def has_ipv6(host: str = "::1") -> bool:
+    """Tell whether ``host`` is, or has, an IPv6 address that can be listened on."""
     try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError as refused:
-        if refused.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            return False
-        raise
+        for family, kind, _, _, address in socket.getaddrinfo(host, 0, socket.AF_INET6, socket.SOCK_STREAM):
+            with socket.socket(family, kind) as listener:
+                listener.bind(address)
+    except OSError:
+        return False
+    return True

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from techboy.exits import DATA_REFUSED, IO_FAILED
-from tests.functional.programs import DEADLINE, NULL, PIPE, SHELL, TWIST, Program, Programs
+from tests.functional.programs import DEADLINE, NULL, PIPE, SHELL, TWIST, Program, Programs, free_port
 
 LOG_LINE = "Main loop terminated."  # of twist, as every program ends
 
@@ -35,7 +35,7 @@ class ScriptTests:
 
     def test_hello(self, programs: Programs) -> None:
         """Two lines of `printf` arrive, and both programs end well."""
-        romeo = programs.romeo()
+        romeo = programs.romeo("--once", "--output", "bare", stdin=NULL)
         command = 'printf "hello\\nthere\\n" | "$0" juliet --host 127.0.0.1 --port "$1"'
         juliet = programs.start(SHELL, "-c", command, TWIST, str(romeo.port), stdin=NULL)
         assert juliet.ends() == 0
@@ -64,12 +64,13 @@ class ScriptTests:
 
     def test_overlong_line(self, programs: Programs) -> None:
         """A line over the limit is refused by its number, the rest is said, and the status tells."""
-        romeo = programs.romeo()
-        juliet = programs.juliet(romeo.port, stdin=programs.file("script", f"one\n{'½' * 2049}\nthree\n"))
-        juliet.states("* line 2 was not sent: more than 4096 bytes\n")
+        listener = programs.listener()
+        juliet = programs.juliet(listener.port, stdin=programs.file("script", f"one\n{'½' * 2049}\nthree\n"))
+        romeo = programs.answer(listener)
+        assert romeo.hears_all() == "one\nthree\n"
+        romeo.close()
         assert juliet.ends() == DATA_REFUSED
-        assert romeo.ends() == 0
-        assert romeo.output.everything() == b"one\nthree\n"
+        juliet.states("* line 2 was not sent: more than 4096 bytes\n")
 
 
 class BackPressureTests:
@@ -128,16 +129,17 @@ class ReaderGoneTests:
         juliet = programs.start(SHELL, "-c", command, TWIST, str(listener.port), stdin=NULL)
         romeo = programs.answer(listener)
         romeo.says("one\n" * 5)
-        assert juliet.output.everything() == b"one\n"
+        juliet.shows("one\n")
         assert romeo.hears_all() == text.decode()
         romeo.says("two\n")
         romeo.close()
         assert juliet.ends() == 0
+        assert juliet.output.everything() == b"one\n"
         assert (programs.folder / "status").read_text() in ("0\n", f"{IO_FAILED}\n")
 
 
-class RedirectionTests:
-    """Standard input and output as a shell can give them."""
+class Redirected:
+    """A program whose standard input and output a shell redirected, and its peer."""
 
     SOURCES = {
         "file": ("", "<script"),
@@ -147,48 +149,63 @@ class RedirectionTests:
     }
     SCREENS = {
         "file": (">heard", ""),
-        "pipe": ("2>&1", "| cat >heard"),
+        "pipe": ("2>&1", "| cat >heard-through-pipe"),
         "closed": (">&-", ""),
     }
 
-    @pytest.mark.parametrize("screen", SCREENS)
-    @pytest.mark.parametrize("source", SOURCES)
-    @pytest.mark.parametrize("name", ["romeo", "juliet"])
-    def test_combination(self, programs: Programs, name: str, source: str, screen: str) -> None:
-        """A script is said, a service says nothing; what the peer says is shown, but not by a daemon."""
-        programs.file("script", "from here ½\n")
-        has_script = source in ("file", "pipe")
+    def __init__(self, programs: Programs, name: str, source: str, screen: str) -> None:
+        self._programs, self._name, self._screen = programs, name, screen
+        self._has_script = source in ("file", "pipe")
+        self._listener = programs.listener() if name == "juliet" else None
+        self._port = free_port() if self._listener is None else self._listener.port
+        once = [] if self._has_script or name == "juliet" else ["--once"]
         feed, stdin = self.SOURCES[source]
         stdout, drain = self.SCREENS[screen]
-        command = f'{feed} {{ "$0" "$@" {stdin} {stdout}; echo $? >status; }} {drain}'
-        if name == "romeo":
-            arguments = ["romeo", "--listen", "unix:door", *([] if has_script else ["--once"])]
-            program = programs.start(SHELL, "-c", command, TWIST, *arguments, stdin=NULL)
-            peer = programs.caller_at_door()
+        command = f'{feed} {{ "$0" "$@" {stdin} {stdout}; echo $? >status-{screen}; }} {drain}'
+        self._program = programs.start(
+            SHELL, "-c", command, TWIST, name, "--port", str(self._port), *once, stdin=NULL
+        )
+
+    def talks(self) -> None:
+        """Let both say what they have to say, and end."""
+        if self._listener is None:
+            peer = self._programs.patient_caller(self._port)
         else:
-            listener = programs.listener()
-            arguments = ["juliet", "--port", str(listener.port)]
-            program = programs.start(SHELL, "-c", command, TWIST, *arguments, stdin=NULL)
-            peer = programs.answer(listener)
-        if has_script:
+            peer = self._programs.answer(self._listener)
+        if self._has_script:
             peer.hears("from here ½\n")
         peer.says("from the peer ½\n")
         peer.finish()
-        assert peer.hears_all() == ("from here ½\n" if has_script else "")
+        assert peer.hears_all() == ("from here ½\n" if self._has_script else "")
         peer.close()
-        assert program.ends() == 0
-        assert (programs.folder / "status").read_text() == "0\n"
-        if screen == "closed":
-            return
-        heard = (programs.folder / "heard").read_text()
-        if name == "romeo" and not has_script:
-            assert "from the peer" not in heard
-        elif screen == "file":
-            assert heard == "from the peer ½\n"
+        assert self._program.ends() == 0
+        assert (self._programs.folder / f"status-{self._screen}").read_text() == "0\n"
+
+    def heard(self, name: str) -> str:
+        """Return what is in the file that standard output went to."""
+        return (self._programs.folder / name).read_text()
+
+
+class RedirectionTests:
+    """Standard input and output in every combination."""
+
+    @pytest.mark.parametrize("source", Redirected.SOURCES)
+    @pytest.mark.parametrize("name", ["romeo", "juliet"])
+    def test_combinations(self, programs: Programs, name: str, source: str) -> None:
+        """A script is said, a service says nothing; what the peer says is shown, but not by a daemon."""
+        programs.file("script", "from here ½\n")
+        redirected = {screen: Redirected(programs, name, source, screen) for screen in Redirected.SCREENS}
+        for program in redirected.values():
+            program.talks()
+        to_file = redirected["file"].heard("heard")
+        through_pipe = redirected["pipe"].heard("heard-through-pipe")
+        if name == "romeo" and source in ("null", "closed"):
+            assert LOG_LINE in to_file
+            assert "from the peer" not in to_file + through_pipe
         else:
-            assert "from the peer ½\n" in heard
-        if name == "romeo" or screen == "pipe":
-            assert (LOG_LINE in heard) == (screen == "pipe" or not has_script)
+            assert to_file == "from the peer ½\n"
+            assert "from the peer ½\n" in through_pipe
+        assert LOG_LINE in through_pipe
 
 
 class LogTests:
@@ -229,16 +246,18 @@ class OutputTests:
     """What ``--output`` does."""
 
     @pytest.mark.parametrize(
-        ("output", "expected"), [("names", "juliet: one\njuliet: two ½\n"), ("bare", "one\ntwo ½\n")]
+        ("output", "stdin", "expected"),
+        [("names", PIPE, "juliet: one\njuliet: two ½\n"), ("bare", NULL, "one\ntwo ½\n")],
     )
-    @pytest.mark.parametrize("stdin", [PIPE, NULL])
-    def test_text(self, programs: Programs, output: str, expected: str, stdin: int) -> None:
+    def test_text(self, programs: Programs, output: str, stdin: int, expected: str) -> None:
         """With and without names, also from a daemon, whose log then goes elsewhere."""
         romeo = programs.romeo("--output", output, stdin=stdin)
         guest = programs.caller(romeo.port)
         guest.says("one\ntwo ½\n")
         romeo.shows(expected)
         romeo.process.terminate()
+        assert guest.hears_all() == ""
+        guest.close()
         assert romeo.output.everything().decode() == expected
 
     def test_json(self, programs: Programs) -> None:
@@ -247,6 +266,8 @@ class OutputTests:
         romeo = programs.romeo("--output", "json")
         guest = programs.caller(romeo.port)
         guest.says("one\ntwo ½\nexit\n")
+        assert guest.hears_all() == ""
+        guest.close()
         assert romeo.ends() == 0
         said = [json.loads(line) for line in romeo.output.everything().splitlines()]
         assert [(line["id"], line["from"], line["text"]) for line in said] == [

@@ -93,7 +93,7 @@ class OutgrownTests:
     @given(scraps, st.integers(0, 9), delimiters)
     def test_naive(self, scraps: bytes, limit: int, delimiter: bytes) -> None:
         """A line is past the limit if no end that could follow makes it a line within the limit."""
-        rest = scraps.replace(delimiter, b"")
+        rest = scraps.split(delimiter)[-1]
         ends = [end[cut:] for end in (delimiter, LF, CRLF) for cut in range(len(end))]
         wholes = [rest + end for end in ends if (rest + end).endswith(delimiter)]
         within = any(naive_first_overlong(whole, limit, delimiter) < 0 for whole in wholes)
@@ -138,6 +138,13 @@ class EndsInsideCharacterTests:
         "data", [b"", b"a", "é".encode(), "€".encode(), "\U0001f339".encode(), "éa".encode(), b"\x80" * 5]
     )
     def test_whole(self, data: bytes) -> None:
+        assert not ends_inside_character(data)
+
+    @pytest.mark.parametrize("char", "\x80\u07ff\u0800\uffff\U00010000\U0010ffff")
+    def test_each_length(self, char: str) -> None:
+        """The first and the last character of each length are whole with their last byte."""
+        data = char.encode()
+        assert all(ends_inside_character(data[:end]) for end in range(1, len(data)))
         assert not ends_inside_character(data)
 
     @quick

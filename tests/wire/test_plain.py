@@ -68,6 +68,10 @@ class UnderstandTests:
         """A line that begins with a slash is a command to the host."""
         assert HOST.understand(b"/nick rosaline") == [Command("nick rosaline")]
 
+    def test_command_later(self) -> None:
+        """A command is heard on any line, not only on the first."""
+        assert HOST.understand(b"hello\n/who") == [Said("hello"), Command("who")]
+
     def test_command_cleaned(self) -> None:
         """A command holds nothing unsafe either."""
         assert HOST.understand(b"/ni\x1bck\r") == [Command("ni\ufffdck")]
@@ -123,6 +127,10 @@ class WrittenTests:
     def test_slash_to_host(self) -> None:
         """A slash that was said is no command to the host."""
         assert CALLER.written("/etc\na/b\n//") == b"//etc\na/b\n///"
+
+    def test_slash_later(self) -> None:
+        """No more is a slash on a later line."""
+        assert CALLER.written("hello\n/etc") == b"hello\n//etc"
 
     def test_slash_to_caller(self) -> None:
         """A caller obeys no commands, and gets a slash as it is."""

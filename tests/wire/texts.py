@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-quick = settings(max_examples=200, deadline=None, database=None)
+quick = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 _BIDI_CLASSES = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 _BIDI_MARKS = "\u061c\u200e\u200f"

@@ -1,0 +1,249 @@
+"""What can be done by a line that begins with a slash: one table, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from techboy.chat.member import Member
+from techboy.chat.names import checked_name
+
+if TYPE_CHECKING:
+    from techboy.chat.house import House
+
+LAST_LINES = 20
+MOST_LAST_LINES = 1000
+LONGEST_NOTE = 200
+"""Characters of a topic or a reason for being away."""
+
+
+class RefusedError(Exception):
+    """A command can't be obeyed: the sentence is for the one who gave it."""
+
+
+class Who(Enum):
+    """Who may give a command."""
+
+    ANYBODY = auto()
+    HOST = auto()
+
+
+Action = Callable[["House", Member, str], "list[str]"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: ``arguments`` as help shows them, those in brackets may be left out."""
+
+    name: str
+    arguments: str
+    who: Who
+    help: str
+    action: Action
+
+    @property
+    def required(self) -> int:
+        """How many arguments there have to be."""
+        return sum(not word.startswith("[") for word in self.arguments.split())
+
+    @property
+    def usage(self) -> str:
+        """How it is written."""
+        return f"/{self.name} {self.arguments}".rstrip()
+
+
+def obey(house: House, member: Member, line: str) -> list[str]:
+    """Do what ``line``, without its slash, says, and return the lines to answer."""
+    word, _, arguments = line.partition(" ")
+    command = _TABLE.get(word.lower())
+    if command is None or (command.who is Who.HOST and not member.host):
+        return [f"there is no command /{word}; /help lists them, // at the start of a line says a slash"]
+    if len(arguments.split()) < command.required:
+        return [f"usage: {command.usage}"]
+    try:
+        return command.action(house, member, arguments.strip())
+    except (RefusedError, ValueError) as refused:
+        return [str(refused)]
+
+
+def _help(house: House, member: Member, arguments: str) -> list[str]:
+    return [
+        f"{command.usage} - {command.help}"
+        for command in COMMANDS
+        if member.host or command.who is Who.ANYBODY
+    ]
+
+
+def _nick(house: House, member: Member, arguments: str) -> list[str]:
+    house.rename(member, arguments)
+    return [f"you are {member.name} now"]
+
+
+def _me(house: House, member: Member, arguments: str) -> list[str]:
+    member.room.say(member, "me", arguments)
+    return []
+
+
+def _msg(house: House, member: Member, arguments: str) -> list[str]:
+    name, _, text = arguments.partition(" ")
+    other = _somebody(house, name)
+    if member.number not in other.ignoring and not other.guest.tell([f"{member.name} says to you: {text}"]):
+        raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
+    other.answers_to = member.name
+    away = [] if other.away is None else [_away_line(other)]
+    return [f"you say to {other.name}: {text}", *away]
+
+
+def _reply(house: House, member: Member, arguments: str) -> list[str]:
+    if member.answers_to is None:
+        raise RefusedError("nobody has sent you a message yet")
+    return _msg(house, member, f"{member.answers_to} {arguments}")
+
+
+def _who(house: House, member: Member, arguments: str) -> list[str]:
+    return [house.company(member)]
+
+
+def _whois(house: House, member: Member, arguments: str) -> list[str]:
+    other = _somebody(house, arguments)
+    host = ", the host" if other.host else ""
+    away = [] if other.away is None else [_away_line(other)]
+    return [f"{other.name} is in {other.room.name}{host}, since {house.clock(other.came_at)}", *away]
+
+
+def _join(house: House, member: Member, arguments: str) -> list[str]:
+    if arguments.lower() == member.room.name.lower():
+        raise RefusedError(f"you are in {member.room.name} already")
+    house.move(member, checked_name(arguments))
+    return []
+
+
+def _part(house: House, member: Member, arguments: str) -> list[str]:
+    if member.room is house.lobby:
+        raise RefusedError(f"you are in {house.lobby.name}, from where nothing but /quit leads")
+    house.move(member, house.lobby.name)
+    return []
+
+
+def _rooms(house: House, member: Member, arguments: str) -> list[str]:
+    rooms = sorted(house.rooms.values(), key=lambda room: (-len(room.members), room.name))
+    lines = [f"{room.name}: {len(room.members)} here" for room in rooms[:LAST_LINES]]
+    more = len(rooms) - LAST_LINES
+    return lines if more <= 0 else [*lines, f"and {more} more rooms"]
+
+
+def _topic(house: House, member: Member, arguments: str) -> list[str]:
+    room = member.room
+    if not arguments:
+        return [f"topic: {room.topic}" if room.topic else "there is no topic"]
+    room.topic = arguments[:LONGEST_NOTE]
+    room.announce(f"{member.name} changed the topic: {room.topic}")
+    return []
+
+
+def _last(house: House, member: Member, arguments: str) -> list[str]:
+    if arguments and not (arguments.isascii() and arguments.isdecimal()):
+        raise RefusedError("usage: /last [N]")
+    lines = min(int(arguments[:9] or LAST_LINES), MOST_LAST_LINES)
+    if not member.guest.recall(member.room.log.tail(lines)):
+        raise RefusedError("nothing was said here yet")
+    return []
+
+
+def _away(house: House, member: Member, arguments: str) -> list[str]:
+    member.away = arguments[:LONGEST_NOTE]
+    return ["you are away; /back ends it"]
+
+
+def _back(house: House, member: Member, arguments: str) -> list[str]:
+    if member.away is None:
+        raise RefusedError("you were not away")
+    member.away = None
+    return ["you are back"]
+
+
+def _ignore(house: House, member: Member, arguments: str) -> list[str]:
+    other = _somebody(house, arguments)
+    if other is member:
+        raise RefusedError("you can't ignore yourself")
+    member.ignoring |= {other.number}
+    return [f"you ignore {other.name}; /unignore {other.name} ends it"]
+
+
+def _unignore(house: House, member: Member, arguments: str) -> list[str]:
+    other = _somebody(house, arguments)
+    if other.number not in member.ignoring:
+        raise RefusedError(f"you do not ignore {other.name}")
+    member.ignoring -= {other.number}
+    return [f"you hear {other.name} again"]
+
+
+def _ping(house: House, member: Member, arguments: str) -> list[str]:
+    return ["pong"]
+
+
+def _quit(house: House, member: Member, arguments: str) -> list[str]:
+    member.guest.goodbye("goodbye")
+    return []
+
+
+def _kick(house: House, member: Member, arguments: str) -> list[str]:
+    name, _, why = arguments.partition(" ")
+    other = _somebody(house, name)
+    if other.host:
+        raise RefusedError("the host stays")
+    other.room.announce(f"{member.name} sent {other.name} away{': ' + why if why else ''}")
+    other.guest.goodbye(f"{member.name} sent you away{': ' + why if why else ''}")
+    return []
+
+
+def _motd(house: House, member: Member, arguments: str) -> list[str]:
+    if arguments:
+        house.motd = [arguments]
+    return house.motd or ["there is no word before the welcome"]
+
+
+def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
+    house.shut_down()
+    return []
+
+
+def _somebody(house: House, name: str) -> Member:
+    other = house.names.get(name)
+    if other is None:
+        raise RefusedError(f"there is nobody called {name}")
+    return other
+
+
+def _away_line(member: Member) -> str:
+    return f"{member.name} is away{': ' + member.away if member.away else ''}"
+
+
+COMMANDS = (
+    Command("help", "", Who.ANYBODY, "what you can do", _help),
+    Command("nick", "NAME", Who.ANYBODY, "be called something else", _nick),
+    Command("me", "TEXT", Who.ANYBODY, "say what you do", _me),
+    Command("msg", "NAME TEXT", Who.ANYBODY, "say something to one person alone", _msg),
+    Command("r", "TEXT", Who.ANYBODY, "answer the last who sent you a /msg", _reply),
+    Command("who", "", Who.ANYBODY, "who is in this room", _who),
+    Command("whois", "NAME", Who.ANYBODY, "where somebody is, and whether away", _whois),
+    Command("join", "NAME", Who.ANYBODY, "go to another room", _join),
+    Command("part", "", Who.ANYBODY, "go back to the lobby", _part),
+    Command("rooms", "", Who.ANYBODY, "which rooms there are", _rooms),
+    Command("topic", "[TEXT]", Who.ANYBODY, "what this room is about, or change that", _topic),
+    Command("last", "[N]", Who.ANYBODY, "what was said here last", _last),
+    Command("away", "[TEXT]", Who.ANYBODY, "say that you are not at the keyboard", _away),
+    Command("back", "", Who.ANYBODY, "say that you are", _back),
+    Command("ignore", "NAME", Who.ANYBODY, "do not hear somebody", _ignore),
+    Command("unignore", "NAME", Who.ANYBODY, "hear somebody again", _unignore),
+    Command("ping", "", Who.ANYBODY, "be answered", _ping),
+    Command("quit", "", Who.ANYBODY, "leave; so does /exit, or exit alone on a line", _quit),
+    Command("kick", "NAME [WHY]", Who.HOST, "send somebody away", _kick),
+    Command("motd", "[TEXT]", Who.HOST, "what guests are told before the welcome", _motd),
+    Command("shutdown", "", Who.HOST, "end it for everybody", _shutdown),
+)
+
+_TABLE = {command.name: command for command in COMMANDS}
+_TABLE["exit"] = _TABLE["quit"]

@@ -1,0 +1,145 @@
+"""The house: all rooms, who is in it, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from techboy.chat import commands
+from techboy.chat.member import Guest, Member
+from techboy.chat.names import Names
+from techboy.chat.room import Room, Waker, listed
+from techboy.logs.contract import Batch, Log
+
+LOBBY = "lobby"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What can be set about a house.
+
+    ``host``: the name that is the host's. ``guests``: how many may be in it. ``history``: how many of the
+    lines said before are shown to who comes in.
+    """
+
+    host: str = "romeo"
+    guests: int = 1000
+    history: int = 20
+
+
+@dataclass
+class House:
+    """A house of rooms. It is told who comes, what they say and who goes, and tells each `Guest`.
+
+    ``open_log`` makes the log of a new room. ``clock`` writes a moment, in seconds since 1970, for people.
+    ``shut_down`` ends the program. ``motd``: what comes before the word of welcome, lines.
+    """
+
+    rules: Rules
+    waker: Waker
+    open_log: Callable[[], Log]
+    clock: Callable[[float], str]
+    shut_down: Callable[[], None] = lambda: None
+    motd: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.members: dict[int, Member] = {}
+        self.rooms: dict[str, Room] = {}
+        self.names: Names[Member] = Names([self.rules.host])
+        self._numbers = 0
+        self.lobby = self.room(LOBBY)
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody else may come in."""
+        return len(self.members) >= self.rules.guests
+
+    def room(self, name: str) -> Room:
+        """Return the room ``name``, a new one where there is none."""
+        key = name.lower()
+        if key not in self.rooms:
+            self.rooms[key] = Room(name, self.open_log(), self.waker)
+        return self.rooms[key]
+
+    # who comes and goes
+
+    def enter(self, guest: Guest, at: float, wanted: str | None = None, *, host: bool = False) -> Member:
+        """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's."""
+        self._numbers += 1
+        member = Member(self._numbers, guest, self.lobby, host=host, came_at=at)
+        member.name = self._name(member, wanted)
+        self.members[member.number] = member
+        self.lobby.enter(member)
+        return member
+
+    def welcome(self, member: Member) -> list[str]:
+        """Return the lines that greet ``member`` in the house."""
+        return [*self.motd, *self.arrival(member)]
+
+    def arrival(self, member: Member) -> list[str]:
+        """Return the lines that greet ``member`` in a room."""
+        room = member.room
+        topic = [f"topic: {room.topic}"] if room.topic else []
+        return [f"welcome to {room.name}, {member.name}; /help lists what you can do", *topic]
+
+    def company(self, member: Member) -> str:
+        """Return the line that tells ``member`` who is here."""
+        here = member.room.members
+        return f"{len(here)} here: {listed(map(_shown, here.values()), len(here))}"
+
+    def history(self, member: Member) -> list[Batch]:
+        """Return what ``member`` is shown of what was said before."""
+        return member.room.log.tail(self.rules.history) if self.rules.history else []
+
+    def leave(self, member: Member) -> None:
+        """``member`` is gone."""
+        if self.members.pop(member.number, None) is None:
+            return
+        self.names.release(member.name, member)
+        self._leave_room(member)
+
+    # what they do
+
+    def said(self, member: Member, text: str) -> None:
+        """``member`` says ``text``, lines joined by LF."""
+        member.room.say(member, "say", text)
+
+    def commanded(self, member: Member, line: str) -> list[str]:
+        """``member`` gives the command ``line``, without its slash; return what to answer."""
+        return commands.obey(self, member, line)
+
+    def move(self, member: Member, name: str) -> None:
+        """Bring ``member`` into the room ``name``."""
+        self._leave_room(member)
+        member.room = self.room(name)
+        member.room.enter(member)
+        member.guest.moved()
+
+    def rename(self, member: Member, wanted: str) -> None:
+        """Call ``member`` something else; raise ValueError where that can't be."""
+        before = member.name
+        if member.host and wanted.lower() == self.rules.host.lower():
+            member.name = wanted
+            self.names.take(wanted, member)
+        else:
+            member.name = self.names.claim(wanted, member)
+        if before.lower() != member.name.lower():
+            self.names.release(before, member)
+        if before != member.name:
+            member.room.rename(member, before)
+
+    def _name(self, member: Member, wanted: str | None) -> str:
+        if member.host:
+            self.names.take(self.rules.host, member)
+            return self.rules.host
+        return self.names.guest(member) if wanted is None else self.names.claim(wanted, member)
+
+    def _leave_room(self, member: Member) -> None:
+        room = member.room
+        room.leave(member)
+        if not room.members and room is not self.lobby:
+            del self.rooms[room.name.lower()]
+
+
+def _shown(member: Member) -> str:
+    return member.name if member.away is None else f"{member.name} (away)"

@@ -1,0 +1,28 @@
+"""How many lines somebody may say in a time: a token bucket."""
+
+from __future__ import annotations
+
+
+class Bucket:
+    """Allows ``rate`` lines a second in the long run, and ``burst`` at once. A ``rate`` of 0 is no limit."""
+
+    __slots__ = ("_burst", "_filled", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens, self._filled = burst, 0.0
+
+    def take(self, lines: int, now: float) -> int:
+        """Return how many of ``lines`` may be said at ``now``, in seconds, and count them."""
+        if not self._rate:
+            return lines
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        taken = min(lines, int(self._tokens))
+        self._tokens -= taken
+        return taken
+
+    def wait(self, lines: int) -> float:
+        """Return how many seconds after the last `take` there is room for ``lines``, or for a whole burst."""
+        missing = min(lines, self._burst) - self._tokens
+        return max(missing, 0.0) / self._rate if self._rate else 0.0

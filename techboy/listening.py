@@ -1,0 +1,99 @@
+"""Opening the ports that Romeo waits at, and saying in one line why that can't be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.application.service import Service
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from techboy import exits
+from techboy.doors.addresses import host_and_port, place_of
+from techboy.options import ConversationOptions
+
+BACKLOG = 1024
+"""Callers that the kernel keeps while the program is busy; a house may be called by many at once."""
+
+
+class Listening(Service):
+    """The open ports of ``factory``, at the host and port or the endpoints that ``options`` say.
+
+    `startService` ends the process where a port can't be had; where that is known only later, ``refused``
+    is told the line. ``announce`` is told where it listens, once `announced` was called.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ConversationOptions,
+        factory: IProtocolFactory,
+        announce: Callable[[str], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        self._reactor, self._options, self._factory = reactor, options, factory
+        self._announce, self._refused = announce, refused
+        self._refusals: list[str] = []
+        self._ports: list[Deferred[IListeningPort | None]] = []
+
+    def startService(self) -> None:
+        """Open all ports, or end the process with one line that says why not."""
+        self._ports = [self._listen(place, endpoint) for place, endpoint in self._endpoints()]
+        if self._refusals:
+            exits.fail(exits.NO_LISTENING, self._refusals[0])
+        super().startService()
+
+    def announced(self) -> None:
+        """Say where it listens, now and for every port that is opened later."""
+        for port in self._ports:
+            port.addCallback(self._announced)
+
+    def stopService(self) -> Deferred[Any]:
+        """Close all ports; fires when that is done."""
+        super().stopService()
+        return gatherResults([port.addCallback(_stop_listening) for port in self._ports])
+
+    def _endpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
+        host, port, described = self._options["host"], self._options["port"], self._options["listen"]
+        if described:
+            return [(text, self._endpoint(text)) for text in described]
+        kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
+        return [(host_and_port(host, port), kind(self._reactor, port, backlog=BACKLOG, interface=host))]
+
+    def _endpoint(self, text: str) -> IStreamServerEndpoint:
+        try:
+            return cast(IStreamServerEndpoint, serverFromString(self._reactor, text))
+        except Exception as refused:  # each kind of endpoint has errors of its own
+            exits.fail(exits.USAGE, f"romeo: --listen {text}: {_why(refused)}")
+
+    def _listen(self, place: str, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort | None]:
+        return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, place)
+
+    def _cannot_listen(self, failure: Failure, place: str) -> None:
+        refusal = f"romeo: can't listen on {place}: {_why(failure.value)}"
+        if self.running:
+            self._refused(refusal)
+        else:
+            self._refusals.append(refusal)
+
+    def _announced(self, port: IListeningPort | None) -> IListeningPort | None:
+        if port is not None:
+            self._announce(f"Listening for connection on {place_of(port.getHost())}...")
+        return port
+
+
+def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
+    return maybeDeferred(lambda: port and port.stopListening())
+
+
+def _why(error: BaseException | None) -> str:
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,137 @@
+"""The host's seat in a house: the stdio bridge as a member, or as somebody who only listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from techboy.chat.house import House
+from techboy.chat.member import Member
+from techboy.chat.room import Room
+from techboy.doors.hall import Delivery, Hall
+from techboy.logs.contract import Batch
+from techboy.terminal.bridge import StdioBridge
+from techboy.wire.plain import notice
+
+
+class Seat:
+    """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
+
+    It is the bridge's ``conversation``. ``leave`` ends the program. Without `sit`, it is nobody, and can only
+    listen to the lobby.
+    """
+
+    def __init__(self, house: House, hall: Hall, bridge: StdioBridge, leave: Callable[[], None]) -> None:
+        self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
+        self._member: Member | None = None
+        self._cursor = 0
+        self._full = False
+
+    def sit(self) -> None:
+        """Be the host."""
+        self._member = self._house.enter(self, self._hall.clock.seconds(), host=True)
+        self._bridge.invite()
+
+    def listen(self) -> None:
+        """Hear what is said in the lobby."""
+        self._hall.observers.append(self)
+
+    # what the bridge calls
+
+    def said(self, text: str) -> None:
+        """Say ``text``, lines joined by LF."""
+        assert self._member is not None
+        self._house.said(self._member, text)
+
+    def commanded(self, line: str, word: str) -> None:
+        """Obey the command ``line``."""
+        assert self._member is not None
+        self.tell(self._house.commanded(self._member, line))
+
+    def enter(self) -> None:
+        """Do nothing about an empty line."""
+
+    def input_ended(self) -> None:
+        """End with the input."""
+        self.leave()
+
+    def here_full(self) -> None:
+        """Show nothing more for now."""
+        self._full = True
+
+    def here_ready(self) -> None:
+        """Go on from the log."""
+        self._full = False
+        while not self._full and self._cursor < self._room.log.last:
+            self._show_page()
+
+    def screen_lost(self) -> None:
+        """Go on without a screen where there is one who speaks, else end."""
+        self._full = True
+        if self._member is None:
+            self.leave()
+
+    # what the house calls
+
+    def tell(self, lines: list[str]) -> bool:
+        """Show lines about the house itself."""
+        for line in lines:
+            self._bridge.state(notice(line))
+        return True
+
+    def recall(self, batches: list[Batch]) -> bool:
+        """Show what was said before, with its time in brackets."""
+        for batch in batches:
+            self._show_said(batch, f"[{self._house.clock(batch.at)}] ")
+        return bool(batches)
+
+    def goodbye(self, why: str) -> None:
+        """End the program."""
+        self.leave()
+
+    def moved(self) -> None:
+        """Go on in another room."""
+        assert self._member is not None
+        self._cursor = self._room.log.last
+        self.tell([*self._house.arrival(self._member), self._house.company(self._member)])
+
+    # what the hall calls
+
+    def hear(self, delivery: Delivery) -> None:
+        """Show what is new, if the screen has room."""
+        if self._member is None or self._member.number not in delivery.newcomers:
+            self.tell(delivery.news)
+        if self._full:
+            return
+        for batch in delivery.batches:
+            self._show(batch)
+        self._cursor = delivery.head
+
+    def stalled(self) -> None:
+        """Wait on: a screen is not ended."""
+
+    @property
+    def _room(self) -> Room:
+        return self._house.lobby if self._member is None else self._member.room
+
+    def _show_page(self) -> None:
+        log = self._room.log
+        if log.forgotten > self._cursor:
+            self.tell([f"{log.forgotten - self._cursor} lines are gone"])
+            self._cursor = log.forgotten
+        _, batches = self._hall.page(self._room, self._cursor)
+        for batch in batches:
+            self._show(batch)
+        self._cursor = batches[-1].last
+
+    def _show(self, batch: Batch) -> None:
+        member = self._member
+        if member is not None and (batch.by == member.number or batch.by in member.ignoring):
+            return
+        self._show_said(batch)
+
+    def _show_said(self, batch: Batch, when: str = "") -> None:
+        if batch.kind == "me":
+            for line in batch.text.split("\n"):
+                self._bridge.state(f"{when}{notice(f'{batch.author} {line}')}")
+        else:
+            self._bridge.show(f"{when}{batch.author}", batch.text)

@@ -1,0 +1,82 @@
+"""Command lines that can't be obeyed."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from techboy.exits import NO_LISTENING, USAGE
+from tests.functional.programs import LOOPBACK, NULL, PIPE, Program, Programs
+
+FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's
+
+
+def refusal(program: Program, status: int) -> str:
+    """Return the one line that ``program`` says before it ends with ``status``."""
+    assert program.ends() == status
+    assert program.output.everything() == b""
+    line = program.errors.everything().decode()
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert "Traceback" not in line
+    return line
+
+
+class ListeningTests:
+    """Where Romeo can't listen."""
+
+    @pytest.mark.parametrize("stdin", [PIPE, NULL])
+    def test_port_in_use(self, programs: Programs, stdin: int) -> None:
+        """A port that somebody else has is one line and an end."""
+        with socket.create_server((LOOPBACK, 0)) as other:
+            port = str(other.getsockname()[1])
+            by_number = programs.twist("romeo", "--host", LOOPBACK, "--port", port, stdin=stdin)
+            by_endpoint = programs.twist("romeo", "--listen", f"tcp:{port}:interface={LOOPBACK}", stdin=stdin)
+            assert f"{LOOPBACK}:{port}: Address already in use" in refusal(by_number, NO_LISTENING)
+            assert "Address already in use" in refusal(by_endpoint, NO_LISTENING)
+
+    def test_one_of_two(self, programs: Programs) -> None:
+        """One endpoint of several that can't be had is enough to end."""
+        romeo = programs.twist(
+            "romeo",
+            "--listen",
+            "tcp:0:interface=127.0.0.1",
+            "--listen",
+            f"tcp:0:interface={FOREIGN}",
+            stdin=NULL,
+        )
+        assert "Cannot assign requested address" in refusal(romeo, NO_LISTENING)
+
+    def test_no_address_of_ours(self, programs: Programs) -> None:
+        """An address that is not this machine's, or none at all, is one line and an end."""
+        hosts = [FOREIGN, "2001:db8::1", "no such host", "256.1.1.1", "a..b"]
+        started = {host: programs.twist("romeo", "--host", host, "--port", "0", stdin=NULL) for host in hosts}
+        for host, program in started.items():
+            assert host in refusal(program, NO_LISTENING)
+
+
+class CommandLineTests:
+    """What can be known to be wrong without trying."""
+
+    MISTAKES = [
+        "romeo --listen nosuch:1",
+        "romeo --listen tcp:many",
+        "romeo --listen tcp:0 --port 0",
+        "romeo --port 65536",
+        "romeo --port many",
+        "romeo --nosuch",
+        "romeo --once --stay",
+        "romeo --output loud",
+        "romeo --max-line 1",
+        "romeo --name !",
+        "romeo verona",
+        "juliet --port 99999",
+        "juliet --timeout 0",
+    ]
+
+    def test_mistakes(self, programs: Programs) -> None:
+        """A mistake is one line and an end."""
+        started = {mistake: programs.twist(*mistake.split(), stdin=NULL) for mistake in self.MISTAKES}
+        for mistake, program in started.items():
+            assert refusal(program, USAGE).startswith(f"{mistake.split()[0]}: "), mistake

@@ -1,0 +1,60 @@
+"""Tests of the prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.terminal.prompt import Prompt, erasing
+
+ERASE = b"<erase>"
+
+
+class PromptTests:
+    """The words that invite to type."""
+
+    def test_before(self) -> None:
+        """Nobody is invited to talk to nobody."""
+        prompt = Prompt("romeo", ERASE)
+        assert prompt.typed() == b""
+        assert prompt.around(b"hello\n") == b"hello\n"
+        assert prompt.dismiss() == b""
+
+    def test_invite(self) -> None:
+        """The invitation is the name of who types."""
+        assert Prompt("žofie", ERASE).invite() == "žofie: ".encode()
+
+    def test_typed(self) -> None:
+        """After each line it stands there again."""
+        prompt = Prompt("romeo", ERASE)
+        prompt.invite()
+        assert prompt.typed() == b"romeo: "
+
+    def test_around(self) -> None:
+        """What is shown stands above the invitation, not after it."""
+        prompt = Prompt("romeo", ERASE)
+        prompt.invite()
+        assert prompt.around(b"juliet: hi\n") == ERASE + b"juliet: hi\n" + b"romeo: "
+
+    def test_dismiss(self) -> None:
+        """It is taken away once, and nothing brings it back but the next invitation."""
+        prompt = Prompt("romeo", ERASE)
+        prompt.invite()
+        assert prompt.dismiss() == ERASE
+        assert prompt.dismiss() == b""
+        assert prompt.typed() == b""
+        assert prompt.around(b"hello\n") == b"hello\n"
+        assert prompt.invite() == b"romeo: "
+
+
+class ErasingTests:
+    """How a line is cleared depends on the terminal."""
+
+    @pytest.mark.parametrize("term", ["xterm-256color", "linux", "vt100"])
+    def test_able(self, term: str) -> None:
+        """Most terminals clear the line that the cursor is on."""
+        assert erasing(term) == b"\r\x1b[K"
+
+    @pytest.mark.parametrize("term", [None, "", "dumb"])
+    def test_dumb(self, term: str | None) -> None:
+        """One that can't, or of which nothing is known, gets a new line and no control sequence."""
+        assert erasing(term) == b"\n"

@@ -1,0 +1,119 @@
+"""Tests of what lines from a keyboard, a pipe or a file mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.terminal.reading import Enter, Person, Refused, Script
+from techboy.wire.plain import CALLER, HOST, Command, Goodbye, Plain, Said
+from tests.wire.texts import any_bytes, quick
+
+LIMIT = 20
+
+
+def refused(number: int) -> Refused:
+    return Refused(f"line {number} was not sent: more than {LIMIT} bytes", counts=True)
+
+
+class PersonTests:
+    """Somebody types."""
+
+    def test_said(self) -> None:
+        """What is typed is said."""
+        assert Person(LIMIT).lines(b"hello") == [Said("hello")]
+
+    @pytest.mark.parametrize("block", [b"", b" ", b"\t", b"\r", b"\n\n \n"])
+    def test_enter(self, block: bytes) -> None:
+        """Blank lines are nothing said."""
+        assert Person(LIMIT).lines(block) == [Enter()]
+
+    def test_blank_lines_between(self) -> None:
+        """Of what is pasted only the blank lines are left out."""
+        assert Person(LIMIT).lines(b"\n  one\n\n \ntwo \n") == [Said("  one\ntwo ")]
+
+    @pytest.mark.parametrize("line", [b"exit", b"Exit", b"exit\r"])
+    def test_exit(self, line: bytes) -> None:
+        """Who types `exit` leaves."""
+        assert Person(LIMIT).lines(line) == [Goodbye()]
+
+    def test_command(self) -> None:
+        """A line that begins with a slash is a command, with two it is said."""
+        assert Person(LIMIT).lines(b"/nick rosaline\n//nick") == [Command("nick rosaline"), Said("/nick")]
+
+    def test_order(self) -> None:
+        """All happens in the order in which it was typed."""
+        assert Person(LIMIT).lines(b"a\n/b\n\n/c\nd\nexit\ne") == [
+            Said("a"),
+            Command("b"),
+            Enter(),
+            Command("c"),
+            Said("d"),
+            Goodbye(),
+        ]
+
+    def test_cleaned(self) -> None:
+        """An arrow key in a line moves nobody's cursor."""
+        assert Person(LIMIT).lines(b"a\x1b[Db") == [Said("a\ufffd[Db")]
+
+    def test_overlong(self) -> None:
+        """Who types too much is told so; it is no reason for the program to fail."""
+        assert Person(LIMIT).overlong() == Refused("not said: more than 20 bytes in a line", counts=False)
+
+
+class ScriptTests:
+    """A pipe or a file is read."""
+
+    @pytest.mark.parametrize("line", ["", " ", "exit", "EXIT", "/quit", "//", "hello", "* note"])
+    def test_as_it_stands(self, line: str) -> None:
+        """Every line is said, and nothing in it is obeyed."""
+        assert Script(LIMIT, CALLER.written).lines(line.encode()) == [Said(line)]
+
+    def test_together(self) -> None:
+        """Lines that are read together are said together, blank ones too."""
+        assert Script(LIMIT, CALLER.written).lines(b"one\r\n\r\ntwo\n") == [Said("one\n\ntwo\n")]
+
+    def test_cleaned(self) -> None:
+        """A file is cleaned like anything else."""
+        assert Script(LIMIT, CALLER.written).lines(b"a\x1b\xff") == [Said("a\ufffd\ufffd")]
+
+    def test_longest(self) -> None:
+        """A line may be as long as the limit."""
+        line = "x" * LIMIT
+        assert Script(LIMIT, CALLER.written).lines(f"a\n{line}\nb".encode()) == [
+            Said("a"),
+            Said(line),
+            Said("b"),
+        ]
+
+    def test_slash_counts(self) -> None:
+        """What the other end receives counts: a caller's slash is doubled."""
+        line = "/" + "x" * (LIMIT - 1)
+        assert Script(LIMIT, CALLER.written).lines(line.encode()) == [refused(1)]
+        assert Script(LIMIT, HOST.written).lines(line.encode()) == [Said(line)]
+
+    def test_cleaning_counts(self) -> None:
+        """What the other end receives counts: cleaning makes three bytes of one."""
+        assert Script(LIMIT, CALLER.written).lines(b"one\n" + b"\xff" * 7 + b"\nthree") == [
+            Said("one"),
+            refused(2),
+            Said("three"),
+        ]
+
+    def test_numbers(self) -> None:
+        """A line that is refused is known by its number in the whole file."""
+        script = Script(LIMIT, CALLER.written)
+        script.lines(b"one\ntwo\n")
+        assert script.overlong() == refused(4)
+        assert script.lines(b"five\n" + b"\xff" * LIMIT) == [Said("five"), refused(6)]
+        assert script.overlong() == refused(7)
+
+    @quick
+    @given(any_bytes(), st.sampled_from([HOST, CALLER]))
+    def test_within_limit(self, block: bytes, end: Plain) -> None:
+        """Whatever the file, no line goes out over the limit, and none is left out in silence."""
+        events = Script(LIMIT, end.written).lines(block)
+        said = [line for event in events if isinstance(event, Said) for line in event.text.split("\n")]
+        assert all(len(end.written(line)) <= LIMIT for line in said)
+        assert len(said) + sum(isinstance(event, Refused) for event in events) == block.count(b"\n") + 1

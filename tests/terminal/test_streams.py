@@ -1,0 +1,224 @@
+"""Tests of the standard streams, with real pipes, files and terminals."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from techboy.chat.conversation import Keyboard
+from techboy.terminal.streams import StandardError, Streams, descriptor, is_terminal, keyboard, same_place
+from tests.terminal.fakes import OnTerminal
+
+MORE_THAN_A_PIPE_HOLDS = 1024 * 1024
+
+
+class Opened:
+    """Real streams, closed at the end of the test."""
+
+    def __init__(self, closing: ExitStack, folder: Path) -> None:
+        self._closing, self._folder = closing, folder
+
+    def pipe(self) -> tuple[TextIO, TextIO]:
+        """Return both ends of a pipe: to read from, and to write to."""
+        reading, writing = os.pipe()
+        return self._opened(reading, "r"), self._opened(writing, "w")
+
+    def terminal(self) -> TextIO:
+        """Return a terminal."""
+        other_end, terminal = os.openpty()
+        self._closing.callback(os.close, other_end)
+        return self._opened(terminal, "w")
+
+    def null(self) -> TextIO:
+        """Return /dev/null."""
+        return self._opened(os.open(os.devnull, os.O_RDONLY), "r")
+
+    def file(self) -> TextIO:
+        """Return an empty file."""
+        return self._opened(os.open(self._folder / "file", os.O_RDWR | os.O_CREAT), "r")
+
+    def again(self, stream: TextIO) -> TextIO:
+        """Return what is opened as ``stream`` under another number, as after ``2>&1``."""
+        return self._opened(os.dup(stream.fileno()), "w")
+
+    def _opened(self, number: int, mode: str) -> TextIO:
+        return self._closing.enter_context(open(number, mode))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Open real streams."""
+    with ExitStack() as closing:
+        yield Opened(closing, tmp_path)
+
+
+class KeyboardTests:
+    """Standard input decides who speaks."""
+
+    def test_terminal(self, opened: Opened) -> None:
+        """At a terminal sits a person."""
+        assert keyboard(opened.terminal()) is Keyboard.PERSON
+
+    def test_pipe(self, opened: Opened) -> None:
+        """A pipe is a script."""
+        assert keyboard(opened.pipe()[0]) is Keyboard.SCRIPT
+
+    def test_file(self, opened: Opened) -> None:
+        """A file is a script, an empty one too."""
+        assert keyboard(opened.file()) is Keyboard.SCRIPT
+
+    def test_null(self, opened: Opened) -> None:
+        """Nobody speaks from /dev/null."""
+        assert keyboard(opened.null()) is Keyboard.NONE
+
+    def test_other_device(self, opened: Opened) -> None:
+        """Another device than /dev/null is read like a file."""
+        with open("/dev/zero") as zero:
+            assert keyboard(zero) is Keyboard.SCRIPT
+
+    def test_closed(self) -> None:
+        """Nobody speaks from an input that is closed."""
+        assert keyboard(None) is Keyboard.NONE
+
+
+class IsTerminalTests:
+    """A terminal is known, and nothing else is taken for one."""
+
+    def test_terminal(self, opened: Opened) -> None:
+        assert is_terminal(opened.terminal())
+
+    def test_others(self, opened: Opened) -> None:
+        assert not is_terminal(opened.pipe()[1])
+        assert not is_terminal(opened.null())
+        assert not is_terminal(None)
+
+
+class SamePlaceTests:
+    """It is known where two streams are one."""
+
+    def test_same(self, opened: Opened) -> None:
+        """After 2>&1 both are one pipe, file or terminal."""
+        for stream in (opened.pipe()[1], opened.file(), opened.terminal()):
+            assert same_place(stream, opened.again(stream))
+
+    def test_different(self, opened: Opened) -> None:
+        """Two pipes are two places, as are two terminals."""
+        assert not same_place(opened.pipe()[1], opened.pipe()[1])
+        assert not same_place(opened.terminal(), opened.terminal())
+
+    def test_closed(self, opened: Opened) -> None:
+        """What is closed is no place."""
+        stream = opened.file()
+        assert not same_place(stream, None)
+        assert not same_place(None, stream)
+        assert not same_place(None, None)
+
+
+class StandardErrorTests:
+    """What is written to standard error gets there."""
+
+    def test_write(self, opened: Opened) -> None:
+        """A line is written at once, as UTF-8."""
+        reading, writing = opened.pipe()
+        assert StandardError(writing, None).write("žofie\n") == 6
+        assert os.read(reading.fileno(), 100) == "žofie\n".encode()
+
+    def test_surrogate(self, opened: Opened) -> None:
+        """What can't be written as UTF-8 is replaced, and the rest is written."""
+        reading, writing = opened.pipe()
+        StandardError(writing, None).write("a\udcffb\n")
+        assert os.read(reading.fileno(), 100) == b"a?b\n"
+
+    def test_flush(self, opened: Opened) -> None:
+        """Nothing waits to be flushed."""
+        reading, writing = opened.pipe()
+        error = StandardError(writing, None)
+        error.write("one\n")
+        error.flush()
+        assert os.read(reading.fileno(), 100) == b"one\n"
+
+    def test_full(self, opened: Opened) -> None:
+        """A pipe that is full and does not block is waited for: not a byte is lost."""
+        reading, writing = opened.pipe()
+        os.set_blocking(writing.fileno(), False)
+        error = StandardError(writing, None)
+        text = "0123456789abcde\n" * (MORE_THAN_A_PIPE_HOLDS // 16)
+        with ThreadPoolExecutor() as threads:
+            read = threads.submit(reading.read, len(text))
+            assert error.write(text) == len(text)
+            assert read.result() == text
+
+    def test_reader_gone(self, opened: Opened) -> None:
+        """Where nobody reads any more, what is written is dropped, then and later."""
+        reading, writing = opened.pipe()
+        reading.close()
+        error = StandardError(writing, None)
+        assert error.write("one\n") == 4
+        assert error.write("two\n") == 4
+
+    def test_closed(self) -> None:
+        """What is written to nowhere is dropped."""
+        error = StandardError(None, None)
+        assert error.write("one\n") == 4
+        assert not error.isatty()
+        assert not error.on_screen
+
+    def test_terminal(self, opened: Opened) -> None:
+        """It is a terminal where standard error is one."""
+        assert StandardError(opened.terminal(), None).isatty()
+        assert not StandardError(opened.pipe()[1], None).isatty()
+
+    def test_terminal_gone(self, opened: Opened) -> None:
+        """Nobody reads along any more where writing has failed."""
+        reading, writing = opened.pipe()
+        error = StandardError(OnTerminal(writing), None)
+        assert error.isatty()
+        reading.close()
+        error.write("hello?\n")
+        assert not error.isatty()
+
+    def test_on_screen(self, opened: Opened) -> None:
+        """It is known where standard error and standard output are one."""
+        screen, other = opened.terminal(), opened.pipe()[1]
+        assert StandardError(opened.again(screen), screen).on_screen
+        assert not StandardError(other, screen).on_screen
+
+
+class StreamsTests:
+    """The three streams together."""
+
+    def test_standard(self, monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
+        """They are those of the process, also where one was closed."""
+        reading, writing = opened.pipe()
+        monkeypatch.setattr(sys, "stdin", reading)
+        monkeypatch.setattr(sys, "stdout", writing)
+        monkeypatch.setattr(sys, "stderr", None)
+        assert Streams.standard() == Streams(reading, writing, None)
+
+    def test_keyboard(self, opened: Opened) -> None:
+        """Standard input is the keyboard."""
+        assert Streams(opened.terminal(), None, None).keyboard is Keyboard.PERSON
+
+    def test_states(self, opened: Opened) -> None:
+        """Lines about the conversation go to standard error."""
+        reading, writing = opened.pipe()
+        streams = Streams(None, opened.again(writing), writing)
+        streams.states.write("Calling...\n")
+        assert os.read(reading.fileno(), 100) == b"Calling...\n"
+        assert streams.states.on_screen
+
+
+class DescriptorTests:
+    """A stream has a number as long as it is open."""
+
+    def test_descriptor(self, opened: Opened) -> None:
+        stream = opened.file()
+        assert descriptor(stream) == stream.fileno()
+        assert descriptor(None) is None

@@ -1,0 +1,30 @@
+"""Tests of the end where nobody sits."""
+
+from __future__ import annotations
+
+from techboy.exits import OK
+from techboy.terminal.unseen import Unseen
+
+
+class UnseenTests:
+    """A daemon shows no more than states."""
+
+    def test_states(self) -> None:
+        """Lines about the conversation are written; nothing of what is said in it is."""
+        written: list[str] = []
+        unseen = Unseen(written.append)
+        unseen.invite()
+        unseen.state("Connected to juliet")
+        unseen.show("juliet", "a secret")
+        unseen.pause()
+        unseen.resume()
+        unseen.dismiss()
+        assert written == ["Connected to juliet\n"]
+
+    def test_close(self) -> None:
+        """It is closed at once, and nothing went wrong."""
+        unseen = Unseen([].append)
+        closed: list[None] = []
+        unseen.close().addCallback(closed.append)
+        assert closed == [None]
+        assert unseen.status == OK

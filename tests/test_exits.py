@@ -1,0 +1,132 @@
+"""Tests of how the program ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from techboy import exits
+
+
+def run(program: str, redirection: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a Python program through a shell."""
+    command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+@pytest.fixture
+def at_exit(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """Give what is registered to be done at the end, without doing it."""
+    registered: list[Callable[[], object]] = []
+    monkeypatch.setattr(atexit, "register", lambda do, *args: registered.append(lambda: do(*args)))
+    return registered
+
+
+@pytest.fixture
+def own_interrupt() -> Iterator[None]:
+    """Give the test runner its handler of Ctrl-C back."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+class StatusTests:
+    """What a script finds in ``$?``."""
+
+    def test_sysexits(self) -> None:
+        """The statuses are those that other programs use for the same."""
+        assert exits.OK == os.EX_OK
+        assert exits.USAGE == os.EX_USAGE
+        assert exits.DATA_REFUSED == os.EX_DATAERR
+        assert exits.UNAVAILABLE == os.EX_UNAVAILABLE
+        assert exits.NO_LISTENING == os.EX_OSERR
+        assert exits.IO_FAILED == os.EX_IOERR
+
+
+class FailTests:
+    """The program ends before it has begun."""
+
+    def test_fail(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line on standard error says why, and the exit status says what kind of mistake it was."""
+        with pytest.raises(SystemExit) as ended:
+            exits.fail(exits.USAGE, "romeo: no such thing")
+        assert ended.value.code == 64
+        assert capsys.readouterr() == ("", "romeo: no such thing\n")
+
+
+class EndWithTests:
+    """The program ends with a status that twist can't set."""
+
+    def test_status(self) -> None:
+        """The process ends with the status, after all that it printed."""
+        ended = run("from techboy import exits; exits.end_with(65); print('said', end='')")
+        assert (ended.returncode, ended.stdout, ended.stderr) == (65, "said", "")
+
+    def test_ok(self) -> None:
+        """Without an error the process ends as ever."""
+        assert run("from techboy import exits; exits.end_with(exits.OK)").returncode == 0
+
+    def test_later_exit(self) -> None:
+        """It holds although the program says itself that it ends well, as twist does."""
+        ended = run("from techboy import exits; exits.end_with(69); raise SystemExit(0)")
+        assert ended.returncode == 69
+
+    @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
+    def test_closed(self, redirection: str) -> None:
+        """It holds where standard output or error was closed."""
+        assert run("from techboy import exits; exits.end_with(74)", redirection).returncode == 74
+
+    def test_last_act(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        at_exit: list[Callable[[], object]],
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        """All that was printed is written before the end, and nothing happens after it."""
+        statuses: list[int] = []
+        monkeypatch.setattr(os, "_exit", statuses.append)
+        with os.fdopen(os.dup(1), "w") as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            monkeypatch.setattr(sys, "stderr", None)
+            stdout.write("said")
+            exits.end_with(exits.UNAVAILABLE)
+            assert statuses == []
+            [end] = at_exit
+            end()
+            assert capfd.readouterr().out == "said"
+        assert statuses == [69]
+
+    def test_nothing_to_do(self, at_exit: list[Callable[[], object]]) -> None:
+        """Without an error nothing is done at the end."""
+        exits.end_with(exits.OK)
+        assert at_exit == []
+
+
+@pytest.mark.usefixtures("own_interrupt")
+class OnInterruptTests:
+    """Ctrl-C says goodbye."""
+
+    def test_first(self) -> None:
+        """The first one leaves, and the next one will end the process."""
+        left: list[str] = []
+        exits.on_interrupt(lambda: left.append("left"))
+        signal.raise_signal(signal.SIGINT)
+        assert left == ["left"]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+    def test_second(self) -> None:
+        """The second one ends the process at once."""
+        ended = run(
+            "import signal; from techboy import exits\n"
+            "exits.on_interrupt(lambda: print('goodbye', flush=True))\n"
+            "signal.raise_signal(signal.SIGINT)\n"
+            "signal.raise_signal(signal.SIGINT)\n"
+            "print('never')"
+        )
+        assert (ended.returncode, ended.stdout) == (-signal.SIGINT, "goodbye\n")
