@@ -48,7 +48,7 @@ def seconds(text: str) -> float:
 
 
 def size(text: str) -> int:
-    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M`` or ``1G``, or raise ValueError."""
+    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M``, ``1G``; or raise ValueError."""
     number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
     if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
         raise ValueError(f"a size as 500000, 512K, 16M or 1G is wanted, not {text!r}")

@@ -20,6 +20,9 @@ LAST_WORDS = 5.0
 PROMPTLY = 1.0
 """Seconds of silence after which nothing more is expected, once a goodbye was said."""
 
+GREETING = "* welcome to "
+"""What the first that a host of many says has in it, at the start of a line."""
+
 OUTBOX_LIMIT = 1024 * 1024
 """Characters that are kept while nobody is at the other end."""
 
@@ -61,6 +64,9 @@ class Here(Protocol):
     def show(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
 
+    def show_signed(self, author: str, text: str) -> None:
+        """Show lines of ``author`` that say themselves who spoke."""
+
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""
 
@@ -98,6 +104,14 @@ class Keyboard(Enum):
     NONE = auto()  # a service: nothing is said here
 
 
+class Manner(Enum):
+    """How the peer's lines are to be taken."""
+
+    UNKNOWN = auto()  # nothing was said yet
+    BARE = auto()  # as its own words
+    SIGNED = auto()  # it is a host of many: each line says who spoke
+
+
 class State(Enum):
     """Where a conversation stands."""
 
@@ -132,6 +146,7 @@ class Conversation:
         self._outbox: list[str] = []
         self._outbox_size = 0
         self._screen_full = False
+        self._manner = Manner.UNKNOWN
 
     @property
     def free(self) -> bool:
@@ -146,7 +161,7 @@ class Conversation:
 
     def peer_came(self, peer: Peer) -> None:
         """``peer`` is connected. Only when `free`."""
-        self._peer, self.state = peer, State.TALKING
+        self._peer, self.state, self._manner = peer, State.TALKING, Manner.UNKNOWN
         self._here.state(f"Connected to {peer.name} {peer.address}")
         if self._screen_full:
             peer.pause()
@@ -159,7 +174,10 @@ class Conversation:
 
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
-        self._here.show(self._other.name, text)
+        if self._manner is Manner.UNKNOWN:
+            self._manner = Manner.BARE if self._hosts or not _greets_many(text) else Manner.SIGNED
+        show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
+        show(self._other.name, text)
 
     def peer_commanded(self, word: str) -> None:
         """The peer asked for ``/word``."""
@@ -311,3 +329,7 @@ class Conversation:
 
 def _no_such_command(word: str) -> str:
     return f"there is no command /{word}; // at the start of a line says a slash"
+
+
+def _greets_many(text: str) -> bool:
+    return text.startswith(GREETING) or f"\n{GREETING}" in text

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Congestion
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
-from techboy.terminal.output import Output
+from techboy.terminal.output import Output, bare, names
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Enter, Reader, Refused
 from techboy.wire.clean import shown
@@ -81,6 +81,7 @@ class StdioBridge(ChunkReceiver):
         self.MAX_LENGTH = max_line
         self.status = OK
         self._reader, self._output, self._states, self._prompt = reader, output, states, prompt
+        self._signed = bare if output is names else output
         self._screen = Screen.CLOSED
         self._closed: Deferred[None] = Deferred()
         self._streams = ExitStack()
@@ -151,6 +152,10 @@ class StdioBridge(ChunkReceiver):
     def show(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
         self._show(self._output(author, text))
+
+    def show_signed(self, author: str, text: str) -> None:
+        """Show lines of ``author`` that say themselves who spoke."""
+        self._show(self._signed(author, text))
 
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""

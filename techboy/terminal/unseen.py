@@ -20,6 +20,9 @@ class Unseen:
     def show(self, author: str, text: str) -> None:
         """Nobody sees it."""
 
+    def show_signed(self, author: str, text: str) -> None:
+        """Nobody sees it."""
+
     def state(self, text: str) -> None:
         """Write one line about the conversation itself."""
         self._write_state(f"{text}\n")
