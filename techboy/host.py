@@ -112,6 +112,7 @@ class Host(Program):
             return
         self._leaving = True
         self.hall.close()
+        self.here.dismiss()
         for member in list(self.house.members.values()):
             if member.guest is not getattr(self, "_seat", None):
                 member.guest.goodbye(f"{self.house.rules.host} is leaving")

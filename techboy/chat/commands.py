@@ -77,8 +77,8 @@ def _help(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _nick(house: House, member: Member, arguments: str) -> list[str]:
-    house.rename(member, arguments)
-    return [f"you are {member.name} now"]
+    told = house.rename(member, arguments)
+    return [] if told else [f"you are {member.name} now"]
 
 
 def _me(house: House, member: Member, arguments: str) -> list[str]:

@@ -115,8 +115,11 @@ class House:
         member.room.enter(member)
         member.guest.moved()
 
-    def rename(self, member: Member, wanted: str) -> None:
-        """Call ``member`` something else; raise ValueError where that can't be."""
+    def rename(self, member: Member, wanted: str) -> bool:
+        """Call ``member`` something else; return whether the room will be told of it.
+
+        Raise ValueError where it can't be called so.
+        """
         before = member.name
         if member.host and wanted.lower() == self.rules.host.lower():
             member.name = wanted
@@ -125,8 +128,7 @@ class House:
             member.name = self.names.claim(wanted, member)
         if before.lower() != member.name.lower():
             self.names.release(before, member)
-        if before != member.name:
-            member.room.rename(member, before)
+        return before != member.name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
         if member.host:

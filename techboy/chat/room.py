@@ -70,12 +70,13 @@ class Room:
             self._left[member.number] = member.name
         self._waker.nudge(self)
 
-    def rename(self, member: Member, before: str) -> None:
-        """``member`` was called ``before`` until now."""
+    def rename(self, member: Member, before: str) -> bool:
+        """``member`` was called ``before`` until now; return whether everybody will be told."""
         if member.number in self._joined:
             self._joined[member.number] = member.name
-        else:
-            self.announce(f"{before} is now {member.name}")
+            return False
+        self.announce(f"{before} is now {member.name}")
+        return True
 
     def announce(self, news: str) -> None:
         """Tell everybody in the room one line."""
