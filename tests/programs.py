@@ -9,9 +9,12 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
+from techboy.chat.conversation import Keyboard
 from techboy.options import ConversationOptions
 from techboy.program import Program
+from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
+from tests.transports import FakeTransport, connected
 
 
 @implementer(IReactorFromThreads)
@@ -42,36 +45,57 @@ class RecordedStates:
         return len(text)
 
 
-class DaemonStreams(Streams):
-    """Neither keyboard nor screen, and states are recorded."""
+class FakeStreams(Streams):
+    """Streams that are not there, of which somebody at a ``keyboard`` may make use; states are recorded."""
 
-    def __init__(self, states: RecordedStates) -> None:
+    def __init__(self, states: RecordedStates, keyboard: Keyboard) -> None:
         super().__init__(None, None, None)
         object.__setattr__(self, "_states", states)
+        object.__setattr__(self, "_keyboard", keyboard)
+
+    @property
+    def keyboard(self) -> Keyboard:
+        return self._keyboard  # type: ignore[attr-defined,no-any-return]
 
     @property
     def states(self) -> Any:
         return self._states  # type: ignore[attr-defined]
 
 
+class Terminal(FakeTransport):
+    """Keyboard and screen: what is received is typed, and all that is written is seen before it is closed."""
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        self.flush()
+
+
 class Running:
-    """A program that runs, without keyboard and screen, on a reactor in memory."""
+    """A program that runs on a reactor in memory. What it shows, if it does, goes to ``terminal``."""
+
+    terminal: Terminal
 
     def __init__(
         self,
         program: Callable[..., Program],
         options: ConversationOptions,
         arguments: list[str],
+        keyboard: Keyboard = Keyboard.NONE,
         **extra: Any,
     ) -> None:
         self._states = RecordedStates()
-        streams = DaemonStreams(self._states)
+        streams = FakeStreams(self._states, keyboard)
         options.streams = lambda: streams  # type: ignore[method-assign]
         options.parseOptions(arguments)
         self.reactor, self.status = FakeReactor(), None
         self.program: Any = program(self.reactor, options, streams, **extra)
         self.program.on_interrupt = self._on_interrupt
         self.program.end_with = self._end_with
+        if isinstance(self.program.here, StdioBridge):
+            self.program.here.open = self._open
+
+    def _open(self, reactor: object, stdin: None, stdout: None) -> None:
+        self.terminal = connected(self.program.here, kind=Terminal)  # type: ignore[assignment]
 
     def _on_interrupt(self, leave: Callable[[], None]) -> None:
         self.interrupt = leave
@@ -86,10 +110,12 @@ class Running:
 
     def stop(self) -> Any:
         """Do what the reactor does when it is stopped; return the service's Deferred."""
-        done = self.program.stopService()
-        for writer in self.reactor.getWriters():
-            writer.connectionLost(writer.doWrite())
-        return done
+        return self.program.stopService()
+
+    @property
+    def shown(self) -> str:
+        """All that was shown so far."""
+        return (self.terminal.sent + self.terminal.written).decode()
 
     @property
     def said(self) -> list[str]:

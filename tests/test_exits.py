@@ -17,7 +17,8 @@ from techboy import exits
 def run(program: str, redirection: str = "") -> subprocess.CompletedProcess[str]:
     """Run a Python program through a shell."""
     command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=buffered)
 
 
 @pytest.fixture
@@ -81,6 +82,15 @@ class EndWithTests:
     def test_closed(self, redirection: str) -> None:
         """It holds where standard output or error was closed."""
         assert run("from techboy import exits; exits.end_with(74)", redirection).returncode == 74
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+    @pytest.mark.parametrize("print_it", ["print('x')", "print('x', file=sys.stderr)"])
+    def test_full(self, print_it: str) -> None:
+        """It holds, and nothing else is said, where what was printed can't be written."""
+        program = f"import sys; from techboy import exits; exits.end_with(74); {print_it}"
+        redirection = "2> /dev/full" if "stderr" in print_it else "> /dev/full"
+        ended = run(program, redirection)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (74, "", "")
 
     def test_last_act(
         self,

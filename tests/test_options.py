@@ -14,7 +14,17 @@ from twisted.python.usage import Options, UsageError
 
 import techboy
 from techboy import juliet, romeo
-from techboy.options import ConversationOptions, option, port_number, seconds, separate_log, whole_number
+from techboy.options import (
+    LONGEST_FILE,
+    ConversationOptions,
+    lines_of,
+    option,
+    port_number,
+    seconds,
+    separate_log,
+    size,
+    whole_number,
+)
 from techboy.terminal.streams import StandardError, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 
@@ -102,6 +112,72 @@ class SecondsTests:
         assert repr(text) in str(refused.value)
 
 
+class SizeTests:
+    """A size is a number of bytes, or of a thousand times as many."""
+
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [
+            ("1", 1),
+            ("500000", 500_000),
+            ("512K", 512 * 1024),
+            ("16m", 16 * 1024**2),
+            ("1G", 1024**3),
+            ("9" * 12, 10**12 - 1),
+        ],
+    )
+    def test_taken(self, text: str, number: int) -> None:
+        assert size(text) == number
+
+    @pytest.mark.parametrize(
+        "text", ["", "0", "0K", "K", "-1", "1.5M", "16 M", "16MB", "1T", "1_000", "²", "9" * 13, "much"]
+    )
+    def test_refused(self, text: str) -> None:
+        """What is no size, or nothing, or more than anybody has, is refused."""
+        with pytest.raises(ValueError, match="a size as 500000, 512K, 16M or 1G is wanted, not ") as refused:
+            size(text)
+        assert repr(text) in str(refused.value)
+
+
+class LinesOfTests:
+    """A file's lines can be shown."""
+
+    @pytest.mark.parametrize(
+        ("data", "lines"),
+        [
+            (b"one", ["one"]),
+            (b"one\ntwo\n", ["one", "two"]),
+            (b"one\r\n\r\ntwo\r\n", ["one", "", "two"]),
+            (b"one\n\n", ["one", ""]),
+            ("wherefore\tart thou \u2014 \U0001f339".encode(), ["wherefore\tart thou \u2014 \U0001f339"]),
+        ],
+    )
+    def test_lines(self, tmp_path: Path, data: bytes, lines: list[str]) -> None:
+        """They are its lines, whatever their ends."""
+        path = tmp_path / "motd"
+        path.write_bytes(data)
+        assert lines_of(str(path)) == lines
+
+    def test_cleaned(self, tmp_path: Path) -> None:
+        """What is unsafe for a terminal is not in them."""
+        path = tmp_path / "motd"
+        path.write_bytes(b"a\x1b[2J\xff\n")
+        assert lines_of(str(path)) == ["a\ufffd[2J\ufffd"]
+
+    def test_long(self, tmp_path: Path) -> None:
+        """Of a file that is too long for this, the beginning is taken."""
+        path = tmp_path / "motd"
+        path.write_bytes(b"x" * LONGEST_FILE + b"y")
+        assert lines_of(str(path)) == ["x" * LONGEST_FILE]
+
+    def test_refused(self, tmp_path: Path) -> None:
+        """A file that can't be read is refused, and it is said why."""
+        with pytest.raises(ValueError, match=r"missing: No such file or directory$"):
+            lines_of(str(tmp_path / "missing"))
+        with pytest.raises(ValueError, match=r": Is a directory$"):
+            lines_of(str(tmp_path))
+
+
 class OptionTests:
     """A mistake names its option."""
 
@@ -142,7 +218,6 @@ class ConversationOptionsTests:
             (["--max-line", "63"], "--max-line: a whole number from 64 to 65536 is wanted, not '63'"),
             (["--max-line=65537"], "--max-line: a whole number from 64 to 65536 is wanted, not '65537'"),
             (["--output", "xml"], "--output: one of auto, names, bare, json is wanted, not 'xml'"),
-            (["--port", "port"], "--port: a whole number from 0 to 65535 is wanted, not 'port'"),
             (["--sonnet"], "option --sonnet not recognized"),
             (["--port"], "option --port requires argument"),
             (["verona"], "Wrong number of arguments."),
@@ -204,10 +279,18 @@ class RomeoTests:
             (["--listen", "tcp:4444", "--port", "1"], "--listen goes without --host and --port"),
             (["--listen", "tcp:4444", "--host", "::1"], "--listen goes without --host and --port"),
             (["--once", "--stay"], "--once and --stay do not go together"),
+            (["--port", "port"], "--port: a whole number from 0 to 65535 is wanted, not 'port'"),
+            (["--guests", "0"], "--guests: a whole number from 1 to 1000000 is wanted, not '0'"),
+            (["--guests", "some"], "--guests: a whole number from 1 to 1000000 is wanted, not 'some'"),
+            (["--history", "-1"], "--history: a whole number from 0 to 1000000 is wanted, not '-1'"),
+            (["--rate", "0.5"], "--rate: a whole number from 0 to 1000000 is wanted, not '0.5'"),
+            (["--keep-memory", "0"], "--keep-memory: a size as 500000, 512K, 16M or 1G is wanted, not '0'"),
+            (["--stall", "0"], "--stall: a number of seconds is wanted, not '0'"),
+            (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
         ],
     )
-    def test_contradiction(self, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """What does not go together is refused before anything is asked."""
+    def test_mistake(self, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """What is wrong, or does not go together, is refused before anything is asked."""
         said = mistake(romeo.Options, *words, capsys=capsys)
         assert said == f"romeo: {why} (see twist romeo --help)\n"
 
@@ -248,6 +331,40 @@ class RomeoTests:
         assert not parsed(romeo.Options)["shown"]
         assert parsed(romeo.Options, "--output", "auto")["shown"]
 
+    def test_usual_house(self) -> None:
+        """What a house is like is set where nothing is said about it."""
+        options = parsed(romeo.Options)
+        names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
+        assert [options[name] for name in names] == [1000, [], 20, 16 * 1024**2, 20, 30.0]
+
+    def test_house(self, tmp_path: Path) -> None:
+        """What a house is like can be said."""
+        path = tmp_path / "motd"
+        path.write_text("two households\nboth alike\n")
+        words = [
+            "--guests",
+            "3",
+            "--history",
+            "0",
+            "--keep-memory",
+            "1M",
+            "--rate",
+            "0",
+            "--stall",
+            "2.5",
+            "--motd",
+        ]
+        options = parsed(romeo.Options, *words, str(path))
+        names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
+        assert [options[name] for name in names] == [3, ["two households", "both alike"], 0, 1024**2, 0, 2.5]
+
+    def test_many(self, screen: TextIO, file: TextIO) -> None:
+        """Without a keyboard there are many guests; with one there is one, unless more are asked for."""
+        assert parsed(romeo.Options)["many"]
+        for streams in (at_terminal(Typed("\n\n"), screen), Streams(file, file, file)):
+            assert not parsed(romeo.Options, streams=streams)["many"]
+            assert parsed(romeo.Options, "--port", "1", "--guests", "2", streams=streams)["many"]
+
 
 class JulietTests:
     """What Juliet is asked and told."""
@@ -277,6 +394,16 @@ class JulietTests:
         options = parsed(juliet.Options, "--host", "verona", streams=at_terminal(Typed(), screen))
         assert (options["host"], options["port"]) == ("verona", 4444)
         assert written(screen) == ""
+
+    @pytest.mark.parametrize("port", ["0", "65536", "port"])
+    def test_wrong_port(self, port: str, screen: TextIO, capsys: pytest.CaptureFixture[str]) -> None:
+        """A port where nobody can listen is refused, and asked for once more."""
+        why = f"a whole number from 1 to 65535 is wanted, not {port!r}"
+        said = mistake(juliet.Options, "--port", port, capsys=capsys)
+        assert said == f"juliet: --port: {why} (see twist juliet --help)\n"
+        options = parsed(juliet.Options, streams=at_terminal(Typed(f"verona\n{port}\n13005\n"), screen))
+        assert options["port"] == 13005
+        assert why in written(screen)
 
     def test_timeout(self, capsys: pytest.CaptureFixture[str]) -> None:
         """She calls for ever, unless told for how long."""

@@ -13,10 +13,13 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from techboy import exits, juliet, romeo
+from techboy.host import Host
+from techboy.program import Program
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import Streams
 from techboy.terminal.unseen import Unseen
+from techboy.wire.plain import HOST
 from tests.programs import FakeReactor
 
 
@@ -52,7 +55,8 @@ def program(tap: Any, streams: Streams, *arguments: str) -> Any:
     options = tap.Options()
     options.streams = lambda: streams
     options.parseOptions(["--host", "127.0.0.1", *arguments])
-    return (tap.Romeo if tap is romeo else tap.Juliet)(FakeReactor(), options, streams)
+    kind = juliet.Juliet if tap is juliet else Host if options["many"] else romeo.Romeo
+    return kind(FakeReactor(), options, streams)
 
 
 class ChoiceTests:
@@ -74,8 +78,10 @@ class ChoiceTests:
         assert here._prompt is None
 
     def test_daemon(self) -> None:
-        """A Romeo without keyboard shows nothing, unless he is told how."""
-        assert isinstance(program(romeo, Streams(None, None, None)).here, Unseen)
+        """A Romeo without keyboard is a host who shows nothing, unless he is told how."""
+        host = program(romeo, Streams(None, None, None))
+        assert isinstance(host, Host)
+        assert isinstance(host.here, Unseen)
         assert isinstance(program(romeo, Streams(None, None, None), "--output", "auto").here, StdioBridge)
 
     def test_listener(self) -> None:
@@ -103,6 +109,21 @@ class ChoiceTests:
         juliet_.startService()
         juliet_.here._let_go()
         assert juliet_.conversation.free
+
+
+class ProgramTests:
+    """What a program of its own kind has to define."""
+
+    def test_abstract(self) -> None:
+        """Who speaks and how it ends is nobody's guess."""
+        options = juliet.Options()
+        options.streams = lambda: Streams(None, None, None)
+        options.parseOptions([])
+        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST)  # type: ignore[arg-type]
+        with pytest.raises(NotImplementedError):
+            bare.speaker  # noqa: B018
+        with pytest.raises(NotImplementedError):
+            bare.leave()
 
 
 class TwistTests:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPullProducer, IPushProducer, ISystemHandle
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 JULIET = IPv4Address("TCP", "127.0.0.1", 33770)
+
+ANY = sys.maxsize
+"""Room for any number of bytes."""
 
 
 class FakeTransport:
@@ -28,6 +34,7 @@ class FakeTransport:
         self.events: list[str] = []
         self.reading = True
         self.producer: Any = None
+        self.asks_producer = False  # it has a pull producer, asked for more whenever nothing is left
         self._when_flushed: Callable[[], None] = lambda: None
         self._half_closed = False
 
@@ -41,13 +48,14 @@ class FakeTransport:
         self.written += data
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        assert streaming
-        assert IPushProducer.providedBy(producer)
+        assert (IPushProducer if streaming else IPullProducer).providedBy(producer)
         assert self.producer is None
-        self.producer = producer
+        self.producer, self.asks_producer = producer, not streaming
+        if self.asks_producer:
+            producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
-        self.producer = None
+        self.producer, self.asks_producer = None, False
 
     def pauseProducing(self) -> None:
         self.reading = False
@@ -77,8 +85,7 @@ class FakeTransport:
         """Let the peer take all that was written, and return it."""
         taken, self.written = self.written, b""
         self.sent += taken
-        then, self._when_flushed = self._when_flushed, lambda: None
-        then()
+        self._flushed(taken)
         return taken
 
     def receive(self, data: bytes) -> None:
@@ -96,16 +103,90 @@ class FakeTransport:
 
     def lost(self, reason: Exception) -> None:
         """The connection is gone."""
+        if self.producer is not None:
+            self.producer.stopProducing()
+            self.unregisterProducer()
         self.protocol.connectionLost(Failure(reason))
+
+    def _flushed(self, taken: bytes) -> None:
+        """Do what Twisted does when nothing is left: who has a pull producer asks it, and does not close."""
+        if self.asks_producer:
+            if taken:
+                self.producer.resumeProducing()
+            return
+        then, self._when_flushed = self._when_flushed, lambda: None
+        then()
 
     def _close_half(self) -> None:
         self._half_closed = True
         self.protocol.writeConnectionLost()
 
 
-def connected(protocol: Protocol, peer: object = JULIET) -> FakeTransport:
-    """Connect ``protocol`` and return its transport."""
-    transport = FakeTransport(protocol, peer)
+class FakeSocket:
+    """The socket of a transport: takes what there is room for, or fails with ``error``."""
+
+    def __init__(self, transport: SocketTransport) -> None:
+        self._transport = transport
+        self.error: OSError | None = None
+        self.writes: list[bytes] = []
+
+    def send(self, data: bytes) -> int:
+        """Take the beginning of ``data``."""
+        if self.error is not None:
+            raise self.error
+        if not self._transport.room:
+            raise BlockingIOError(errno.EAGAIN, "full")
+        self.writes.append(data)
+        return self._transport.take(data)
+
+
+@implementer(ISystemHandle)
+class SocketTransport(FakeTransport):
+    """A transport whose socket takes ``room`` bytes more, from whoever writes to it.
+
+    What it takes is in ``sent``, in the order in which it is taken. What was written to the transport is sent
+    by `drain`, which the reactor would do in its next turn.
+    """
+
+    def __init__(self, protocol: Any, peer: object = JULIET, room: int = ANY) -> None:
+        super().__init__(protocol, peer)
+        self.socket, self.room, self._seen = FakeSocket(self), room, 0
+
+    def getHandle(self) -> FakeSocket:
+        """Return the socket."""
+        return self.socket
+
+    def take(self, data: bytes) -> int:
+        """Let the socket take what there is room for of ``data``, and return how much that was."""
+        taken = data[: self.room]
+        self.room -= len(taken)
+        self.sent += taken
+        return len(taken)
+
+    def drain(self) -> None:
+        """Send what was written, as far as there is room."""
+        waiting = self.written
+        self.written = waiting[self.take(waiting) :]
+        if not self.written:
+            self._flushed(waiting)
+
+    def make_room(self, size: int = ANY) -> None:
+        """Let the peer take ``size`` bytes more."""
+        self.room = min(self.room + size, ANY)
+        self.drain()
+
+    def flush(self) -> bytes:
+        """Send what was written, as far as there is room; return what was sent since the last time."""
+        self.drain()
+        taken, self._seen = self.sent[self._seen :], len(self.sent)
+        return taken
+
+
+def connected(
+    protocol: Protocol, peer: object = JULIET, kind: type[FakeTransport] = FakeTransport
+) -> FakeTransport:
+    """Connect ``protocol`` by a transport of that ``kind`` and return it."""
+    transport = kind(protocol, peer)
     protocol.makeConnection(transport)  # type: ignore[arg-type]
     return transport
 

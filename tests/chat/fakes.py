@@ -1,14 +1,20 @@
-"""The neighbours of a conversation, which write down what they are told.
+"""The neighbours of a conversation, and of a house, which write down what they are told.
 
-All write into one list, so that a test sees the order between them too. An event is a tuple: what was
-called, as ``"peer.say"``, then what it was given.
+Those of a conversation all write into one list, so that a test sees the order between them too. An event is
+a tuple: what was called, as ``"peer.say"``, then what it was given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from techboy.chat.conversation import Conversation, Keyboard
+from techboy.chat.house import House, Rules
+from techboy.chat.member import Member
+from techboy.chat.room import Room
+from techboy.logs.contract import Batch
+from techboy.logs.memory import MemoryLogs
 
 Events: TypeAlias = list[tuple[object, ...]]
 
@@ -115,3 +121,69 @@ def talking(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> 
     scene.peer_comes()
     scene.happened()
     return scene
+
+
+class FakeGuest:
+    """The way in of a member, which writes down what it is given; ``takes``: whether it has room for more."""
+
+    def __init__(self) -> None:
+        self.events: Events = []
+        self.takes = True
+
+    def tell(self, notices: list[str]) -> bool:
+        self.events.append(("tell", notices))
+        return self.takes
+
+    def recall(self, batches: list[Batch]) -> bool:
+        self.events.append(("recall", [batch.text for batch in batches]))
+        return bool(batches)
+
+    def hear(self, delivery: object) -> None:
+        self.events.append(("hear", delivery))
+
+    def goodbye(self, why: str) -> None:
+        self.events.append(("goodbye", why))
+
+    def moved(self) -> None:
+        self.events.append(("moved",))
+
+
+class FakeWaker:
+    """Whoever settles rooms, who writes down which are to be settled."""
+
+    def __init__(self) -> None:
+        self.events: Events = []
+
+    def wake(self, room: Room) -> None:
+        self.events.append(("wake", room.name))
+
+    def nudge(self, room: Room) -> None:
+        self.events.append(("nudge", room.name))
+
+
+class FakeHouse(House):
+    """A house in which everything is remembered, and ``shut`` tells whether it was shut down."""
+
+    def __init__(self, rules: Rules | None = None, motd: Sequence[str] = ()) -> None:
+        self.shut = False
+        logs = MemoryLogs()
+        super().__init__(
+            rules or Rules(),
+            FakeWaker(),
+            logs.open,
+            clock=lambda at: f"{at:g} o'clock",
+            shut_down=self._shut,
+            motd=list(motd),
+        )
+
+    def comes(self, name: str | None = None, *, host: bool = False) -> tuple[Member, FakeGuest]:
+        """Somebody comes in at 9; return who, and the way."""
+        guest = FakeGuest()
+        return self.enter(guest, 9.0, name, host=host), guest
+
+    def news(self, room: str = "lobby") -> list[str]:
+        """Return what is new about who is in a room, and forget it."""
+        return self.room(room).take_news()[0]
+
+    def _shut(self) -> None:
+        self.shut = True

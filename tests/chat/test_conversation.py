@@ -47,8 +47,16 @@ def left(*, stays: bool = False) -> Scene:
     return scene
 
 
+def answered() -> Scene:
+    """The other said goodbye, and a script here has said the rest."""
+    scene = left()
+    scene.conversation.input_ended()
+    scene.happened()
+    return scene
+
+
 def parted(*, stays: bool = False) -> Scene:
-    """Both said goodbye."""
+    """Both said goodbye, with nothing more to say."""
     scene = talking(PERSON, stays=stays)
     scene.conversation.peer_said_goodbye()
     scene.happened()
@@ -283,7 +291,7 @@ class BackPressureTests:
         scene.conversation.peer_ready()
         assert scene.happened() == [("here.resume",)]
 
-    @pytest.mark.parametrize("begun", [finished, leaving, parted])
+    @pytest.mark.parametrize("begun", [finished, leaving, answered, parted])
     def test_nothing_left_to_say(self, begun: Callable[[], Scene]) -> None:
         """Once our goodbye is said, nothing is read here that could not be said any more."""
         scene = begun()
@@ -324,8 +332,16 @@ class BrokenTests:
         """The conversation is not over: the other is waited for."""
         scene = talking(keyboard, stays=stays)
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), LOST, ("owner.waiting", True)]
+        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.free
+
+    def test_while_full(self) -> None:
+        """A person can type on although the connection was full when it broke."""
+        scene = talking(PERSON)
+        scene.conversation.peer_full()
+        scene.conversation.peer_gone(False)
+        pauses = [event for event in scene.happened() if event in (("here.pause",), ("here.resume",))]
+        assert pauses == [("here.pause",), ("here.resume",)]
 
     def test_script(self) -> None:
         """A script waits with the rest until somebody is there again."""
@@ -387,13 +403,33 @@ class LeaveTests:
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
 
-    @pytest.mark.parametrize("begun", [finished, left])
+    @pytest.mark.parametrize("begun", [finished, left, answered, parted])
     def test_hurry(self, begun: Callable[[], Scene]) -> None:
         """Whatever goodbye is under way, there is no more time than for a prompt one."""
         scene = begun()
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+
+    @ANY_END
+    @pytest.mark.parametrize("begun", [left, answered, parted])
+    def test_announced_once(self, begun: Callable[[], Scene], clean: bool) -> None:
+        """Where the other's goodbye was shown already, the end is not announced a second time."""
+        scene = begun()
+        scene.conversation.leave()
+        assert scene.conversation.state is State.PARTED
+        scene.happened()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+
+    @ANY_END
+    def test_end_after_input(self, clean: bool) -> None:
+        """Who leaves after the end of the input does not wait to know whether all has arrived."""
+        scene = finished()
+        scene.conversation.leave()
         assert scene.conversation.state is State.LEAVING
+        scene.happened()
+        scene.conversation.peer_gone(clean)
+        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
 
     def test_command(self) -> None:
         """Nothing is asked of who was left."""
@@ -456,7 +492,7 @@ class EndOfInputTests:
         scene.conversation.peer_gone(True)
         assert scene.happened()[-1] == ("owner.over", True)
 
-    @pytest.mark.parametrize("begun", [leaving, parted, over])
+    @pytest.mark.parametrize("begun", [leaving, answered, parted, over])
     def test_too_late(self, begun: Callable[[], Scene]) -> None:
         """After our goodbye there is nothing to end."""
         scene = begun()
@@ -494,7 +530,7 @@ class StayingScriptTests:
         scene.conversation.input_ended()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
         scene.conversation.peer_gone(True)
-        assert scene.happened() == [("here.dismiss",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.dismiss",), ("here.resume",), ("owner.waiting", True)]
 
     def test_screen_lost(self) -> None:
         """With nothing more to say and no screen, it leaves."""
@@ -529,7 +565,7 @@ class PeerLeavesTests:
         """Who stays waits for the next."""
         scene = parted(stays=True)
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.dismiss",), ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.free
 
     def test_close_after_exit(self) -> None:
@@ -592,13 +628,21 @@ class PeerLeavesScriptTests:
         scene = left()
         scene.conversation.input_ended()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        scene.conversation.peer_gone(True)
-        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+        assert scene.conversation.state is State.ANSWERED
+
+    @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
+    def test_exit_after_end(self, goodbye: str) -> None:
+        """A goodbye after the script's own is not announced again."""
+        scene = answered()
+        getattr(scene.conversation, goodbye)()
+        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.conversation.state is State.ANSWERED
 
     @ANY_END
-    def test_whole(self, clean: bool) -> None:
-        """Where the connection breaks meanwhile, it is not sure that all has arrived."""
-        scene = left()
+    @pytest.mark.parametrize("begun", [left, answered])
+    def test_whole(self, begun: Callable[[], Scene], clean: bool) -> None:
+        """Where the connection breaks before it was closed, it is not sure that all has arrived."""
+        scene = begun()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), ("owner.over", clean)]
 

@@ -1,16 +1,16 @@
-"""Tests of what somebody may be called."""
+"""Tests of what somebody may be called, and of who is called what."""
 
 from __future__ import annotations
 
 import pytest
 
-from techboy.chat.names import LONGEST, checked_name
+from techboy.chat.names import LONGEST, RESERVED, Names, checked_name
 
 
 class CheckedNameTests:
     """A name is one short word."""
 
-    @pytest.mark.parametrize("name", ["j", "juliet", "Julie-Ann", "j.capulet_2", "x" * LONGEST])
+    @pytest.mark.parametrize("name", ["j", "juliet", "Julie-Ann", "j.capulet_2", "-", "42", "x" * LONGEST])
     def test_taken(self, name: str) -> None:
         """Letters, digits, dots and dashes make a name."""
         assert checked_name(name) == name
@@ -24,3 +24,103 @@ class CheckedNameTests:
         with pytest.raises(ValueError, match="a name is 1 to 32 letters") as refused:
             checked_name(name)
         assert repr(name) in str(refused.value)
+
+    @pytest.mark.parametrize("name", ["jüliet", "rom\u0435o", "\uff52omeo", "juliet\u0663", "e\u0301"])
+    def test_look_alike(self, name: str) -> None:
+        """Letters and digits that can look like those of another name make none."""
+        with pytest.raises(ValueError, match=r"letters \(a to z\), digits"):
+            checked_name(name)
+
+
+class ClaimTests:
+    """Who wants a name gets it, or one that is like it."""
+
+    def test_claim(self) -> None:
+        """A free name is given as it was written, and its holder is found by it in any case."""
+        names = Names[str]()
+        assert names.claim("Juliet", "her") == "Juliet"
+        assert names.get("jULIET") == "her"
+
+    def test_nobody(self) -> None:
+        """Nobody is found by a name that was not given."""
+        assert Names[str]().get("juliet") is None
+
+    def test_numbered(self) -> None:
+        """A name that is taken, in any case, gets the next number, and its first holder keeps it."""
+        names = Names[str]()
+        given = [names.claim("Juliet", "a"), names.claim("juliet", "b"), names.claim("JULIET", "c")]
+        assert given == ["Juliet", "juliet2", "JULIET3"]
+        assert [names.get(name) for name in given] == ["a", "b", "c"]
+
+    def test_numbered_and_long(self) -> None:
+        """A number makes no name longer than a name may be."""
+        names = Names[int]()
+        longest = "x" * LONGEST
+        given = [names.claim(longest, holder) for holder in range(10)]
+        assert given[0] == longest
+        assert given[1] == "x" * (LONGEST - 1) + "2"
+        assert given[9] == "x" * (LONGEST - 2) + "10"
+
+    def test_own(self) -> None:
+        """Who has a name already may write it in another way."""
+        names = Names[str]()
+        names.claim("juliet", "her")
+        assert names.claim("Juliet", "her") == "Juliet"
+
+    @pytest.mark.parametrize("name", [*sorted(RESERVED), "Root", "EVERYONE", "romeo", "Romeo"])
+    def test_reserved(self, name: str) -> None:
+        """A name that would mislead is given to nobody who asks, whatever its case."""
+        names = Names[str](["Romeo"])
+        with pytest.raises(ValueError, match=f"^{name} is not a name for you$"):
+            names.claim(name, "her")
+        assert names.get(name) is None
+
+    @pytest.mark.parametrize("name", ["guest1", "Guest42", "GUEST007"])
+    def test_guests(self, name: str) -> None:
+        """The name of a guest is for who has none."""
+        with pytest.raises(ValueError, match="is not a name for you"):
+            Names[str]().claim(name, "her")
+
+    @pytest.mark.parametrize("name", ["guests", "guest1a", "myguest1", "roots", "romeo2"])
+    def test_not_reserved(self, name: str) -> None:
+        """A name that is only like a reserved one may be had."""
+        assert Names[str](["romeo"]).claim(name, "her") == name
+
+    def test_no_name(self) -> None:
+        """What is no name is refused as such."""
+        with pytest.raises(ValueError, match="a name is 1 to 32 letters"):
+            Names[str]().claim("two words", "her")
+
+
+class NamesTests:
+    """Names are given and given back."""
+
+    def test_guest(self) -> None:
+        """Guests are numbered, and no number is given twice."""
+        names = Names[str]()
+        assert names.guest("a") == "guest1"
+        names.release("guest1", "a")
+        assert names.guest("b") == "guest2"
+        assert names.get("Guest2") == "b"
+
+    def test_take(self) -> None:
+        """The host has the host's name whatever the rules say."""
+        names = Names[str](["romeo"])
+        names.take("Romeo", "him")
+        assert names.get("romeo") == "him"
+
+    def test_release(self) -> None:
+        """A name that was given back, in any case, is free."""
+        names = Names[str]()
+        names.claim("Juliet", "a")
+        names.release("juliet", "a")
+        assert names.get("Juliet") is None
+        assert names.claim("juliet", "b") == "juliet"
+
+    def test_release_of_another(self) -> None:
+        """Nobody gives back what is another's."""
+        names = Names[str]()
+        names.claim("juliet", "a")
+        names.release("juliet", "b")
+        names.release("nurse", "b")
+        assert names.get("juliet") == "a"

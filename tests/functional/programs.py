@@ -135,7 +135,7 @@ class Program:
         return self.process.wait(DEADLINE)
 
     def close(self) -> None:
-        """End it, and whatever it started, if it did not end by itself; pytest shows what it said if need be."""
+        """End it, and whatever it started, if it did not end by itself, and report what it said."""
         status = self.process.poll()
         if status is None:
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.wire.plain import CALLER, HOST, Command, Event, Goodbye, Plain, Said, notice
+from techboy.wire.plain import CALLER, HOST, Command, Event, Goodbye, Plain, Said, in_room, notice
 from tests.wire.texts import any_bytes, clean_texts, quick
 
 BOTH = pytest.mark.parametrize("end", [HOST, CALLER], ids=["host", "caller"])
@@ -155,3 +155,31 @@ class NoticeTests:
     def test_mark(self) -> None:
         """A notice begins with an asterisk and a blank."""
         assert notice("one is busy") == "* one is busy"
+
+
+class InRoomTests:
+    """In a room of many it is seen who says what."""
+
+    @pytest.mark.parametrize(
+        ("kind", "text", "shown"),
+        [
+            ("say", "hello", "romeo: hello"),
+            ("say", "", "romeo: "),
+            ("say", "hello\n\nyou", "romeo: hello\nromeo: \nromeo: you"),
+            ("say", "juliet: hello", "romeo: juliet: hello"),
+            ("me", "climbs", "* romeo climbs"),
+            ("me", "climbs\nfalls", "* romeo climbs\n* romeo falls"),
+        ],
+    )
+    def test_shown(self, kind: str, text: str, shown: str) -> None:
+        """The name is before every line, so that none can be taken for another's."""
+        assert in_room("romeo", kind, text) == shown
+
+    @quick
+    @given(st.sampled_from([("say", "romeo: "), ("me", "* romeo ")]), clean_texts())
+    def test_every_line(self, how: tuple[str, str], text: str) -> None:
+        """Whatever is said, no line of it stands without its author."""
+        kind, before = how
+        lines = in_room("romeo", kind, text).split("\n")
+        assert [line.removeprefix(before) for line in lines] == text.split("\n")
+        assert all(line.startswith(before) for line in lines)
