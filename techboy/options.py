@@ -62,7 +62,7 @@ def lines_of(path: str) -> list[str]:
             text = clean(unix_ends(file.read(LONGEST_FILE)))
     except OSError as refused:
         raise ValueError(f"{path}: {refused.strerror}") from None
-    return text.removesuffix("\n").split("\n")
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 port_number = whole_number(0, 65535)

@@ -65,13 +65,13 @@ class Options(ConversationOptions):
             f"How many guests may be here; without a keyboard {GUESTS}",
             _number("guests", 1),
         ],
-        ["motd", None, [], "File with the lines that guests are shown first", option("motd", lines_of)],
+        ["motd", None, None, "File with the lines that guests are shown first", option("motd", lines_of)],
         ["history", None, HISTORY, "Lines said before that a guest is shown", _number("history", 0)],
         [
             "keep-memory",
             None,
-            KEEP_MEMORY,
-            "Bytes of what was said that are kept",
+            None,
+            "Memory for what was said, as 500000 or 512K [default: 16M]",
             option("keep-memory", size),
         ],
         ["rate", None, RATE, "Lines a second that a guest may say, 0 for any number", _number("rate", 0)],
@@ -105,6 +105,8 @@ class Options(ConversationOptions):
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self["guests"] = self["guests"] or GUESTS
+        self["motd"] = self["motd"] or []
+        self["keep-memory"] = self["keep-memory"] or KEEP_MEMORY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]

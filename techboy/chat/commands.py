@@ -8,7 +8,6 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from techboy.chat.member import Member
-from techboy.chat.names import checked_name
 
 if TYPE_CHECKING:
     from techboy.chat.house import House
@@ -89,17 +88,19 @@ def _me(house: House, member: Member, arguments: str) -> list[str]:
 def _msg(house: House, member: Member, arguments: str) -> list[str]:
     name, _, text = arguments.partition(" ")
     other = _somebody(house, name)
-    if member.number not in other.ignoring and not other.guest.tell([f"{member.name} says to you: {text}"]):
-        raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
-    other.answers_to = member.name
+    if member.number not in other.ignoring:
+        if not other.guest.tell([f"{member.name} says to you: {text}"]):
+            raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
+        other.answers_to = member.number
     away = [] if other.away is None else [_away_line(other)]
     return [f"you say to {other.name}: {text}", *away]
 
 
 def _reply(house: House, member: Member, arguments: str) -> list[str]:
-    if member.answers_to is None:
-        raise RefusedError("nobody has sent you a message yet")
-    return _msg(house, member, f"{member.answers_to} {arguments}")
+    other = house.members.get(member.answers_to or 0)
+    if other is None:
+        raise RefusedError("nobody who is here has sent you a message")
+    return _msg(house, member, f"{other.name} {arguments}")
 
 
 def _who(house: House, member: Member, arguments: str) -> list[str]:
@@ -116,7 +117,8 @@ def _whois(house: House, member: Member, arguments: str) -> list[str]:
 def _join(house: House, member: Member, arguments: str) -> list[str]:
     if arguments.lower() == member.room.name.lower():
         raise RefusedError(f"you are in {member.room.name} already")
-    house.move(member, checked_name(arguments))
+    house.names.check(arguments)
+    house.move(member, arguments)
     return []
 
 
@@ -144,10 +146,10 @@ def _topic(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _last(house: House, member: Member, arguments: str) -> list[str]:
-    if arguments and not (arguments.isascii() and arguments.isdecimal()):
+    lines = arguments or str(LAST_LINES)
+    if not (lines.isascii() and lines.isdecimal() and lines.strip("0")):
         raise RefusedError("usage: /last [N]")
-    lines = min(int(arguments[:9] or LAST_LINES), MOST_LAST_LINES)
-    if not member.guest.recall(member.room.log.tail(lines)):
+    if not member.guest.recall(member.room.log.tail(min(int(lines), MOST_LAST_LINES))):
         raise RefusedError("nothing was said here yet")
     return []
 

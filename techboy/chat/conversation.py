@@ -21,7 +21,7 @@ PROMPTLY = 1.0
 """Seconds of silence after which nothing more is expected, once a goodbye was said."""
 
 GREETING = "* welcome to "
-"""What the first that a host of many says has in it, at the start of a line."""
+"""How one of the first lines of a host of many begins, after no other than notices."""
 
 OUTBOX_LIMIT = 1024 * 1024
 """Characters that are kept while nobody is at the other end."""
@@ -175,7 +175,7 @@ class Conversation:
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
         if self._manner is Manner.UNKNOWN:
-            self._manner = Manner.BARE if self._hosts or not _greets_many(text) else Manner.SIGNED
+            self._manner = Manner.BARE if self._hosts else _manner(text)
         show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
         show(self._other.name, text)
 
@@ -331,5 +331,9 @@ def _no_such_command(word: str) -> str:
     return f"there is no command /{word}; // at the start of a line says a slash"
 
 
-def _greets_many(text: str) -> bool:
-    return text.startswith(GREETING) or f"\n{GREETING}" in text
+def _manner(text: str) -> Manner:
+    """Return what the first lines say: a host of many may have notices before its greeting."""
+    lines = text.split("\n")
+    if any(line.startswith(GREETING) for line in lines):
+        return Manner.SIGNED
+    return Manner.UNKNOWN if all(line.startswith("* ") for line in lines) else Manner.BARE

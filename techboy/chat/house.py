@@ -121,9 +121,9 @@ class House:
         Raise ValueError where it can't be called so.
         """
         before = member.name
-        if member.host and wanted.lower() == self.rules.host.lower():
-            member.name = wanted
-            self.names.take(wanted, member)
+        if wanted.lower() == member.given.lower():  # which nobody else is given
+            member.name = member.given
+            self.names.take(member.given, member)
         else:
             member.name = self.names.claim(wanted, member)
         if before.lower() != member.name.lower():
@@ -131,10 +131,11 @@ class House:
         return before != member.name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
-        if member.host:
-            self.names.take(self.rules.host, member)
-            return self.rules.host
-        return self.names.guest(member) if wanted is None else self.names.claim(wanted, member)
+        if not member.host and wanted is not None:
+            return self.names.claim(wanted, member)
+        member.given = self.rules.host if member.host else self.names.guest(member)
+        self.names.take(member.given, member)
+        return member.given
 
     def _leave_room(self, member: Member) -> None:
         room = member.room

@@ -28,13 +28,28 @@ class Guest(Protocol):
 
 
 class Member:
-    """Somebody in the house. ``number`` is theirs alone, whatever the name; ``host``: may do anything."""
+    """Somebody in the house. ``number`` is theirs alone, whatever the name; ``host``: may do anything.
 
-    __slots__ = ("answers_to", "away", "came_at", "guest", "host", "ignoring", "name", "number", "room")
+    ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``ignoring``
+    and ``answers_to`` are numbers.
+    """
+
+    __slots__ = (
+        "answers_to",
+        "away",
+        "came_at",
+        "given",
+        "guest",
+        "host",
+        "ignoring",
+        "name",
+        "number",
+        "room",
+    )
 
     def __init__(self, number: int, guest: Guest, room: Room, *, host: bool, came_at: float) -> None:
         self.number, self.guest, self.room, self.host, self.came_at = number, guest, room, host, came_at
-        self.name = ""
+        self.name = self.given = ""
         self.away: str | None = None
         self.ignoring: frozenset[int] = frozenset()
-        self.answers_to: str | None = None
+        self.answers_to: int | None = None

@@ -41,14 +41,18 @@ class Names(Generic[T]):
         """Give ``name`` to ``holder``, whatever the rules say."""
         self._holders[name.lower()] = holder
 
+    def check(self, wanted: str) -> None:
+        """Raise ValueError where ``wanted`` is no name, or one that is not given away."""
+        name = checked_name(wanted).lower()
+        if name in self._reserved or _GUEST.fullmatch(name):
+            raise ValueError(f"{wanted} is not a name for you")
+
     def claim(self, wanted: str, holder: T) -> str:
         """Give ``holder`` the name ``wanted``, with a number where it is taken, and return it.
 
-        Raise ValueError where it is no name, or one that is not given away.
+        Raise ValueError as `check` does.
         """
-        checked_name(wanted)
-        if wanted.lower() in self._reserved or _GUEST.fullmatch(wanted.lower()):
-            raise ValueError(f"{wanted} is not a name for you")
+        self.check(wanted)
         name = self._free(wanted, holder)
         self.take(name, holder)
         return name
@@ -56,6 +60,8 @@ class Names(Generic[T]):
     def guest(self, holder: T) -> str:
         """Give ``holder`` the next name of a guest, and return it."""
         self._guests += 1
+        while self.get(f"guest{self._guests}") is not None:
+            self._guests += 1
         name = f"guest{self._guests}"
         self.take(name, holder)
         return name
@@ -67,7 +73,7 @@ class Names(Generic[T]):
 
     def _free(self, wanted: str, holder: T) -> str:
         name, number = wanted, 1
-        while self._holders.get(name.lower(), holder) is not holder:
+        while name.lower() in self._reserved or self._holders.get(name.lower(), holder) is not holder:
             number += 1
             name = wanted[: LONGEST - len(str(number))] + str(number)
         return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_ROUNDING = 1e-6  # lines: what floating point may be short by after exactly the time that was waited for
+
 
 class Bucket:
     """Allows ``rate`` lines a second in the long run, and ``burst`` at once. A ``rate`` of 0 is no limit."""
@@ -18,7 +20,7 @@ class Bucket:
             return lines
         self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
-        taken = min(lines, int(self._tokens))
+        taken = min(lines, int(self._tokens + _ROUNDING))
         self._tokens -= taken
         return taken
 

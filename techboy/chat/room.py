@@ -59,8 +59,11 @@ class Room:
     def enter(self, member: Member) -> None:
         """``member`` comes in."""
         self.members[member.number] = member
-        if self._left.pop(member.number, None) is None:
+        before = self._left.pop(member.number, None)
+        if before is None:
             self._joined[member.number] = member.name
+        elif before != member.name:
+            self._news.append(f"{before} is now {member.name}")
         self._waker.nudge(self)
 
     def leave(self, member: Member) -> None:

@@ -69,7 +69,7 @@ class Log(Protocol):
     def read(self, after: int, size: int) -> list[Batch]:
         """Return what is kept of the lines after the id ``after``: one line at least if there is one.
 
-        Not many more than ``size`` characters are returned, in whole lines.
+        Not many more than ``size`` characters, of which there is one at least, are returned, in whole lines.
         """
 
     def tail(self, lines: int) -> list[Batch]:

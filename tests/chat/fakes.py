@@ -56,6 +56,9 @@ class FakeHere:
     def show(self, author: str, text: str) -> None:
         self._events.append(("here.show", author, text))
 
+    def show_signed(self, author: str, text: str) -> None:
+        self._events.append(("here.show_signed", author, text))
+
     def state(self, text: str) -> None:
         self._events.append(("here.state", text))
 

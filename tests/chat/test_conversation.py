@@ -16,6 +16,7 @@ CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
 CLOSED = ("here.state", "Connection closed.")
 LOST = ("here.state", "Connection to juliet lost.")
 NO_COMMAND = "there is no command /dance; // at the start of a line says a slash"
+WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
 NOT_SENT = ("here.state", "* what was typed meanwhile was not sent")
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
@@ -277,6 +278,57 @@ class TalkingTests:
         scene = talking(PERSON)
         scene.conversation.enter()
         assert scene.happened() == []
+
+
+class HostOfManyTests:
+    """A host of many says itself, with every line, who spoke."""
+
+    @pytest.mark.parametrize(
+        "first", [WELCOME, f"{WELCOME}\n* 1 here: juliet", f"* two households\n{WELCOME}"]
+    )
+    def test_signed(self, first: str) -> None:
+        """A host that bids welcome to a room is one, from its first line to its last."""
+        scene = talking(PERSON)
+        for text in (first, "nurse: hello"):
+            scene.conversation.peer_said(text)
+            assert scene.happened() == [("here.show_signed", "juliet", text)]
+
+    @pytest.mark.parametrize("first", ["hello", "", "well, * welcome to this"])
+    def test_bare(self, first: str) -> None:
+        """Another host speaks for itself, whatever it says later."""
+        scene = talking(PERSON)
+        for text in (first, WELCOME):
+            scene.conversation.peer_said(text)
+            assert scene.happened() == [("here.show", "juliet", text)]
+
+    def test_greeted_late(self) -> None:
+        """Notices before the greeting may arrive before it."""
+        scene = talking(PERSON)
+        for text in ("* two households", WELCOME, "nurse: hello"):
+            scene.conversation.peer_said(text)
+        assert [event[0] for event in scene.happened()] == [
+            "here.show",
+            "here.show_signed",
+            "here.show_signed",
+        ]
+
+    def test_caller(self) -> None:
+        """Who calls is no host, whatever is said first."""
+        scene = talking(PERSON, hosts=True)
+        scene.conversation.peer_said(WELCOME)
+        assert scene.happened() == [("here.show", "juliet", WELCOME)]
+
+    @pytest.mark.parametrize(("first", "then"), [(WELCOME, "hello"), ("hello", WELCOME)])
+    def test_next(self, first: str, then: str) -> None:
+        """Whoever is there next is taken by its own first words."""
+        scene = talking(PERSON)
+        scene.conversation.peer_said(first)
+        scene.conversation.peer_gone(False)
+        scene.peer_comes()
+        scene.happened()
+        scene.conversation.peer_said(then)
+        how = "here.show_signed" if then == WELCOME else "here.show"
+        assert scene.happened() == [(how, "juliet", then)]
 
 
 class BackPressureTests:

@@ -124,3 +124,22 @@ class NamesTests:
         names.release("juliet", "b")
         names.release("nurse", "b")
         assert names.get("juliet") == "a"
+
+
+class UniqueNameTests:
+    """No two have the same name, however they came by it."""
+
+    def test_numbers_and_guests(self) -> None:
+        """A name that was given a number is never a guest's, and no guest's name is given twice."""
+        names: Names[str] = Names()
+        assert names.claim("guest", "a") == "guest"
+        with_number = names.claim("guest", "b")
+        assert names.get(with_number) == "b"
+        assert names.guest("c") not in ("guest", with_number)
+        assert names.guest("d") not in ("guest", with_number)
+        assert names.get(with_number) == "b"
+
+    def test_number_of_a_reserved_name(self) -> None:
+        """A name that is taken gets no number that makes it somebody else's."""
+        names: Names[str] = Names(["bob2"])
+        assert [names.claim("bob", "a"), names.claim("bob", "b")] == ["bob", "bob3"]

@@ -1,0 +1,250 @@
+"""Tests of a house of rooms."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.chat.house import House, Rules
+from techboy.chat.room import SHOWN_NAMES
+from techboy.logs.memory import MemoryLogs
+from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker
+
+
+class EnterTests:
+    """Somebody comes in."""
+
+    def test_guest(self) -> None:
+        """Who comes gets a guest's name, and is in the lobby."""
+        house = FakeHouse()
+        member, _ = house.comes()
+        assert (member.name, member.room, member.host, member.came_at) == ("guest1", house.lobby, False, 9.0)
+        assert house.names.get("guest1") is member
+        assert house.members == house.lobby.members == {member.number: member}
+        assert house.news() == ["guest1 joined"]
+
+    def test_wanted(self) -> None:
+        """Who wants a name gets it, with a number where it is taken."""
+        house = FakeHouse()
+        assert [house.comes("juliet")[0].name, house.comes("Juliet")[0].name] == ["juliet", "Juliet2"]
+
+    def test_numbers(self) -> None:
+        """Nobody has the number of another, not even of who has left."""
+        house = FakeHouse()
+        first, _ = house.comes()
+        house.leave(first)
+        assert house.comes()[0].number != first.number
+
+    @pytest.mark.parametrize("name", ["romeo", "root", "guest7", "two words"])
+    def test_refused(self, name: str) -> None:
+        """Who wants what nobody gets does not come in."""
+        house = FakeHouse()
+        with pytest.raises(ValueError, match="name"):
+            house.comes(name)
+        assert house.members == {}
+        assert house.news() == []
+
+    def test_host(self) -> None:
+        """The host has the host's name, which nobody else gets."""
+        house = FakeHouse(Rules(host="Benvolio"))
+        host, _ = house.comes(host=True)
+        assert (host.name, host.host) == ("Benvolio", True)
+        assert house.names.get("benvolio") is host
+        with pytest.raises(ValueError, match="not a name for you"):
+            house.comes("benvolio")
+
+    def test_full(self) -> None:
+        """A house is full when as many are in it as the rules say, and no more when one has left."""
+        house = FakeHouse(Rules(guests=2))
+        house.comes()
+        assert not house.full
+        last, _ = house.comes()
+        assert house.full
+        house.leave(last)
+        assert not house.full
+
+
+class LeaveTests:
+    """Somebody goes."""
+
+    def test_leave(self) -> None:
+        """Who goes is announced, and the name is free."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        house.news()
+        house.leave(juliet)
+        assert house.members == house.lobby.members == {}
+        assert house.news() == ["juliet left"]
+        assert house.comes("juliet")[0].name == "juliet"
+
+    def test_twice(self) -> None:
+        """Going twice does no harm, and takes no name from who has it now."""
+        house = FakeHouse()
+        first, _ = house.comes("juliet")
+        house.leave(first)
+        second, _ = house.comes("juliet")
+        house.leave(first)
+        assert house.names.get("juliet") is second
+        assert house.lobby.members == {second.number: second}
+
+
+class GreetingTests:
+    """Who comes is greeted."""
+
+    def test_welcome(self) -> None:
+        """The host's word comes first, then where one is, then the topic."""
+        house = FakeHouse(motd=["two households", "both alike"])
+        house.lobby.topic = "dignity"
+        juliet, _ = house.comes("juliet")
+        arrival = ["welcome to lobby, juliet; /help lists what you can do", "topic: dignity"]
+        assert house.welcome(juliet) == ["two households", "both alike", *arrival]
+        assert house.arrival(juliet) == arrival
+
+    def test_no_topic(self) -> None:
+        """Where there is no topic and no word, there is a welcome."""
+        house = FakeHouse()
+        assert house.welcome(house.comes()[0]) == ["welcome to lobby, guest1; /help lists what you can do"]
+
+    def test_company(self) -> None:
+        """It is said who is in the room, and who of them is away."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        nurse, _ = house.comes("nurse")
+        elsewhere, _ = house.comes("tybalt")
+        house.move(elsewhere, "tomb")
+        nurse.away = ""
+        assert house.company(juliet) == "2 here: juliet, nurse (away)"
+        assert house.company(elsewhere) == "1 here: tybalt"
+
+    def test_much_company(self) -> None:
+        """Where there are many, not all are named."""
+        house = FakeHouse()
+        members = [house.comes()[0] for _ in range(SHOWN_NAMES + 5)]
+        company = house.company(members[0])
+        assert company.startswith(f"{SHOWN_NAMES + 5} here: guest1, guest2, ")
+        assert company.endswith(f"guest{SHOWN_NAMES} and 5 more")
+
+    @pytest.mark.parametrize(
+        ("history", "shown"), [(0, []), (1, ["c"]), (2, ["b", "c"]), (20, ["a", "b", "c"])]
+    )
+    def test_history(self, history: int, shown: list[str]) -> None:
+        """As many of the last lines are shown as the rules say."""
+        house = FakeHouse(Rules(history=history))
+        juliet, _ = house.comes()
+        house.said(juliet, "a\nb\nc")
+        house.lobby.store(7.0)
+        lines = [line for batch in house.history(juliet) for line in batch.text.split("\n")]
+        assert lines == shown
+
+
+class RoomsTests:
+    """There are as many rooms as are used."""
+
+    def test_move(self) -> None:
+        """Who goes to another room is heard and seen there only, and is told."""
+        house = FakeHouse()
+        juliet, guest = house.comes("juliet")
+        house.news()
+        house.move(juliet, "Balcony")
+        assert juliet.room is house.rooms["balcony"]
+        assert juliet.room.name == "Balcony"
+        assert house.lobby.members == {}
+        assert guest.events == [("moved",)]
+        assert (house.news(), house.news("balcony")) == (["juliet left"], ["juliet joined"])
+
+    def test_same(self) -> None:
+        """A room is the same in any case."""
+        house = FakeHouse()
+        house.move(house.comes()[0], "Balcony")
+        nurse, _ = house.comes("nurse")
+        house.move(nurse, "bALCONY")
+        assert nurse.room.name == "Balcony"
+        assert len(nurse.room.members) == 2
+
+    def test_empty(self) -> None:
+        """A room is forgotten with the last who leaves it; the lobby stays."""
+        house = FakeHouse()
+        juliet, _ = house.comes()
+        house.move(juliet, "Balcony")
+        house.move(juliet, "tomb")
+        assert list(house.rooms) == ["lobby", "tomb"]
+        house.leave(juliet)
+        assert list(house.rooms) == ["lobby"]
+
+    def test_apart(self) -> None:
+        """What is said in a room is said in no other."""
+        house = FakeHouse()
+        juliet, _ = house.comes()
+        house.move(juliet, "balcony")
+        house.said(juliet, "hello")
+        assert house.lobby.store(7.0) == []
+        assert [batch.text for batch in juliet.room.store(7.0)] == ["hello"]
+
+
+class RenameTests:
+    """Somebody is called something else."""
+
+    def test_rename(self) -> None:
+        """It is announced, and the old name is free."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        house.news()
+        assert house.rename(juliet, "rosaline")
+        assert juliet.name == "rosaline"
+        assert (house.names.get("juliet"), house.names.get("rosaline")) == (None, juliet)
+        assert house.news() == ["juliet is now rosaline"]
+
+    def test_case(self) -> None:
+        """One's own name may be written in another way."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        house.news()
+        house.rename(juliet, "Juliet")
+        assert house.names.get("juliet") is juliet
+        assert house.news() == ["juliet is now Juliet"]
+
+    def test_same(self) -> None:
+        """The name that one has already is no news."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        house.news()
+        assert not house.rename(juliet, "juliet")
+        assert house.names.get("juliet") is juliet
+        assert house.news() == []
+
+    def test_refused(self) -> None:
+        """Who wants what nobody gets keeps the name."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        house.news()
+        with pytest.raises(ValueError, match="romeo is not a name for you"):
+            house.rename(juliet, "romeo")
+        assert (juliet.name, house.names.get("juliet")) == ("juliet", juliet)
+        assert house.news() == []
+
+    def test_host(self) -> None:
+        """The host may be called something else, and then by the host's name again, which nobody else got."""
+        house = FakeHouse()
+        host, _ = house.comes(host=True)
+        juliet, _ = house.comes("juliet")
+        house.rename(host, "montague")
+        with pytest.raises(ValueError, match="romeo is not a name for you"):
+            house.rename(juliet, "romeo")
+        house.rename(host, "Romeo")
+        assert house.names.get("romeo") is host
+        assert house.names.get("montague") is None
+
+
+class CommandTests:
+    """What begins with a slash is obeyed."""
+
+    def test_command(self) -> None:
+        """Its author is answered."""
+        house = FakeHouse()
+        assert house.commanded(house.comes()[0], "ping") == ["pong"]
+
+    def test_shut_down(self) -> None:
+        """A house that belongs to no program has nothing to shut down."""
+        house = House(Rules(), FakeWaker(), MemoryLogs().open, str)
+        host = house.enter(FakeGuest(), 9.0, host=True)
+        assert house.commanded(host, "shutdown") == []
+        assert house.members == {host.number: host}

@@ -1,0 +1,96 @@
+"""Tests of how many lines somebody may say in a time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.chat.rate import Bucket
+from tests.wire.texts import quick
+
+
+class TakeTests:
+    """So many lines may be said, and no more."""
+
+    def test_burst(self) -> None:
+        """A burst may be said at once, and then nothing."""
+        bucket = Bucket(20, 200)
+        assert bucket.take(150, 5.0) == 150
+        assert bucket.take(150, 5.0) == 50
+        assert bucket.take(1, 5.0) == 0
+
+    def test_refill(self) -> None:
+        """With time more may be said."""
+        bucket = Bucket(20, 200)
+        bucket.take(200, 5.0)
+        assert bucket.take(100, 5.5) == 10
+        assert bucket.take(100, 6.0) == 10
+
+    def test_full(self) -> None:
+        """Who said nothing for long may say a burst, and no more than that."""
+        bucket = Bucket(20, 200)
+        bucket.take(200, 0.0)
+        assert bucket.take(1000, 1e6) == 200
+
+    def test_fractions(self) -> None:
+        """A line may be said when its time has come, and not before; nothing of it is forgotten."""
+        bucket = Bucket(2, 4)
+        bucket.take(4, 0.0)
+        assert bucket.take(1, 0.25) == 0
+        assert bucket.take(1, 0.5) == 1
+        assert bucket.take(1, 0.75) == 0
+
+    def test_no_limit(self) -> None:
+        """A rate of 0 limits nothing."""
+        bucket = Bucket(0, 0)
+        assert [bucket.take(10**6, 0.0), bucket.take(10**6, 0.0)] == [10**6, 10**6]
+        assert bucket.wait(10**6) == 0.0
+
+    @quick
+    @given(
+        st.integers(1, 50),
+        st.integers(1, 50),
+        st.lists(st.tuples(st.integers(0, 100), st.integers(0, 16).map(lambda eighths: eighths / 8))),
+    )
+    def test_never_more(self, rate: int, burst: int, asked: list[tuple[int, float]]) -> None:
+        """However it is asked for, no more is said than a burst and the rate for the time since."""
+        bucket, now, taken = Bucket(rate, burst), 0.0, 0
+        for lines, later in asked:
+            now += later
+            granted = bucket.take(lines, now)
+            assert 0 <= granted <= lines
+            taken += granted
+            assert taken <= burst + rate * now
+
+
+class WaitTests:
+    """Who has to wait knows how long."""
+
+    @pytest.mark.parametrize(("lines", "wait"), [(0, 0.0), (1, 0.5), (2, 1.0), (4, 2.0)])
+    def test_wait(self, lines: int, wait: float) -> None:
+        """When the time is over, so many lines may be said."""
+        bucket = Bucket(2, 4)
+        bucket.take(4, 7.0)
+        assert bucket.wait(lines) == wait
+        assert bucket.take(lines, 7.0 + wait) == lines
+
+    def test_more_than_a_burst(self) -> None:
+        """For more than a burst nobody waits for ever, but for a whole burst."""
+        bucket = Bucket(2, 4)
+        bucket.take(4, 0.0)
+        assert bucket.wait(1000) == 2.0
+
+    def test_nothing_to_wait_for(self) -> None:
+        """What may be said now is not waited for."""
+        assert Bucket(2, 4).wait(3) == 0.0
+
+
+class RoundingTests:
+    """What `wait` says is enough."""
+
+    def test_waited_long_enough(self) -> None:
+        """After exactly the time that was named, as many lines may be said."""
+        bucket, now = Bucket(10, 100), 754.969497403639
+        bucket.take(100, now)
+        assert bucket.take(64, now + bucket.wait(64)) == 64

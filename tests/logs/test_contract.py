@@ -1,0 +1,38 @@
+"""Tests of a batch, of which a part may be taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.logs.contract import Batch
+from tests.logs.contract import Line, lines_of
+
+
+def batch() -> Batch:
+    """Return three lines of Juliet's."""
+    return Batch(5, 7, 7.0, 1, "juliet", "me", "a\n\nc")
+
+
+LINES = [
+    Line(5, 7.0, 1, "juliet", "me", "a"),
+    Line(6, 7.0, 1, "juliet", "me", ""),
+    Line(7, 7.0, 1, "juliet", "me", "c"),
+]
+
+
+class BatchTests:
+    """A part of a batch is a batch."""
+
+    @pytest.mark.parametrize(("line", "left_out"), [(0, 0), (4, 0), (5, 1), (6, 2)])
+    def test_after(self, line: int, left_out: int) -> None:
+        """Lines up to an id may be left out; the others keep theirs."""
+        assert lines_of([batch().after(line)]) == LINES[left_out:]
+
+    @pytest.mark.parametrize(("line", "kept"), [(5, 1), (6, 2), (7, 3), (99, 3)])
+    def test_upto(self, line: int, kept: int) -> None:
+        """Lines after an id may be left out; the others keep theirs."""
+        assert lines_of([batch().upto(line)]) == LINES[:kept]
+
+    def test_both(self) -> None:
+        """A line may be taken out of the middle."""
+        assert lines_of([batch().after(5).upto(6)]) == LINES[1:2]
