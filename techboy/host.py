@@ -54,9 +54,10 @@ class HouseFactory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return the door for a caller."""
         house, options = self._host.house, self._host.options
-        if len(self.doors) >= house.rules.guests:
-            self._log.info("turned away {caller}: full", caller=peer_of(addr))
-            return TurnedAway(f"{house.rules.host} has no room for more guests", self._host.reactor)
+        why = self._host.refusal
+        if why is not None:
+            self._log.info("turned away {caller}: {why}", caller=peer_of(addr), why=why)
+            return TurnedAway(f"{house.rules.host} {why}", self._host.reactor)
         self._log.info("connection from {caller}", caller=peer_of(addr))
         bucket = Bucket(options["rate"], options["rate"] * BURST)
         door = CountedDoor(house, self._host.hall, bucket, options["max-line"])
@@ -118,6 +119,13 @@ class Host(Program):
                 member.guest.goodbye(f"{self.house.rules.host} is leaving")
         if not self.factory.doors:
             self.ended()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nobody may come in now, None where somebody may."""
+        if self._leaving:
+            return "is leaving"
+        return "has no room for more guests" if len(self.factory.doors) >= self.house.rules.guests else None
 
     def empty(self) -> None:
         """The last guest is gone."""

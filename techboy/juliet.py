@@ -85,7 +85,9 @@ class JulietFactory(ReconnectingClientFactory):
         self._answered_at = 0.0
 
     def call(self) -> None:
-        """Call now, whatever is under way."""
+        """Call now, unless a call is under way, and begin with short delays again."""
+        if self.connector.connecting:
+            return  # it may be answered at this very moment
         self.stopTrying()
         self.resetDelay()
         self.connector.connect()

@@ -27,6 +27,9 @@ class End:
     def show(self, author: str, text: str) -> None:
         self.shown += text.split("\n")
 
+    def show_signed(self, author: str, text: str) -> None:
+        self.show(author, text)
+
     def state(self, text: str) -> None:
         """States are no lines."""
 

@@ -231,7 +231,6 @@ class EndTests:
         guest.peer_closes()
         assert host.reactor.stops == 1
 
-    @pytest.mark.xfail(strict=True, reason="a caller is let in after goodbye was said, and nobody ends it")
     def test_caller_while_leaving(self) -> None:
         """Who calls while he is leaving does not keep him."""
         host = running().start()

@@ -66,7 +66,7 @@ class Recorder:
 
     def __init__(self, verona: Verona) -> None:
         self.batches: list[Batch] = []
-        verona.hall.observers.append(self)
+        verona.hall.observe(verona.house.lobby, self)
 
     def hear(self, delivery: Delivery) -> None:
         self.batches += delivery.batches
@@ -128,9 +128,7 @@ class OneOrderTests:
         st.lists(st.lists(TEXT, max_size=8), min_size=AUTHORS, max_size=AUTHORS), st.lists(STEP, max_size=40)
     )
     def test_everything_arrives(self, texts: list[list[str]], steps: list[Sends | Takes | Turn]) -> None:
-        """However chunks of several authors are cut and mixed, and however little a socket takes at a time,
-        every member gets every other's lines, whole, once, in the log's order.
-        """
+        """However bytes are cut, everybody gets all others' lines, whole, once, in the log's order."""
         room = Room(texts)
         room.play(steps)
         room.finish()

@@ -8,7 +8,10 @@ from typing import Generic, TypeVar
 
 LONGEST = 32
 
-RESERVED = frozenset({"root", "admin", "server", "system", "all", "everyone", "me"})
+RESERVED = frozenset(
+    {"root", "admin", "server", "system", "all", "everyone", "me"}
+    | {"you", "there", "nobody", "welcome", "topic", "usage"}  # what notices begin with, as after /me
+)
 """Names that would mislead, and that nobody gets."""
 
 # letters of other scripts can look the same as these, and two names that look the same are one too many

@@ -16,13 +16,38 @@ SHOWN_NAMES = 20
 
 
 class Waker(Protocol):
-    """Whoever sees to it that what is new in a room is settled soon."""
+    """Whoever sees to it that what is new in a room is settled: stored, and brought to everybody."""
+
+    def settle(self, room: Room) -> None:
+        """Settle what is new in ``room`` before anything else happens."""
 
     def wake(self, room: Room) -> None:
         """Something was said in ``room``: settle it now."""
 
     def nudge(self, room: Room) -> None:
         """Somebody came or went in ``room``: settle it soon, with what else comes."""
+
+
+class News:
+    """What is new about who is in a room: lines for everybody, who came and who left, by number."""
+
+    def __init__(self, lines: list[str], joined: dict[int, str], left: dict[int, str]) -> None:
+        self.newcomers = {number: place for place, number in enumerate(joined, 1)}
+        self._lines, self._joined, self._left = lines, list(joined.values()), list(left.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._lines or self._joined or self._left)
+
+    def told(self, number: int = 0) -> list[str]:
+        """Return the lines for the member ``number``, who is told of those only who came after it."""
+        later = self.newcomers.get(number, 0)
+        shown = self._joined[later : later + SHOWN_NAMES]
+        lines = [*self._lines]
+        if shown:
+            lines.append(f"{listed(shown, len(self._joined) - later)} joined")
+        if self._left:
+            lines.append(f"{listed(self._left, len(self._left))} left")
+        return lines
 
 
 class Room:
@@ -68,6 +93,7 @@ class Room:
 
     def leave(self, member: Member) -> None:
         """``member`` goes."""
+        self._settle_said(member)
         del self.members[member.number]
         if self._joined.pop(member.number, None) is None:
             self._left[member.number] = member.name
@@ -75,6 +101,7 @@ class Room:
 
     def rename(self, member: Member, before: str) -> bool:
         """``member`` was called ``before`` until now; return whether everybody will be told."""
+        self._settle_said(member)
         if member.number in self._joined:
             self._joined[member.number] = member.name
             return False
@@ -86,15 +113,16 @@ class Room:
         self._news.append(news)
         self._waker.nudge(self)
 
-    def take_news(self) -> tuple[list[str], set[int]]:
-        """Return what is new about who is here, and the numbers of who came, and forget both."""
-        news, newcomers = self._news, set(self._joined)
-        if self._joined:
-            news.append(f"{listed(self._joined.values(), len(self._joined))} joined")
-        if self._left:
-            news.append(f"{listed(self._left.values(), len(self._left))} left")
+    def _settle_said(self, member: Member) -> None:
+        """Have what ``member`` said so far settled, so that news of it comes after it."""
+        if member.number in self._pending:
+            self._waker.settle(self)
+
+    def take_news(self) -> News:
+        """Return what is new about who is here, and forget it."""
+        news = News(self._news, self._joined, self._left)
         self._news, self._joined, self._left = [], {}, {}
-        return news, newcomers
+        return news
 
 
 def listed(names: Iterable[str], count: int) -> str:

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IDelayedCall, ISSLTransport, ISystemHand
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
-from techboy.doors.flow import Refill
-from techboy.doors.hall import Delivery, Hall, notices, runs
+from techboy.doors.flow import Congestion, Refill
+from techboy.doors.hall import PAGE, Delivery, Hall, gone, notices, runs
 from techboy.doors.receiver import PlainReceiver
 from techboy.logs.contract import Batch
 from techboy.wire.lines import LF
@@ -28,7 +28,8 @@ class Flow(Enum):
     """What becomes of what is new."""
 
     READY = auto()  # all was taken: it is written at once
-    QUEUED = auto()  # something waits in the transport: it is read from the log when that is empty
+    BEHIND = auto()  # all that was read from the log was taken: more is read next turn
+    QUEUED = auto()  # something waits to be sent: the log is read from when it is
     CLOSING = auto()  # goodbye was said
 
 
@@ -37,11 +38,12 @@ class GuestDoor(PlainReceiver):
 
     Its transport has a pull producer, which is asked for more whenever there is nothing left to send. As
     long as that is so, what is new goes straight to the socket, without asking the reactor for room first.
+    TLS can't be bypassed so; its transport takes what is new until it says that it has enough.
     """
 
     member: Member
     _flow = Flow.READY
-    _queued = 0
+    _backlog = b""
     _held = b""
     _release: IDelayedCall | None = None
     _socket: Any = None
@@ -59,7 +61,10 @@ class GuestDoor(PlainReceiver):
             self._socket = self.transport.getHandle()
         self.member = self._house.enter(self, self.clock.seconds())
         self.cursor = self.member.room.log.last
-        self.transport.registerProducer(Refill(self._emptied), False)
+        if self._socket is not None:
+            self.transport.registerProducer(Refill(self._emptied), False)
+        else:
+            self.transport.registerProducer(Congestion(self._full, self._emptied), True)
         self._greet(self._house.welcome(self.member))
 
     def heard(self, block: bytes) -> None:
@@ -89,30 +94,39 @@ class GuestDoor(PlainReceiver):
 
     def tell(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
-        if self._queued > UNREAD_LIMIT:
+        if len(self._backlog) > UNREAD_LIMIT:
             return False
         if lines:
             self.write_lines(notices(lines)[:-1])
         return True
 
     def recall(self, batches: list[Batch]) -> bool:
-        """Show what was said before, with its time in brackets."""
-        past = "\n".join(self._past(batches))
-        if past:
-            self.write_lines(past.encode())
-        return bool(past)
+        """Show what was said before, with its time in brackets, unless too much waits already."""
+        if batches and len(self._backlog) <= UNREAD_LIMIT:
+            self.write_lines("\n".join(self._past(batches)).encode())
+        return bool(batches)
 
     def goodbye(self, why: str) -> None:
         """Tell ``why``, unless that is clear, and close."""
         if self._flow is Flow.CLOSING:
             return
+        if self._flow is not Flow.READY:
+            self._send_what_is_left()
         if why:
             self.notice(why)
         self._flow = Flow.CLOSING
         self.hear_no_more()
+        if self.paused:
+            self.resumeProducing()  # so that the guest's own goodbye is seen
         self._house.leave(self.member)
         self._hall.waits_no_more(self)
+        self.transport.write(self._backlog)
+        self._backlog = b""
         self.part(_GOODBYE_WITHIN, _GOODBYE_WITHIN)
+
+    def give_up(self) -> None:
+        """Close the connection to a guest who can't be understood."""
+        self.goodbye("")
 
     def moved(self) -> None:
         """Go on in another room."""
@@ -137,18 +151,37 @@ class GuestDoor(PlainReceiver):
 
     def write(self, data: bytes) -> None:
         """Send ``data`` now if nothing waits, or after what does."""
-        if self._flow is Flow.READY:
+        if self._flow in (Flow.READY, Flow.BEHIND):
             data = data[self._sent(data) :]
         if data:
             self._queue(data)
 
     def _emptied(self) -> None:
-        """Go on from the log: the transport has nothing left to send."""
-        self._queued = 0
-        if self._flow is Flow.QUEUED:
-            self._hall.waits_no_more(self)
+        """Go on, the transport having nothing left to send: with what waits here, then from the log."""
+        if self._flow is not Flow.QUEUED:
+            return
+        self._hall.waits_no_more(self)
+        self.wrote_now()
+        self._flow = Flow.BEHIND
+        backlog, self._backlog = self._backlog, b""
+        self.write(backlog)
+        self._go_on()
+
+    def _full(self) -> None:
+        """Leave what is new in the log: a transport that can't be bypassed has enough to send."""
+        if self._flow is not Flow.CLOSING:
+            self._flow = Flow.QUEUED
+            self._hall.waits(self)
+
+    def _go_on(self) -> None:
+        if self._flow is Flow.BEHIND:
             self._flow = Flow.READY
             self._catch_up()
+
+    def _send_what_is_left(self) -> None:
+        left_out = self.member.ignoring | {self.member.number}
+        for data, _, _ in runs(self.member.room.log.read(self.cursor, PAGE), left_out):
+            self.write_lines(data[:-1])
 
     def _obey(self, block: bytes) -> None:
         for event in HOST.understand(block):
@@ -190,7 +223,7 @@ class GuestDoor(PlainReceiver):
     def _hear_some(self, delivery: Delivery) -> None:
         """Send what is new without what this guest is not to hear."""
         member = self.member
-        news = [] if member.number in delivery.newcomers else delivery.news
+        news = delivery.news.told(member.number)
         if news:
             self.write_lines(notices(news)[:-1])
         if self._flow is Flow.READY:
@@ -202,7 +235,7 @@ class GuestDoor(PlainReceiver):
             return
         missed = log.forgotten - self.cursor
         if missed > 0:
-            self.notice(f"{missed} line{'s are' if missed > 1 else ' is'} gone")
+            self.notice(gone(missed))
             self.cursor = log.forgotten
             if self._flow is not Flow.READY:
                 return
@@ -212,8 +245,8 @@ class GuestDoor(PlainReceiver):
         elif self._through(data, 0, self.cursor):
             self.cursor = batches[-1].last
         if self._flow is Flow.READY and self.cursor < log.last:
-            self._flow = Flow.QUEUED
-            self.clock.callLater(0, self._emptied)
+            self._flow = Flow.BEHIND
+            self.clock.callLater(0, self._go_on)
 
     def _send_batches(self, batches: list[Batch], head: int) -> None:
         for data, before, last in runs(batches, self.member.ignoring | {self.member.number}):
@@ -235,9 +268,7 @@ class GuestDoor(PlainReceiver):
         sent = self._sent(data)
         if sent == len(data):
             return True
-        end = len(data)
-        if self._socket is not None:
-            end = lines_at if sent < lines_at else data.find(LF, sent) + 1
+        end = lines_at if sent < lines_at else data.find(LF, sent) + 1
         self.cursor = before + data.count(LF, lines_at, end)
         self._queue(data[sent:end])
         return False
@@ -245,18 +276,28 @@ class GuestDoor(PlainReceiver):
     def _sent(self, data: bytes) -> int:
         """Send what the kernel takes of ``data``, and return how much that was."""
         if self._socket is None:
-            return 0
+            self.transport.write(data)  # which takes it all, and says when it has enough
+            return len(data)
         try:
             return self._socket.send(data)  # type: ignore[no-any-return]
         except OSError:
             return 0  # it is full; or broken, which the transport finds out when it tries
 
     def _queue(self, data: bytes) -> None:
-        self._queued += len(data)
-        if self._flow is Flow.READY:
+        if self._flow is Flow.CLOSING:
+            self.transport.write(data)
+            return
+        self._backlog += data
+        if self._flow is not Flow.QUEUED:
             self._flow = Flow.QUEUED
-            self._hall.waits(self)
+            self._feed()
+
+    def _feed(self) -> None:
+        """Give the transport a piece of what waits: that it asks for more is how progress is seen."""
+        data, self._backlog = self._backlog[:_PIECE], self._backlog[_PIECE:]
+        self._hall.waits(self)
         self.transport.write(data)
 
 
+_PIECE = 512  # bytes, which the kernel takes at once when it takes any
 _RELEASED_TOGETHER = 20  # lines, so that a flood is not said one by one

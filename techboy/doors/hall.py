@@ -12,7 +12,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from techboy.chat.room import Room
+from techboy.chat.room import News, Room
 from techboy.logs.contract import Batch
 from techboy.wire.plain import in_room, notice
 
@@ -40,19 +40,19 @@ class Delivery:
     """What is new in a room, as plain lines.
 
     ``data``: all of it, each line with its LF; up to the byte ``lines_at`` notices (``news``), then the lines
-    with the ids after ``before`` up to ``head`` (``batches``, as stored). ``newcomers`` are not told that
-    they came; ``special`` are they and the authors, who are not sent what they said.
+    with the ids after ``before`` up to ``head`` (``batches``, as stored). ``special`` are those who get
+    something else: newcomers, who are not told that they came, and authors, who are not sent what they said.
     """
 
-    __slots__ = ("batches", "before", "data", "head", "lines_at", "newcomers", "news", "own", "special")
+    __slots__ = ("batches", "before", "data", "head", "lines_at", "news", "special")
 
-    def __init__(self, news: list[str], newcomers: set[int], batches: list[Batch], before: int) -> None:
-        self.news, self.newcomers, self.batches, self.before = news, newcomers, batches, before
+    def __init__(self, news: News, batches: list[Batch], before: int) -> None:
+        self.news, self.batches, self.before = news, batches, before
         self.head = batches[-1].last if batches else before
-        heading = notices(news)
+        heading = notices(news.told())
         self.lines_at = len(heading)
         self.data = b"".join([heading, *map(rendered, batches)])
-        self.special = newcomers.union(batch.by for batch in batches)
+        self.special = {*news.newcomers, *(batch.by for batch in batches)}
 
 
 class Hall:
@@ -60,7 +60,7 @@ class Hall:
 
     def __init__(self, clock: IReactorTime, stall: float = STALL) -> None:
         self.clock = clock
-        self.observers: list[Hearer] = []
+        self._observers: dict[Room, list[Hearer]] = {}
         self._stall = stall
         self._stirred: dict[Room, None] = {}
         self._nudged: dict[Room, None] = {}
@@ -81,6 +81,16 @@ class Hall:
         self._nudged[room] = None
         if self._soon is None:
             self._soon = self.clock.callLater(NEWS_DELAY, self._settle_nudged)
+
+    def observe(self, room: Room, observer: Hearer) -> None:
+        """Bring what is new in ``room`` to ``observer`` too, who is not a member."""
+        self._observers.setdefault(room, []).append(observer)
+
+    def settle(self, room: Room) -> None:
+        """Settle what is new in ``room`` before anything else happens."""
+        self._stirred.pop(room, None)
+        self._nudged.pop(room, None)
+        self._settle({room: None})
 
     def page(self, room: Room, after: int) -> tuple[bytes, list[Batch]]:
         """Return what follows the id ``after`` in ``room``, as plain lines and as stored; about a page of it.
@@ -127,16 +137,16 @@ class Hall:
         now = self.clock.seconds()
         for room in rooms:
             before = room.log.last
-            news, newcomers = room.take_news()
+            news = room.take_news()
             batches = room.store(now)
             if news or batches:
                 self._pages.clear()
-                self._bring(room, Delivery(news, newcomers, batches, before))
+                self._bring(room, Delivery(news, batches, before))
 
     def _bring(self, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
             member.guest.hear(delivery)
-        for observer in self.observers:
+        for observer in self._observers.get(room, ()):
             observer.hear(delivery)
 
     def _end_stalled(self) -> None:
@@ -153,6 +163,11 @@ class Hall:
 
 _PAGES_KEPT = 32
 _SWEEP = 0.5  # seconds between two looks at who waits, at least
+
+
+def gone(lines: int) -> str:
+    """Return the notice that so many lines were forgotten before they were read."""
+    return f"{lines} line{'s are' if lines > 1 else ' is'} gone"
 
 
 def notices(lines: list[str]) -> bytes:

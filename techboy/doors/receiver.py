@@ -88,9 +88,8 @@ class PlainReceiver(ChunkReceiver):
         if self._ends is not Ends.NONE:
             self.write(lines + LF)
             return
-        now = self.clock.seconds()
-        separator = LF if now - self._last_write < _RUN_TOGETHER else b""
-        self._last_write = now
+        separator = LF if self.clock.seconds() - self._last_write < _RUN_TOGETHER else b""
+        self.wrote_now()
         self.write(separator + lines)
 
     def notice(self, text: str) -> None:
@@ -106,6 +105,15 @@ class PlainReceiver(ChunkReceiver):
         """Take no notice of what the peer still sends."""
         self._hearing = Hearing.NOTHING
         self.setRawMode()
+
+    def give_up(self) -> None:
+        """Close the connection to a peer that can't be understood."""
+        self.hear_no_more()
+        self.part(_CLOSED_WITHIN, _CLOSED_WITHIN)
+
+    def wrote_now(self) -> None:
+        """Remember that the peer may read what comes next together with something that was sent before."""
+        self._last_write = self.clock.seconds()
 
     def part(self, within: float, flushed_within: float | None) -> None:
         """Say goodbye, as `Parting.begin` has it."""
@@ -155,8 +163,7 @@ class PlainReceiver(ChunkReceiver):
         self._skipped += len(data)
         if self._skipped > LONGEST_UNENDED:
             self.notice(f"{LONGEST_UNENDED} bytes without a line's end: closed")
-            self.hear_no_more()
-            self.part(_CLOSED_WITHIN, _CLOSED_WITHIN)
+            self.give_up()
 
     def readConnectionLost(self) -> None:
         """The peer closed its half; a last line without an end is a line."""

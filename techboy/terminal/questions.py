@@ -16,24 +16,24 @@ def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -
 
     The end of input and Ctrl-C end the program with 0, as nothing was begun yet.
     """
-    while True:
-        answer = _answer(streams, question)
-        if not answer:
-            return default
-        try:
-            return read(answer)
-        except ValueError as refused:
-            streams.states.write(f"{refused}\n")
+    try:
+        while True:
+            answer = _answer(streams, question)
+            if not answer:
+                return default
+            try:
+                return read(answer)
+            except ValueError as refused:
+                streams.states.write(f"{refused}\n")
+    except (EOFError, KeyboardInterrupt):
+        streams.states.write("\n")
+        raise SystemExit(exits.OK) from None
 
 
 def _answer(streams: Streams, question: str) -> str:
     assert streams.stdin is not None
     streams.states.write(question)
-    try:
-        answer = streams.stdin.readline()
-    except KeyboardInterrupt:
-        answer = ""
+    answer = streams.stdin.readline()
     if not answer:
-        streams.states.write("\n")
-        raise SystemExit(exits.OK)
+        raise EOFError
     return answer.strip()

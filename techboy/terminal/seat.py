@@ -7,7 +7,7 @@ from collections.abc import Callable
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.room import Room
-from techboy.doors.hall import Delivery, Hall
+from techboy.doors.hall import Delivery, Hall, gone
 from techboy.logs.contract import Batch
 from techboy.terminal.bridge import StdioBridge
 from techboy.wire.plain import notice
@@ -33,7 +33,7 @@ class Seat:
 
     def listen(self) -> None:
         """Hear what is said in the lobby."""
-        self._hall.observers.append(self)
+        self._hall.observe(self._house.lobby, self)
 
     # what the bridge calls
 
@@ -98,8 +98,7 @@ class Seat:
 
     def hear(self, delivery: Delivery) -> None:
         """Show what is new, if the screen has room."""
-        if self._member is None or self._member.number not in delivery.newcomers:
-            self.tell(delivery.news)
+        self.tell(delivery.news.told(0 if self._member is None else self._member.number))
         if self._full:
             return
         for batch in delivery.batches:
@@ -116,7 +115,7 @@ class Seat:
     def _show_page(self) -> None:
         log = self._room.log
         if log.forgotten > self._cursor:
-            self.tell([f"{log.forgotten - self._cursor} lines are gone"])
+            self.tell([gone(log.forgotten - self._cursor)])
             self._cursor = log.forgotten
         _, batches = self._hall.page(self._room, self._cursor)
         for batch in batches:

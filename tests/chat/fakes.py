@@ -163,6 +163,9 @@ class FakeWaker:
     def nudge(self, room: Room) -> None:
         self.events.append(("nudge", room.name))
 
+    def settle(self, room: Room) -> None:
+        self.events.append(("settle", room.name))
+
 
 class FakeHouse(House):
     """A house in which everything is remembered, and ``shut`` tells whether it was shut down."""
@@ -186,7 +189,7 @@ class FakeHouse(House):
 
     def news(self, room: str = "lobby") -> list[str]:
         """Return what is new about who is in a room, and forget it."""
-        return self.room(room).take_news()[0]
+        return self.room(room).take_news().told()
 
     def _shut(self) -> None:
         self.shut = True

@@ -140,7 +140,7 @@ class Program:
         if status is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(DEADLINE)
-        print(f"{self.process.args}: {'was ended' if status is None else status}\n{self._said_in_all()}")
+        print(f"{self.process.args!r}: {'was ended' if status is None else status}\n{self._said_in_all()}")
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
@@ -234,6 +234,10 @@ class Peer:
     def hears_all(self) -> str:
         """Return everything that it heard, at the end of it; a connection that breaks is an error."""
         return self.heard.everything().decode()
+
+    def hears_notices_alone(self) -> bool:
+        """Tell, at the end of everything that it heard, whether nothing of it was said by anybody."""
+        return all(line.startswith("* ") for line in self.hears_all().splitlines())
 
     def finish(self) -> None:
         """Close its half, and go on hearing."""

@@ -69,7 +69,6 @@ class TypingTests:
     """What is typed while she calls."""
 
     @pytest.mark.skipif(not TCP_TABLE.exists(), reason="Linux tells in /proc what a connection's state is")
-    @pytest.mark.xfail(strict=True, reason="a line typed while a call is under way cuts that call off")
     def test_call_under_way(self, programs: Programs) -> None:
         """A line that is typed at the moment when Romeo answers does not cost the connection."""
         listener = programs.listener(backlog=0)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.functional.programs import Programs, Terminal, free_port
+from tests.functional.programs import Programs, Terminal, free_port, wait_until
 
-CTRL_C, CTRL_D = "\x03", "\x04"
+CTRL_C, CTRL_D, CTRL_S = "\x03", "\x04", "\x13"
+
+WAITS_FOR = Path("/proc/self/wchan")
 
 
 def both(programs: Programs, first: str) -> tuple[Terminal, Terminal]:
@@ -120,7 +124,7 @@ class QuestionsTests:
         juliet.shows("is wanted, not '65536'")
         juliet.shows("Enter Romeo port number - ex: 13005  : ")
         juliet.writes(f"{port}\n")
-        romeo.shows("Connected to juliet")
+        juliet.shows("Connected to romeo")
         says(juliet, "juliet", "asked and answered", romeo)
 
     @pytest.mark.parametrize("leave", [CTRL_C, CTRL_D])
@@ -130,6 +134,15 @@ class QuestionsTests:
             program.shows("Enter Romeo IP address")
             program.writes(leave)
             assert program.ends() == 0
+
+    @pytest.mark.skipif(not WAITS_FOR.exists(), reason="Linux tells in /proc what a program waits for")
+    def test_interrupted_question(self, programs: Programs) -> None:
+        """Ctrl-C does so also while the question is still on its way to a screen that was halted."""
+        romeo = programs.terminal("romeo")
+        romeo.writes(CTRL_S)
+        wait_until(lambda: Path(f"/proc/{romeo.process.pid}/wchan").read_text() == "wait_woken")
+        romeo.writes(CTRL_C)
+        assert romeo.ends() == 0
 
     def test_nothing_is_asked(self, programs: Programs) -> None:
         """Romeo who knows one of address and port asks nothing, nor does Juliet who knows the host."""

@@ -1,0 +1,60 @@
+"""Tests of `techboy.doors.receiver`, for what a door of a conversation of two does not show."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from techboy.doors.receiver import MAX_LINE, PlainReceiver
+from tests.transports import connected
+
+
+class Silent(PlainReceiver):
+    """A receiver that hears nobody."""
+
+    def came(self) -> None:
+        """Somebody is there."""
+
+    def gone(self, clean: bool) -> None:
+        """Nobody is there any more."""
+
+
+class PlainReceiverTests:
+    """`PlainReceiver`."""
+
+    def test_abstract(self) -> None:
+        """What a subclass has to define is nobody's guess."""
+        receiver = PlainReceiver(Clock(), MAX_LINE)
+        for call in (
+            receiver.came,
+            receiver.left,
+            lambda: receiver.heard(b"hello"),
+            lambda: receiver.gone(True),
+        ):
+            with pytest.raises(NotImplementedError):
+                call()
+
+    def test_ends_lines(self) -> None:
+        """A peer is taken for one that ends its lines until it shows that it does not."""
+
+        class Hearing(Silent):
+            def heard(self, block: bytes) -> None:
+                """Nothing is said."""
+
+        receiver = Hearing(Clock(), MAX_LINE)
+        transport = connected(receiver)
+        assert receiver.ends_lines
+        transport.receive(b"hello")
+        receiver.clock.advance(1)  # type: ignore[attr-defined]
+        assert not receiver.ends_lines
+        transport.receive(b"there\n")
+        assert receiver.ends_lines
+
+    def test_hears_no_more(self) -> None:
+        """What comes after the goodbye is not heard, not even a beginning."""
+        receiver = Silent(Clock(), MAX_LINE)
+        transport = connected(receiver)
+        receiver.hear_no_more()
+        transport.receive(b"hello\nthe")
+        assert receiver.unfinished == b""
+        assert receiver.clock.getDelayedCalls() == []  # type: ignore[attr-defined]

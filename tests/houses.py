@@ -1,0 +1,104 @@
+"""A house whose guests, their sockets and the time are played by the test."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from techboy.chat.house import House, Rules
+from techboy.chat.rate import Bucket
+from techboy.doors.guest import GuestDoor
+from techboy.doors.hall import NEWS_DELAY, STALL, Hall
+from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
+from tests.transports import ANY, FakeTransport, SocketTransport
+
+
+class Visitor:
+    """A guest, seen from the other end of its connection."""
+
+    def __init__(self, door: GuestDoor, transport: FakeTransport) -> None:
+        self.door, self.transport = door, transport
+
+    @property
+    def name(self) -> str:
+        """What the guest is called."""
+        return self.door.member.name
+
+    @property
+    def socket(self) -> SocketTransport:
+        """The transport, of whose socket the test is in control."""
+        assert isinstance(self.transport, SocketTransport)
+        return self.transport
+
+    def says(self, data: bytes) -> None:
+        """Send ``data``."""
+        self.transport.receive(data)
+
+    def reads(self) -> str:
+        """Return what has arrived since the last time."""
+        return self.transport.flush().decode()
+
+    def stops_reading(self, room: int = 0) -> None:
+        """Take no more than ``room`` bytes from now on."""
+        self.socket.room = room
+
+
+class Verona:
+    """A house, its hall and the guests that a test lets in. The time of day is always noon."""
+
+    def __init__(
+        self,
+        *,
+        keep: int = KEEP_MEMORY,
+        stall: float = STALL,
+        rate: int = 0,
+        burst: int = 0,
+        history: int = 20,
+        max_line: int = 4096,
+        motd: tuple[str, ...] = (),
+    ) -> None:
+        self.clock, self.shut_down = Clock(), 0
+        self.hall = Hall(self.clock, stall)
+        rules = Rules("romeo", 1000, history)
+        logs = MemoryLogs(keep)
+        self.house = House(rules, self.hall, logs.open, lambda at: "12:00", self._shut_down, list(motd))
+        self._rate, self._burst, self._max_line = rate, burst, max_line
+        self.visitors: list[Visitor] = []
+
+    def _shut_down(self) -> None:
+        self.shut_down += 1
+
+    def visit(self, kind: type[FakeTransport] = SocketTransport) -> Visitor:
+        """Let a guest in, by a transport of that ``kind``."""
+        door = GuestDoor(self.house, self.hall, Bucket(self._rate, self._burst), self._max_line)
+        visitor = Visitor(door, kind(door))
+        door.makeConnection(visitor.transport)  # type: ignore[arg-type]
+        self.visitors.append(visitor)
+        return visitor
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let ``seconds`` pass, and what was written be sent where there is room."""
+        self.clock.advance(seconds)
+        for visitor in self.visitors:
+            if isinstance(visitor.transport, SocketTransport):
+                visitor.transport.drain()
+        self.clock.advance(0)
+
+    def settle(self) -> None:
+        """Let comings and goings be announced."""
+        self.turn(NEWS_DELAY)
+
+    def company(self, count: int) -> list[Visitor]:
+        """Let ``count`` guests in, one after the other, who have read all there was to read."""
+        for _ in range(count):
+            self.visit()
+            self.settle()
+        visitors = self.visitors[-count:]
+        for visitor in self.visitors:
+            visitor.reads()
+        return visitors
+
+    def reading_again(self, visitor: Visitor, room: int = ANY) -> str:
+        """Let ``visitor`` take ``room`` bytes more, and return what arrives."""
+        visitor.socket.make_room(room)
+        self.turn()
+        return visitor.reads()

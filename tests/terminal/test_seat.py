@@ -1,0 +1,331 @@
+"""Tests of `techboy.terminal.seat`."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.chat.conversation import Keyboard
+from techboy.logs.memory import KEEP_MEMORY
+from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.output import names
+from techboy.terminal.prompt import Prompt
+from techboy.terminal.reading import Person, Script
+from techboy.terminal.seat import Seat
+from techboy.wire.plain import HOST
+from tests.houses import Verona, Visitor
+from tests.programs import RecordedStates
+from tests.transports import connected
+
+PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+
+
+class Home:
+    """The host's seat, with keyboard and screen, in a house."""
+
+    def __init__(self, keyboard: Keyboard = PERSON, keep: int = KEEP_MEMORY, apart: bool = False) -> None:
+        self.verona, self.states, self.left = Verona(keep=keep), RecordedStates(), 0
+        self.states.on_screen = not apart
+        reader = Person(4096) if keyboard is PERSON else Script(4096, HOST.written)
+        bridge = StdioBridge(reader, names, self.states, 4096)
+        self.seat = Seat(self.verona.house, self.verona.hall, bridge, self._leave)
+        bridge.conversation = self.seat
+        self.terminal = connected(bridge)
+        if keyboard is NONE:
+            self.seat.listen()
+        else:
+            self.seat.sit()
+            self.verona.settle()
+        self.seen()
+
+    def _leave(self) -> None:
+        self.left += 1
+
+    def types(self, data: bytes) -> None:
+        self.terminal.receive(data)
+        self.verona.turn()
+
+    def seen(self) -> str:
+        """Return what was shown since the last time."""
+        return self.terminal.flush().decode()
+
+    def full(self) -> None:
+        self.terminal.producer.pauseProducing()
+
+    def fills_at_once(self) -> None:
+        """Whatever is shown fills the screen from now on."""
+
+        def write(data: bytes) -> None:
+            type(self.terminal).write(self.terminal, data)
+            self.full()
+
+        self.terminal.write = write  # type: ignore[method-assign]
+
+    def fills_no_more(self) -> None:
+        del self.terminal.write  # type: ignore[method-assign]
+
+    def ready(self) -> None:
+        self.terminal.producer.resumeProducing()
+
+    def guest(self) -> Visitor:
+        """Return a guest who has come and been announced."""
+        (guest,) = self.verona.company(1)
+        self.seen()
+        return guest
+
+
+class HostTests:
+    """The person who is the host."""
+
+    def test_invited(self) -> None:
+        """The host is prompted at once, whoever is there."""
+        bridge = StdioBridge(Person(64), names, RecordedStates(), 64, Prompt("romeo", b"<"))
+        terminal = connected(bridge)
+        verona = Verona()
+        Seat(verona.house, verona.hall, bridge, lambda: None).sit()
+        assert terminal.flush() == b"romeo: "
+        assert verona.house.names.get("romeo").host  # type: ignore[union-attr]
+
+    def test_said(self) -> None:
+        """What the host types is said to all, and not shown again."""
+        home = Home()
+        guest = home.guest()
+        home.types(b"hello\n\nthere\n")
+        assert guest.reads() == "romeo: hello\nromeo: there\n"
+        assert home.seen() == ""
+
+    def test_heard(self) -> None:
+        """What guests say and do is shown with their names, safe for a terminal."""
+        home = Home()
+        home.guest().says(b"hello\n/me waves\n\x1b[2J\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: hello\n* guest1 waves\nguest1: \ufffd[2J\n"
+
+    def test_news(self) -> None:
+        """The host hears who comes and goes, but not of coming in."""
+        home = Home()
+        home.verona.visit()
+        home.verona.settle()
+        assert home.seen() == "* guest1 joined\n"
+
+    def test_commands(self) -> None:
+        """A command is obeyed, and answered here alone."""
+        home = Home()
+        guest = home.guest()
+        home.types(b"/who\n")
+        assert home.seen() == "* 2 here: romeo, guest1\n"
+        home.types(b"/kick guest1 too loud\n")
+        assert guest.reads() == "* romeo sent you away: too loud\n"
+
+    def test_private_message(self) -> None:
+        """A guest can tell the host something alone."""
+        home = Home()
+        home.guest().says(b"/msg romeo psst\n")
+        assert home.seen() == "* guest1 says to you: psst\n"
+
+    def test_last(self) -> None:
+        """What was said before is shown with its time."""
+        home = Home()
+        home.types(b"/last\n")
+        assert home.seen() == "* nothing was said here yet\n"
+        home.guest().says(b"hello\n/me waves\n")
+        home.types(b"again\n")
+        home.seen()
+        home.types(b"/last 3\n")
+        assert home.seen() == "[12:00] guest1: hello\n[12:00] * guest1 waves\n[12:00] romeo: again\n"
+
+    def test_other_room(self) -> None:
+        """In another room the host hears what is said there, from then on."""
+        home = Home()
+        guest = home.guest()
+        home.types(b"/join garden\n")
+        assert home.seen() == "* welcome to garden, romeo; /help lists what you can do\n* 1 here: romeo\n"
+        home.verona.settle()
+        guest.says(b"in the lobby\n/join garden\n")
+        home.verona.settle()
+        guest.says(b"hello\n")
+        home.verona.turn()
+        assert home.seen() == "* guest1 joined\nguest1: hello\n"
+
+    def test_ignoring(self) -> None:
+        """Whom the host ignores is not shown."""
+        home = Home()
+        one, two = home.guest(), home.guest()
+        home.types(b"/ignore guest1\n")
+        home.seen()
+        one.says(b"hello\n")
+        two.says(b"hi\n")
+        home.verona.turn()
+        assert home.seen() == "guest2: hi\n"
+
+    @pytest.mark.parametrize("line", [b"exit\n", b"/quit\n", b"/exit\n"])
+    def test_goodbye(self, line: bytes) -> None:
+        """The host's goodbye ends the program."""
+        home = Home()
+        home.types(line)
+        assert home.left == 1
+
+    def test_shutdown(self) -> None:
+        """So does /shutdown, by way of the house."""
+        home = Home()
+        home.types(b"/shutdown\n")
+        assert home.verona.shut_down == 1
+
+    def test_empty_line(self) -> None:
+        """Enter says nothing."""
+        home = Home()
+        guest = home.guest()
+        home.types(b"\n")
+        assert (guest.reads(), home.seen(), home.left) == ("", "", 0)
+
+    def test_end_of_input(self) -> None:
+        """What a script says is said as it stands, and its end is the end."""
+        home = Home(SCRIPT)
+        guest = home.guest()
+        home.types(b"/who\n\nlast")
+        home.terminal.peer_closes()
+        home.verona.turn()
+        assert guest.reads() == "romeo: /who\nromeo: \nromeo: last\n"
+        assert home.left == 1
+
+    def test_never_stalled(self) -> None:
+        """A screen that takes nothing is waited for."""
+        home = Home()
+        home.full()
+        home.guest().says(b"hello\n")
+        home.seat.stalled()
+        home.verona.turn(60)
+        assert home.left == 0
+        assert home.terminal.events == []
+
+
+class FullScreenTests:
+    """A screen that is slow, or gone."""
+
+    def test_catching_up(self) -> None:
+        """What is said while the screen is full is shown when there is room, once and in order."""
+        home = Home()
+        guest = home.guest()
+        guest.says(b"before\n")
+        home.verona.turn()
+        home.full()
+        guest.says(b"one\ntwo\n")
+        home.types(b"mine\n")
+        guest.says(b"three\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: before\n"
+        home.ready()
+        guest.says(b"four\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: one\nguest1: two\nguest1: three\nguest1: four\n"
+
+    def test_pages(self) -> None:
+        """However much that is, and wherever the screen is full again."""
+        home = Home()
+        guest = home.guest()
+        home.full()
+        lines = [f"{number:04}" + "x" * 1000 for number in range(200)]
+        guest.says("".join(f"{line}\n" for line in lines).encode())
+        home.verona.turn()
+        home.fills_at_once()
+        home.ready()
+        part = home.seen()
+        assert 0 < part.count("\n") < 200
+        home.fills_no_more()
+        home.ready()
+        assert (part + home.seen()).splitlines() == [f"guest1: {line}" for line in lines]
+
+    def test_gone(self) -> None:
+        """What is not kept any more is counted, exactly."""
+        home = Home(keep=2000)
+        guest = home.guest()
+        home.full()
+        for number in range(20):
+            guest.says(b"%d\n" % number)
+            home.verona.turn()
+        home.ready()
+        gone = home.verona.house.lobby.log.forgotten
+        kept = [f"guest1: {number}" for number in range(gone, 20)]
+        assert kept
+        assert home.seen().splitlines() == [f"* {gone} lines are gone", *kept]
+
+    def test_one_gone(self) -> None:
+        """One line is one line."""
+        home = Home(keep=1)
+        guest = home.guest()
+        home.full()
+        for text in (b"one\n", b"two\n"):
+            guest.says(text)
+            home.verona.turn()
+        home.ready()
+        assert home.seen() == "* 1 line is gone\nguest1: two\n"
+
+    def test_lost(self) -> None:
+        """A host without a screen speaks on."""
+        home = Home()
+        guest = home.guest()
+        home.terminal.protocol.writeConnectionLost()
+        home.types(b"hello\n")
+        assert guest.reads() == "romeo: hello\n"
+        assert home.left == 0
+
+
+class ListenerTests:
+    """A daemon that shows what is said."""
+
+    def test_shown(self) -> None:
+        """All that is said in the lobby is shown; who comes and goes is a state."""
+        home = Home(NONE, apart=True)
+        guest = home.verona.visit()
+        home.verona.settle()
+        guest.says(b"hello\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: hello\n"
+        assert home.states.written == "* guest1 joined\n"
+
+    def test_nobody(self) -> None:
+        """It is nobody in the house."""
+        home = Home(NONE)
+        home.verona.visit().says(b"/who\n")
+        assert list(home.verona.house.members) == [1]
+
+    def test_catching_up(self) -> None:
+        """What is said while it can't be shown is shown later."""
+        home = Home(NONE)
+        guest = home.guest()
+        home.full()
+        guest.says(b"hello\n")
+        home.verona.turn()
+        assert home.seen() == ""
+        home.ready()
+        assert home.seen() == "guest1: hello\n"
+
+    def test_other_rooms(self) -> None:
+        """What is said in other rooms is not shown."""
+        home = Home(NONE)
+        guest = home.guest()
+        guest.says(b"/join garden\n")
+        home.verona.settle()
+        home.seen()
+        guest.says(b"a secret\n")
+        home.verona.turn()
+        assert home.seen() == ""
+
+    def test_nothing_is_left_out(self) -> None:
+        """Whatever is said in other rooms, nothing of the lobby is left out or shown twice."""
+        home = Home(NONE)
+        here, there = home.guest(), home.guest()
+        there.says(b"/join garden\n")
+        there.says(b"1\n2\n3\n4\n")
+        home.verona.turn()
+        home.full()
+        here.says(b"hello\n")
+        home.verona.turn()
+        home.seen()
+        home.ready()
+        assert home.seen() == "guest1: hello\n"
+
+    def test_screen_lost(self) -> None:
+        """Where nobody looks any more, it ends."""
+        home = Home(NONE)
+        home.terminal.protocol.writeConnectionLost()
+        assert home.left == 1
