@@ -35,8 +35,8 @@ class Figure:
 
 
 FIGURES = [
-    Figure("1 sender, 100 receivers", 100, 1, 100_000, 4_000, Load.flood, "deliveries/s"),
-    Figure("10 senders, 1000 receivers", 1000, 10, 10_000, 500, Load.flood, "deliveries/s"),
+    Figure("1 sender, 100 receivers", 100, 1, 300_000, 10_000, Load.flood, "deliveries/s"),
+    Figure("10 senders, 1000 receivers", 1000, 10, 30_000, 1_000, Load.flood, "deliveries/s"),
     Figure("until 100 receivers have a line, p50", 100, 1, 1_000, 300, Load.ping, "s"),
 ]
 

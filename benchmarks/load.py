@@ -60,6 +60,7 @@ class Load:
         self, port: int, receivers: int, senders: int, protocol: Protocol = PLAIN, size: int = 64
     ) -> None:
         self._poll = select.epoll()
+        self._buffer = bytearray(1 << 20)
         self._by_descriptor: dict[int, Connection] = {}
         connections = [self._connect(port, number, protocol) for number in range(receivers + senders)]
         self.receivers, self.senders = connections[:receivers], connections[receivers:]
@@ -141,10 +142,10 @@ class Load:
         """Take what has come; return whether anything came within ``seconds``."""
         came = False
         for connection in self._readable(seconds):
-            data = connection.socket.recv(1 << 20)
-            if not data:
+            length = connection.socket.recv_into(self._buffer)
+            if not length:
                 raise SystemExit("the server closed a connection")
-            connection.got += data.count(MARK)
+            connection.got += self._buffer.count(MARK, 0, length)
             came = True
         if not came and seconds == _PATIENCE:
             raise SystemExit("nothing came any more: lines were lost")

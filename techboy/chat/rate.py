@@ -14,9 +14,14 @@ class Bucket:
         self._rate, self._burst = rate, burst
         self._tokens, self._filled = burst, 0.0
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether anything may be said at once."""
+        return not self._rate
+
     def take(self, lines: int, now: float) -> int:
         """Return how many of ``lines`` may be said at ``now``, in seconds, and count them."""
-        if not self._rate:
+        if self.unlimited:
             return lines
         self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now

@@ -71,12 +71,9 @@ class GuestDoor(PlainReceiver):
         """Do and say what the guest's lines mean, as fast as it may."""
         if self._flow is Flow.CLOSING:
             return
-        lines = block.count(LF) + 1
-        allowed = self._bucket.take(lines, self.clock.seconds())
-        if allowed < lines:
-            block = self._hold(block, lines, allowed)
-        if allowed:
-            self._obey(block)
+        allowed = block if self._bucket.unlimited else self._allowed(block)
+        if allowed is not None:
+            self._obey(allowed)
 
     def left(self) -> None:
         """Answer the guest's goodbye."""
@@ -194,6 +191,14 @@ class GuestDoor(PlainReceiver):
                     self.goodbye("goodbye")
             if self._flow is Flow.CLOSING:
                 return
+
+    def _allowed(self, block: bytes) -> bytes | None:
+        """Return the lines of ``block`` that may be said now, None for none, and keep the rest for later."""
+        lines = block.count(LF) + 1
+        allowed = self._bucket.take(lines, self.clock.seconds())
+        if allowed < lines:
+            block = self._hold(block, lines, allowed)
+        return block if allowed else None
 
     def _hold(self, block: bytes, lines: int, allowed: int) -> bytes:
         """Keep all lines of ``block`` but those ``allowed`` for later, read no more, and return these."""
