@@ -47,7 +47,7 @@ def _line(rng: random.Random) -> bytes:
 
 def write_file(path: Path, size: int) -> None:
     """Write a file of at least ``size`` bytes to ``path``."""
-    block = text(random.Random(4444), 20_000)  # noqa: S311 - the same file each time
+    block = text(random.Random(4444), 20_000)  # the same file each time
     with path.open("wb") as file:
         while file.tell() < size:
             file.write(block)
@@ -56,7 +56,7 @@ def write_file(path: Path, size: int) -> None:
 def start_romeo(out: Path, keyboard: int) -> tuple[subprocess.Popen[str], str]:
     """Start Romeo, ``keyboard`` his standard input; return him and his port."""
     with out.open("wb") as output:
-        romeo = subprocess.Popen(  # noqa: S603
+        romeo = subprocess.Popen(
             [TWIST, "romeo", "--port", "0", "--host", "127.0.0.1"],
             stdin=keyboard,
             stdout=output,
@@ -86,7 +86,7 @@ def main(megabytes: int) -> None:
         romeo, port = start_romeo(out, listening)
         began = time.perf_counter()
         with source.open("rb") as file:
-            juliet = subprocess.Popen(  # noqa: S603
+            juliet = subprocess.Popen(
                 [TWIST, "juliet", "--port", port], stdin=file, stderr=subprocess.DEVNULL, text=True
             )
         juliet_memory = ended(juliet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 
 from benchmarks.load import Load
 from benchmarks.servers import TECHBOY, resident, started
@@ -23,8 +22,10 @@ def stuck_reader(megabytes: int) -> float:
     """Return the bytes of memory that are gained while one guest reads nothing of so much that is said."""
     with started(TECHBOY) as (port, process):
         before = resident(process)
-        with socket.create_connection(("127.0.0.1", port)):
-            time.sleep(0.5)  # it is in, and will not read
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            greeting = b""
+            while b" here: " not in greeting:
+                greeting += stuck.recv(65536)
             load = Load(port, 1, 1, size=4000)
             load.flood(megabytes * 1_000_000 // 4000)
             after = resident(process)

@@ -75,7 +75,7 @@ def started(server: Server, cpu: int | None = None) -> Iterator[tuple[int, int]]
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ngircd.conf").write_text(_NGIRCD.format(port=port), encoding="ascii")
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [part.format(port=port, folder=folder) for part in server.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -104,5 +104,5 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             time.sleep(0.3)  # so that this caller has come and gone before others come
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # before the port is tried again: nobody says when it is open
     raise SystemExit("a server did not start")

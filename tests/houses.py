@@ -71,7 +71,7 @@ class Verona:
         """Let a guest in, by a transport of that ``kind``."""
         door = GuestDoor(self.house, self.hall, Bucket(self._rate, self._burst), self._max_line)
         visitor = Visitor(door, kind(door))
-        door.makeConnection(visitor.transport)  # type: ignore[arg-type]
+        door.makeConnection(visitor.transport)
         self.visitors.append(visitor)
         return visitor
 

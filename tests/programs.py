@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IReactorFromThreads
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads, IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
+from techboy import listening
 from techboy.chat.conversation import Keyboard
 from techboy.options import ConversationOptions
 from techboy.program import Program
@@ -55,11 +58,11 @@ class FakeStreams(Streams):
 
     @property
     def keyboard(self) -> Keyboard:
-        return self._keyboard  # type: ignore[attr-defined,no-any-return]
+        return self._keyboard
 
     @property
     def states(self) -> Any:
-        return self._states  # type: ignore[attr-defined]
+        return self._states
 
 
 class Terminal(FakeTransport):
@@ -85,7 +88,7 @@ class Running:
     ) -> None:
         self._states = RecordedStates()
         streams = FakeStreams(self._states, keyboard)
-        options.streams = lambda: streams  # type: ignore[method-assign]
+        options.streams = lambda: streams
         options.parseOptions(arguments)
         self.reactor, self.status = FakeReactor(), None
         self.program: Any = program(self.reactor, options, streams, **extra)
@@ -95,7 +98,7 @@ class Running:
             self.program.here.open = self._open
 
     def _open(self, reactor: object, stdin: None, stdout: None) -> None:
-        self.terminal = connected(self.program.here, kind=Terminal)  # type: ignore[assignment]
+        self.terminal = connected(self.program.here, kind=Terminal)
 
     def _on_interrupt(self, leave: Callable[[], None]) -> None:
         self.interrupt = leave
@@ -121,3 +124,16 @@ class Running:
     def said(self) -> list[str]:
         """The states shown so far."""
         return self._states.written.splitlines()
+
+
+def later_endpoint(monkeypatch: pytest.MonkeyPatch) -> Deferred[Any]:
+    """Make each endpoint that Romeo is told one whose listening comes about, or fails, by what is returned."""
+    later: Deferred[Any] = Deferred()
+
+    @implementer(IStreamServerEndpoint)
+    class Endpoint:
+        def listen(self, factory: object) -> Deferred[Any]:
+            return later
+
+    monkeypatch.setattr(listening, "serverFromString", lambda *_: Endpoint())
+    return later

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamServerEndpoint
-from zope.interface import implementer
 
-from techboy import exits, listening
+from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.doors.busy import TurnedAway
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY
 from techboy.host import Host, clock_time
 from techboy.romeo import Options
-from tests.programs import Running
+from tests.programs import Running, later_endpoint
 from tests.transports import JULIET, SocketTransport
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
@@ -245,14 +241,7 @@ class EndTests:
 
     def test_refused_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An endpoint that fails only later ends him, with one line and a status that tell why."""
-        later: Deferred[Any] = Deferred()
-
-        @implementer(IStreamServerEndpoint)
-        class Endpoint:
-            def listen(self, factory: object) -> Deferred[Any]:
-                return later
-
-        monkeypatch.setattr(listening, "serverFromString", lambda *_: Endpoint())
+        later = later_endpoint(monkeypatch)
         host = running("--listen", "later").start()
         later.errback(RuntimeError("no such thing"))
         host.stop()

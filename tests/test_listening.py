@@ -120,7 +120,7 @@ class RefusedTests:
         def refuse(*_: object, **__: object) -> None:
             raise CannotListenError("0.0.0.0", 4444, OSError(98, "Address already in use"))
 
-        ear.reactor.listenTCP = refuse  # type: ignore[assignment]
+        ear.reactor.listenTCP = refuse
         with pytest.raises(SystemExit) as ended:
             ear.start()
         assert ended.value.code == exits.NO_LISTENING

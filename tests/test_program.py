@@ -119,7 +119,7 @@ class ProgramTests:
         options = juliet.Options()
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions([])
-        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST)  # type: ignore[arg-type]
+        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST)
         with pytest.raises(NotImplementedError):
             bare.speaker  # noqa: B018
         with pytest.raises(NotImplementedError):

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamServerEndpoint
-from zope.interface import implementer
 
-from techboy import exits, listening
+from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.doors.busy import TurnedAway
 from techboy.doors.plain import PlainDoor
 from techboy.host import Host
 from techboy.romeo import Options, Romeo, makeService
-from tests.programs import FakeStreams, RecordedStates, Running
+from tests.programs import FakeStreams, RecordedStates, Running, later_endpoint
 from tests.transports import JULIET, FakeTransport, connected
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
@@ -56,7 +51,7 @@ class ModeTests:
         """With a keyboard he talks to one guest, without one or with --guests he is a host of many."""
         options = Options()
         streams = FakeStreams(RecordedStates(), keyboard)
-        options.streams = lambda: streams  # type: ignore[method-assign]
+        options.streams = lambda: streams
         options.parseOptions(["--host", "127.0.0.1", *arguments])
         assert type(makeService(options)) is kind
 
@@ -72,14 +67,7 @@ class ListeningTests:
 
     def test_refused_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An endpoint that fails only later ends the program, with one line and a status that tell why."""
-        later: Deferred[Any] = Deferred()
-
-        @implementer(IStreamServerEndpoint)
-        class Endpoint:
-            def listen(self, factory: object) -> Deferred[Any]:
-                return later
-
-        monkeypatch.setattr(listening, "serverFromString", lambda *_: Endpoint())
+        later = later_endpoint(monkeypatch)
         romeo = running("--listen", "later").start()
         later.errback(RuntimeError("no such thing"))
         romeo.stop()

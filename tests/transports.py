@@ -187,7 +187,7 @@ def connected(
 ) -> FakeTransport:
     """Connect ``protocol`` by a transport of that ``kind`` and return it."""
     transport = kind(protocol, peer)
-    protocol.makeConnection(transport)  # type: ignore[arg-type]
+    protocol.makeConnection(transport)
     return transport
 
 

@@ -22,7 +22,7 @@ class Chat(LineReceiver):
         """Come in."""
         self._guests[self] = b"guest%d: " % len(self._guests)
 
-    def connectionLost(self, reason: object) -> None:  # type: ignore[override]
+    def connectionLost(self, reason: object) -> None:
         """Go."""
         del self._guests[self]
 
@@ -34,7 +34,7 @@ class Chat(LineReceiver):
                 guest.sendLine(said)
 
 
-class Room(Factory):  # type: ignore[type-arg]
+class Room(Factory):
     """The room."""
 
     def __init__(self) -> None:
@@ -46,5 +46,5 @@ class Room(Factory):  # type: ignore[type-arg]
 
 
 if __name__ == "__main__":
-    reactor.listenTCP(int(sys.argv[1]), Room(), backlog=4096, interface="127.0.0.1")  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.listenTCP(int(sys.argv[1]), Room(), backlog=4096, interface="127.0.0.1")
+    reactor.run()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum, auto
-from typing import Any
+from socket import socket
+from typing import cast
 
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport, ISystemHandle
 
@@ -46,7 +47,7 @@ class GuestDoor(PlainReceiver):
     _backlog = b""
     _held = b""
     _release: IDelayedCall | None = None
-    _socket: Any = None
+    _socket: socket | None = None
 
     def __init__(self, house: House, hall: Hall, bucket: Bucket, max_line: int) -> None:
         super().__init__(hall.clock, max_line)
@@ -58,7 +59,7 @@ class GuestDoor(PlainReceiver):
     def came(self) -> None:
         """Bring the guest in."""
         if ISystemHandle.providedBy(self.transport) and not ISSLTransport.providedBy(self.transport):
-            self._socket = self.transport.getHandle()
+            self._socket = cast(socket, self.transport.getHandle())
         self.member = self._house.enter(self, self.clock.seconds())
         self.cursor = self.member.room.log.last
         if self._socket is not None:
@@ -284,7 +285,7 @@ class GuestDoor(PlainReceiver):
             self.transport.write(data)  # which takes it all, and says when it has enough
             return len(data)
         try:
-            return self._socket.send(data)  # type: ignore[no-any-return]
+            return self._socket.send(data)
         except OSError:
             return 0  # it is full; or broken, which the transport finds out when it tries
 

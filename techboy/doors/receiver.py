@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -175,7 +176,7 @@ class PlainReceiver(ChunkReceiver):
         """Our half is closed, all was sent."""
         self._parting.half_closed()
 
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         clean_end = reason.check(ConnectionDone) is not None
         if clean_end and not self._parting.begun:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorFDSet
+from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -143,7 +144,7 @@ class StdioBridge(ChunkReceiver):
         self.status = IO_FAILED
         self.conversation.screen_lost()
 
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Both streams are let go of, after all was written."""
         self._let_go()
 

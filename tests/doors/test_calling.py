@@ -45,7 +45,7 @@ class EndpointConnectorTests:
 
     def setup_method(self) -> None:
         self.endpoint, self.factory = FakeEndpoint(), FakeFactory()
-        self.connector = EndpointConnector(self.endpoint, self.factory)  # type: ignore[arg-type]
+        self.connector = EndpointConnector(self.endpoint, self.factory)
 
     def test_failure(self) -> None:
         """The factory hears that an attempt failed."""

@@ -852,5 +852,5 @@ class EnteringTests:
     @pytest.mark.parametrize("kind", [SocketTransport, TlsTransport, FakeTransport])
     def test_any_transport(self, kind: Callable[..., FakeTransport]) -> None:
         """A guest is greeted on whatever transport it comes."""
-        visitor = Verona().visit(kind)  # type: ignore[arg-type]
+        visitor = Verona().visit(kind)
         assert visitor.reads() == WELCOME.format(visitor.name) + "* 1 here: guest1\n"

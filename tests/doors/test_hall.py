@@ -49,7 +49,7 @@ class Scene:
     def listener(self) -> Listener:
         """Return somebody who came in."""
         listener = Listener()
-        listener.member = self.house.enter(listener, 0)  # type: ignore[arg-type]
+        listener.member = self.house.enter(listener, 0)
         return listener
 
     def settled(self, count: int) -> list[Listener]:

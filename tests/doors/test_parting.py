@@ -24,9 +24,9 @@ class Parted(Protocol):
     def writeConnectionLost(self) -> None:
         self.parting.half_closed()
 
-    def connectionLost(self, reason: object) -> None:  # type: ignore[override]
+    def connectionLost(self, reason: object) -> None:
         self.parting.done()
-        self.reason: Failure = reason  # type: ignore[assignment]
+        self.reason: Failure = reason
 
 
 def parted() -> tuple[Parting, FakeTransport, Clock]:

@@ -26,7 +26,7 @@ class FakeConversation:
     @property
     def said(self) -> list[str]:
         """The lines that were said, one by one."""
-        return "\n".join(event[1] for event in self.events if event[0] == "said").split("\n")  # type: ignore[index]
+        return "\n".join(event[1] for event in self.events if event[0] == "said").split("\n")
 
     def peer_came(self, peer: PlainDoor) -> None:
         self.events.append(("came", peer.address))
@@ -59,7 +59,7 @@ class Door:
     def __init__(self, dialect: Plain = HOST, max_line: int = 16, **options: object) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
         self.door = PlainDoor(self.conversation, dialect, "juliet", self.clock, max_line)
-        self.transport = connected(self.door, **options)  # type: ignore[arg-type]
+        self.transport = connected(self.door, **options)
         self.came = self.conversation.events.pop(0)
 
     @property
@@ -296,7 +296,7 @@ class SayingTests:
         door = PlainDoor(FakeConversation(), HOST, "juliet", Clock())
         transport = Tcp(door)
         directlyProvides(transport, ITCPTransport)
-        door.makeConnection(transport)  # type: ignore[arg-type]
+        door.makeConnection(transport)
         assert options == [("nodelay", True), ("keepalive", True)]
 
 

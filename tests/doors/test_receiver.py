@@ -45,7 +45,7 @@ class PlainReceiverTests:
         transport = connected(receiver)
         assert receiver.ends_lines
         transport.receive(b"hello")
-        receiver.clock.advance(1)  # type: ignore[attr-defined]
+        receiver.clock.advance(1)
         assert not receiver.ends_lines
         transport.receive(b"there\n")
         assert receiver.ends_lines
@@ -57,4 +57,4 @@ class PlainReceiverTests:
         receiver.hear_no_more()
         transport.receive(b"hello\nthe")
         assert receiver.unfinished == b""
-        assert receiver.clock.getDelayedCalls() == []  # type: ignore[attr-defined]
+        assert receiver.clock.getDelayedCalls() == []

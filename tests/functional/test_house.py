@@ -31,6 +31,14 @@ def guests(programs: Programs, port: int, count: int) -> list[Peer]:
     return [guest(programs, port) for _ in range(count)]
 
 
+def read_along(speaker: Peer, reader: Peer, lines: list[str], together: int) -> None:
+    """Let ``speaker``, who is guest1, say ``lines``, so many at a time, which ``reader`` has read before the next."""
+    for at in range(0, len(lines), together):
+        block = lines[at : at + together]
+        speaker.says("".join(f"{line}\n" for line in block))
+        reader.hears(f"guest1: {block[-1]}\n")
+
+
 class RoomTests:
     """Several guests in one room."""
 
@@ -126,9 +134,7 @@ class WithstandingTests:
         romeo = programs.romeo("--rate", "0", stdin=NULL)
         speaker, reader, stuck = guests(programs, romeo.port, 3)
         lines = [f"{number:06d} " + "x" * 1000 for number in range(12_000)]
-        for at in range(0, len(lines), 500):
-            speaker.says("".join(f"{line}\n" for line in lines[at : at + 500]))
-            reader.hears(f"guest1: {lines[min(at + 499, len(lines) - 1)]}\n")
+        read_along(speaker, reader, lines, 500)
         stuck.hears(f"guest1: {lines[-1]}\n")
         reader.says("exit\n")
         stuck.says("exit\n")
@@ -141,9 +147,7 @@ class WithstandingTests:
         romeo = programs.romeo("--rate", "0", "--keep-memory", "1M", stdin=NULL)
         speaker, reader, stuck = guests(programs, romeo.port, 3)
         lines = [f"{number:06d} " + "x" * 2000 for number in range(10_000)]
-        for at in range(0, len(lines), 100):
-            speaker.says("".join(f"{line}\n" for line in lines[at : at + 100]))
-            reader.hears(f"guest1: {lines[at + 99]}\n")
+        read_along(speaker, reader, lines, 100)
         stuck.hears(f"guest1: {lines[-1]}\n")
         stuck.says("exit\n")
         text = stuck.hears_all()

@@ -259,7 +259,7 @@ class StandardStreamsTests:
     async def test_through(self, pipes: Pipes) -> None:
         """What is read is said; what is shown is written before the streams are let go of, as they were."""
         bridge = Bridge()
-        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)  # type: ignore[arg-type]
+        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         os.write(pipes.typing, b"hello\nthere")
         pipes.end_input()
         await bridge.conversation.ended
@@ -277,7 +277,7 @@ class StandardStreamsTests:
     async def test_no_keyboard(self, pipes: Pipes) -> None:
         """Without a keyboard nothing is read and nothing ends."""
         bridge = Bridge()
-        bridge.bridge.open(reactor, None, pipes.stdout)  # type: ignore[arg-type]
+        bridge.bridge.open(reactor, None, pipes.stdout)
         bridge.bridge.show("juliet", "hello")
         await bridge.bridge.close()
         assert os.read(pipes.seeing, 100) == b"juliet: hello\n"
@@ -287,7 +287,7 @@ class StandardStreamsTests:
     async def test_no_screen(self, pipes: Pipes) -> None:
         """Without a screen what would be shown goes nowhere."""
         bridge = Bridge()
-        bridge.bridge.open(reactor, pipes.stdin, None)  # type: ignore[arg-type]
+        bridge.bridge.open(reactor, pipes.stdin, None)
         bridge.bridge.show("juliet", "hello")
         await bridge.bridge.close()
         assert bridge.bridge.status == exits.OK
@@ -296,7 +296,7 @@ class StandardStreamsTests:
     async def test_screen_gone(self, pipes: Pipes) -> None:
         """The bridge notices when nobody reads what it shows, and can be closed all the same."""
         bridge = Bridge()
-        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)  # type: ignore[arg-type]
+        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         os.close(pipes.seeing)
         pipes.seeing = -1
         await until(lambda: bridge.events)

@@ -58,10 +58,10 @@ class Home:
             type(self.terminal).write(self.terminal, data)
             self.full()
 
-        self.terminal.write = write  # type: ignore[method-assign]
+        self.terminal.write = write
 
     def fills_no_more(self) -> None:
-        del self.terminal.write  # type: ignore[method-assign]
+        del self.terminal.write
 
     def ready(self) -> None:
         self.terminal.producer.resumeProducing()
@@ -83,7 +83,7 @@ class HostTests:
         verona = Verona()
         Seat(verona.house, verona.hall, bridge, lambda: None).sit()
         assert terminal.flush() == b"romeo: "
-        assert verona.house.names.get("romeo").host  # type: ignore[union-attr]
+        assert verona.house.names.get("romeo").host
 
     def test_said(self) -> None:
         """What the host types is said to all, and not shown again."""
