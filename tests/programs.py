@@ -127,7 +127,7 @@ class Running:
 
 
 def later_endpoint(monkeypatch: pytest.MonkeyPatch) -> Deferred[Any]:
-    """Make each endpoint that Romeo is told one whose listening comes about, or fails, by what is returned."""
+    """Let what is returned decide whether, and when, the endpoints that Romeo is told can be listened on."""
     later: Deferred[Any] = Deferred()
 
     @implementer(IStreamServerEndpoint)

@@ -32,7 +32,7 @@ def guests(programs: Programs, port: int, count: int) -> list[Peer]:
 
 
 def read_along(speaker: Peer, reader: Peer, lines: list[str], together: int) -> None:
-    """Let ``speaker``, who is guest1, say ``lines``, so many at a time, which ``reader`` has read before the next."""
+    """Let ``speaker``, guest1, say ``lines``: so many at a time, read by ``reader`` before the next."""
     for at in range(0, len(lines), together):
         block = lines[at : at + together]
         speaker.says("".join(f"{line}\n" for line in block))
