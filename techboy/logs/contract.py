@@ -1,10 +1,10 @@
-"""What a log promises, wherever it is kept."""
+"""What logs promise, wherever they are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,29 @@ class Batch:
         return Batch(self.first, line, self.at, self.by, self.author, self.kind, "\n".join(kept))
 
 
+@dataclass(frozen=True)
+class SessionRecord:
+    """What is kept of a session: all that survives its connections.
+
+    ``number``: its author's number, which stands with what it says. ``digest``: a hash of its token, which
+    itself is not kept. ``next``: the number of the line that is expected next; all before it are stored.
+    ``room``: the key of the room it is in; ``seen``: the id up to which it has read there. ``heard``: when
+    it was last heard of, in seconds since 1970.
+    """
+
+    number: int
+    digest: bytes
+    name: str
+    next: int
+    room: str
+    seen: int
+    heard: float
+
+
+class StorageError(Exception):
+    """Something can't be stored, or what was stored can't be read; its text is one line that says why."""
+
+
 class Log(Protocol):
     """The lines of one room, in the one order that everybody sees.
 
@@ -63,9 +86,6 @@ class Log(Protocol):
     def forgotten(self) -> int:
         """The id up to which lines are not kept any more, 0 where all are."""
 
-    def append(self, drafts: Sequence[Draft], at: float) -> list[Batch]:
-        """Store ``drafts`` in their order, and return them with their ids."""
-
     def read(self, after: int, size: int) -> list[Batch]:
         """Return what is kept of the lines after the id ``after``: one line at least if there is one.
 
@@ -74,3 +94,60 @@ class Log(Protocol):
 
     def tail(self, lines: int) -> list[Batch]:
         """Return the last ``lines`` lines, or as many as are kept."""
+
+
+Drafts: TypeAlias = Sequence[tuple[Log, Sequence[Draft]]]
+"""What is to be stored in which log. A log may stand there more than once."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is stored together, all of it or nothing: batches of logs, and sessions as they are after it."""
+
+    batches: Sequence[tuple[Log, list[Batch]]]
+    sessions: Sequence[SessionRecord]
+
+
+class Logs(Protocol):
+    """The logs of all rooms, and the sessions of those who write in them.
+
+    Something is stored in three steps: `group` gives it ids, `write` makes it last, `settle` lets it be
+    read. There is one group at a time between the first step and the last; if it can't be written, it is
+    forgotten. `write` and `prune` may be called in another thread, one of them at a time; all else is for
+    the thread that the logs were opened in.
+    """
+
+    @property
+    def id(self) -> str:
+        """A name that chance made with the logs: where it is another, ids and sessions mean nothing."""
+
+    def new_number(self) -> int:
+        """Return a number for an author, which no other has, nor ever had who is in one of the logs."""
+
+    def open(self, room: str) -> Log:
+        """Return the log of the room with the key ``room``, an empty one where there is none."""
+
+    def session(self, digest: bytes) -> SessionRecord | None:
+        """Return the session whose token has that ``digest``, None where there is none (any more)."""
+
+    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
+        """Return ``drafts`` as batches, with ids and the time ``at``, and ``sessions``: to be written."""
+
+    def write(self, group: Group) -> None:
+        """Make ``group`` last; raise StorageError, and keep nothing of it, where that can't be done."""
+
+    def settle(self, group: Group) -> None:
+        """``group`` is written: let it be read."""
+
+    def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
+        """Forget lines stored before ``lines_before``, unless that is None, and sessions unused for long.
+
+        These are the ones last heard of before ``sessions_before``. Return up to which id lines were
+        forgotten, by room; raise StorageError.
+        """
+
+    def pruned(self, forgotten: Mapping[str, int]) -> None:
+        """Those lines are forgotten: see to it that nobody reads them any more."""
+
+    def close(self) -> None:
+        """Let go of everything."""

@@ -3,69 +3,135 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from secrets import token_hex
 from sys import getsizeof
+from typing import cast
+from weakref import WeakValueDictionary
 
-from techboy.logs.contract import Batch, Draft
+from techboy.logs.contract import Batch, Drafts, Group, Log, SessionRecord
 
 KEEP_MEMORY = 16 * 1024 * 1024
 """Bytes that logs may take, unless said otherwise."""
+
+KEEP_SESSIONS = 10_000
+"""Sessions that are kept in memory, unless said otherwise."""
+
+KEEP_ROOMS = 10_000
+"""Rooms of which the last id is remembered, unless said otherwise, when all else is forgotten."""
 
 _OVERHEAD = 400  # bytes that a batch takes besides its text: two objects, two floats, and its places in lists
 
 
 class MemoryLogs:
-    """The logs of all rooms, which take ``keep`` bytes of memory together."""
+    """The logs of all rooms, which take ``keep`` bytes of memory together. See `techboy.logs.contract.Logs`.
 
-    def __init__(self, keep: int = KEEP_MEMORY) -> None:
-        self._keep, self._size = keep, 0
-        self._order: deque[tuple[MemoryLog, int]] = deque()
+    Of ``sessions`` sessions, the one that was stored longest ago is forgotten first. Where nobody holds the
+    log of a room and nothing of it is kept, its ids go on where they ended, if it is one of the ``rooms`` in
+    which something was said last, and else after the highest id of all others: no room gives an id twice.
+    """
 
-    def open(self) -> MemoryLog:
-        """Return a new, empty log."""
-        return MemoryLog(self)
+    def __init__(
+        self,
+        keep: int = KEEP_MEMORY,
+        sessions: int = KEEP_SESSIONS,
+        rooms: int = KEEP_ROOMS,
+        id: str | None = None,  # noqa: A002 - the contract's word for it
+    ) -> None:
+        self.id = token_hex(8) if id is None else id
+        self._memory = Memory(keep)
+        self._logs: WeakValueDictionary[str, MemoryLog] = WeakValueDictionary()
+        self._lasts: OrderedDict[str, int] = OrderedDict()
+        self._most_rooms, self._highest = rooms, 0  # of all that are not in _lasts any more
+        self._sessions: OrderedDict[bytes, SessionRecord] = OrderedDict()
+        self._most_sessions = sessions
+        self._number = 0
 
-    def stored(self, log: MemoryLog, size: int) -> None:
-        """A batch of ``size`` bytes was stored in ``log``: forget as much as is needed for it."""
-        self._order.append((log, size))
-        self._size += size
-        while self._size > self._keep and len(self._order) > 1:
-            oldest, freed = self._order.popleft()
-            oldest.forget_first()
-            self._size -= freed
+    def new_number(self) -> int:
+        """Return a number that was not returned before."""
+        self._number += 1
+        return self._number
+
+    def open(self, room: str) -> MemoryLog:
+        """Return the log of ``room``: the same as long as somebody holds it, or something is kept of it."""
+        log = self._logs.get(room)
+        if log is None:
+            log = self._logs[room] = MemoryLog(room, self._memory, self._lasts.get(room, self._highest))
+        return log
+
+    def session(self, digest: bytes) -> SessionRecord | None:
+        """Return the session whose token has that ``digest``."""
+        return self._sessions.get(digest)
+
+    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
+        """Return ``drafts`` with their ids, and ``sessions``."""
+        return Group(numbered(drafts, at), sessions)
+
+    def write(self, group: Group) -> None:
+        """Do nothing: memory is not made to last."""
+
+    def settle(self, group: Group) -> None:
+        """Keep ``group``, and forget as much as is needed for it."""
+        for log, batches in group.batches:
+            if batches:
+                self._settle(cast("MemoryLog", log), batches)
+        for session in group.sessions:
+            self._sessions[session.digest] = session
+            self._sessions.move_to_end(session.digest)
+        while len(self._sessions) > self._most_sessions:
+            self._sessions.popitem(last=False)
+
+    def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
+        """Forget what is old; of lines, up to the first that is not, in whichever room."""
+        # copies, as another thread may be storing
+        for session in list(self._sessions.values()):
+            if session.heard < sessions_before:
+                self._sessions.pop(session.digest, None)
+        return {} if lines_before is None else self._memory.stored_before(lines_before)
+
+    def pruned(self, forgotten: Mapping[str, int]) -> None:
+        """Give back what those lines took."""
+        for room, line in forgotten.items():
+            log = self._logs.get(room)
+            if log is not None:
+                log.forget(line)
+        self._memory.recount()
+
+    def close(self) -> None:
+        """Do nothing: nothing is held but memory."""
+
+    def _settle(self, log: MemoryLog, batches: Sequence[Batch]) -> None:
+        log.store(batches)
+        self._lasts[log.room] = log.last
+        self._lasts.move_to_end(log.room)
+        if len(self._lasts) > self._most_rooms:
+            _, last = self._lasts.popitem(last=False)
+            self._highest = max(self._highest, last)
 
 
 class MemoryLog:
-    """The lines of one room, in memory. See `techboy.logs.contract.Log`."""
+    """The lines of one room, in memory, of which those up to the id ``last`` are forgotten already.
 
-    def __init__(self, logs: MemoryLogs) -> None:
-        self.last = self.forgotten = 0
-        self._logs = logs
+    See `techboy.logs.contract.Log`.
+    """
+
+    __slots__ = ("__weakref__", "_batches", "_firsts", "_memory", "_start", "forgotten", "last", "room")
+
+    def __init__(self, room: str, memory: Memory, last: int = 0) -> None:
+        self.room = room
+        self.last = self.forgotten = last
+        self._memory = memory
         self._batches: list[Batch] = []
         self._firsts: list[int] = []
         self._start = 0  # where in these lists what is kept begins
-
-    def append(self, drafts: Sequence[Draft], at: float) -> list[Batch]:
-        """Store ``drafts``."""
-        return [self._append(draft, at) for draft in drafts]
 
     def read(self, after: int, size: int) -> list[Batch]:
         """Return about ``size`` characters of what comes after the id ``after``."""
         if after >= self.last:
             return []
         place = max(bisect_right(self._firsts, after + 1, self._start) - 1, self._start)
-        batches: list[Batch] = []
-        while size > 0 and place < len(self._batches):
-            batch = self._batches[place].after(after)
-            if len(batch.text) > size:
-                batch = batch.upto(batch.first + batch.text.count("\n", 0, size))
-            batches.append(batch)
-            if batch.last != self._batches[place].last:
-                break
-            size -= len(batch.text) + 1
-            place += 1
-        return batches
+        return portion(map(self._batches.__getitem__, range(place, len(self._batches))), after, size)
 
     def tail(self, lines: int) -> list[Batch]:
         """Return the last ``lines`` lines."""
@@ -76,23 +142,90 @@ class MemoryLog:
             batches.append(self._batches[place].after(after))
         return batches[::-1]
 
-    def forget_first(self) -> None:
-        """Forget the batch that was stored first."""
-        self.forgotten = self._batches[self._start].last
-        self._batches[self._start] = _FORGOTTEN
-        self._start += 1
+    def store(self, batches: Sequence[Batch]) -> None:
+        """Keep ``batches``, one at least, whose ids go on from the last."""
+        self._batches += batches
+        self._firsts += [batch.first for batch in batches]
+        self.last = batches[-1].last
+        self._memory.stored(self, batches)
+
+    def forget(self, line: int) -> None:
+        """Forget the batches up to that with the id ``line``."""
+        while self._start < len(self._batches) and self._batches[self._start].last <= line:
+            self.forgotten = self._batches[self._start].last
+            self._batches[self._start] = _FORGOTTEN
+            self._start += 1
         if self._start * 2 > len(self._batches):
             del self._batches[: self._start], self._firsts[: self._start]
             self._start = 0
 
-    def _append(self, draft: Draft, at: float) -> Batch:
-        first = self.last + 1
-        self.last += draft.text.count("\n") + 1
-        batch = Batch(first, self.last, at, draft.by, draft.author, draft.kind, draft.text)
-        self._batches.append(batch)
-        self._firsts.append(first)
-        self._logs.stored(self, getsizeof(draft.text) + _OVERHEAD)
-        return batch
+
+class Memory:
+    """``keep`` bytes for what any number of logs keep: what was stored first is forgotten first."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep, self._size = keep, 0
+        self._order: deque[tuple[MemoryLog, Batch]] = deque()
+
+    def stored(self, log: MemoryLog, batches: Iterable[Batch]) -> None:
+        """``log`` keeps ``batches`` now: have as much forgotten as is needed, but not the last of them."""
+        for batch in batches:
+            self._order.append((log, batch))
+            self._size += _size(batch)
+        while self._size > self._keep and len(self._order) > 1:
+            oldest, batch = self._order.popleft()
+            oldest.forget(batch.last)
+            self._size -= _size(batch)
+
+    def stored_before(self, at: float) -> dict[str, int]:
+        """Return, by room, up to which id lines come before the first that was stored at ``at`` or later."""
+        lasts: dict[str, int] = {}
+        for log, batch in list(self._order):  # a copy, as another thread may be storing
+            if batch.at >= at:
+                break
+            lasts[log.room] = batch.last
+        return lasts
+
+    def recount(self) -> None:
+        """See what is left where logs have forgotten something of themselves."""
+        self._order = deque((log, batch) for log, batch in self._order if batch.last > log.forgotten)
+        self._size = sum(_size(batch) for _, batch in self._order)
+
+
+def numbered(drafts: Drafts, at: float) -> list[tuple[Log, list[Batch]]]:
+    """Return ``drafts`` as batches stored at ``at``, with ids that go on from the last of each log."""
+    lasts: dict[Log, int] = {}
+    stored = []
+    for log, said in drafts:
+        last = lasts.get(log, log.last)
+        batches = []
+        for draft in said:
+            first, last = last + 1, last + 1 + draft.text.count("\n")
+            batches.append(Batch(first, last, at, draft.by, draft.author, draft.kind, draft.text))
+        lasts[log] = last
+        stored.append((log, batches))
+    return stored
+
+
+def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
+    """Return what `techboy.logs.contract.Log.read` does of ``batches``, which end after the id ``after``.
+
+    No more of them are taken than are needed.
+    """
+    read: list[Batch] = []
+    for batch in batches:
+        piece = batch.after(after)
+        if len(piece.text) > size:
+            piece = piece.upto(piece.first + piece.text.count("\n", 0, size))
+        read.append(piece)
+        size -= len(piece.text) + 1
+        if size <= 0 or piece.last != batch.last:
+            break
+    return read
+
+
+def _size(batch: Batch) -> int:
+    return getsizeof(batch.text) + _OVERHEAD
 
 
 _FORGOTTEN = Batch(0, 0, 0.0, 0, "", "", "")

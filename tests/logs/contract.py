@@ -1,21 +1,23 @@
-"""Tests of what any log promises, to be inherited by a log's own tests.
+"""Tests of what any logs promise, to be inherited by their own tests.
 
-`LogContract` is for a log that keeps all of a few lines, `ForgetfulLogContract` also for one that does not.
+`LogsContract` is for logs that keep all of a few lines, `ForgetfulLogsContract` also for such as do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs.contract import Batch, Draft, Log
+from techboy.logs.contract import Batch, Draft, Drafts, Group, Log, Logs, SessionRecord
 from tests.wire.texts import quick
 
 EVERYTHING = 10**9
+ROOM = "lobby"
 
 
 class Line(NamedTuple):
@@ -67,34 +69,69 @@ def appended() -> st.SearchStrategy[list[list[Draft]]]:
     return st.lists(st.lists(drafts, max_size=4), max_size=5)
 
 
-def filled(log: Log, groups: list[list[Draft]]) -> list[Line]:
-    """Append ``groups`` to ``log`` one after the other, and return the lines that ought to be in it."""
+def session(digest: bytes = b"d", number: int = 1, line: int = 1, heard: float = 7.0) -> SessionRecord:
+    """Return a session of Juliet's in the lobby."""
+    return SessionRecord(number, digest, "juliet", line, ROOM, 0, heard)
+
+
+def store(logs: Logs, drafts: Drafts, at: float = 7.0, sessions: Sequence[SessionRecord] = ()) -> Group:
+    """Store a group in ``logs``, in all the steps that it takes."""
+    group = logs.group(drafts, sessions, at)
+    logs.write(group)
+    logs.settle(group)
+    return group
+
+
+def append(logs: Logs, log: Log, drafts: Sequence[Draft], at: float = 7.0) -> list[Batch]:
+    """Store ``drafts`` in one log."""
+    [(_, batches)] = store(logs, [(log, drafts)], at).batches
+    return batches
+
+
+def forget(logs: Logs, lines_before: float | None, sessions_before: float = 0.0) -> dict[str, int]:
+    """Forget what is old, in all the steps that it takes."""
+    forgotten = logs.prune(lines_before, sessions_before)
+    logs.pruned(forgotten)
+    return dict(forgotten)
+
+
+def filled(logs: Logs, log: Log, groups: list[list[Draft]]) -> list[Line]:
+    """Store ``groups`` in ``log`` one after the other, and return the lines that ought to be in it."""
     lines: list[Line] = []
     for at, drafts in enumerate(groups):
-        log.append(drafts, float(at))
+        append(logs, log, drafts, float(at))
         for given_ in drafts:
             for text in given_.text.split("\n"):
                 lines.append(Line(len(lines) + 1, float(at), given_.by, given_.author, given_.kind, text))
     return lines
 
 
-class ForgetfulLogContract:
-    """A log keeps what was said last, in its order."""
+class ForgetfulLogsContract:
+    """Logs keep what was said last, in its order."""
 
-    def new_log(self) -> Log:
-        """Return an empty log."""
+    def new_logs(self) -> Logs:
+        """Return logs that are empty."""
         raise NotImplementedError
 
-    # a property within a test, as pytest-twisted can't run an inherited property for two classes
+    def again(self, logs: Logs) -> Logs:
+        """Return what ``logs`` are to be read from: they themselves, or what was closed and opened again."""
+        return logs
+
+    # a property within a test, as pytest-twisted can't run an inherited property for two classes; each
+    # example has a room of its own
 
     def test_read_as_a_list(self) -> None:
         """Wherever reading begins and however much is asked for: what comes next, one line more at most."""
+        logs, rooms = self.new_logs(), map(str, count())
 
         @quick
         @given(appended(), st.integers(0, 80), st.integers(1, 60))
         def check(groups: list[list[Draft]], after: int, size: int) -> None:
-            log = self.new_log()
-            lines = filled(log, groups)
+            nonlocal logs
+            room = next(rooms)
+            lines = filled(logs, logs.open(room), groups)
+            logs = self.again(logs)
+            log = logs.open(room)
             rest = lines[max(after, log.forgotten) :]
             read = lines_of(log.read(after, size))
             assert read == rest[: len(read)]
@@ -105,12 +142,16 @@ class ForgetfulLogContract:
 
     def test_read_on(self) -> None:
         """Who reads on from the last line read gets all that is kept, each line once."""
+        logs, rooms = self.new_logs(), map(str, count())
 
         @quick
         @given(appended(), st.integers(1, 30))
         def check(groups: list[list[Draft]], size: int) -> None:
-            log = self.new_log()
-            lines = filled(log, groups)
+            nonlocal logs
+            room = next(rooms)
+            lines = filled(logs, logs.open(room), groups)
+            logs = self.again(logs)
+            log = logs.open(room)
             read: list[Line] = []
             while batches := log.read(read[-1].id if read else 0, size):
                 read += lines_of(batches)
@@ -121,25 +162,36 @@ class ForgetfulLogContract:
 
     def test_tail_as_a_list(self) -> None:
         """The last lines are those that were stored last."""
+        logs, rooms = self.new_logs(), map(str, count())
 
         @quick
         @given(appended(), st.integers(0, 80))
-        def check(groups: list[list[Draft]], count: int) -> None:
-            log = self.new_log()
-            lines = filled(log, groups)
-            kept = lines[log.forgotten :]
-            assert lines_of(log.tail(count)) == kept[max(len(kept) - count, 0) :]
+        def check(groups: list[list[Draft]], lines: int) -> None:
+            nonlocal logs
+            room = next(rooms)
+            stored = filled(logs, logs.open(room), groups)
+            logs = self.again(logs)
+            log = logs.open(room)
+            kept = stored[log.forgotten :]
+            assert lines_of(log.tail(lines)) == kept[max(len(kept) - lines, 0) :]
 
         check()
 
 
-class LogContract(ForgetfulLogContract):
-    """A log keeps all that was said, where that is not much."""
+class LogsContract(ForgetfulLogsContract):
+    """Logs keep all that was said, where that is not much."""
 
     @pytest.fixture
-    def log(self) -> Log:
-        """Give an empty log."""
-        return self.new_log()
+    def logs(self) -> Logs:
+        """Give empty logs."""
+        return self.new_logs()
+
+    @pytest.fixture
+    def log(self, logs: Logs) -> Log:
+        """Give an empty log of theirs."""
+        return logs.open(ROOM)
+
+    # one room
 
     def test_empty(self, log: Log) -> None:
         """At first nothing is in it."""
@@ -147,33 +199,37 @@ class LogContract(ForgetfulLogContract):
         assert log.read(0, EVERYTHING) == []
         assert log.tail(10) == []
 
-    def test_nothing(self, log: Log) -> None:
+    def test_nothing(self, logs: Logs, log: Log) -> None:
         """Where nothing is stored nothing changes."""
-        assert log.append([], 7.0) == []
+        assert append(logs, log, []) == []
+        assert store(logs, []).batches == []
         assert log.last == 0
 
-    def test_append(self, log: Log) -> None:
+    def test_append(self, logs: Logs, log: Log) -> None:
         """What is stored is returned as it is: ids count lines, from 1 on and without holes."""
-        batches = log.append([draft("a\nb"), draft("", "nurse", "me", 2)], 7.0)
+        batches = append(logs, log, [draft("a\nb"), draft("", "nurse", "me", 2)])
         assert lines_of(batches) == [
             Line(1, 7.0, 1, "juliet", "say", "a"),
             Line(2, 7.0, 1, "juliet", "say", "b"),
             Line(3, 7.0, 2, "nurse", "me", ""),
         ]
         assert len(batches) == 2
-        assert log.last == 3
+        assert self.again(logs).open(ROOM).last == 3
 
-    def test_ids_go_on(self, log: Log) -> None:
+    def test_ids_go_on(self, logs: Logs, log: Log) -> None:
         """The next one goes on where the last one ended."""
-        log.append([draft("a\n\nb")], 7.0)
-        [batch] = log.append([draft("c\nd")], 8.0)
+        append(logs, log, [draft("a\n\nb")])
+        logs = self.again(logs)
+        log = logs.open(ROOM)
+        [batch] = append(logs, log, [draft("c\nd")], 8.0)
         assert (batch.first, batch.last, batch.at) == (4, 5, 8.0)
         assert (log.last, log.forgotten) == (5, 0)
 
-    def test_read_all(self, log: Log) -> None:
-        """All that was stored can be read, from the beginning."""
-        stored = [*log.append([draft("a\nb"), draft("c")], 7.0), *log.append([draft("d")], 8.0)]
-        assert lines_of(log.read(0, EVERYTHING)) == lines_of(stored)
+    def test_read_all(self, logs: Logs, log: Log) -> None:
+        """All that was stored can be read, from the beginning, as it was."""
+        stored = append(logs, log, [draft("a\nb"), draft("c", "nurse", "me", 2)], 7.5)
+        stored += append(logs, log, [draft("\u00e9\t\U0001f339")], 1795349686.158)
+        assert lines_of(self.again(logs).open(ROOM).read(0, EVERYTHING)) == lines_of(stored)
 
     @pytest.mark.parametrize(
         ("after", "rest"),
@@ -187,10 +243,10 @@ class LogContract(ForgetfulLogContract):
             (6, []),
         ],
     )
-    def test_read_after(self, log: Log, after: int, rest: list[str]) -> None:
+    def test_read_after(self, logs: Logs, log: Log, after: int, rest: list[str]) -> None:
         """It can be read from any line on, in the middle of what was stored together too."""
-        log.append([draft("a\nb\nc"), draft("d\ne")], 7.0)
-        batches = log.read(after, EVERYTHING)
+        append(logs, log, [draft("a\nb\nc"), draft("d\ne")])
+        batches = self.again(logs).open(ROOM).read(after, EVERYTHING)
         assert texts_of(batches) == rest
         assert [line.id for line in lines_of(batches)] == list(range(after + 1, 6))
 
@@ -206,19 +262,20 @@ class LogContract(ForgetfulLogContract):
             (17, ["aaaa\nbbbb", "cccc\n\ndddd"]),
         ],
     )
-    def test_read_size(self, log: Log, size: int, read: list[str]) -> None:
+    def test_read_size(self, logs: Logs, log: Log, size: int, read: list[str]) -> None:
         """As much is read as is asked for, and the line that is begun to its end."""
-        log.append([draft("aaaa\nbbbb"), draft("cccc\n\ndddd")], 7.0)
-        assert texts_of(log.read(0, size)) == read
+        append(logs, log, [draft("aaaa\nbbbb"), draft("cccc\n\ndddd")])
+        assert texts_of(self.again(logs).open(ROOM).read(0, size)) == read
 
-    def test_long_line(self, log: Log) -> None:
+    def test_long_line(self, logs: Logs, log: Log) -> None:
         """One line is read however long it is, so that whoever reads gets on."""
-        log.append([draft("a" * 5000), draft("b")], 7.0)
-        assert texts_of(log.read(0, 1)) == ["a" * 5000]
+        append(logs, log, [draft("a" * 5000), draft("b")])
+        assert texts_of(self.again(logs).open(ROOM).read(0, 1)) == ["a" * 5000]
 
-    def test_blank_lines(self, log: Log) -> None:
+    def test_blank_lines(self, logs: Logs, log: Log) -> None:
         """Blank lines are lines."""
-        log.append([draft("\n\n"), draft("")], 7.0)
+        append(logs, log, [draft("\n\n"), draft("")])
+        log = self.again(logs).open(ROOM)
         assert [line.id for line in lines_of(log.read(1, EVERYTHING))] == [2, 3, 4]
         assert texts_of(log.read(1, 1)) == ["\n"]
 
@@ -233,16 +290,170 @@ class LogContract(ForgetfulLogContract):
             (6, ["a\nb\nc", "d\ne"]),
         ],
     )
-    def test_tail(self, log: Log, lines: int, tail: list[str]) -> None:
+    def test_tail(self, logs: Logs, log: Log, lines: int, tail: list[str]) -> None:
         """The last lines are had, in their order, in the middle of what was stored together too."""
-        log.append([draft("a\nb\nc"), draft("d\ne")], 7.0)
-        batches = log.tail(lines)
+        append(logs, log, [draft("a\nb\nc"), draft("d\ne")])
+        batches = self.again(logs).open(ROOM).tail(lines)
         assert texts_of(batches) == tail
         assert [line.id for line in lines_of(batches)] == list(range(max(6 - lines, 1), 6))
 
-    def test_kept_as_it_was(self, log: Log) -> None:
+    def test_kept_as_it_was(self, logs: Logs, log: Log) -> None:
         """Reading a part takes nothing away from the rest."""
-        log.append([draft("a\nb\nc")], 7.0)
+        append(logs, log, [draft("a\nb\nc")])
+        log = self.again(logs).open(ROOM)
         log.read(1, 1)
         log.tail(1)
         assert texts_of(log.read(0, EVERYTHING)) == ["a\nb\nc"]
+
+    # groups
+
+    def test_group_order(self, logs: Logs, log: Log) -> None:
+        """A log that stands twice in a group goes on with its ids; what is returned is in the order given."""
+        other = logs.open("garden")
+        drafts = [(log, [draft("a\nb")]), (other, [draft("c")]), (log, [draft("d")]), (other, [])]
+        group = store(logs, drafts)
+        assert [stored_in for stored_in, _ in group.batches] == [log, other, log, other]
+        assert [
+            [(batch.first, batch.last, batch.text) for batch in batches] for _, batches in group.batches
+        ] == [
+            [(1, 2, "a\nb")],
+            [(1, 1, "c")],
+            [(3, 3, "d")],
+            [],
+        ]
+        logs = self.again(logs)
+        assert texts_of(logs.open(ROOM).read(0, EVERYTHING)) == ["a\nb", "d"]
+        assert texts_of(logs.open("garden").read(0, EVERYTHING)) == ["c"]
+
+    def test_rooms(self, logs: Logs) -> None:
+        """Each room has lines and ids of its own, and its key is taken as it stands."""
+        rooms = ["garden", "Garden", "garden ", "", "caf\u00e9", "cafe\u0301"]
+        for at, room in enumerate(rooms):
+            append(logs, logs.open(room), [draft(f"{room}\n{room}")], float(at))
+        logs = self.again(logs)
+        for at, room in enumerate(rooms):
+            assert [
+                (line.id, line.at, line.text) for line in lines_of(logs.open(room).read(0, EVERYTHING))
+            ] == [
+                (1, float(at), room),
+                (2, float(at), room),
+            ]
+
+    def test_unsettled(self, logs: Logs, log: Log) -> None:
+        """What is not settled can't be read, though it may be written."""
+        append(logs, log, [draft("a")])
+        group = logs.group([(log, [draft("b")])], [], 8.0)
+        for step in (logs.write, logs.settle):
+            assert (log.last, texts_of(log.read(0, EVERYTHING)), log.read(1, 1)) == (1, ["a"], [])
+            assert texts_of(log.tail(5)) == ["a"]
+            step(group)
+        assert texts_of(log.read(0, EVERYTHING)) == ["a", "b"]
+
+    def test_unwritten(self, logs: Logs, log: Log) -> None:
+        """A group that was not written leaves no trace: its ids are those of the next."""
+        logs.group([(log, [draft("a\nb")])], [session(b"lost")], 7.0)
+        [batch] = append(logs, log, [draft("c")])
+        assert (batch.first, batch.last) == (1, 1)
+        logs = self.again(logs)
+        assert texts_of(logs.open(ROOM).read(0, EVERYTHING)) == ["c"]
+        assert logs.session(b"lost") is None
+
+    def test_open_again(self, logs: Logs) -> None:
+        """A room that is opened again has its lines, whether somebody holds its log or not."""
+        log = logs.open(ROOM)
+        append(logs, log, [draft("a")])
+        again = logs.open(ROOM)
+        append(logs, again, [draft("b")])
+        assert texts_of(log.read(0, EVERYTHING)) == texts_of(again.read(0, EVERYTHING)) == ["a", "b"]
+        del log, again
+        assert texts_of(logs.open(ROOM).read(0, EVERYTHING)) == ["a", "b"]
+
+    # sessions and numbers
+
+    def test_session(self, logs: Logs, log: Log) -> None:
+        """A session is stored with what it said, and found by its digest."""
+        stored = SessionRecord(3, bytes(range(32)), "juliet", 17, "garden", 12, 1795349686.158)
+        store(logs, [(log, [draft("a")])], 7.0, [stored, session()])
+        logs = self.again(logs)
+        assert logs.session(bytes(range(32))) == stored
+        assert logs.session(b"d") == session()
+        assert logs.session(b"") is None
+
+    def test_session_alone(self, logs: Logs) -> None:
+        """A session may be stored where nothing was said."""
+        store(logs, [], 7.0, [session()])
+        assert self.again(logs).session(b"d") == session()
+
+    def test_session_replaced(self, logs: Logs) -> None:
+        """A session is as it was stored last."""
+        store(logs, [], 7.0, [session(line=1), session(line=2)])
+        assert logs.session(b"d") == session(line=2)
+        store(logs, [], 8.0, [session(line=3, heard=8.0)])
+        assert self.again(logs).session(b"d") == session(line=3, heard=8.0)
+
+    def test_numbers(self, logs: Logs, log: Log) -> None:
+        """No number is returned twice that stands anywhere, whatever was said in between."""
+        numbers = [logs.new_number() for _ in range(3)]
+        store(logs, [(log, [draft("a", by=numbers[1])])], 7.0, [session(number=numbers[2])])
+        logs = self.again(logs)
+        numbers += [logs.new_number() for _ in range(3)]
+        assert len(set(numbers)) == 6
+        assert min(numbers) > 0
+
+    def test_number_without_words(self, logs: Logs) -> None:
+        """So with one that stands with a session only."""
+        number = logs.new_number()
+        store(logs, [], 7.0, [session(number=number)])
+        assert self.again(logs).new_number() > number
+
+    def test_id(self, logs: Logs) -> None:
+        """The logs have a name, and others have another."""
+        assert logs.id
+        assert logs.id == logs.id
+        assert self.new_logs().id != logs.id
+
+    # what is old
+
+    def test_prune_lines(self, logs: Logs, log: Log) -> None:
+        """Lines stored before a time are forgotten in all rooms; ids go on."""
+        garden, quiet = logs.open("garden"), logs.open("quiet")
+        append(logs, log, [draft("a\nb")], 1.0)
+        append(logs, garden, [draft("c")], 2.0)
+        append(logs, log, [draft("d")], 3.0)
+        append(logs, quiet, [draft("e")], 3.0)
+        assert forget(logs, 3.0) == {ROOM: 2, "garden": 1}
+        for _ in range(2):
+            assert (log.last, log.forgotten) == (3, 2)
+            assert texts_of(log.read(0, EVERYTHING)) == texts_of(log.tail(10)) == ["d"]
+            assert (garden.last, garden.forgotten) == (1, 1)
+            assert garden.read(0, EVERYTHING) == garden.tail(10) == []
+            assert texts_of(quiet.read(0, EVERYTHING)) == ["e"]
+            logs = self.again(logs)
+            log, garden, quiet = logs.open(ROOM), logs.open("garden"), logs.open("quiet")
+        [batch] = append(logs, garden, [draft("f")], 4.0)
+        assert (batch.first, batch.last) == (2, 2)
+
+    def test_prune_all(self, logs: Logs) -> None:
+        """Where all is old all is forgotten, and ids go on, also where nobody holds the log meanwhile."""
+        append(logs, logs.open(ROOM), [draft("a\nb")], 1.0)
+        assert forget(logs, 9.0) == {ROOM: 2}
+        assert forget(logs, 9.0) == {}
+        logs = self.again(logs)
+        log = logs.open(ROOM)
+        assert (log.last, log.forgotten, log.read(0, EVERYTHING)) == (2, 2, [])
+        [batch] = append(logs, log, [draft("c")], 9.0)
+        assert batch.first == 3
+
+    def test_prune_no_lines(self, logs: Logs, log: Log) -> None:
+        """Lines are kept where none are old, or where they are kept for ever."""
+        append(logs, log, [draft("a")], 1.0)
+        assert forget(logs, 1.0) == forget(logs, None) == {}
+        assert texts_of(self.again(logs).open(ROOM).read(0, EVERYTHING)) == ["a"]
+
+    def test_prune_sessions(self, logs: Logs) -> None:
+        """Sessions last heard of before a time are forgotten, and nothing else."""
+        store(logs, [], 7.0, [session(b"old", heard=1.0), session(b"new", heard=2.0)])
+        forget(logs, None, 2.0)
+        logs = self.again(logs)
+        assert logs.session(b"old") is None
+        assert logs.session(b"new") == session(b"new", heard=2.0)

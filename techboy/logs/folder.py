@@ -1,0 +1,72 @@
+"""The directory in which a program keeps what is to survive it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from techboy.logs.contract import StorageError
+
+_LOCK = "lock"
+
+
+class StateFolder:
+    """The directory ``path``, for this program alone until it is closed, or the process ends somehow.
+
+    Where it is missing it is made, for nobody but its owner; where it is there it is left as it is. Raises
+    StorageError where that can't be done, or another program has it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            _make(self.path)
+            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(f"{shown(path)}: {error.strerror}") from error
+        try:
+            self._take()
+        except StorageError:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Let other programs have it."""
+        os.close(self._lock)
+
+    def _take(self) -> None:
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows lacks
+
+            (self.path / _LOCK).chmod(0o600)
+            flock(self._lock, LOCK_EX | LOCK_NB)
+        except ImportError as error:
+            raise StorageError(f"{shown(self.path)}: can't be locked on this system") from error
+        except BlockingIOError as error:
+            raise StorageError(f"{shown(self.path)} is in use by another program") from error
+        except OSError as error:
+            raise StorageError(f"{shown(self.path)}: {error.strerror}") from error
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file ``path``, which nobody but its owner may read or write, whatever the umask.
+
+    Raises OSError where that can't be done, or it is there.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    path.chmod(0o600)  # a umask may have taken the owner's rights, too; never were there more
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` for people, on one line whatever is in it."""
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(0o700)
+    except FileExistsError:
+        return
+    path.chmod(0o700)  # whatever the umask

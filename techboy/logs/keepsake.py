@@ -1,0 +1,115 @@
+"""What Juliet keeps in an SQLite file from one run to the next: where she was, and what is not said yet."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+from techboy.logs.schema import Schema, connect, only_row, told, transaction
+
+SCHEMA = Schema(
+    application=0x7462_6B73,
+    steps=(
+        (
+            # one row
+            "CREATE TABLE known (session TEXT, log TEXT, room TEXT, seen INTEGER NOT NULL, name TEXT)",
+            "INSERT INTO known (seen) VALUES (0)",
+            "CREATE TABLE outbox (first INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+        ),
+    ),
+    looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
+)
+
+_KNOWN = "SELECT session, log, room, seen, name FROM known"
+_KNOW = "UPDATE known SET session = ?, log = ?, room = ?, seen = ?, name = ?"
+_KEEP = "INSERT INTO outbox (first, text) VALUES (?, ?)"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the conversation: nothing at first.
+
+    ``session``: the token of the session there. ``log``: the id of the logs that it is of. ``room``: where
+    the session is. ``seen``: the id of the last line there that was shown. ``name``: the name there.
+    """
+
+    session: str | None = None
+    log: str | None = None
+    room: str | None = None
+    seen: int = 0
+    name: str | None = None
+
+
+class Keepsake:
+    """What is kept in the file ``path``, which is made where it is missing.
+
+    When a method returns, what it did survives the end of the program, in whichever way it ends; when the
+    computer stops, the last of it may be lost, but nothing is half done. Whatever fails raises StorageError,
+    and changes nothing. To be used in one thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = connect(path, SCHEMA)
+        try:
+            with told(path):
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._known = Known(*only_row(self._connection, _KNOWN))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def known(self) -> Known:
+        """What is known, as it was stored last."""
+        return self._known
+
+    def know(self, known: Known) -> None:
+        """Store what is known now."""
+        with told(self._path):
+            self._connection.execute(_KNOW, astuple(known))
+        self._known = known
+
+    def saw(self, seen: int) -> None:
+        """Store that lines up to the id ``seen`` were shown; the rest is as it was."""
+        with told(self._path):
+            self._connection.execute("UPDATE known SET seen = ?", (seen,))
+        self._known = replace(self._known, seen=seen)
+
+    def kept(self) -> list[tuple[int, str]]:
+        """Return what is to be said, in order: lines joined by LF, with the number of the first of them."""
+        with told(self._path):
+            return self._connection.execute("SELECT first, text FROM outbox ORDER BY first").fetchall()
+
+    def keep(self, first: int, text: str) -> None:
+        """Keep ``text``: lines joined by LF, with numbers from ``first`` on, which no line kept has."""
+        with told(self._path):
+            self._connection.execute(_KEEP, (first, text))
+
+    def forget(self, before: int) -> None:
+        """Forget all lines with numbers less than ``before``."""
+        with told(self._path), transaction(self._connection):
+            last = "SELECT first, text FROM outbox WHERE first < ? ORDER BY first DESC LIMIT 1"
+            row = self._connection.execute(last, (before,)).fetchone()
+            self._connection.execute("DELETE FROM outbox WHERE first < ?", (before,))
+            if row is not None:
+                self._keep_rest(row[0], row[1], before)
+
+    def replace(self, first: int) -> None:
+        """Give all lines that are kept new numbers, from ``first`` on and without holes."""
+        chunks = self.kept()
+        with told(self._path), transaction(self._connection):
+            self._connection.execute("DELETE FROM outbox")
+            for _, text in chunks:
+                self._connection.execute(_KEEP, (first, text))
+                first += text.count("\n") + 1
+
+    def close(self) -> None:
+        """Close the file."""
+        with told(self._path):
+            self._connection.close()
+
+    def _keep_rest(self, first: int, text: str, before: int) -> None:
+        lines = before - first
+        if text.count("\n") >= lines:
+            self._connection.execute(_KEEP, (before, text.split("\n", lines)[-1]))

@@ -1,0 +1,273 @@
+"""Logs in an SQLite file, which survive the program; what was stored last is in memory, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+from weakref import WeakValueDictionary
+
+from techboy.logs.contract import Batch, Drafts, Group, SessionRecord
+from techboy.logs.memory import Memory, MemoryLog, numbered, portion
+from techboy.logs.schema import Schema, connect, connect_reader, only_row, told, transaction
+
+KEEP_RECENT = 4 * 1024 * 1024
+"""Bytes of memory for what was stored last, unless said otherwise."""
+
+Sync: TypeAlias = Literal["full", "normal"]
+"""What survives when the computer, not just the program, stops: with ``full`` all that was written, with
+``normal`` perhaps not the last of it."""
+
+SCHEMA = Schema(
+    application=0x7462_6C67,
+    steps=(
+        (
+            # number: the highest author's number that was stored
+            "CREATE TABLE house (id TEXT NOT NULL, number INTEGER NOT NULL)",
+            "INSERT INTO house VALUES (lower(hex(randomblob(8))), 0)",
+            # a room stays, as its ids must go on where all its lines are forgotten
+            "CREATE TABLE room (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+            " forgotten INTEGER NOT NULL)",
+            "CREATE TABLE batch (number INTEGER PRIMARY KEY, room INTEGER NOT NULL, first INTEGER NOT NULL,"
+            " last INTEGER NOT NULL, at REAL NOT NULL, by INTEGER NOT NULL, author TEXT NOT NULL,"
+            " kind TEXT NOT NULL, text TEXT NOT NULL)",
+            "CREATE UNIQUE INDEX batch_of_room ON batch (room, last)",
+            "CREATE TABLE session (digest BLOB PRIMARY KEY, number INTEGER NOT NULL, name TEXT NOT NULL,"
+            " next INTEGER NOT NULL, room TEXT NOT NULL, seen INTEGER NOT NULL, heard REAL NOT NULL)"
+            " WITHOUT ROWID",
+        ),
+    ),
+    looks=(
+        "SELECT * FROM house",
+        "SELECT * FROM room ORDER BY number DESC LIMIT 10",
+        "SELECT key FROM room ORDER BY key DESC LIMIT 10",
+        "SELECT * FROM batch ORDER BY number DESC LIMIT 10",
+        "SELECT room, last FROM batch ORDER BY room DESC, last DESC LIMIT 10",
+        "SELECT * FROM session ORDER BY digest DESC LIMIT 10",
+    ),
+)
+
+_READ = (
+    "SELECT first, last, at, by, author, kind, text FROM batch"
+    " WHERE room = ? AND last > ? AND last <= ? ORDER BY last"
+)
+_TAIL = (
+    "SELECT first, last, at, by, author, kind, text FROM batch"
+    " WHERE room = ? AND last <= ? ORDER BY last DESC"
+)
+_STORE = "INSERT INTO batch (room, first, last, at, by, author, kind, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# one query, as another thread may be pruning
+_ROOM = (
+    "SELECT number, forgotten,"
+    " max(forgotten, coalesce((SELECT max(last) FROM batch WHERE batch.room = room.number), 0))"
+    " FROM room WHERE key = ?"
+)
+_SESSION = "SELECT number, digest, name, next, room, seen, heard FROM session WHERE digest = ?"
+_KEEP_SESSION = (
+    "INSERT OR REPLACE INTO session (number, digest, name, next, room, seen, heard)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_EVERYTHING = 2**63 - 1  # more than any number of a batch
+_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard")
+_of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
+
+
+class SqliteLogs:
+    """The logs of all rooms, in the file ``path``, which is made where it is missing.
+
+    See `techboy.logs.contract.Logs`. ``keep_memory``: bytes of memory for what was stored last, so that who
+    has read nearly all does not touch the file. Whatever fails raises StorageError: opening, as it does in
+    `techboy.logs.schema.connect`, and later whatever has to read or write the file.
+    """
+
+    def __init__(self, path: Path, sync: Sync = "full", keep_memory: int = KEEP_RECENT) -> None:
+        self._path = path
+        self._memory = Memory(keep_memory)
+        self._logs: WeakValueDictionary[str, SqliteLog] = WeakValueDictionary()
+        self._writing = connect(path, SCHEMA)
+        try:
+            with told(path):
+                self._writing.execute(f"PRAGMA synchronous = {sync}")
+            self._reading = _Reading(path)
+        except BaseException:
+            self._writing.close()
+            raise
+        self.id = self._reading.id
+        self._number = self._written_number = self._reading.number
+
+    def new_number(self) -> int:
+        """Return a number that was not returned before, nor stored with anything."""
+        self._number += 1
+        return self._number
+
+    def open(self, room: str) -> SqliteLog:
+        """Return the log of ``room``; nothing of it is stored before something is said there."""
+        log = self._logs.get(room)
+        if log is None:
+            log = self._logs[room] = SqliteLog(room, self._reading, self._memory)
+        return log
+
+    def session(self, digest: bytes) -> SessionRecord | None:
+        """Return the session whose token has that ``digest``."""
+        return self._reading.session(digest)
+
+    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
+        """Return ``drafts`` with their ids, and ``sessions``."""
+        return Group(numbered(drafts, at), sessions)
+
+    def write(self, group: Group) -> None:
+        """Write ``group`` in one transaction."""
+        number = self._number
+        rooms: dict[SqliteLog, int] = {}
+        with told(self._path), transaction(self._writing):
+            for log, batches in group.batches:
+                if batches:
+                    self._write(cast("SqliteLog", log), batches, rooms)
+            self._writing.executemany(_KEEP_SESSION, map(_of_session, group.sessions))
+            if number > self._written_number:
+                self._writing.execute("UPDATE house SET number = ?", (number,))
+        self._written_number = number
+        for written, room in rooms.items():
+            written.number = room
+
+    def settle(self, group: Group) -> None:
+        """Keep ``group`` in memory, too."""
+        for log, batches in group.batches:
+            if batches:
+                cast("SqliteLog", log).recent.store(batches)
+
+    def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
+        """Forget what is old; of lines, up to the first that is not, in whichever room.
+
+        What they took in the file is used for others; it does not shrink.
+        """
+        with told(self._path), transaction(self._writing):
+            self._writing.execute("DELETE FROM session WHERE heard < ?", (sessions_before,))
+            return {} if lines_before is None else self._prune_lines(lines_before)
+
+    def pruned(self, forgotten: Mapping[str, int]) -> None:
+        """Forget those lines in memory, too."""
+        for room, line in forgotten.items():
+            log = self._logs.get(room)
+            if log is not None:
+                log.forget(line)
+        self._memory.recount()
+
+    def close(self) -> None:
+        """Close the file, into which what lies beside it is brought."""
+        self._reading.close()
+        with told(self._path):
+            self._writing.close()
+
+    def _write(self, log: SqliteLog, batches: Sequence[Batch], rooms: dict[SqliteLog, int]) -> None:
+        room = rooms.get(log, log.number)
+        if room is None:
+            cursor = self._writing.execute("INSERT INTO room (key, forgotten) VALUES (?, 0)", (log.room,))
+            room = rooms[log] = cast(int, cursor.lastrowid)
+        self._writing.executemany(_STORE, [(room, *_of_batch(batch)) for batch in batches])
+
+    def _prune_lines(self, before: float) -> dict[str, int]:
+        # in the order in which they were stored, so that no more is looked at than is forgotten
+        kept = "SELECT number FROM batch WHERE at >= ? ORDER BY number LIMIT 1"
+        row = self._writing.execute(kept, (before,)).fetchone()
+        first = (_EVERYTHING,) if row is None else row
+        lasts = "SELECT room, max(last) FROM batch WHERE number < ? GROUP BY room"
+        forgotten = self._writing.execute(lasts, first).fetchall()
+        for room, last in forgotten:
+            self._writing.execute("UPDATE room SET forgotten = ? WHERE number = ?", (last, room))
+        self._writing.execute("DELETE FROM batch WHERE number < ?", first)
+        return {self._key(room): last for room, last in forgotten}
+
+    def _key(self, room: int) -> str:
+        [key] = self._writing.execute("SELECT key FROM room WHERE number = ?", (room,)).fetchone()
+        return str(key)
+
+
+class SqliteLog:
+    """The lines of one room in the file: see `techboy.logs.contract.Log`.
+
+    ``recent``: those that are in memory, too. ``number``: the room's in the file, None where it is not there.
+    """
+
+    __slots__ = ("__weakref__", "_reading", "forgotten", "number", "recent", "room")
+
+    def __init__(self, room: str, reading: _Reading, memory: Memory) -> None:
+        self.room, self._reading = room, reading
+        self.number, self.forgotten, last = reading.room(room)
+        self.recent = MemoryLog(room, memory, last)
+
+    @property
+    def last(self) -> int:
+        """The id of the last line that was settled."""
+        return self.recent.last
+
+    def read(self, after: int, size: int) -> list[Batch]:
+        """Return about ``size`` characters of what comes after the id ``after``."""
+        if after >= self.recent.forgotten or self.number is None:
+            return self.recent.read(after, size)
+        # what is written but not settled is not to be read yet
+        with self._reading.batches(_READ, self.number, after, self.last) as batches:
+            read = portion(batches, after, size)
+        # nothing where all between was pruned just now
+        return read or self.recent.read(after, size)
+
+    def tail(self, lines: int) -> list[Batch]:
+        """Return the last ``lines`` lines."""
+        after = max(self.last - lines, self.forgotten)
+        if after >= self.recent.forgotten or self.number is None:
+            return self.recent.tail(lines)
+        tail: list[Batch] = []
+        with self._reading.batches(_TAIL, self.number, self.last) as batches:
+            for batch in batches:
+                tail.append(batch.after(after))
+                if batch.first <= after + 1:
+                    break
+        return tail[::-1]
+
+    def forget(self, line: int) -> None:
+        """Lines up to that with the id ``line`` are forgotten."""
+        self.forgotten = max(self.forgotten, line)
+        self.recent.forget(line)
+
+
+class _Reading:
+    """What is read from the file, in the thread that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with told(path):
+            self._connection = connect_reader(path)
+            try:
+                row: tuple[str, int] = only_row(self._connection, "SELECT id, number FROM house")
+                self.id, self.number = row
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def room(self, key: str) -> tuple[int | None, int, int]:
+        """Return the number of a room, up to which id its lines are forgotten, and its last id."""
+        row: tuple[int, int, int] | None = self._one(_ROOM, key)
+        return row or (None, 0, 0)
+
+    def session(self, digest: bytes) -> SessionRecord | None:
+        """Return the session whose token has that ``digest``."""
+        row = self._one(_SESSION, digest)
+        return row and SessionRecord(*row)
+
+    @contextmanager
+    def batches(self, query: str, *values: int) -> Iterator[Iterator[Batch]]:
+        """Give what ``query`` finds, of which no more is read than is taken."""
+        # an unfinished query would keep the file beside it from being emptied into this one
+        with told(self._path), closing(self._connection.execute(query, values)) as rows:
+            yield (Batch(*row) for row in rows)
+
+    def close(self) -> None:
+        """Close it."""
+        with told(self._path):
+            self._connection.close()
+
+    def _one(self, query: str, value: str | bytes) -> Any:
+        with told(self._path):
+            return self._connection.execute(query, (value,)).fetchone()
