@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-import time
+from enum import Enum, auto
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.chat.house import House, Rules
+from techboy.chat.house import Rules
+from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.doors.addresses import peer_of
-from techboy.doors.busy import TurnedAway
+from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.guest import GuestDoor
-from techboy.doors.hall import Hall
+from techboy.doors.lodging import Lodger, Lodging
+from techboy.doors.native_guest import NativeGuest
+from techboy.doors.threshold import Door, PlainDoor, Threshold
+from techboy.home import Home, new_token
 from techboy.listening import Listening
-from techboy.logs.memory import MemoryLogs
 from techboy.options import ConversationOptions
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.seat import Seat
 from techboy.terminal.streams import Streams
+from techboy.wire.frames import BUSY, RESTART, Bye, Hello
+from techboy.wire.native import written
 from techboy.wire.plain import HOST
 
 BURST = 10
 """Seconds' worth of lines that a guest may say at once."""
 
 
-class CountedDoor(GuestDoor):
-    """A guest's door that its factory knows of as long as it is open."""
+class Caller(Threshold):
+    """A connection that its factory knows of as long as it is open."""
 
     factory: HouseFactory
 
-    def gone(self, clean: bool) -> None:
-        """Forget the guest."""
-        super().gone(clean)
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The caller is gone."""
+        super().connectionLost(reason)
         self.factory.closed(self)
 
 
@@ -49,27 +56,78 @@ class HouseFactory(ServerFactory):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.doors: set[GuestDoor] = set()
+        self.callers: set[Caller] = set()
+        self.guests: set[Caller] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return the door for a caller."""
-        house, options = self._host.house, self._host.options
-        why = self._host.refusal
-        if why is not None:
-            self._log.info("turned away {caller}: {why}", caller=peer_of(addr), why=why)
-            return TurnedAway(f"{house.rules.host} {why}", self._host.reactor)
-        self._log.info("connection from {caller}", caller=peer_of(addr))
-        bucket = Bucket(options["rate"], options["rate"] * BURST)
-        door = CountedDoor(house, self._host.hall, bucket, options["max-line"])
-        door.factory = self
-        self.doors.add(door)
-        return door
+        """Return what finds out how a caller speaks, and brings it in."""
+        name = peer_of(addr)
+        caller = Caller(
+            self._host.reactor, lambda: self._plain(caller, name), lambda: self._native(caller, name)
+        )
+        caller.factory = self
+        self.callers.add(caller)
+        return caller
 
-    def closed(self, door: GuestDoor) -> None:
-        """``door`` is closed for good."""
-        self.doors.discard(door)
-        if not self.doors:
-            self._host.empty()
+    def closed(self, caller: Caller) -> None:
+        """The connection of ``caller`` is closed for good."""
+        self.callers.discard(caller)
+        if caller in self.guests:
+            self.guests.discard(caller)
+            if not self.guests:
+                self._host.empty()
+
+    def _plain(self, caller: Caller, name: str) -> PlainDoor:
+        host, options = self._host, self._host.options
+        why = host.refusal(len(self.guests))
+        if why is not None:
+            self._log.info("turned away {caller}: {why}", caller=name, why=why)
+            return TurnedAway(plainly(f"{host.house.rules.host} {why}"), host.reactor)
+        self._admitted(caller, name)
+        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"])
+
+    def _native(self, caller: Caller, name: str) -> Door:
+        host = self._host
+        if host.is_leaving:
+            return TurnedAway(written(Bye(RESTART)), host.reactor)
+        self._admitted(caller, name)
+        return host.home.native_guest(host.lodging, self._bucket(), two=False)
+
+    def _admitted(self, caller: Caller, name: str) -> None:
+        self._log.info("connection from {caller}", caller=name)
+        self.guests.add(caller)
+
+    def _bucket(self) -> Bucket:
+        rate = self._host.options["rate"]
+        return Bucket(rate, rate * BURST)
+
+
+class HouseLodging(Lodging):
+    """The lodging of a house that may be full."""
+
+    def __init__(self, host: Host) -> None:
+        options = host.options
+        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
+        self._program = host
+
+    def arrive(self, guest: Lodger, hello: Hello) -> None:
+        """Let ``guest`` in, unless the house is full of others."""
+        others = len(self._program.factory.guests) - 1
+        why = self._program.refusal(others)
+        if why is None or (hello.session is not None and self.knows(hello.session)):
+            super().arrive(guest, hello)
+        else:
+            assert isinstance(guest, NativeGuest)
+            guest.close_with(Bye(BUSY, f"{self.house.rules.host} {why}"))
+
+
+class Leaving(Enum):
+    """Whether the program ends."""
+
+    NO = auto()
+    FOR_GOOD = auto()
+    FOR_NOW = auto()  # it was told to by a signal, and may be started again
+    GONE = auto()  # all guests were sent home
 
 
 class Host(Program):
@@ -77,67 +135,89 @@ class Host(Program):
 
     def __init__(self, reactor: IReactor, options: ConversationOptions, streams: Streams) -> None:
         super().__init__(reactor, options, streams, HOST)
-        self.hall = Hall(reactor, options["stall"])
-        logs = MemoryLogs(options["keep-memory"])
         rules = Rules(options["name"], options["guests"], options["history"])
-        self.house = House(rules, self.hall, logs.open, clock_time, self.leave, options["motd"])
+        self.home = Home(reactor, options, rules, self.leave, options["motd"])
+        self.hall, self.house = self.home.hall, self.home.house
         self.factory = HouseFactory(self)
+        self.lodging = self.home.lodging = HouseLodging(self)
         self._listening = Listening(reactor, options, self.factory, self.here.state, self._refused)
-        self._leaving = False
+        self._leaving = Leaving.NO
+        self._seat: Seat | None = None
         if isinstance(self.here, StdioBridge):
             self._seat = Seat(self.house, self.hall, self.here, self.leave)
 
     @property
     def speaker(self) -> Speaker:
         """Return the host's seat."""
+        assert self._seat is not None
         return self._seat
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the program ends."""
+        return self._leaving is not Leaving.NO
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not; then take the host's seat."""
         self._listening.startService()
+        self.home.startService()
         super().startService()
         self._listening.announced()
-        if isinstance(self.here, StdioBridge):
+        if self._seat is not None:
             if self.keyboard is Keyboard.NONE:
                 self._seat.listen()
             else:
                 self._seat.sit()
 
-    def stopService(self) -> Deferred[list[None]]:
-        """Listen no more, say goodbye to all; fires when everything was sent and shown."""
-        return gatherResults([self._listening.stopService(), super().stopService()])
+    def stopService(self) -> Deferred[Any]:
+        """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
+        if not self.is_leaving:
+            self._leave(Leaving.FOR_NOW)
+        stopped = gatherResults([self._listening.stopService(), super().stopService()])
+        return stopped.addCallback(lambda _: self.home.stopService())
 
     def leave(self) -> None:
         """Send all guests home."""
-        if self._leaving:
-            return
-        self._leaving = True
-        self.hall.close()
-        self.here.dismiss()
-        for member in list(self.house.members.values()):
-            if member.guest is not getattr(self, "_seat", None):
-                member.guest.goodbye(f"{self.house.rules.host} is leaving")
-        if not self.factory.doors:
-            self.ended()
+        if not self.is_leaving:
+            self._leave(Leaving.FOR_GOOD)
 
-    @property
-    def refusal(self) -> str | None:
-        """Why nobody may come in now, None where somebody may."""
-        if self._leaving:
+    def refusal(self, others: int) -> str | None:
+        """Return why nobody may come in where ``others`` are, None where somebody may."""
+        if self.is_leaving:
             return "is leaving"
-        return "has no room for more guests" if len(self.factory.doors) >= self.house.rules.guests else None
+        return "has no room for more guests" if others >= self.house.rules.guests else None
 
     def empty(self) -> None:
         """The last guest is gone."""
-        if self._leaving:
+        if self._leaving is Leaving.GONE:
             self.ended()
-        elif self.options["once"]:
+        elif not self.is_leaving and self.options["once"]:
             self.leave()
+
+    def _leave(self, how: Leaving) -> None:
+        self._leaving = how
+        self.here.dismiss()
+        for caller in self.factory.callers:
+            caller.hear_nothing()
+        self.hall.drain().addCallback(self._all_stored)
+
+    def _all_stored(self, _: None) -> None:
+        for caller in self.factory.callers:
+            caller.hear_again()
+        for member in list(self.house.members.values()):
+            self._send_home(member)
+        self._leaving = Leaving.GONE
+        if not self.factory.guests:
+            self.ended()
+
+    def _send_home(self, member: Member) -> None:
+        guest = member.guest
+        if guest is self._seat:
+            return
+        if isinstance(guest, NativeGuest) and self._leaving is Leaving.FOR_NOW:
+            guest.come_back_later()
+        else:
+            guest.goodbye(f"{self.house.rules.host} is leaving")
 
     def _refused(self, why: str) -> None:
         self.give_up(exits.NO_LISTENING, why)
-
-
-def clock_time(at: float) -> str:
-    """Return the local time of the moment ``at``, hours and minutes."""
-    return time.strftime("%H:%M", time.localtime(at))

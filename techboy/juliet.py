@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
+from enum import Enum, auto
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from techboy import exits
+from techboy.chat.acquaintance import Acquaintance, Forgetful
+from techboy.chat.conversation import Keyboard
 from techboy.chat.names import checked_name
+from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import host_and_port
 from techboy.doors.calling import EndpointConnector, reason_for
+from techboy.doors.greeting import Greeting
+from techboy.doors.native_caller import NativeCaller
 from techboy.doors.plain import PlainDoor
+from techboy.doors.pulse import Pulse
+from techboy.logs.contract import StorageError
+from techboy.logs.folder import StateFolder
+from techboy.logs.keepsake import Keepsake
 from techboy.options import PORT, ConversationOptions, option, seconds, whole_number
 from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
+from techboy.wire.frames import Hello
 from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
@@ -32,6 +45,11 @@ ATTEMPT_DELAY = 0.1
 
 Twisted's endpoint waits as long before it says that the last one failed, and a retry is to come quickly.
 """
+
+SPREAD = 5.0
+"""Seconds over which those who were told that Romeo will be back call him again."""
+
+STATE_FILE = "juliet.sqlite"
 
 STEADY = 5.0
 """Seconds that a connection has to last for the next call to come as soon as the first."""
@@ -46,8 +64,9 @@ class Options(ConversationOptions):
         ["host", None, None, f"Where Romeo listens [default: {HOST}]"],
         ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
-        ["timeout", None, None, "Give up after calling for so many seconds", option("timeout", seconds)],
+        ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
     ]
+    optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
 
     def postOptions(self) -> None:
         """Fill in what was not said."""
@@ -62,6 +81,60 @@ class Options(ConversationOptions):
         self["host"] = ask(streams, "Enter Romeo IP address - ex: 0.tcp.ngrok.io : ", HOST, str)
         if self["port"] is None:
             self["port"] = ask(streams, "Enter Romeo port number - ex: 13005  : ", PORT, _CALLED)
+
+
+class Dialect(Enum):
+    """How Romeo is spoken to."""
+
+    UNKNOWN = auto()
+    NATIVE = auto()
+    PLAIN = auto()
+
+
+class Return(Enum):
+    """How soon to call again."""
+
+    SOON = auto()
+    WITH_OTHERS = auto()  # Romeo was started again, and many call
+
+
+class Kept:
+    """What Juliet keeps, in a directory if ``options`` say so: lines not stored yet, and where she was.
+
+    Making it ends the process with one line where that directory can't be used.
+    """
+
+    def __init__(self, options: ConversationOptions) -> None:
+        self._folder: StateFolder | None = None
+        self._keepsake: Keepsake | None = None
+        self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
+        path = options["state"]
+        if path is None:
+            return
+        try:
+            self._folder = StateFolder(path)
+            self._keepsake = Keepsake(Path(path, STATE_FILE))
+            self.outbox = Outbox(self._keepsake, self._keepsake.kept())
+        except StorageError as refused:
+            exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
+        self.acquaintance = Acquaintance(self._keepsake)
+
+    def what_becomes_of(self, lines: int) -> str:
+        """Return whether ``lines`` that are not stored are lost."""
+        if self._keepsake is None:
+            return f"{_lines(lines)} not stored by him, and lost"
+        return f"{_lines(lines)} kept for the next time"
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._keepsake is not None:
+            self._keepsake.close()
+        if self._folder is not None:
+            self._folder.close()
+
+
+def _lines(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count} lines are"
 
 
 class JulietFactory(ReconnectingClientFactory):
@@ -98,14 +171,20 @@ class JulietFactory(ReconnectingClientFactory):
             self.resetDelay()
         self.retry()
 
+    def call_later(self) -> None:
+        """Call again within a few seconds, as many others will."""
+        self.resetDelay()
+        self.delay = SPREAD
+        super().retry(self.connector)
+        self.resetDelay()
+
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Romeo answers: return the door, or None where nobody wants to talk any more."""
         juliet = self._juliet
         if not juliet.conversation.free:
             return None
-        self._answered_at = self._juliet.reactor.seconds()
-        juliet.answered()
-        return PlainDoor(juliet.conversation, CALLER, ROMEO, juliet.reactor, juliet.options["max-line"])
+        self._answered_at = juliet.reactor.seconds()
+        return juliet.door()
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """Romeo does not answer: say why, and call again later."""
@@ -130,31 +209,47 @@ class Juliet(Talk):
         streams: Streams,
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
-        super().__init__(reactor, options, streams, CALLER, stays=False)
+        self._kept = Kept(options)
+        patient = not options["plain"]
+        super().__init__(reactor, options, streams, CALLER, self._kept.outbox, stays=False, patient=patient)
         self.endpoint = HostnameEndpoint(
             reactor, options["host"], options["port"], attemptDelay=ATTEMPT_DELAY
         )
         self._factory = JulietFactory(self, spread)
         self._place = host_and_port(options["host"], options["port"])
-        self._deadline: IDelayedCall | None = None
+        self._dialect = Dialect.PLAIN if options["plain"] else Dialect.UNKNOWN
+        self._return = Return.SOON
         self._reason = ""
+        timeout = options["timeout"] or math.inf
+        self._word = Pulse(
+            reactor, timeout, timeout, lambda: None, self._time_is_up, deaf=lambda: not self._awaits
+        )
 
     def startService(self) -> None:
         """Begin to call."""
         super().startService()
+        lines = self.outbox.lines
+        if lines:
+            self.here.state(f"* {_lines(lines)} kept from the last time")
+        if self.options["timeout"] is not None:
+            self._word.start()
         self._factory.call()
 
-    def stopService(self) -> Deferred[None]:
+    def stopService(self) -> Deferred[Any]:
         """Call no more, say goodbye; fires when everything was sent and shown."""
         self._factory.stopTrying()
-        self._stop_deadline()
-        return super().stopService()
+        self._word.stop()
+        return super().stopService().addCallback(lambda _: self._kept.close())
 
     # what the factory calls
 
-    def answered(self) -> None:
-        """Romeo answers."""
-        self._stop_deadline()
+    def door(self) -> Protocol:
+        """Return what speaks to Romeo, or finds out how he speaks."""
+        if self._dialect is Dialect.PLAIN:
+            self.heard()
+            return self.plain_door()
+        knows = self._kept.acquaintance.exists
+        return Greeting(self, self._hello(), self.reactor, self.options["dead"], may_be_plain=not knows)
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
@@ -162,30 +257,98 @@ class Juliet(Talk):
             self._reason = reason
             self.here.state(f"* no answer: {reason}; calling again until there is one")
 
+    # what the greeting calls
+
+    def native_door(self) -> NativeCaller:
+        """Romeo speaks the native dialect, and is not spoken to in another any more."""
+        self._dialect = Dialect.NATIVE
+        kept, options = self._kept, self.options
+        return NativeCaller(
+            self.conversation,
+            self,
+            kept.outbox,
+            kept.acquaintance,
+            self.reactor,
+            options["ping"],
+            options["dead"],
+            options["name"],
+        )
+
+    def plain_door(self) -> PlainDoor:
+        """Romeo speaks plain lines."""
+        self._dialect = Dialect.PLAIN
+        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, self.options["max-line"])
+
+    def unanswered(self) -> None:
+        """The connection was closed before it was known how Romeo speaks."""
+        if self.conversation.free:
+            self.not_answered("closed before there was a word")
+            self._factory.call_again()
+
+    # what the native door calls
+
+    def heard(self) -> None:
+        """Romeo gave a sign of life."""
+        self._word.heard()
+
+    def returning(self) -> None:
+        """Romeo goes, and will be back."""
+        self._return = Return.WITH_OTHERS
+        if self.conversation.free:
+            self.waiting(again=True)
+
+    def refused(self, why: str) -> None:
+        """Romeo does not want to talk."""
+        self.give_up(exits.UNAVAILABLE, f"juliet: {why}")
+
     # what the conversation calls
 
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: call, for no longer than the timeout."""
         self._reason = ""
         self.here.state(f"Calling {self._place}...")
-        timeout = self.options["timeout"]
-        if timeout is not None:
-            self._deadline = self.reactor.callLater(timeout, self._time_is_up)
-        if again:
+        if not again:
+            return
+        if self._return is Return.WITH_OTHERS:
+            self._return = Return.SOON
+            self._factory.call_later()
+        else:
             self._factory.call_again()
 
     def hurry(self) -> None:
         """The person here pressed Enter: call now."""
         self._factory.call()
 
-    def _time_is_up(self) -> None:
-        self.give_up(
-            exits.UNAVAILABLE, f"juliet: no answer from {self._place} in {self.options['timeout']:g} s"
-        )
+    def shown(self) -> None:
+        """Remember up to where the conversation was shown."""
+        self._kept.acquaintance.shown()
 
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
+    def over(self, whole: bool) -> None:
+        """The conversation is over: say what is not known of what was said."""
+        if whole and self._dialect is Dialect.PLAIN and self.keyboard is Keyboard.SCRIPT:
+            self.here.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
+        super().over(whole)
+
+    @property
+    def _awaits(self) -> bool:
+        """Whether Romeo ought to say something."""
+        return self.conversation.free or self.outbox.lines > 0
+
+    def _unsure(self) -> str:
+        lines = self.outbox.lines
+        return self._kept.what_becomes_of(lines) if lines else super()._unsure()
+
+    def _hello(self) -> Hello:
+        known, received = self._kept.acquaintance.known, self._kept.acquaintance.received
+        seen = None if known.session is None else received
+        return Hello(self.options["name"], known.session, known.log, known.room, seen)
+
+    def _time_is_up(self) -> None:
+        lines = self.outbox.lines
+        fate = f"; {self._kept.what_becomes_of(lines)}" if lines else ""
+        self.give_up(
+            exits.UNAVAILABLE, f"juliet: no answer from {self._place} in {self.options['timeout']:g} s{fate}"
+        )
 
 
 def makeService(options: Options) -> Juliet:

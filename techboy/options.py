@@ -13,6 +13,7 @@ from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, exits
 from techboy.chat.conversation import Keyboard
+from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
 from techboy.terminal.output import CHOICES
 from techboy.terminal.streams import StandardError, Streams
@@ -20,6 +21,7 @@ from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
 
 PORT = 4444
+DAY = 86400.0
 LONGEST_FILE = 64 * 1024
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 
@@ -45,6 +47,14 @@ def seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise ValueError(f"a number of seconds is wanted, not {text!r}")
     return number
+
+
+def days(text: str) -> float:
+    """Return as seconds the positive number of days that ``text`` says, or raise ValueError."""
+    try:
+        return seconds(text) * DAY
+    except ValueError:
+        raise ValueError(f"a number of days is wanted, not {text!r}") from None
 
 
 def size(text: str) -> int:
@@ -108,6 +118,15 @@ class ConversationOptions(Options):
             f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
             option("output", _output),
         ],
+        ["state", None, None, "Directory for what is to outlive the program"],
+        [
+            "ping",
+            None,
+            PING,
+            "Seconds of silence until the other end is asked",
+            option("ping", seconds),
+        ],
+        ["dead", None, DEAD, "Seconds of silence after which it is dead", option("dead", seconds)],
     ]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from twisted.application.service import Service
@@ -10,9 +11,10 @@ from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFro
 
 from techboy import exits
 from techboy.chat.conversation import Conversation, Keyboard
+from techboy.chat.outbox import Outbox
 from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
-from techboy.terminal.output import chosen
+from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt, erasing
 from techboy.terminal.reading import Person, Reader, Script
 from techboy.terminal.streams import Streams, descriptor, is_terminal
@@ -86,7 +88,7 @@ class Program(Service):
         prompt = None
         if self.keyboard is Keyboard.PERSON and on_terminal:
             prompt = Prompt(options["name"], erasing(options.terminal_type))
-        output = chosen(options["output"], on_terminal or options["many"], self.reactor.seconds)
+        output = Shown(options["output"], on_terminal or options["many"], self.reactor.seconds, clock_time)
         return StdioBridge(self._reader(), output, streams.states, options["max-line"], prompt)
 
     def _reader(self) -> Reader:
@@ -104,11 +106,16 @@ class Talk(Program):
         options: ConversationOptions,
         streams: Streams,
         dialect: Plain,
+        outbox: Outbox,
         *,
         stays: bool,
+        patient: bool = False,
     ) -> None:
         super().__init__(reactor, options, streams, dialect)
-        self.conversation = Conversation(self.here, self, self.keyboard, hosts=dialect.obeys, stays=stays)
+        self.outbox = outbox
+        self.conversation = Conversation(
+            self.here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
+        )
 
     @property
     def speaker(self) -> Speaker:
@@ -132,9 +139,28 @@ class Talk(Program):
     def hurry(self) -> None:
         """The person here would like the other end to be reached now."""
 
+    def not_kept(self, why: str) -> None:
+        """What is said here can't be kept: that ends the program."""
+        self.give_up(exits.IO_FAILED, f"{self.options.program}: {why}")
+
+    def shown(self) -> None:
+        """Everything that was to be shown so far is."""
+
     def over(self, whole: bool) -> None:
         """The conversation is over, and so is the program."""
-        if not whole:
+        if not whole and self._status == exits.OK:
             self._status = exits.UNAVAILABLE
-            self.here.state("* the connection ended too soon: the last lines may not have arrived")
+            self.here.state(f"* {self._unsure()}")
         self.ended()
+
+    def _unsure(self) -> str:
+        """Return what has become of what was said here and is not known to have arrived."""
+        lines = self.outbox.lines
+        if lines:
+            return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
+        return "the connection ended too soon: the last lines may not have arrived"
+
+
+def clock_time(at: float) -> str:
+    """Return the local time of the moment ``at``, hours and minutes."""
+    return time.strftime("%H:%M", time.localtime(at))

@@ -12,18 +12,29 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from techboy import exits
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import Keyboard, State
+from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
+from techboy.chat.outbox import Outbox
+from techboy.chat.rate import Bucket
 from techboy.doors.addresses import peer_of
-from techboy.doors.busy import TurnedAway
+from techboy.doors.busy import TurnedAway, plainly
+from techboy.doors.duet import Duet
 from techboy.doors.hall import STALL
+from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
+from techboy.doors.threshold import Door, Threshold
+from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
+from techboy.home import Home, new_token, state_directory
 from techboy.host import Host
 from techboy.listening import Listening
 from techboy.logs.memory import KEEP_MEMORY
+from techboy.logs.sqlite import KEEP_RECENT
 from techboy.options import (
+    DAY,
     PORT,
     ConversationOptions,
+    days,
     lines_of,
     option,
     port_number,
@@ -34,6 +45,8 @@ from techboy.options import (
 from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
+from techboy.wire.frames import RESTART, Bye
+from techboy.wire.native import written
 from techboy.wire.plain import HOST
 
 ADDRESS = "0.0.0.0"
@@ -43,6 +56,15 @@ GUESTS = 1000
 HISTORY = 20
 RATE = 20
 _MOST = 1_000_000
+
+
+SYNC = ("full", "normal")
+
+
+def _sync(text: str) -> str:
+    if text not in SYNC:
+        raise ValueError(f"one of {', '.join(SYNC)} is wanted, not {text!r}")
+    return text
 
 
 def _number(name: str, lowest: int) -> Callable[[str], Any]:
@@ -71,7 +93,7 @@ class Options(ConversationOptions):
             "keep-memory",
             None,
             None,
-            "Memory for what was said, as 500000 or 512K [default: 16M]",
+            "Memory for what was said, as 500000 or 512K [default: 16M, 4M with a state directory]",
             option("keep-memory", size),
         ],
         ["rate", None, RATE, "Lines a second that a guest may say, 0 for any number", _number("rate", 0)],
@@ -81,6 +103,28 @@ class Options(ConversationOptions):
             STALL,
             "Seconds after which a guest who takes nothing is ended",
             option("stall", seconds),
+        ],
+        ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
+        [
+            "keep",
+            None,
+            None,
+            "Days that what was said is kept [default: for ever]",
+            option("keep", days),
+        ],
+        [
+            "grace",
+            None,
+            GRACE,
+            "Seconds for which who lost the connection counts as present",
+            option("grace", seconds),
+        ],
+        [
+            "remember",
+            None,
+            None,
+            f"Days for which a session that is not used is kept [default: {REMEMBER}]",
+            option("remember", days),
         ],
     ]
     optFlags = [
@@ -106,7 +150,9 @@ class Options(ConversationOptions):
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self["guests"] = self["guests"] or GUESTS
         self["motd"] = self["motd"] or []
-        self["keep-memory"] = self["keep-memory"] or KEEP_MEMORY
+        self["state"] = self["state"] or state_directory()
+        self["keep-memory"] = self["keep-memory"] or (KEEP_MEMORY if self["state"] is None else KEEP_RECENT)
+        self["remember"] = self["remember"] or REMEMBER * DAY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
@@ -132,33 +178,56 @@ class RomeoFactory(ServerFactory):
         self._romeo = romeo
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return the door for a caller."""
+        """Return what finds out how a caller speaks, and brings it in."""
+        romeo, name = self._romeo, peer_of(addr)
+        return Threshold(romeo.reactor, lambda: self._plain(name), lambda: self._native(name))
+
+    def _plain(self, caller: str) -> PlainThresholdDoor:
         romeo = self._romeo
-        name, caller, clock = romeo.options["name"], peer_of(addr), romeo.reactor
+        name = romeo.options["name"]
         if not romeo.conversation.free:
             self._log.info("turned away {caller}: busy", caller=caller)
-            return TurnedAway(f"{name} is busy talking to somebody else; try again later", clock)
+            why = f"{name} is busy talking to somebody else; try again later"
+            return TurnedAway(plainly(why), romeo.reactor)
         self._log.info("connection from {caller}", caller=caller)
-        return PlainDoor(romeo.conversation, HOST, GUEST, clock, romeo.options["max-line"])
+        return PlainDoor(romeo.conversation, HOST, GUEST, romeo.reactor, romeo.options["max-line"])
+
+    def _native(self, caller: str) -> Door:
+        romeo = self._romeo
+        if romeo.conversation.state is State.OVER:
+            return TurnedAway(written(Bye(RESTART)), romeo.reactor)
+        self._log.info("connection from {caller}", caller=caller)
+        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), two=True)
 
 
 class Romeo(Talk):
     """Listens, and talks to one guest at a time."""
 
     def __init__(self, reactor: IReactor, options: Options, streams: Streams) -> None:
-        super().__init__(reactor, options, streams, HOST, stays=bool(options["stay"]))
+        super().__init__(reactor, options, streams, HOST, Outbox(), stays=bool(options["stay"]))
+        rules = Rules(options["name"], guests=1, history=0)
+        self.home = Home(reactor, options, rules)
+        self.duet = self.home.lodging = Duet(
+            self.home.house, self.home.hall, self.conversation, new_token, options["grace"]
+        )
         factory = RomeoFactory(self)
         self._listening = Listening(reactor, options, factory, self.here.state, self._refused)
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not."""
         self._listening.startService()
+        self.home.startService()
         super().startService()
         self._listening.announced()
 
     def stopService(self) -> Deferred[Any]:
-        """Listen no more, say goodbye; fires when everything was sent and shown."""
-        return gatherResults([self._listening.stopService(), super().stopService()])
+        """Listen no more, say goodbye; fires when everything was stored, sent and shown."""
+        self.duet.back_soon = self.conversation.state is not State.OVER
+        stopped = gatherResults([self._listening.stopService(), super().stopService()])
+        return stopped.addCallback(lambda _: self.home.hall.drain()).addCallback(self._close)
+
+    def _close(self, _: None) -> None:
+        self.home.stopService()
 
     def _refused(self, why: str) -> None:
         self.give_up(exits.NO_LISTENING, why)

@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
+from techboy.doors.committing import AtOnce
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY, STALL, Hall
 from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
@@ -57,10 +58,10 @@ class Verona:
         motd: tuple[str, ...] = (),
     ) -> None:
         self.clock, self.shut_down = Clock(), 0
-        self.hall = Hall(self.clock, stall)
+        self.logs = MemoryLogs(keep)
+        self.hall = Hall(self.clock, self.logs, AtOnce(), stall)
         rules = Rules("romeo", 1000, history)
-        logs = MemoryLogs(keep)
-        self.house = House(rules, self.hall, logs.open, lambda at: "12:00", self._shut_down, list(motd))
+        self.house = House(rules, self.hall, self.logs, lambda at: "12:00", self._shut_down, list(motd))
         self._rate, self._burst, self._max_line = rate, burst, max_line
         self.visitors: list[Visitor] = []
 

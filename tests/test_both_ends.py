@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from techboy.chat.conversation import Conversation, Keyboard, State
+from techboy.chat.conversation import Conversation, Keyboard, State, Words
+from techboy.chat.outbox import Outbox
 from techboy.doors.plain import PlainDoor
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected
@@ -16,24 +17,31 @@ class End:
     """One end: a conversation with a person, who remembers what was shown, and its door."""
 
     def __init__(self, dialect: Plain, name: str, clock: Clock) -> None:
-        self.shown: list[str] = []
+        self.lines: list[str] = []
         self.ended: list[bool] = []
-        self.conversation = Conversation(self, self, Keyboard.PERSON, hosts=dialect.obeys, stays=False)
+        self.conversation = Conversation(
+            self, self, Keyboard.PERSON, Outbox(), hosts=dialect.obeys, stays=False
+        )
         self.conversation.start()
         self.door = PlainDoor(self.conversation, dialect, name, clock)
         self.transport: FakeTransport = connected(self.door)
         self.closed_half = False
 
     def show(self, author: str, text: str) -> None:
-        self.shown += text.split("\n")
+        self.lines += text.split("\n")
 
     def show_signed(self, author: str, text: str) -> None:
         self.show(author, text)
 
+    def show_words(self, words: Words) -> None:
+        self.show(words.author, words.text)
+
     def state(self, text: str) -> None:
         """States are no lines."""
 
-    invite = dismiss = pause = resume = hurry = lambda self: None
+    refuse = not_kept = state
+
+    invite = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
 
     def waiting(self, again: bool) -> None:
         """Nobody needs to be called."""
@@ -79,8 +87,8 @@ class BothEndsTests:
                 carry(speaker, hearer, sizes)
         carry(romeo, juliet, sizes)
         carry(juliet, romeo, sizes)
-        assert juliet.shown == said[True]
-        assert romeo.shown == said[False]
+        assert juliet.lines == said[True]
+        assert romeo.lines == said[False]
 
     def test_goodbye(self) -> None:
         """One says goodbye with lines on their way both ways; all of them are shown, and both end."""
@@ -91,8 +99,8 @@ class BothEndsTests:
         juliet.conversation.leave()
         carry(juliet, romeo, [7])
         carry(romeo, juliet, [7])
-        assert romeo.shown == ["good night"]
-        assert juliet.shown == ["wilt thou leave me"]
+        assert romeo.lines == ["good night"]
+        assert juliet.lines == ["wilt thou leave me"]
         romeo.transport.flush()
         assert (romeo.conversation.state, juliet.conversation.state) == (State.OVER, State.OVER)
         assert (romeo.ended, juliet.ended) == ([True], [True])

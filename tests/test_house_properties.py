@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.doors import hall
-from techboy.doors.hall import Delivery
+from techboy.doors.rendering import Delivery
 from techboy.logs.contract import Batch
 from techboy.logs.memory import KEEP_MEMORY
 from tests.houses import Verona, Visitor

@@ -7,14 +7,24 @@ from twisted.internet import error
 from twisted.python.failure import Failure
 
 from techboy import exits
+from techboy.chat.conversation import Keyboard
 from techboy.juliet import ATTEMPT_DELAY, STEADY, Juliet, Options
 from tests.programs import Running
 from tests.transports import FakeTransport
 
 
 def running(*arguments: str, spread: float = 1.0) -> Running:
-    """Return a Juliet that was given ``arguments`` and has started; ``spread``: what chance would be."""
-    return Running(Juliet, Options(), ["--host", "192.0.2.1", *arguments], spread=lambda: spread).start()
+    """Return a Juliet who speaks plain lines, was given ``arguments`` and has started.
+
+    ``spread``: what chance would be.
+    """
+    return started("--plain", *arguments, spread=spread)
+
+
+def started(*arguments: str, spread: float = 1.0, keyboard: Keyboard = Keyboard.NONE) -> Running:
+    """Return a Juliet who was given ``arguments`` and has started."""
+    words = ["--host", "192.0.2.1", *arguments]
+    return Running(Juliet, Options(), words, keyboard, spread=lambda: spread).start()
 
 
 def attempts(juliet: Running) -> int:

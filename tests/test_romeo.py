@@ -6,8 +6,7 @@ import pytest
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.doors.busy import TurnedAway
-from techboy.doors.plain import PlainDoor
+from techboy.doors.threshold import PATIENCE
 from techboy.host import Host
 from techboy.romeo import Options, Romeo, makeService
 from tests.programs import FakeStreams, RecordedStates, Running, later_endpoint
@@ -23,9 +22,11 @@ def running(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
 
 
 def call(romeo: Running) -> FakeTransport:
-    """Connect a caller."""
+    """Connect a caller who says nothing for so long that it is taken for one who speaks plain lines."""
     factory = romeo.reactor.tcpServers[0][1]
-    return connected(factory.buildProtocol(JULIET))
+    transport = connected(factory.buildProtocol(JULIET))
+    romeo.reactor.advance(PATIENCE)
+    return transport
 
 
 def leave(guest: FakeTransport) -> None:
@@ -83,8 +84,8 @@ class GuestTests:
         """While one guest is there, the next caller is told that Romeo is busy."""
         romeo = running("--name", "montague").start()
         guest, caller = call(romeo), call(romeo)
-        assert isinstance(guest.protocol, PlainDoor)
-        assert isinstance(caller.protocol, TurnedAway)
+        assert guest.flush() == b""
+        assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
         assert caller.flush() == b"* montague is busy talking to somebody else; try again later\n"
 
     @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
@@ -115,7 +116,8 @@ class GuestTests:
         romeo = running("--stay").start()
         leave(call(romeo))
         assert romeo.reactor.stops == 0
-        assert isinstance(call(romeo).protocol, PlainDoor)
+        call(romeo)
+        assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
 
     def test_script_waits_for_a_guest(self) -> None:
         """A script is read only while somebody is there, and its end is his goodbye."""
@@ -161,4 +163,5 @@ class GuestTests:
         romeo = running().start()
         call(romeo).breaks()
         assert romeo.said[-1] == "Connection to juliet lost."
-        assert isinstance(call(romeo).protocol, PlainDoor)
+        call(romeo)
+        assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"

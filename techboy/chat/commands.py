@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.member import Member
+from techboy.logs.contract import StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.house import House
@@ -63,7 +65,7 @@ def obey(house: House, member: Member, line: str) -> list[str]:
         return [f"usage: {command.usage}"]
     try:
         return command.action(house, member, arguments.strip())
-    except (RefusedError, ValueError) as refused:
+    except (RefusedError, StorageError, ValueError) as refused:
         return [str(refused)]
 
 
@@ -183,7 +185,13 @@ def _unignore(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _ping(house: House, member: Member, arguments: str) -> list[str]:
-    return ["pong"]
+    if not arguments:
+        return ["pong"]
+    other = _somebody(house, arguments)
+    silence = other.guest.silence
+    if silence is None:
+        return [f"the connection of {other.name} was lost"]
+    return [f"{last_heard(other.name, silence)}; {lines_wait(other.guest.behind)}"]
 
 
 def _quit(house: House, member: Member, arguments: str) -> list[str]:
@@ -240,7 +248,7 @@ COMMANDS = (
     Command("back", "", Who.ANYBODY, "say that you are", _back),
     Command("ignore", "NAME", Who.ANYBODY, "do not hear somebody", _ignore),
     Command("unignore", "NAME", Who.ANYBODY, "hear somebody again", _unignore),
-    Command("ping", "", Who.ANYBODY, "be answered", _ping),
+    Command("ping", "[NAME]", Who.ANYBODY, "be answered, or when somebody was last heard", _ping),
     Command("quit", "", Who.ANYBODY, "leave; so does /exit, or exit alone on a line", _quit),
     Command("kick", "NAME [WHY]", Who.HOST, "send somebody away", _kick),
     Command("motd", "[TEXT]", Who.HOST, "what guests are told before the welcome", _motd),

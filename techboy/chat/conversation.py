@@ -7,12 +7,19 @@ as there is one; `Owner`, the program. How a goodbye goes:
 - who is told to leave (``exit``, Ctrl-C, SIGTERM) sends what was said, closes its half and waits shortly;
 - who comes to the end of its input does the same, but leaves the other `LAST_WORDS` seconds for the rest;
 - who hears a goodbye answers with its own; a script first says the rest, until it falls silent.
+
+What is said goes through an `Outbox`. Where the other end acknowledges what it has stored, it waits there
+until then, whatever becomes of connections; a ``patient`` conversation lets it wait before the first one
+too.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from techboy.chat.outbox import Outbox
+from techboy.logs.contract import StorageError
 
 LAST_WORDS = 5.0
 """Seconds that the other has for what it still says, once all was said here."""
@@ -23,18 +30,39 @@ PROMPTLY = 1.0
 GREETING = "* welcome to "
 """How one of the first lines of a host of many begins, after no other than notices."""
 
-OUTBOX_LIMIT = 1024 * 1024
-"""Characters that are kept while nobody is at the other end."""
+
+class Words(NamedTuple):
+    """Lines that were said: ``text``, joined by LF.
+
+    Their ids are those from ``first`` on, 0 where that is not known. ``at``: when, in seconds since 1970, 0
+    where that is not known. ``past``: before this end came in.
+    """
+
+    author: str
+    text: str
+    kind: str = "say"
+    first: int = 0
+    at: float = 0.0
+    past: bool = False
 
 
 class Peer(Protocol):
     """The other, while connected."""
 
-    name: str
-    address: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
-    def say(self, text: str) -> None:
-        """Send ``text``, lines joined by LF."""
+    @property
+    def address(self) -> str:
+        """Where it is."""
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing was heard from it."""
+
+    def send_from(self, outbox: Outbox) -> None:
+        """Send what waits in ``outbox``; from where nothing is acknowledged it is taken."""
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
@@ -67,6 +95,15 @@ class Here(Protocol):
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
 
+    def show_words(self, words: Words) -> None:
+        """Show what was said in a conversation that knows who, when and in which order."""
+
+    def show_names(self) -> None:
+        """Show from now on who speaks, unless asked for something else: there are more than two."""
+
+    def refuse(self, text: str) -> None:
+        """Show why a line was not taken, and end with a status that tells of it."""
+
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""
 
@@ -92,6 +129,12 @@ class Owner(Protocol):
     def hurry(self) -> None:
         """The person here would like the other end to be reached now."""
 
+    def not_kept(self, why: str) -> None:
+        """What is said here can't be kept until it is stored at the other end."""
+
+    def shown(self) -> None:
+        """Everything that was to be shown so far is."""
+
     def over(self, whole: bool) -> None:
         """The conversation is over. ``whole``: as far as is known, what was said here has arrived."""
 
@@ -116,6 +159,7 @@ class State(Enum):
     """Where a conversation stands."""
 
     WAITING = auto()  # nobody is at the other end
+    EXPECTED = auto()  # neither is anybody there, and the input here has ended, but not all of it is stored
     TALKING = auto()
     FINISHED = auto()  # the input here ended, our goodbye is said; the other may still talk
     LEAVING = auto()  # told to leave, our goodbye is said
@@ -125,8 +169,10 @@ class State(Enum):
     OVER = auto()
 
 
+_ALONE = {State.WAITING, State.EXPECTED}
 _SAYING = {State.TALKING, State.LEFT}
 _GOODBYE_SAID = {State.FINISHED, State.LEAVING, State.ANSWERED, State.PARTED}
+_SILENT = _GOODBYE_SAID | {State.OVER}
 _GOODBYE_HEARD = {State.LEFT, State.ANSWERED, State.PARTED}
 _LINES_UNSURE = {State.FINISHED, State.LEFT, State.ANSWERED}  # where the connection breaks
 
@@ -136,22 +182,32 @@ class Conversation:
 
     ``hosts``: commands are obeyed here, not at the other end.
     ``stays``: when the other leaves, wait for the next instead of ending.
+    ``patient``: a script is read, and its end waited for, also while nobody is at the other end.
     """
 
-    def __init__(self, here: Here, owner: Owner, keyboard: Keyboard, *, hosts: bool, stays: bool) -> None:
+    def __init__(
+        self,
+        here: Here,
+        owner: Owner,
+        keyboard: Keyboard,
+        outbox: Outbox,
+        *,
+        hosts: bool,
+        stays: bool,
+        patient: bool = False,
+    ) -> None:
         self.state = State.WAITING
         self._here, self._owner = here, owner
-        self._keyboard, self._hosts, self._stays = keyboard, hosts, stays
+        self._keyboard, self._hosts, self._stays, self._patient = keyboard, hosts, stays, patient
+        self._outbox = outbox
         self._peer: Peer | None = None
-        self._outbox: list[str] = []
-        self._outbox_size = 0
         self._screen_full = False
         self._manner = Manner.UNKNOWN
 
     @property
     def free(self) -> bool:
         """Whether a peer may come."""
-        return self.state is State.WAITING
+        return self.state in _ALONE
 
     def start(self) -> None:
         """Begin, with nobody at the other end."""
@@ -161,16 +217,21 @@ class Conversation:
 
     def peer_came(self, peer: Peer) -> None:
         """``peer`` is connected. Only when `free`."""
+        finished = self.state is State.EXPECTED
         self._peer, self.state, self._manner = peer, State.TALKING, Manner.UNKNOWN
         self._here.state(f"Connected to {peer.name} {peer.address}")
         if self._screen_full:
             peer.pause()
-        if self._outbox:
-            waiting, self._outbox, self._outbox_size = "\n".join(self._outbox), [], 0
-            peer.say(waiting)
+        peer.send_from(self._outbox)
         self._here.invite()
-        if self._keyboard is Keyboard.SCRIPT:
-            self._here.resume()
+        if finished:
+            self._finish()
+        elif self._keyboard is Keyboard.SCRIPT:
+            self._read_on()
+
+    def peer_hosts_many(self) -> None:
+        """The peer speaks for others too."""
+        self._here.show_names()
 
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
@@ -178,6 +239,23 @@ class Conversation:
             self._manner = Manner.BARE if self._hosts else _manner(text)
         show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
         show(self._other.name, text)
+
+    def peer_told(self, words: Words) -> None:
+        """The peer passes on what somebody said."""
+        self._here.show_words(words)
+
+    def peer_noted(self, text: str) -> None:
+        """The peer tells a line about the conversation."""
+        self._here.state(f"* {text}")
+
+    def peer_refused(self, text: str) -> None:
+        """The peer did not take a line, which is not sent again."""
+        self._here.refuse(f"* {text}")
+
+    def peer_stored(self) -> None:
+        """The peer has stored some of what was said here."""
+        if self.state in _SAYING:
+            self._read_on()
 
     def peer_commanded(self, word: str) -> None:
         """The peer asked for ``/word``."""
@@ -211,6 +289,30 @@ class Conversation:
         else:
             self._end(whole=clean or ending not in _LINES_UNSURE)
 
+    def peer_lost(self, unsure: bool = False) -> None:
+        """The connection is gone, and may come back; what is not stored then is sent again.
+
+        ``unsure``: it is not known whether all that was said arrived.
+        """
+        ending = self.state
+        if ending is State.TALKING or (ending is State.FINISHED and (unsure or self._outbox.lines)):
+            self._here.dismiss()
+            self._here.state(f"Connection to {self._other.name} lost.")
+            self._peer = None
+            self._wait(again=True, state=State.WAITING if ending is State.TALKING else State.EXPECTED)
+        else:
+            self.peer_gone(clean=True)
+
+    def peer_given_up(self) -> None:
+        """The peer that was lost is not waited for any longer."""
+        if self.state is State.EXPECTED:
+            self._end(whole=False)
+
+    def peer_displaced(self) -> None:
+        """The peer gave its connection to another, which comes at once."""
+        self._here.dismiss()
+        self._peer, self.state = None, State.WAITING
+
     def peer_full(self) -> None:
         """The connection can take no more for now."""
         self._here.pause()
@@ -222,22 +324,28 @@ class Conversation:
         if self.state is State.LEFT:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
-            self._here.resume()
+            self._read_on()
 
     # what happens here
 
     def said(self, text: str) -> None:
         """``text``, lines joined by LF, was said here."""
-        if self.state is State.WAITING:
-            self._keep(text)
+        if self.state in _SILENT or not self._kept(text):
+            return
         if self.state is State.LEFT:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
-            self._other.say(text)
+            self._other.send_from(self._outbox)
+        else:
+            self._owner.hurry()
+        if self._outbox.full and self._keyboard is Keyboard.SCRIPT:
+            self._here.pause()
 
     def commanded(self, line: str, word: str) -> None:
         """The person here typed the command ``line``, which begins with ``word``."""
-        if self._hosts:
+        if word.lower() == "ping":
+            self._here.state(f"* {self._liveness()}")
+        elif self._hosts:
             self._here.state(f"* {_no_such_command(word)}")
         elif self.state is State.TALKING:
             self._other.command(line)
@@ -254,18 +362,19 @@ class Conversation:
         if self._stays and self._keyboard is Keyboard.SCRIPT:
             self._keyboard = Keyboard.NONE
         elif self.state is State.TALKING:
-            self.state = State.FINISHED
-            self._other.part(LAST_WORDS, None)
+            self._finish()
+        elif self.state is State.WAITING and self._patient and self._keyboard is Keyboard.SCRIPT:
+            self.state = State.EXPECTED
         elif self.state is State.WAITING:
-            self._give_up()
+            self._end(whole=True)
         if self.state is State.LEFT:
             self._part(State.ANSWERED)
 
     def leave(self) -> None:
         """Say goodbye now, whatever else is under way."""
         self._stays = False
-        if self.state is State.WAITING:
-            self._give_up()
+        if self.state in _ALONE:
+            self._end(whole=True)
         elif self.state is not State.OVER:
             self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING)
 
@@ -281,6 +390,10 @@ class Conversation:
         if self._peer is not None:
             self._peer.resume()
 
+    def here_shown(self) -> None:
+        """Everything that was to be shown so far is."""
+        self._owner.shown()
+
     def screen_lost(self) -> None:
         """Nobody sees any more what is shown here; a script still says the rest."""
         if self._keyboard is not Keyboard.SCRIPT:
@@ -291,21 +404,39 @@ class Conversation:
         assert self._peer is not None
         return self._peer
 
-    def _keep(self, text: str) -> None:
-        if self._outbox_size + len(text) > OUTBOX_LIMIT:
-            self._here.state("* not said: too much is waiting already")
-            return
-        self._outbox.append(text)
-        self._outbox_size += len(text) + 1
-        self._owner.hurry()
+    def _liveness(self) -> str:
+        peer, waiting = self._peer, lines_wait(self._outbox.lines)
+        return (
+            f"not connected; {waiting}"
+            if peer is None
+            else f"{last_heard(peer.name, peer.silence)}; {waiting}"
+        )
 
-    def _wait(self, again: bool) -> None:
-        self.state = State.WAITING
-        if self._keyboard is Keyboard.SCRIPT:
+    def _kept(self, text: str) -> bool:
+        try:
+            kept = self._outbox.add(text)
+        except StorageError as refused:
+            self._owner.not_kept(str(refused))
+            return False
+        if not kept:
+            self._here.state("* not said: too much is waiting already")
+        return kept
+
+    def _wait(self, again: bool, state: State = State.WAITING) -> None:
+        self.state = state
+        if self._keyboard is Keyboard.SCRIPT and not self._patient:
             self._here.pause()
         elif again:
-            self._here.resume()  # the connection may have been full when it was lost
+            self._read_on()  # the connection may have been full when it was lost
         self._owner.waiting(again)
+
+    def _read_on(self) -> None:
+        if not self._outbox.full:
+            self._here.resume()
+
+    def _finish(self) -> None:
+        self.state = State.FINISHED
+        self._other.part(LAST_WORDS, None)
 
     def _hear_goodbye(self, state: State) -> None:
         self.state = state
@@ -317,14 +448,19 @@ class Conversation:
         self._here.dismiss()
         self._other.part(PROMPTLY, LAST_WORDS)
 
-    def _give_up(self) -> None:
-        if self._outbox:
-            self._here.state("* what was typed meanwhile was not sent")
-        self._end(whole=True)
-
     def _end(self, whole: bool) -> None:
         self.state = State.OVER
-        self._owner.over(whole)
+        self._owner.over(whole and not self._outbox.lines)
+
+
+def last_heard(name: str, silence: float) -> str:
+    """Return when ``name`` was heard last, that having been so many seconds ago."""
+    return f"{name} was last heard {silence:.0f} s ago"
+
+
+def lines_wait(lines: int) -> str:
+    """Return how many lines wait, for people."""
+    return f"{lines} line{' waits' if lines == 1 else 's wait'}"
 
 
 def _no_such_command(word: str) -> str:

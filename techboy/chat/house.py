@@ -9,7 +9,8 @@ from techboy.chat import commands
 from techboy.chat.member import Guest, Member
 from techboy.chat.names import Names
 from techboy.chat.room import Room, Waker, listed
-from techboy.logs.contract import Batch, Log
+from techboy.chat.session import Session
+from techboy.logs.contract import Batch, Logs
 
 LOBBY = "lobby"
 
@@ -31,13 +32,13 @@ class Rules:
 class House:
     """A house of rooms. It is told who comes, what they say and who goes, and tells each `Guest`.
 
-    ``open_log`` makes the log of a new room. ``clock`` writes a moment, in seconds since 1970, for people.
+    ``logs`` keeps what is said. ``clock`` writes a moment, in seconds since 1970, for people.
     ``shut_down`` ends the program. ``motd``: what comes before the word of welcome, lines.
     """
 
     rules: Rules
     waker: Waker
-    open_log: Callable[[], Log]
+    logs: Logs
     clock: Callable[[float], str]
     shut_down: Callable[[], None] = lambda: None
     motd: list[str] = field(default_factory=list)
@@ -46,7 +47,6 @@ class House:
         self.members: dict[int, Member] = {}
         self.rooms: dict[str, Room] = {}
         self.names: Names[Member] = Names([self.rules.host])
-        self._numbers = 0
         self.lobby = self.room(LOBBY)
 
     @property
@@ -58,18 +58,31 @@ class House:
         """Return the room ``name``, a new one where there is none."""
         key = name.lower()
         if key not in self.rooms:
-            self.rooms[key] = Room(name, self.open_log(), self.waker)
+            self.rooms[key] = Room(name, self.logs.open(key), self.waker)
         return self.rooms[key]
 
     # who comes and goes
 
-    def enter(self, guest: Guest, at: float, wanted: str | None = None, *, host: bool = False) -> Member:
-        """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's."""
-        self._numbers += 1
-        member = Member(self._numbers, guest, self.lobby, host=host, came_at=at)
+    def enter(
+        self,
+        guest: Guest,
+        at: float,
+        wanted: str | None = None,
+        *,
+        host: bool = False,
+        session: Session | None = None,
+    ) -> Member:
+        """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's.
+
+        With a ``session`` they go on with its number, in its room.
+        Raise ValueError where they can't have the name, nor the like of it.
+        """
+        number = self.logs.new_number() if session is None else session.number
+        room = self.lobby if session is None else self.room(session.room)
+        member = Member(number, guest, room, host=host, came_at=at, session=session)
         member.name = self._name(member, wanted)
-        self.members[member.number] = member
-        self.lobby.enter(member)
+        self.members[number] = member
+        room.enter(member)
         return member
 
     def welcome(self, member: Member) -> list[str]:
@@ -112,6 +125,8 @@ class House:
         """Bring ``member`` into the room ``name``."""
         self._leave_room(member)
         member.room = self.room(name)
+        if member.session is not None:
+            member.session.room, member.session.seen = name.lower(), member.room.log.last
         member.room.enter(member)
         member.guest.moved()
 
@@ -145,4 +160,4 @@ class House:
 
 
 def _shown(member: Member) -> str:
-    return member.name if member.away is None else f"{member.name} (away)"
+    return f"{member.name} (away)" if member.absent or member.away is not None else member.name

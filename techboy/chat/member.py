@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from techboy.chat.room import Room
+from techboy.chat.session import Session
 from techboy.logs.contract import Batch
 
 
@@ -20,21 +21,38 @@ class Guest(Protocol):
     def hear(self, delivery: Any) -> None:
         """Take what is new in the room, as whoever brings it has put it, or leave it in the log for later."""
 
+    def stored(self, last: int) -> None:
+        """All that the member said so far is stored, and has ids up to ``last``."""
+
+    def not_stored(self, why: str) -> None:
+        """What the member said and is not `stored` will not be."""
+
     def goodbye(self, why: str) -> None:
         """Send what was said, tell ``why`` and close."""
 
     def moved(self) -> None:
         """The member is in another room now, and hears what is said there from now on."""
 
+    @property
+    def silence(self) -> float | None:
+        """For how many seconds nothing was heard from the member, None where nobody is there to be heard."""
+
+    @property
+    def behind(self) -> int:
+        """How many lines wait to be sent to the member."""
+
 
 class Member:
     """Somebody in the house. ``number`` is theirs alone, whatever the name; ``host``: may do anything.
 
-    ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``ignoring``
-    and ``answers_to`` are numbers.
+    ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``absent``:
+    the connection was lost, and may come back. ``ignoring`` and ``answers_to`` are numbers. ``session``:
+    what survives a connection, where the way in has such. ``unstored``: characters said that are not stored
+    yet.
     """
 
     __slots__ = (
+        "absent",
         "answers_to",
         "away",
         "came_at",
@@ -45,11 +63,53 @@ class Member:
         "name",
         "number",
         "room",
+        "session",
+        "unstored",
     )
 
-    def __init__(self, number: int, guest: Guest, room: Room, *, host: bool, came_at: float) -> None:
+    def __init__(
+        self, number: int, guest: Guest, room: Room, *, host: bool, came_at: float, session: Session | None
+    ) -> None:
         self.number, self.guest, self.room, self.host, self.came_at = number, guest, room, host, came_at
         self.name = self.given = ""
         self.away: str | None = None
+        self.absent, self.unstored, self.session = False, 0, session
         self.ignoring: frozenset[int] = frozenset()
         self.answers_to: int | None = None
+
+
+class Absent:
+    """The way in of a member whose connection was lost: nothing reaches it, and the log keeps all for it."""
+
+    def tell(self, notices: list[str]) -> bool:
+        """Take nothing."""
+        return False
+
+    def recall(self, batches: list[Batch]) -> bool:
+        """Show nothing."""
+        return bool(batches)
+
+    def hear(self, delivery: Any) -> None:
+        """Leave it in the log."""
+
+    def stored(self, last: int) -> None:
+        """The session knows."""
+
+    def not_stored(self, why: str) -> None:
+        """The session knows."""
+
+    def goodbye(self, why: str) -> None:
+        """Nobody hears it."""
+
+    def moved(self) -> None:
+        """Nobody hears it."""
+
+    @property
+    def silence(self) -> None:
+        """Nobody is there."""
+        return None
+
+    @property
+    def behind(self) -> int:
+        """What waits is in the log."""
+        return 0

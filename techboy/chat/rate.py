@@ -29,6 +29,14 @@ class Bucket:
         self._tokens -= taken
         return taken
 
+    def spend(self, lines: int, now: float) -> float:
+        """Count ``lines``, which were said already; return how many seconds have to pass before more are."""
+        if self.unlimited:
+            return 0.0
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate) - lines
+        self._filled = now
+        return max(-self._tokens, 0.0) / self._rate
+
     def wait(self, lines: int) -> float:
         """Return how many seconds after the last `take` there is room for ``lines``, or for a whole burst."""
         missing = min(lines, self._burst) - self._tokens

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from techboy.logs.contract import Batch, Draft, Log
+from techboy.logs.contract import Draft, Log
 
 if TYPE_CHECKING:
     from techboy.chat.member import Member
@@ -18,9 +19,6 @@ SHOWN_NAMES = 20
 class Waker(Protocol):
     """Whoever sees to it that what is new in a room is settled: stored, and brought to everybody."""
 
-    def settle(self, room: Room) -> None:
-        """Settle what is new in ``room`` before anything else happens."""
-
     def wake(self, room: Room) -> None:
         """Something was said in ``room``: settle it now."""
 
@@ -29,25 +27,73 @@ class Waker(Protocol):
 
 
 class News:
-    """What is new about who is in a room: lines for everybody, who came and who left, by number."""
+    """What is new about who is in a room: lines for everybody, who came and who left, by number.
 
-    def __init__(self, lines: list[str], joined: dict[int, str], left: dict[int, str]) -> None:
-        self.newcomers = {number: place for place, number in enumerate(joined, 1)}
-        self._lines, self._joined, self._left = lines, list(joined.values()), list(left.values())
+    Nothing is added once it was told.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.joined: dict[int, str] = {}
+        self.left: dict[int, str] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._lines or self._joined or self._left)
+        return bool(self.lines or self.joined or self.left)
 
     def told(self, number: int = 0) -> list[str]:
         """Return the lines for the member ``number``, who is told of those only who came after it."""
-        later = self.newcomers.get(number, 0)
-        shown = self._joined[later : later + SHOWN_NAMES]
-        lines = [*self._lines]
+        lines, joined = [*self.lines], self._in_order
+        later = self._places.get(number, 0)
+        shown = joined[later : later + SHOWN_NAMES]
         if shown:
-            lines.append(f"{listed(shown, len(self._joined) - later)} joined")
-        if self._left:
-            lines.append(f"{listed(self._left, len(self._left))} left")
+            lines.append(f"{listed(shown, len(joined) - later)} joined")
+        if self.left:
+            lines.append(f"{listed(self.left.values(), len(self.left))} left")
         return lines
+
+    @cached_property
+    def _in_order(self) -> list[str]:
+        return list(self.joined.values())
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {number: place for place, number in enumerate(self.joined, 1)}
+
+
+class Said:
+    """What one member said since the last time, in its order, as runs of one name and kind."""
+
+    __slots__ = ("member", "runs")
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.runs: list[tuple[str, str, list[str]]] = []
+
+    def add(self, kind: str, text: str) -> None:
+        """``text``, lines joined by LF, was said."""
+        runs, name = self.runs, self.member.name
+        if runs and runs[-1][0] == name and runs[-1][1] == kind:
+            runs[-1][2].append(text)
+        else:
+            runs.append((name, kind, [text]))
+
+
+class Segment:
+    """What is new in a room and is brought together: news first, then what was said."""
+
+    __slots__ = ("news", "said")
+
+    def __init__(self) -> None:
+        self.news = News()
+        self.said: dict[int, Said] = {}
+
+    def drafts(self) -> list[Draft]:
+        """Return what was said: each author's lines together."""
+        return [
+            Draft(by, name, kind, "\n".join(texts))
+            for by, said in self.said.items()
+            for name, kind, texts in said.runs
+        ]
 
 
 class Room:
@@ -57,72 +103,61 @@ class Room:
         self.name, self.log, self.topic = name, log, ""
         self.members: dict[int, Member] = {}
         self._waker = waker
-        self._pending: dict[int, list[tuple[str, str, list[str]]]] = {}
-        self._joined: dict[int, str] = {}
-        self._left: dict[int, str] = {}
-        self._news: list[str] = []
+        self._segments = [Segment()]
 
     def say(self, member: Member, kind: str, text: str) -> None:
         """``member`` says ``text``, lines joined by LF."""
-        said = self._pending.setdefault(member.number, [])
-        if said and said[-1][:2] == (member.name, kind):
-            said[-1][2].append(text)
-        else:
-            said.append((member.name, kind, [text]))
+        waiting = self._segments[-1].said
+        said = waiting.get(member.number)
+        if said is None:
+            said = waiting[member.number] = Said(member)
+        said.add(kind, text)
+        member.unstored += len(text)
         self._waker.wake(self)
 
-    def store(self, at: float) -> list[Batch]:
-        """Store what waits, and return it: each author's lines together."""
-        drafts = [
-            Draft(by, author, kind, "\n".join(texts))
-            for by, said in self._pending.items()
-            for author, kind, texts in said
-        ]
-        self._pending = {}
-        return self.log.append(drafts, at) if drafts else []
+    def take(self) -> list[Segment]:
+        """Return what is new, in its order, and forget it."""
+        segments, self._segments = self._segments, [Segment()]
+        return segments
 
     def enter(self, member: Member) -> None:
         """``member`` comes in."""
         self.members[member.number] = member
-        before = self._left.pop(member.number, None)
+        news = self._segments[-1].news
+        before = news.left.pop(member.number, None)
         if before is None:
-            self._joined[member.number] = member.name
+            news.joined[member.number] = member.name
         elif before != member.name:
-            self._news.append(f"{before} is now {member.name}")
+            news.lines.append(f"{before} is now {member.name}")
         self._waker.nudge(self)
 
     def leave(self, member: Member) -> None:
         """``member`` goes."""
-        self._settle_said(member)
+        news = self._news_after(member)
         del self.members[member.number]
-        if self._joined.pop(member.number, None) is None:
-            self._left[member.number] = member.name
+        if news.joined.pop(member.number, None) is None:
+            news.left[member.number] = member.name
         self._waker.nudge(self)
 
     def rename(self, member: Member, before: str) -> bool:
         """``member`` was called ``before`` until now; return whether everybody will be told."""
-        self._settle_said(member)
-        if member.number in self._joined:
-            self._joined[member.number] = member.name
+        news = self._news_after(member)
+        if member.number in news.joined:
+            news.joined[member.number] = member.name
             return False
         self.announce(f"{before} is now {member.name}")
         return True
 
-    def announce(self, news: str) -> None:
+    def announce(self, line: str) -> None:
         """Tell everybody in the room one line."""
-        self._news.append(news)
+        self._segments[-1].news.lines.append(line)
         self._waker.nudge(self)
 
-    def _settle_said(self, member: Member) -> None:
-        """Have what ``member`` said so far settled, so that news of it comes after it."""
-        if member.number in self._pending:
-            self._waker.settle(self)
-
-    def take_news(self) -> News:
-        """Return what is new about who is here, and forget it."""
-        news = News(self._news, self._joined, self._left)
-        self._news, self._joined, self._left = [], {}, {}
-        return news
+    def _news_after(self, member: Member) -> News:
+        """Return where news of ``member`` goes, so that it comes after what they said."""
+        if member.number in self._segments[-1].said:
+            self._segments.append(Segment())
+        return self._segments[-1].news
 
 
 def listed(names: Iterable[str], count: int) -> str:

@@ -17,17 +17,17 @@ _PATIENCE = 1.0  # seconds that the caller has for closing its half
 
 @implementer(IHalfCloseableProtocol)
 class TurnedAway(Protocol):
-    """Tells the caller why in one line, closes at once and takes nothing."""
+    """Tells the caller why, in ``words`` that its dialect has for it, closes at once and takes nothing."""
 
     transport: Any
 
-    def __init__(self, why: str, clock: IReactorTime) -> None:
-        self._why, self._clock = why, clock
+    def __init__(self, words: bytes, clock: IReactorTime) -> None:
+        self._words, self._clock = words, clock
 
     def connectionMade(self) -> None:
         """Say why, and goodbye."""
         self._parting = Parting(self.transport, self._clock)
-        self.transport.write(f"{notice(self._why)}\n".encode())
+        self.transport.write(self._words)
         self._parting.begin(_PATIENCE, _PATIENCE)
 
     def readConnectionLost(self) -> None:
@@ -38,6 +38,15 @@ class TurnedAway(Protocol):
         """The line was sent."""
         self._parting.half_closed()
 
+    def displaced(self) -> None:
+        """The caller speaks another dialect, and is told again."""
+        self._parting.done()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""
         self._parting.done()
+
+
+def plainly(why: str) -> bytes:
+    """Return ``why`` for a caller who speaks plain lines."""
+    return f"{notice(why)}\n".encode()

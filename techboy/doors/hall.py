@@ -1,4 +1,4 @@
-"""The reactor's side of a house: what is new is settled once a turn, and brought to everybody.
+"""The reactor's side of a house: what is new is stored in groups, then brought to everybody.
 
 Everybody has a cursor in the log of their room. Who has taken everything so far is sent what is new as soon
 as it is stored: one piece of bytes, rendered once for all. Who has not is left alone, and reads on from the
@@ -7,14 +7,20 @@ log when its connection has room again, so that a slow reader costs nobody anyth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from functools import partial
+from typing import Protocol, TypeAlias
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
-from techboy.chat.room import News, Room
-from techboy.logs.contract import Batch
-from techboy.wire.plain import in_room, notice
+from techboy.chat.room import News, Room, Segment
+from techboy.chat.session import Session
+from techboy.doors.committing import Committer
+from techboy.doors.rendering import Delivery
+from techboy.logs.contract import Batch, Group, Logs, SessionRecord, StorageError
 
 STALL = 30.0
 """Seconds without a byte taken after which a connection that has something to take is ended."""
@@ -24,6 +30,10 @@ PAGE = 64 * 1024
 
 NEWS_DELAY = 0.2
 """Seconds for which comings and goings are gathered, where nothing is said meanwhile."""
+
+
+Remembered: TypeAlias = Callable[["StorageError | None"], None]
+"""Is told whether a session was stored: what hindered it, or None."""
 
 
 class Hearer(Protocol):
@@ -36,45 +46,40 @@ class Hearer(Protocol):
         """Nothing was taken for too long."""
 
 
-class Delivery:
-    """What is new in a room, as plain lines.
+class Store(Enum):
+    """What is done about what is new."""
 
-    ``data``: all of it, each line with its LF; up to the byte ``lines_at`` notices (``news``), then the lines
-    with the ids after ``before`` up to ``head`` (``batches``, as stored). ``special`` are those who get
-    something else: newcomers, who are not told that they came, and authors, who are not sent what they said.
-    """
-
-    __slots__ = ("batches", "before", "data", "head", "lines_at", "news", "special")
-
-    def __init__(self, news: News, batches: list[Batch], before: int) -> None:
-        self.news, self.batches, self.before = news, batches, before
-        self.head = batches[-1].last if batches else before
-        heading = notices(news.told())
-        self.lines_at = len(heading)
-        self.data = b"".join([heading, *map(rendered, batches)])
-        self.special = {*news.newcomers, *(batch.by for batch in batches)}
+    IDLE = auto()  # the next group is stored when this turn is over
+    WRITING = auto()  # a group is being written; the next one gathers
 
 
 class Hall:
-    """Settles rooms, and keeps an eye on who takes nothing."""
+    """Has what is new in rooms stored, brings it to everybody, and keeps an eye on who takes nothing."""
 
-    def __init__(self, clock: IReactorTime, stall: float = STALL) -> None:
-        self.clock = clock
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, logs: Logs, committer: Committer, stall: float = STALL) -> None:
+        self.clock, self._logs, self._committer = clock, logs, committer
         self._observers: dict[Room, list[Hearer]] = {}
         self._stall = stall
+        self._state = Store.IDLE
         self._stirred: dict[Room, None] = {}
         self._nudged: dict[Room, None] = {}
+        self._sessions: dict[int, SessionRecord] = {}
+        self._remembered: list[Remembered] = []
+        self._drained: list[Deferred[None]] = []
         self._turn: IDelayedCall | None = None
         self._soon: IDelayedCall | None = None
         self._sweep: IDelayedCall | None = None
         self._waiting: dict[Hearer, float] = {}
-        self._pages: dict[tuple[Room, int], tuple[bytes, list[Batch]]] = {}
+        self._pages: dict[tuple[Room, int], Delivery] = {}
+
+    # what rooms and sessions ask for
 
     def wake(self, room: Room) -> None:
         """Something was said in ``room``: settle it when this turn of the reactor is over."""
         self._stirred[room] = None
-        if self._turn is None:
-            self._turn = self.clock.callLater(0, self._settle_stirred)
+        self._settle_this_turn()
 
     def nudge(self, room: Room) -> None:
         """Somebody came or went in ``room``: settle it soon."""
@@ -82,18 +87,33 @@ class Hall:
         if self._soon is None:
             self._soon = self.clock.callLater(NEWS_DELAY, self._settle_nudged)
 
+    def remember(self, session: Session, then: Remembered | None = None) -> None:
+        """Store ``session`` as it is with the next group, then tell ``then`` what hindered it."""
+        self._sessions[session.number] = session.record()
+        if then is not None:
+            self._remembered.append(then)
+        self._settle_this_turn()
+
     def observe(self, room: Room, observer: Hearer) -> None:
         """Bring what is new in ``room`` to ``observer`` too, who is not a member."""
         self._observers.setdefault(room, []).append(observer)
 
-    def settle(self, room: Room) -> None:
-        """Settle what is new in ``room`` before anything else happens."""
-        self._stirred.pop(room, None)
-        self._nudged.pop(room, None)
-        self._settle({room: None})
+    def prune(self, lines_before: float | None, sessions_before: float) -> None:
+        """Forget what was stored before those times."""
+        work: Callable[[], Mapping[str, int]] = partial(self._logs.prune, lines_before, sessions_before)
 
-    def page(self, room: Room, after: int) -> tuple[bytes, list[Batch]]:
-        """Return what follows the id ``after`` in ``room``, as plain lines and as stored; about a page of it.
+        def pruned(outcome: Mapping[str, int] | StorageError) -> None:
+            if isinstance(outcome, StorageError):
+                self._log.warn("what is old could not be forgotten: {why}", why=str(outcome))
+            else:
+                self._logs.pruned(outcome)
+
+        self._committer.commit(work, pruned)
+
+    # what doors ask for
+
+    def page(self, room: Room, after: int) -> Delivery:
+        """Return what follows the id ``after`` in ``room``, about a page of it.
 
         Readers who are behind are often behind at the same place, so the last few pages are kept.
         """
@@ -101,8 +121,7 @@ class Hall:
         if key not in self._pages:
             if len(self._pages) >= _PAGES_KEPT:
                 self._pages.clear()
-            batches = room.log.read(after, PAGE)
-            self._pages[key] = b"".join(map(rendered, batches)), batches
+            self._pages[key] = Delivery(_NO_NEWS, room.log.read(after, PAGE))
         return self._pages[key]
 
     def waits(self, hearer: Hearer) -> None:
@@ -116,32 +135,141 @@ class Hall:
         """``hearer`` has taken everything, or is gone."""
         self._waiting.pop(hearer, None)
 
+    def drain(self) -> Deferred[None]:
+        """Store and bring all that is new; fires when that is done."""
+        drained: Deferred[None] = Deferred()
+        self._drained.append(drained)
+        self._settle()
+        return drained
+
     def close(self) -> None:
-        """Settle what is left, and wait for nothing any more."""
-        self._settle({**self._stirred, **self._nudged})
+        """Wait for nothing any more."""
         for call in (self._turn, self._soon, self._sweep):
             if call is not None and call.active():
                 call.cancel()
 
+    # storing
+
+    def _settle_this_turn(self) -> None:
+        if self._turn is None and self._state is Store.IDLE:
+            self._turn = self.clock.callLater(0, self._settle_stirred)
+
     def _settle_stirred(self) -> None:
         self._turn = None
-        stirred, self._stirred = self._stirred, {}
-        self._settle(stirred)
+        self._settle()
 
     def _settle_nudged(self) -> None:
         self._soon = None
-        nudged, self._nudged = self._nudged, {}
-        self._settle(nudged)
+        self._stirred.update(self._nudged)
+        self._nudged = {}
+        self._settle()
 
-    def _settle(self, rooms: dict[Room, None]) -> None:
-        now = self.clock.seconds()
-        for room in rooms:
-            before = room.log.last
-            news = room.take_news()
-            batches = room.store(now)
-            if news or batches:
+    def _settle(self) -> None:
+        """Store what is new, or bring it where there is nothing to store, unless a group is being written."""
+        if self._state is Store.WRITING:
+            return
+        if self._drained:
+            self._stirred.update(self._nudged)
+            self._nudged = {}
+        segments = self._segments()
+        if any(segment.said for _, segment in segments) or self._sessions:
+            self._write(segments)
+        else:
+            self._bring_all(segments, [[] for _ in segments])
+            self._all_settled()
+
+    def _segments(self) -> list[tuple[Room, Segment]]:
+        stirred, self._stirred = self._stirred, {}
+        for room in stirred:
+            self._nudged.pop(room, None)
+        return [(room, segment) for room in stirred for segment in room.take()]
+
+    def _write(self, segments: list[tuple[Room, Segment]]) -> None:
+        sessions, self._sessions = self._sessions, {}
+        remembered, self._remembered = self._remembered, []
+        said = [(room, segment) for room, segment in segments if segment.said]
+        for _, segment in said:
+            for number, words in segment.said.items():
+                if words.member.session is not None:
+                    sessions[number] = words.member.session.record()
+        drafts = [(room.log, segment.drafts()) for room, segment in said]
+        group = self._logs.group(drafts, list(sessions.values()), self.clock.seconds())
+        self._state = Store.WRITING
+        self._committer.commit(
+            partial(self._logs.write, group), partial(self._written, group, segments, remembered)
+        )
+
+    def _written(
+        self,
+        group: Group,
+        segments: list[tuple[Room, Segment]],
+        remembered: list[Remembered],
+        outcome: StorageError | None,
+    ) -> None:
+        self._state = Store.IDLE
+        if outcome is not None:
+            remembered += self._not_stored(segments, outcome)
+        else:
+            self._logs.settle(group)
+            self._stored(group, segments)
+        for then in remembered:
+            then(outcome)
+        self._all_settled()
+
+    def _all_settled(self) -> None:
+        """Go on with what has come meanwhile; or nothing is left to be stored."""
+        if self._stirred or self._sessions or (self._drained and self._nudged):
+            if self._drained:
+                self._settle()
+            else:
+                self._settle_this_turn()
+        else:
+            drained, self._drained = self._drained, []
+            for deferred in drained:
+                deferred.callback(None)
+
+    def _stored(self, group: Group, segments: list[tuple[Room, Segment]]) -> None:
+        stored = iter(group.batches)
+        batches = [next(stored)[1] if segment.said else [] for _, segment in segments]
+        records = {record.number: record for record in group.sessions}
+        for (_, segment), brought in zip(segments, batches, strict=True):
+            for number, said in segment.said.items():
+                session = said.member.session
+                if session is not None:
+                    session.stored(records[number].next)
+            self._acknowledge(segment, brought)
+        self._bring_all(segments, batches)
+
+    def _acknowledge(self, segment: Segment, batches: list[Batch]) -> None:
+        last = {batch.by: batch.last for batch in batches}
+        for number, said in segment.said.items():
+            said.member.unstored = 0
+            said.member.guest.stored(last[number])
+
+    def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
+        """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
+        self._log.error("lines could not be stored: {why}", why=str(why))
+        remembered, self._remembered, self._sessions = self._remembered, [], {}
+        segments += self._segments()
+        told: set[int] = set()
+        for _, segment in segments:
+            for number, said in segment.said.items():
+                said.member.unstored = 0
+                if said.member.session is not None:
+                    said.member.session.refused()
+                if number not in told:
+                    told.add(number)
+                    said.member.guest.not_stored(str(why))
+        self._bring_all(segments, [[] for _ in segments])
+        return remembered
+
+    # bringing
+
+    def _bring_all(self, segments: list[tuple[Room, Segment]], batches: list[list[Batch]]) -> None:
+        for (room, segment), brought in zip(segments, batches, strict=True):
+            if segment.news or brought:
                 self._pages.clear()
-                self._bring(room, Delivery(news, batches, before))
+                self._bring(room, Delivery(segment.news, brought))
 
     def _bring(self, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
@@ -163,25 +291,4 @@ class Hall:
 
 _PAGES_KEPT = 32
 _SWEEP = 0.5  # seconds between two looks at who waits, at least
-
-
-def gone(lines: int) -> str:
-    """Return the notice that so many lines were forgotten before they were read."""
-    return f"{lines} line{'s are' if lines > 1 else ' is'} gone"
-
-
-def notices(lines: list[str]) -> bytes:
-    """Return ``lines`` about the house itself, each with its LF."""
-    return "".join(f"{notice(line)}\n" for line in lines).encode()
-
-
-def rendered(batch: Batch) -> bytes:
-    """Return ``batch`` as plain lines, each with its LF."""
-    return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
-
-
-def runs(batches: list[Batch], left_out: frozenset[int]) -> Iterator[tuple[bytes, int, int]]:
-    """Return ``batches`` but those by ``left_out``: each as bytes, with the id before it and its last."""
-    for batch in batches:
-        if batch.by not in left_out:
-            yield rendered(batch), batch.first - 1, batch.last
+_NO_NEWS = News()

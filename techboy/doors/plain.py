@@ -6,6 +6,8 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from techboy.chat.conversation import Peer
+from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import peer_of
 from techboy.doors.flow import Congestion
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
@@ -15,12 +17,13 @@ from techboy.wire.plain import Command, Goodbye, Plain, Said
 class Listener(Protocol):
     """The conversation, as a door sees it."""
 
-    def peer_came(self, peer: PlainDoor) -> None: ...
+    def peer_came(self, peer: Peer) -> None: ...
     def peer_said(self, text: str) -> None: ...
     def peer_commanded(self, word: str) -> None: ...
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
+    def peer_displaced(self) -> None: ...
     def peer_full(self) -> None: ...
     def peer_ready(self) -> None: ...
 
@@ -41,6 +44,7 @@ class PlainDoor(PlainReceiver):
     ) -> None:
         super().__init__(clock, max_line)
         self.name, self.address = name, ""
+        self._heard_at = clock.seconds()
         self._conversation, self._dialect = conversation, dialect
 
     # what the receiver calls
@@ -54,6 +58,7 @@ class PlainDoor(PlainReceiver):
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
+        self._heard_at = self.clock.seconds()
         for event in self._dialect.understand(block):
             match event:
                 case Said(text):
@@ -72,11 +77,23 @@ class PlainDoor(PlainReceiver):
         """Tell the conversation that the connection is gone."""
         self._conversation.peer_gone(clean)
 
+    def displaced(self) -> None:
+        """Go, as the caller speaks another dialect."""
+        self.transport.unregisterProducer()
+        self._conversation.peer_displaced()
+
     # what the conversation calls
 
-    def say(self, text: str) -> None:
-        """Send ``text``, lines joined by LF."""
-        self.write_lines(self._dialect.written(text))
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing was heard."""
+        return self.clock.seconds() - self._heard_at
+
+    def send_from(self, outbox: Outbox) -> None:
+        """Send all that waits, which is not acknowledged."""
+        text = outbox.take_all()
+        if text is not None:
+            self.write_lines(self._dialect.written(text))
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""

@@ -22,10 +22,11 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.chat.conversation import Words
 from techboy.doors.chunks import ChunkReceiver
-from techboy.doors.flow import Congestion
+from techboy.doors.flow import Refill
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
-from techboy.terminal.output import Output, bare, names
+from techboy.terminal.output import Output, Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Enter, Reader, Refused
 from techboy.wire.clean import shown
@@ -51,6 +52,7 @@ class Speaker(Protocol):
     def input_ended(self) -> None: ...
     def here_full(self) -> None: ...
     def here_ready(self) -> None: ...
+    def here_shown(self) -> None: ...
     def screen_lost(self) -> None: ...
 
 
@@ -60,6 +62,9 @@ class Screen(Enum):
     CLOSED = auto()  # not open yet, or not any more
     OPEN = auto()
     LOST = auto()  # nobody reads standard output any more, or its disk is full
+
+
+_UNWRITTEN_LIMIT = 64 * 1024  # bytes from which on nothing more is taken from the other end
 
 
 @implementer(IHalfCloseableProtocol)
@@ -74,15 +79,16 @@ class StdioBridge(ChunkReceiver):
     def __init__(
         self,
         reader: Reader,
-        output: Output,
+        output: Shown,
         states: States,
         max_line: int,
         prompt: Prompt | None = None,
     ) -> None:
         self.MAX_LENGTH = max_line
         self.status = OK
-        self._reader, self._output, self._states, self._prompt = reader, output, states, prompt
-        self._signed = bare if output is names else output
+        self._reader, self._shown, self._states, self._prompt = reader, output, states, prompt
+        self._output: Output = output.of_two
+        self._unwritten, self._full = 0, False
         self._screen = Screen.CLOSED
         self._closed: Deferred[None] = Deferred()
         self._streams = ExitStack()
@@ -110,8 +116,7 @@ class StdioBridge(ChunkReceiver):
     def connectionMade(self) -> None:
         """Both streams are open."""
         self._screen = Screen.OPEN
-        congestion = Congestion(lambda: self.conversation.here_full(), lambda: self.conversation.here_ready())
-        self.transport.registerProducer(congestion, True)
+        self.transport.registerProducer(Refill(self._all_written), False)
 
     def linesReceived(self, block: bytes) -> None:
         """Lines were typed or read."""
@@ -152,11 +157,24 @@ class StdioBridge(ChunkReceiver):
 
     def show(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
-        self._show(self._output(author, text))
+        self.show_words(Words(author, text))
 
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
-        self._show(self._signed(author, text))
+        self._show(self._shown.signed(Words(author, text)))
+
+    def show_words(self, words: Words) -> None:
+        """Show what somebody said."""
+        self._show(self._output(words))
+
+    def show_names(self) -> None:
+        """Show from now on who speaks, unless asked for something else."""
+        self._output = self._shown.of_many
+
+    def refuse(self, text: str) -> None:
+        """Show why a line was not taken, and end with a status that tells of it."""
+        self.status = DATA_REFUSED
+        self.state(text)
 
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""
@@ -209,8 +227,22 @@ class StdioBridge(ChunkReceiver):
         self._write(data if self._prompt is None else self._prompt.around(data))
 
     def _write(self, data: bytes) -> None:
-        if self._screen is Screen.OPEN:
-            self.transport.write(data)
+        if self._screen is not Screen.OPEN:
+            return
+        self.transport.write(data)
+        self._unwritten += len(data)
+        if self._unwritten > _UNWRITTEN_LIMIT and not self._full:
+            self._full = True
+            self.conversation.here_full()
+
+    def _all_written(self) -> None:
+        if not self._unwritten:
+            return
+        self._unwritten = 0
+        self.conversation.here_shown()
+        if self._full:
+            self._full = False
+            self.conversation.here_ready()
 
     def _never(self) -> int:
         reading, writing = os.pipe()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from techboy.chat.conversation import Words
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.room import Room
-from techboy.doors.hall import Delivery, Hall, gone
+from techboy.doors.flowing import UNSTORED_LIMIT
+from techboy.doors.hall import Hall
+from techboy.doors.pausing import Pauses, Reason
+from techboy.doors.rendering import Delivery, gone
 from techboy.logs.contract import Batch
 from techboy.terminal.bridge import StdioBridge
 from techboy.wire.plain import notice
@@ -25,6 +29,7 @@ class Seat:
         self._member: Member | None = None
         self._cursor = 0
         self._full = False
+        self._pauses = Pauses(bridge.pause, bridge.resume)
 
     def sit(self) -> None:
         """Be the host."""
@@ -41,6 +46,8 @@ class Seat:
         """Say ``text``, lines joined by LF."""
         assert self._member is not None
         self._house.said(self._member, text)
+        if self._member.unstored > UNSTORED_LIMIT:
+            self._pauses.begin(Reason.STORE)
 
     def commanded(self, line: str, word: str) -> None:
         """Obey the command ``line``."""
@@ -64,6 +71,9 @@ class Seat:
         while not self._full and self._cursor < self._room.log.last:
             self._show_page()
 
+    def here_shown(self) -> None:
+        """Nothing depends on it."""
+
     def screen_lost(self) -> None:
         """Go on without a screen where there is one who speaks, else end."""
         self._full = True
@@ -81,12 +91,31 @@ class Seat:
     def recall(self, batches: list[Batch]) -> bool:
         """Show what was said before, with its time in brackets."""
         for batch in batches:
-            self._show_said(batch, f"[{self._house.clock(batch.at)}] ")
+            self._show_said(batch, past=True)
         return bool(batches)
+
+    def stored(self, last: int) -> None:
+        """Read on, if that waited for the disk."""
+        self._pauses.end(Reason.STORE)
+
+    def not_stored(self, why: str) -> None:
+        """Tell the host."""
+        self.tell([f"not stored, and not said: {why}; say it again later"])
+        self._pauses.end(Reason.STORE)
 
     def goodbye(self, why: str) -> None:
         """End the program."""
         self.leave()
+
+    @property
+    def silence(self) -> float:
+        """The host is here."""
+        return 0.0
+
+    @property
+    def behind(self) -> int:
+        """How many lines wait for room on the screen."""
+        return self._room.log.last - self._cursor
 
     def moved(self) -> None:
         """Go on in another room."""
@@ -103,7 +132,7 @@ class Seat:
             return
         for batch in delivery.batches:
             self._show(batch)
-        self._cursor = delivery.head
+        self._cursor = max(self._cursor, delivery.head)
 
     def stalled(self) -> None:
         """Wait on: a screen is not ended."""
@@ -117,10 +146,10 @@ class Seat:
         if log.forgotten > self._cursor:
             self.tell([gone(log.forgotten - self._cursor)])
             self._cursor = log.forgotten
-        _, batches = self._hall.page(self._room, self._cursor)
-        for batch in batches:
+        page = self._hall.page(self._room, self._cursor)
+        for batch in page.batches:
             self._show(batch)
-        self._cursor = batches[-1].last
+        self._cursor = page.head
 
     def _show(self, batch: Batch) -> None:
         member = self._member
@@ -128,9 +157,5 @@ class Seat:
             return
         self._show_said(batch)
 
-    def _show_said(self, batch: Batch, when: str = "") -> None:
-        if batch.kind == "me":
-            for line in batch.text.split("\n"):
-                self._bridge.state(f"{when}{notice(f'{batch.author} {line}')}")
-        else:
-            self._bridge.show(f"{when}{batch.author}", batch.text)
+    def _show_said(self, batch: Batch, *, past: bool = False) -> None:
+        self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))

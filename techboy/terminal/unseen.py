@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
+from techboy.chat.conversation import Words
 from techboy.exits import OK
 
 
@@ -22,6 +23,16 @@ class Unseen:
 
     def show_signed(self, author: str, text: str) -> None:
         """Nobody sees it."""
+
+    def show_words(self, words: Words) -> None:
+        """Nobody sees it."""
+
+    def show_names(self) -> None:
+        """Nobody sees them."""
+
+    def refuse(self, text: str) -> None:
+        """Write why a line was not taken."""
+        self.state(text)
 
     def state(self, text: str) -> None:
         """Write one line about the conversation itself."""

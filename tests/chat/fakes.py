@@ -9,24 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from techboy.chat.conversation import Conversation, Keyboard
+from techboy.chat.conversation import Conversation, Keyboard, Words
 from techboy.chat.house import House, Rules
 from techboy.chat.member import Member
+from techboy.chat.outbox import Outbox
 from techboy.chat.room import Room
-from techboy.logs.contract import Batch
+from techboy.chat.session import Session
+from techboy.logs.contract import Batch, Logs, SessionRecord, StorageError
 from techboy.logs.memory import MemoryLogs
 
 Events: TypeAlias = list[tuple[object, ...]]
 
 
 class FakePeer:
-    """The other, while connected."""
+    """The other, while connected: it acknowledges nothing, so that what it is sent is on its own."""
+
+    silence = 3.4
 
     def __init__(self, events: Events, name: str = "juliet", address: str = "('127.0.0.1', 33770)") -> None:
         self.name, self.address, self._events = name, address, events
 
-    def say(self, text: str) -> None:
-        self._events.append(("peer.say", text))
+    def send_from(self, outbox: Outbox) -> None:
+        text = outbox.take_all()
+        if text is not None:
+            self._events.append(("peer.say", text))
 
     def command(self, line: str) -> None:
         self._events.append(("peer.command", line))
@@ -47,6 +53,27 @@ class FakePeer:
         self._events.append(("peer.end_within", seconds))
 
 
+class FakeStorer(FakePeer):
+    """A peer that acknowledges what it has stored, when the test says so to the outbox."""
+
+    def send_from(self, outbox: Outbox) -> None:
+        while (chunk := outbox.take()) is not None:
+            self._events.append(("peer.say", chunk.text))
+
+
+class FullShelf:
+    """Where nothing can be kept any more."""
+
+    def keep(self, first: int, text: str) -> None:
+        raise StorageError("the disk is full")
+
+    def forget(self, before: int) -> None:
+        """Nothing is kept."""
+
+    def replace(self, first: int) -> None:
+        """Nothing is kept."""
+
+
 class FakeHere:
     """Keyboard and screen."""
 
@@ -58,6 +85,15 @@ class FakeHere:
 
     def show_signed(self, author: str, text: str) -> None:
         self._events.append(("here.show_signed", author, text))
+
+    def show_words(self, words: Words) -> None:
+        self._events.append(("here.show_words", words))
+
+    def show_names(self) -> None:
+        self._events.append(("here.show_names",))
+
+    def refuse(self, text: str) -> None:
+        self._events.append(("here.refuse", text))
 
     def state(self, text: str) -> None:
         self._events.append(("here.state", text))
@@ -87,6 +123,12 @@ class FakeOwner:
     def hurry(self) -> None:
         self._events.append(("owner.hurry",))
 
+    def not_kept(self, why: str) -> None:
+        self._events.append(("owner.not_kept", why))
+
+    def shown(self) -> None:
+        self._events.append(("owner.shown",))
+
     def over(self, whole: bool) -> None:
         self._events.append(("owner.over", whole))
 
@@ -94,14 +136,29 @@ class FakeOwner:
 class Scene:
     """A conversation and its neighbours; `happened` tells what they were told since it was last asked."""
 
-    def __init__(self, keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> None:
+    def __init__(
+        self,
+        keyboard: Keyboard,
+        *,
+        hosts: bool = False,
+        stays: bool = False,
+        patient: bool = False,
+        outbox: Outbox | None = None,
+    ) -> None:
         self._events: Events = []
-        here, owner = FakeHere(self._events), FakeOwner(self._events)
-        self.conversation = Conversation(here, owner, keyboard, hosts=hosts, stays=stays)
+        here, owner, self.outbox = FakeHere(self._events), FakeOwner(self._events), outbox or Outbox()
+        self.conversation = Conversation(
+            here, owner, keyboard, self.outbox, hosts=hosts, stays=stays, patient=patient
+        )
 
-    def peer_comes(self) -> None:
+    def peer_comes(self, kind: type[FakePeer] = FakePeer) -> None:
         """Somebody connects."""
-        self.conversation.peer_came(FakePeer(self._events))
+        self.conversation.peer_came(kind(self._events))
+
+    def stores(self, before: int) -> None:
+        """The peer tells that lines with lower numbers than ``before`` are stored."""
+        self.outbox.stored(before)
+        self.conversation.peer_stored()
 
     def happened(self) -> Events:
         """Return the events, and forget them."""
@@ -110,18 +167,25 @@ class Scene:
         return events
 
 
-def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> Scene:
+def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False, patient: bool = False) -> Scene:
     """Return a conversation in which nobody is at the other end."""
-    scene = Scene(keyboard, hosts=hosts, stays=stays)
+    scene = Scene(keyboard, hosts=hosts, stays=stays, patient=patient)
     scene.conversation.start()
     scene.happened()
     return scene
 
 
-def talking(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False) -> Scene:
-    """Return a conversation in which somebody is."""
-    scene = waiting(keyboard, hosts=hosts, stays=stays)
-    scene.peer_comes()
+def talking(
+    keyboard: Keyboard,
+    *,
+    hosts: bool = False,
+    stays: bool = False,
+    patient: bool = False,
+    kind: type[FakePeer] = FakePeer,
+) -> Scene:
+    """Return a conversation in which somebody of that ``kind`` is."""
+    scene = waiting(keyboard, hosts=hosts, stays=stays, patient=patient)
+    scene.peer_comes(kind)
     scene.happened()
     return scene
 
@@ -132,6 +196,8 @@ class FakeGuest:
     def __init__(self) -> None:
         self.events: Events = []
         self.takes = True
+        self.silence: float | None = 3.4
+        self.behind = 0
 
     def tell(self, notices: list[str]) -> bool:
         self.events.append(("tell", notices))
@@ -143,6 +209,12 @@ class FakeGuest:
 
     def hear(self, delivery: object) -> None:
         self.events.append(("hear", delivery))
+
+    def stored(self, last: int) -> None:
+        self.events.append(("stored", last))
+
+    def not_stored(self, why: str) -> None:
+        self.events.append(("not_stored", why))
 
     def goodbye(self, why: str) -> None:
         self.events.append(("goodbye", why))
@@ -163,8 +235,24 @@ class FakeWaker:
     def nudge(self, room: Room) -> None:
         self.events.append(("nudge", room.name))
 
-    def settle(self, room: Room) -> None:
-        self.events.append(("settle", room.name))
+
+def taken_news(room: Room) -> list[str]:
+    """Return what is new about who is in ``room``, and forget it with all else that is new there."""
+    return [line for segment in room.take() for line in segment.news.told()]
+
+
+def stored(logs: Logs, room: Room, at: float) -> list[Batch]:
+    """Store in ``logs`` what is new in ``room``, and return what was said."""
+    drafts = [(room.log, segment.drafts()) for segment in room.take()]
+    group = logs.group(drafts, [], at)
+    logs.write(group)
+    logs.settle(group)
+    return [batch for _, batches in group.batches for batch in batches]
+
+
+def session(number: int = 7, name: str = "juliet", room: str = "lobby", seen: int = 0) -> Session:
+    """Return a session that was last heard of at 8."""
+    return Session(SessionRecord(number, b"digest", name, 1, room, seen, 8.0))
 
 
 class FakeHouse(House):
@@ -172,24 +260,29 @@ class FakeHouse(House):
 
     def __init__(self, rules: Rules | None = None, motd: Sequence[str] = ()) -> None:
         self.shut = False
-        logs = MemoryLogs()
         super().__init__(
             rules or Rules(),
             FakeWaker(),
-            logs.open,
+            MemoryLogs(),
             clock=lambda at: f"{at:g} o'clock",
             shut_down=self._shut,
             motd=list(motd),
         )
 
-    def comes(self, name: str | None = None, *, host: bool = False) -> tuple[Member, FakeGuest]:
+    def comes(
+        self, name: str | None = None, *, host: bool = False, session: Session | None = None
+    ) -> tuple[Member, FakeGuest]:
         """Somebody comes in at 9; return who, and the way."""
         guest = FakeGuest()
-        return self.enter(guest, 9.0, name, host=host), guest
+        return self.enter(guest, 9.0, name, host=host, session=session), guest
 
     def news(self, room: str = "lobby") -> list[str]:
-        """Return what is new about who is in a room, and forget it."""
-        return self.room(room).take_news().told()
+        """Return what is new about who is in a room, and forget it with all else that is new there."""
+        return taken_news(self.room(room))
+
+    def store(self, room: str = "lobby", at: float = 5.0) -> list[Batch]:
+        """Store what is new in a room, and return what was said."""
+        return stored(self.logs, self.room(room), at)
 
     def _shut(self) -> None:
         self.shut = True

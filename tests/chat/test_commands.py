@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.commands import COMMANDS, LAST_LINES, LONGEST_NOTE, MOST_LAST_LINES, Command, Who
-from techboy.chat.member import Member
+from techboy.chat.member import Absent, Member
 from tests.chat.fakes import Events, FakeHouse
 
 FOR_ALL = [
@@ -35,7 +35,7 @@ class Verona:
 
     def said(self) -> list[tuple[str, str, str]]:
         """Store what was said in the lobby, and return it."""
-        return [(batch.author, batch.kind, batch.text) for batch in self.house.lobby.store(7.0)]
+        return [(batch.author, batch.kind, batch.text) for batch in self.house.store(at=7.0)]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class TableTests:
     @pytest.mark.parametrize(
         ("name", "usage", "required"),
         [
-            ("ping", "/ping", 0),
+            ("ping", "/ping [NAME]", 0),
             ("nick", "/nick NAME", 1),
             ("msg", "/msg NAME TEXT", 2),
             ("last", "/last [N]", 0),
@@ -80,7 +80,7 @@ class TableTests:
 class ObeyTests:
     """A line is taken for the command that it is."""
 
-    @pytest.mark.parametrize("line", ["ping", "PING", "Ping now", "ping  "])
+    @pytest.mark.parametrize("line", ["ping", "PING", "Ping", "ping  "])
     def test_known(self, verona: Verona, line: str) -> None:
         """Its name is known in any case."""
         assert verona.does(verona.juliet, line) == ["pong"]
@@ -453,6 +453,28 @@ class IgnoreTests:
         """What can't be is refused."""
         assert verona.does(verona.juliet, line) == [why]
         assert verona.juliet.ignoring == frozenset()
+
+
+class PingTests:
+    """Whether somebody is there."""
+
+    @pytest.mark.parametrize(
+        ("behind", "wait"), [(0, "0 lines wait"), (1, "1 line waits"), (2, "2 lines wait")]
+    )
+    def test_somebody(self, verona: Verona, behind: int, wait: str) -> None:
+        """It is told since when nothing was heard, and how much is still to be sent."""
+        verona.nurse_way.behind = behind
+        assert verona.does(verona.juliet, "ping nurse") == [f"nurse was last heard 3 s ago; {wait}"]
+        assert verona.nurse_way.events == []
+
+    def test_lost(self, verona: Verona) -> None:
+        """Where there is no connection that is what is told."""
+        verona.nurse.guest = Absent()
+        assert verona.does(verona.juliet, "ping nurse") == ["the connection of nurse was lost"]
+
+    def test_nobody(self, verona: Verona) -> None:
+        """Who is not there is not asked."""
+        assert verona.does(verona.juliet, "ping paris") == ["there is nobody called paris"]
 
 
 class QuitTests:

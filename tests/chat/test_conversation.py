@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from techboy.chat.conversation import LAST_WORDS, OUTBOX_LIMIT, PROMPTLY, Keyboard, State
-from tests.chat.fakes import Scene, talking, waiting
+from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Keyboard, State, Words
+from techboy.chat.outbox import LIMIT, Outbox
+from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 
@@ -17,7 +18,6 @@ CLOSED = ("here.state", "Connection closed.")
 LOST = ("here.state", "Connection to juliet lost.")
 NO_COMMAND = "there is no command /dance; // at the start of a line says a slash"
 WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
-NOT_SENT = ("here.state", "* what was typed meanwhile was not sent")
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
 ANY_KEYBOARD = pytest.mark.parametrize("keyboard", list(Keyboard))
@@ -27,6 +27,15 @@ ANY_END = pytest.mark.parametrize("clean", [True, False], ids=["closed", "broken
 def finished() -> Scene:
     """The input here ended, and our goodbye is said."""
     scene = talking(SCRIPT)
+    scene.conversation.input_ended()
+    scene.happened()
+    return scene
+
+
+def expected() -> Scene:
+    """The input here ended while nobody was at the other end, with a line to say."""
+    scene = waiting(SCRIPT, patient=True)
+    scene.conversation.said("hello")
     scene.conversation.input_ended()
     scene.happened()
     return scene
@@ -143,7 +152,7 @@ class OutboxTests:
     def test_limit(self) -> None:
         """As much is kept as the limit says; who types more is told that it is not said."""
         scene = waiting(PERSON)
-        most = "x" * OUTBOX_LIMIT
+        most = "x" * LIMIT
         scene.conversation.said(most)
         scene.conversation.said("y")
         assert scene.happened() == [
@@ -154,28 +163,278 @@ class OutboxTests:
         assert ("peer.say", most) in scene.happened()
 
     def test_limit_counts_all(self) -> None:
-        """The limit is for all that waits, with its line ends."""
+        """The limit is for all that waits."""
         scene = waiting(PERSON)
-        for _ in range(2):
-            scene.conversation.said("x" * (OUTBOX_LIMIT // 2))
-        assert scene.happened()[1:] == [("here.state", "* not said: too much is waiting already")]
+        for _ in range(3):
+            scene.conversation.said("x" * (LIMIT // 2))
+        assert scene.happened()[2:] == [("here.state", "* not said: too much is waiting already")]
 
     def test_limit_in_pieces(self) -> None:
-        """The last character that fits is kept."""
+        """What begins below the limit is kept whole."""
         scene = waiting(PERSON)
-        scene.conversation.said("x" * (OUTBOX_LIMIT - 2))
-        scene.conversation.said("y")
+        scene.conversation.said("x" * (LIMIT - 1))
+        scene.conversation.said("yy")
         assert scene.happened() == [("owner.hurry",), ("owner.hurry",)]
 
     def test_room_again(self) -> None:
         """When what waited was said there is room again."""
         scene = waiting(PERSON)
-        scene.conversation.said("x" * OUTBOX_LIMIT)
+        scene.conversation.said("x" * LIMIT)
         scene.peer_comes()
         scene.conversation.peer_gone(False)
         scene.happened()
-        scene.conversation.said("y" * OUTBOX_LIMIT)
+        scene.conversation.said("y" * LIMIT)
         assert scene.happened() == [("owner.hurry",)]
+
+
+class AcknowledgedTests:
+    """Where the other end acknowledges what it has stored, it is kept until then."""
+
+    def test_kept(self) -> None:
+        """What was sent is sent once, and kept until it is stored."""
+        scene = talking(PERSON, kind=FakeStorer)
+        scene.conversation.said("hello\nyou")
+        scene.conversation.said("there")
+        assert scene.happened() == [("peer.say", "hello\nyou"), ("peer.say", "there")]
+        assert scene.outbox.lines == 3
+        scene.stores(3)
+        assert scene.outbox.lines == 1
+
+    def test_script_waits(self) -> None:
+        """A script is read no further while too much is not stored, and on when there is room."""
+        scene = talking(SCRIPT, kind=FakeStorer)
+        scene.conversation.said("x" * LIMIT)
+        assert scene.happened()[-1] == ("here.pause",)
+        scene.conversation.peer_stored()
+        assert scene.happened() == []
+        scene.stores(2)
+        assert scene.happened() == [("here.resume",)]
+
+    def test_script_waits_without_anybody(self) -> None:
+        """So it is while nobody is there, and whoever comes does not change it."""
+        scene = waiting(SCRIPT, patient=True)
+        scene.conversation.said("x" * LIMIT)
+        assert scene.happened() == [("owner.hurry",), ("here.pause",)]
+        scene.peer_comes(FakeStorer)
+        assert ("here.resume",) not in scene.happened()
+        scene.conversation.peer_lost()
+        assert ("here.resume",) not in scene.happened()
+
+    def test_person_does_not_wait(self) -> None:
+        """A person may type whatever waits, and is told when that is too much."""
+        scene = talking(PERSON, kind=FakeStorer)
+        scene.conversation.said("x" * LIMIT)
+        assert ("here.pause",) not in scene.happened()
+        scene.conversation.said("y")
+        assert scene.happened() == [("here.state", "* not said: too much is waiting already")]
+
+    @pytest.mark.parametrize("begun", [finished, leaving, answered, parted, over])
+    def test_nothing_left_to_read(self, begun: Callable[[], Scene]) -> None:
+        """Once our goodbye is said, what is stored makes room for nothing."""
+        scene = begun()
+        scene.conversation.peer_stored()
+        assert scene.happened() == []
+
+    def test_from_the_last_time(self) -> None:
+        """What was kept by an earlier run is said first of all."""
+        scene = Scene(PERSON, outbox=Outbox(kept=[(7, "hello"), (8, "you")]))
+        scene.conversation.start()
+        scene.conversation.said("there")
+        scene.happened()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("peer.say", "hello\nyou\nthere"), ("here.invite",)]
+
+    @pytest.mark.parametrize("somebody", [True, False])
+    def test_not_kept(self, somebody: bool) -> None:
+        """What can't be kept is not sent either, and the program hears why."""
+        scene = Scene(PERSON, outbox=Outbox(FullShelf()))
+        scene.conversation.start()
+        if somebody:
+            scene.peer_comes()
+        scene.happened()
+        scene.conversation.said("hello")
+        assert scene.happened() == [("owner.not_kept", "the disk is full")]
+        assert scene.outbox.lines == 0
+
+
+class PatientTests:
+    """A script is read, and its end waited for, also while nobody is at the other end."""
+
+    def test_start(self) -> None:
+        """It is read from the beginning on, and the other end is called."""
+        scene = Scene(SCRIPT, patient=True)
+        scene.conversation.start()
+        scene.conversation.said("hello")
+        assert scene.happened() == [("owner.waiting", False), ("owner.hurry",)]
+        assert scene.outbox.lines == 1
+
+    def test_broken(self) -> None:
+        """It is read on when the connection is gone."""
+        scene = talking(SCRIPT, patient=True)
+        scene.conversation.peer_gone(False)
+        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+
+    def test_end(self) -> None:
+        """At its end whoever comes is told everything, then goodbye."""
+        scene = waiting(SCRIPT, patient=True)
+        scene.conversation.said("hello")
+        scene.happened()
+        scene.conversation.input_ended()
+        assert scene.happened() == []
+        assert scene.conversation.free
+        scene.peer_comes(FakeStorer)
+        assert scene.happened() == [
+            CONNECTED,
+            ("peer.say", "hello"),
+            ("here.invite",),
+            ("peer.part", LAST_WORDS, None),
+        ]
+        assert scene.conversation.state is State.FINISHED
+
+    @ANY_KEYBOARD
+    def test_end_of_another(self, keyboard: Keyboard) -> None:
+        """Only a script is waited with: who is patient and not a script wants to leave."""
+        scene = waiting(keyboard, patient=keyboard is not SCRIPT)
+        scene.conversation.input_ended()
+        assert scene.happened() == [("owner.over", True)]
+
+    def test_enter(self) -> None:
+        """There is no hurry any more once the input has ended."""
+        scene = expected()
+        scene.conversation.enter()
+        assert scene.happened() == []
+
+    @pytest.mark.parametrize("lines", [0, 1])
+    def test_leave(self, lines: int) -> None:
+        """Who is told to leave then leaves, and has said all if nothing is left."""
+        scene = expected()
+        scene.outbox.stored(2 - lines)
+        scene.conversation.leave()
+        assert scene.happened() == [("owner.over", lines == 0)]
+
+    def test_given_up(self) -> None:
+        """Where the other is not waited for any longer, that was not all."""
+        scene = expected()
+        scene.conversation.peer_given_up()
+        assert scene.happened() == [("owner.over", False)]
+        assert scene.conversation.state is State.OVER
+
+    def test_screen_lost(self) -> None:
+        """The rest is said although nobody would see an answer."""
+        scene = expected()
+        scene.conversation.screen_lost()
+        assert scene.happened() == []
+        assert scene.conversation.state is State.EXPECTED
+
+
+class LostTests:
+    """A connection is gone where what was not stored is sent again."""
+
+    @ANY_KEYBOARD
+    def test_talking(self, keyboard: Keyboard) -> None:
+        """The other is waited for, and hears the rest."""
+        scene = talking(keyboard, patient=True, kind=FakeStorer)
+        scene.conversation.said("one\ntwo")
+        scene.happened()
+        scene.conversation.peer_lost()
+        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.conversation.state is State.WAITING
+        scene.outbox.resume(2)
+        scene.peer_comes(FakeStorer)
+        assert ("peer.say", "two") in scene.happened()
+
+    @pytest.mark.parametrize(("lines", "unsure"), [(1, False), (1, True), (0, True)])
+    def test_finished(self, lines: int, unsure: bool) -> None:
+        """At the end of the input the other is waited for, unless it is sure that all has arrived."""
+        scene = talking(SCRIPT, patient=True, kind=FakeStorer)
+        scene.conversation.said("hello")
+        scene.conversation.input_ended()
+        scene.outbox.stored(2 - lines)
+        scene.happened()
+        scene.conversation.peer_lost(unsure)
+        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.conversation.state is State.EXPECTED
+
+    def test_finished_and_stored(self) -> None:
+        """Where all is stored nothing is waited for."""
+        scene = finished()
+        scene.conversation.peer_lost()
+        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
+        assert scene.conversation.state is State.OVER
+
+    @pytest.mark.parametrize("lines", [0, 1])
+    @pytest.mark.parametrize("unsure", [True, False])
+    def test_leaving(self, lines: int, unsure: bool) -> None:
+        """Who was told to leave does so, and has said all if nothing is left."""
+        scene = talking(PERSON, kind=FakeStorer)
+        scene.conversation.said("hello")
+        scene.outbox.stored(2 - lines)
+        scene.conversation.leave()
+        scene.happened()
+        scene.conversation.peer_lost(unsure)
+        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", lines == 0)]
+
+    @pytest.mark.parametrize("begun", [left, answered, parted])
+    def test_goodbye_heard(self, begun: Callable[[], Scene]) -> None:
+        """Who has said goodbye is not waited for."""
+        scene = begun()
+        scene.conversation.peer_lost(unsure=True)
+        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+
+    @pytest.mark.parametrize("begun", [finished, leaving, left, answered, parted])
+    def test_given_up_too_late(self, begun: Callable[[], Scene]) -> None:
+        """Who is there, or is waited for by a person, is not given up."""
+        scene = begun()
+        scene.conversation.peer_given_up()
+        assert scene.happened() == []
+
+    def test_given_up_by_a_person(self) -> None:
+        """A person waits for whoever comes next."""
+        scene = waiting(PERSON)
+        scene.conversation.peer_given_up()
+        assert scene.happened() == []
+        assert scene.conversation.free
+
+
+class DisplacedTests:
+    """The other gives its connection to another that speaks for it."""
+
+    def test_displaced(self) -> None:
+        """Nothing is announced, and the next may come at once."""
+        scene = talking(PERSON)
+        scene.conversation.peer_displaced()
+        assert scene.happened() == [("here.dismiss",)]
+        assert scene.conversation.free
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+
+class ManyTests:
+    """A host of many that says who spoke, and when."""
+
+    def test_names(self) -> None:
+        """Where there are more than two, their names are shown."""
+        scene = talking(PERSON)
+        scene.conversation.peer_hosts_many()
+        assert scene.happened() == [("here.show_names",)]
+
+    def test_told(self) -> None:
+        """What it passes on is shown as it is known."""
+        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "say", 7, 9.0, past=True)
+        scene.conversation.peer_told(words)
+        assert scene.happened() == [("here.show_words", words)]
+
+    def test_noted(self) -> None:
+        """What it tells about the conversation is a state, that no author could have written."""
+        scene = talking(PERSON)
+        scene.conversation.peer_noted("nurse joined")
+        assert scene.happened() == [("here.state", "* nurse joined")]
+
+    def test_refused(self) -> None:
+        """A line that it did not take is refused here."""
+        scene = talking(PERSON)
+        scene.conversation.peer_refused("too long")
+        assert scene.happened() == [("here.refuse", "* too long")]
 
 
 class WaitingTests:
@@ -193,6 +452,14 @@ class WaitingTests:
         scene.conversation.commanded("nick rosaline", "nick")
         assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
 
+    def test_ping(self) -> None:
+        """It is told here that nobody is there, and how much waits."""
+        scene = waiting(PERSON)
+        scene.conversation.said("hello")
+        scene.happened()
+        scene.conversation.commanded("ping", "ping")
+        assert scene.happened() == [("here.state", "* not connected; 1 line waits")]
+
     @ANY_KEYBOARD
     @pytest.mark.parametrize("stays", [True, False])
     def test_leave(self, keyboard: Keyboard, stays: bool) -> None:
@@ -203,12 +470,12 @@ class WaitingTests:
         assert scene.conversation.state is State.OVER
 
     def test_leave_with_words_unsaid(self) -> None:
-        """Who typed something that nobody heard is told so."""
+        """Who typed something that nobody heard did not say all."""
         scene = waiting(PERSON)
         scene.conversation.said("hello")
         scene.happened()
         scene.conversation.leave()
-        assert scene.happened() == [NOT_SENT, ("owner.over", True)]
+        assert scene.happened() == [("owner.over", False)]
 
     @pytest.mark.parametrize("stays", [True, False])
     def test_end_of_input(self, stays: bool) -> None:
@@ -272,6 +539,19 @@ class TalkingTests:
         scene = talking(PERSON, hosts=True)
         scene.conversation.peer_commanded("dance")
         assert scene.happened() == [("peer.notice", NO_COMMAND)]
+
+    @pytest.mark.parametrize("hosts", [True, False])
+    @pytest.mark.parametrize(
+        ("lines", "wait"), [(0, "0 lines wait"), (1, "1 line waits"), (2, "2 lines wait")]
+    )
+    def test_ping(self, hosts: bool, lines: int, wait: str) -> None:
+        """It is told here since when nothing was heard, and how much is not stored."""
+        scene = talking(PERSON, hosts=hosts, kind=FakeStorer)
+        if lines:
+            scene.conversation.said("\n" * (lines - 1))
+        scene.happened()
+        scene.conversation.commanded("ping", "Ping")
+        assert scene.happened() == [("here.state", f"* juliet was last heard 3 s ago; {wait}")]
 
     def test_enter(self) -> None:
         """An empty line says nothing."""
@@ -364,6 +644,13 @@ class BackPressureTests:
         scene.conversation.here_full()
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("peer.pause",), ("here.invite",)]
+
+    @pytest.mark.parametrize("begun", [over, finished, leaving, lambda: waiting(SCRIPT)])
+    def test_shown(self, begun: Callable[[], Scene]) -> None:
+        """The program hears that everything was shown, whatever the conversation is at."""
+        scene = begun()
+        scene.conversation.here_shown()
+        assert scene.happened() == [("owner.shown",)]
 
     def test_screen_ready_before(self) -> None:
         """A screen that was full once keeps nobody waiting."""

@@ -7,7 +7,7 @@ import pytest
 from techboy.chat.house import House, Rules
 from techboy.chat.room import SHOWN_NAMES
 from techboy.logs.memory import MemoryLogs
-from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker
+from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker, session
 
 
 class EnterTests:
@@ -131,9 +131,65 @@ class GreetingTests:
         house = FakeHouse(Rules(history=history))
         juliet, _ = house.comes()
         house.said(juliet, "a\nb\nc")
-        house.lobby.store(7.0)
+        house.store(at=7.0)
         lines = [line for batch in house.history(juliet) for line in batch.text.split("\n")]
         assert lines == shown
+
+
+class SessionTests:
+    """Who comes back with a session."""
+
+    def test_number(self) -> None:
+        """They are who they were, by number, whoever else came meanwhile."""
+        house = FakeHouse()
+        nurse, _ = house.comes()
+        juliet, _ = house.comes("juliet", session=session(number=7))
+        assert (nurse.number, juliet.number) == (1, 7)
+        assert house.members == {1: nurse, 7: juliet}
+        assert house.comes()[0].number == 2
+
+    def test_room(self) -> None:
+        """They are in the room they were in, though it was empty, and announced there alone."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet", session=session(room="balcony"))
+        assert juliet.room is house.room("balcony")
+        assert (house.news("balcony"), house.news()) == (["juliet joined"], [])
+
+    def test_name_taken(self) -> None:
+        """Who has a session has no right to a name that another has by now."""
+        house = FakeHouse()
+        nurse, _ = house.comes("juliet")
+        back, _ = house.comes("juliet", session=session(name="juliet"))
+        assert house.names.get("juliet") is nurse
+        assert back.name not in ("", "juliet")
+        assert house.names.get(back.name) is back
+
+    def test_name_refused(self) -> None:
+        """A name that nobody gets is refused, and nobody is there."""
+        house = FakeHouse()
+        with pytest.raises(ValueError, match="romeo is not a name for you"):
+            house.comes("romeo", session=session())
+        assert house.members == {}
+        assert house.lobby.members == {}
+
+    def test_move(self) -> None:
+        """A session goes along into another room, of which nothing is read yet."""
+        house = FakeHouse()
+        nurse, _ = house.comes()
+        house.move(nurse, "Balcony")
+        house.said(nurse, "one\ntwo")
+        house.store("balcony")
+        kept = session(seen=99)
+        juliet, _ = house.comes("juliet", session=kept)
+        house.move(juliet, "Balcony")
+        assert (kept.room, kept.seen) == ("balcony", 2)
+
+    def test_absent(self) -> None:
+        """Who may be back soon is here still, marked as away."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet", session=session())
+        juliet.absent = True
+        assert house.company(juliet) == "1 here: juliet (away)"
 
 
 class RoomsTests:
@@ -176,8 +232,8 @@ class RoomsTests:
         juliet, _ = house.comes()
         house.move(juliet, "balcony")
         house.said(juliet, "hello")
-        assert house.lobby.store(7.0) == []
-        assert [batch.text for batch in juliet.room.store(7.0)] == ["hello"]
+        assert house.store(at=7.0) == []
+        assert [batch.text for batch in house.store("balcony")] == ["hello"]
 
 
 class RenameTests:
@@ -244,7 +300,7 @@ class CommandTests:
 
     def test_shut_down(self) -> None:
         """A house that belongs to no program has nothing to shut down."""
-        house = House(Rules(), FakeWaker(), MemoryLogs().open, str)
+        house = House(Rules(), FakeWaker(), MemoryLogs(), str)
         host = house.enter(FakeGuest(), 9.0, host=True)
         assert house.commanded(host, "shutdown") == []
         assert house.members == {host.number: host}

@@ -64,6 +64,59 @@ class TakeTests:
             assert taken <= burst + rate * now
 
 
+class SpendTests:
+    """What was said already is paid for later."""
+
+    def test_burst(self) -> None:
+        """A burst costs no time."""
+        bucket = Bucket(20, 200)
+        assert bucket.spend(150, 5.0) == 0.0
+        assert bucket.spend(50, 5.0) == 0.0
+
+    @pytest.mark.parametrize(("lines", "wait"), [(201, 0.05), (240, 2.0), (10_200, 500.0)])
+    def test_debt(self, lines: int, wait: float) -> None:
+        """What goes beyond it does, by the rate, however much it is."""
+        assert Bucket(20, 200).spend(lines, 5.0) == pytest.approx(wait)
+
+    def test_paid(self) -> None:
+        """Who waited as long as was said owes nothing, and may say no more than the rate allows."""
+        bucket = Bucket(2, 4)
+        assert bucket.spend(10, 5.0) == 3.0
+        assert bucket.take(1, 8.0) == 0
+        assert bucket.spend(1, 8.5) == 0.0
+        assert bucket.spend(1, 8.5) == 0.5
+
+    def test_debts_add_up(self) -> None:
+        """Who did not wait owes both."""
+        bucket = Bucket(2, 4)
+        bucket.spend(10, 5.0)
+        assert bucket.spend(2, 6.0) == 3.0
+
+    def test_full(self) -> None:
+        """Who said nothing for long may say a burst, and no more than that."""
+        bucket = Bucket(2, 4)
+        bucket.spend(4, 0.0)
+        assert bucket.spend(6, 1e6) == 1.0
+
+    def test_no_limit(self) -> None:
+        """A rate of 0 limits nothing."""
+        assert Bucket(0, 0).spend(10**6, 0.0) == 0.0
+
+    @quick
+    @given(
+        st.integers(1, 50),
+        st.integers(1, 50),
+        st.lists(st.tuples(st.integers(0, 100), st.integers(0, 16).map(lambda eighths: eighths / 8))),
+    )
+    def test_never_more(self, rate: int, burst: int, said: list[tuple[int, float]]) -> None:
+        """Who waits as told says, before each piece, no more than a burst and the rate for the time since."""
+        bucket, now, total = Bucket(rate, burst), 0.0, 0
+        for lines, later in said:
+            assert total <= burst + rate * now + 1e-6
+            total += lines
+            now += bucket.spend(lines, now) + later
+
+
 class WaitTests:
     """Who has to wait knows how long."""
 

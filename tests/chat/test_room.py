@@ -6,22 +6,23 @@ import pytest
 
 from techboy.chat.member import Member
 from techboy.chat.room import SHOWN_NAMES, Room, listed
+from techboy.logs.contract import Batch
 from techboy.logs.memory import MemoryLogs
-from tests.chat.fakes import FakeGuest, FakeWaker
+from tests.chat.fakes import FakeGuest, FakeWaker, stored, taken_news
 
 
 class Verona:
     """A room, whoever settles it, and people."""
 
     def __init__(self) -> None:
-        self.waker = FakeWaker()
-        self.room = Room("verona", MemoryLogs().open(), self.waker)
+        self.waker, self.logs = FakeWaker(), MemoryLogs()
+        self.room = Room("verona", self.logs.open("verona"), self.waker)
         self._numbers = 0
 
     def somebody(self, name: str) -> Member:
         """Return somebody who is not in the room."""
         self._numbers += 1
-        member = Member(self._numbers, FakeGuest(), self.room, host=False, came_at=0.0)
+        member = Member(self._numbers, FakeGuest(), self.room, host=False, came_at=0.0, session=None)
         member.name = name
         return member
 
@@ -29,13 +30,21 @@ class Verona:
         """Return somebody who has been there for long."""
         member = self.somebody(name)
         self.room.enter(member)
-        self.room.take_news()
+        self.room.take()
         self.waker.events.clear()
         return member
 
+    def store(self, at: float) -> list[Batch]:
+        """Store at ``at`` what was said, and return it."""
+        return stored(self.logs, self.room, at)
+
     def stored(self) -> list[tuple[int, str, str, str]]:
         """Store what was said, and return it."""
-        return [(batch.by, batch.author, batch.kind, batch.text) for batch in self.room.store(7.0)]
+        return [(batch.by, batch.author, batch.kind, batch.text) for batch in self.store(7.0)]
+
+    def news(self) -> list[str]:
+        """Return what is new about who is there, and forget it."""
+        return taken_news(self.room)
 
 
 @pytest.fixture
@@ -58,15 +67,15 @@ class SayTests:
         """It is stored once, with when and whose it was."""
         juliet = verona.inhabitant("juliet")
         verona.room.say(juliet, "say", "hello\nyou")
-        [batch] = verona.room.store(7.0)
+        [batch] = verona.store(7.0)
         assert (batch.first, batch.last, batch.at, batch.by) == (1, 2, 7.0, juliet.number)
         assert (batch.author, batch.kind, batch.text) == ("juliet", "say", "hello\nyou")
-        assert verona.room.store(8.0) == []
+        assert verona.store(8.0) == []
         assert verona.room.log.last == 2
 
     def test_nothing(self, verona: Verona) -> None:
         """Where nothing was said nothing is stored."""
-        assert verona.room.store(7.0) == []
+        assert verona.store(7.0) == []
 
     def test_together(self, verona: Verona) -> None:
         """What one says is one piece, though others speak between."""
@@ -117,7 +126,7 @@ class NewsTests:
         verona.room.enter(juliet)
         assert verona.room.members == {juliet.number: juliet}
         assert verona.waker.events == [("nudge", "verona")]
-        assert verona.room.take_news().told() == ["juliet joined"]
+        assert verona.news() == ["juliet joined"]
 
     def test_leave(self, verona: Verona) -> None:
         """Who goes is no member, and is announced."""
@@ -125,15 +134,15 @@ class NewsTests:
         verona.room.leave(juliet)
         assert verona.room.members == {}
         assert verona.waker.events == [("nudge", "verona")]
-        assert verona.room.take_news().told() == ["juliet left"]
+        assert verona.news() == ["juliet left"]
 
     def test_told_once(self, verona: Verona) -> None:
         """What was told is no news any more."""
         verona.room.enter(verona.somebody("juliet"))
         verona.room.leave(verona.inhabitant("nurse"))
         verona.room.announce("the sun rises")
-        verona.room.take_news()
-        assert verona.room.take_news().told() == []
+        verona.room.take()
+        assert verona.news() == []
 
     def test_many(self, verona: Verona) -> None:
         """Many are announced in one line, after what else is new."""
@@ -143,7 +152,7 @@ class NewsTests:
         for member in left:
             verona.room.leave(member)
         verona.room.announce("the sun rises")
-        news = verona.room.take_news().told()
+        news = verona.news()
         assert news == ["the sun rises", "juliet, nurse joined", "tybalt, paris left"]
 
     def test_in_and_out(self, verona: Verona) -> None:
@@ -151,14 +160,14 @@ class NewsTests:
         juliet = verona.somebody("juliet")
         verona.room.enter(juliet)
         verona.room.leave(juliet)
-        assert verona.room.take_news().told() == []
+        assert verona.news() == []
 
     def test_out_and_in(self, verona: Verona) -> None:
         """Who was gone for a moment only is not announced, and not new."""
         juliet = verona.inhabitant("juliet")
         verona.room.leave(juliet)
         verona.room.enter(juliet)
-        assert verona.room.take_news().told() == []
+        assert verona.news() == []
         assert juliet.number in verona.room.members
 
     def test_rename(self, verona: Verona) -> None:
@@ -166,7 +175,7 @@ class NewsTests:
         juliet = verona.inhabitant("juliet")
         juliet.name = "rosaline"
         assert verona.room.rename(juliet, "juliet")
-        assert verona.room.take_news().told() == ["juliet is now rosaline"]
+        assert verona.news() == ["juliet is now rosaline"]
 
     def test_rename_of_a_newcomer(self, verona: Verona) -> None:
         """Who is not announced yet is announced by the last name only."""
@@ -174,14 +183,100 @@ class NewsTests:
         verona.room.enter(juliet)
         juliet.name = "juliet"
         assert not verona.room.rename(juliet, "guest1")
-        assert verona.room.take_news().told() == ["juliet joined"]
+        assert verona.news() == ["juliet joined"]
 
     def test_announce(self, verona: Verona) -> None:
         """Announcements come in their order, soon."""
         verona.room.announce("one")
         verona.room.announce("two")
         assert verona.waker.events == [("nudge", "verona")] * 2
-        assert verona.room.take_news().told() == ["one", "two"]
+        assert verona.news() == ["one", "two"]
+
+
+class SegmentTests:
+    """What is told and what is said, in its order."""
+
+    @staticmethod
+    def segments(verona: Verona) -> list[tuple[list[str], list[str]]]:
+        """Take what is new: what is told, and what was said after that, piece by piece."""
+        return [
+            (segment.news.told(), [draft.text for draft in segment.drafts()])
+            for segment in verona.room.take()
+        ]
+
+    def test_nothing(self, verona: Verona) -> None:
+        """Where nothing is new there is nothing in it."""
+        assert self.segments(verona) == [([], [])]
+
+    def test_news_first(self, verona: Verona) -> None:
+        """Who comes is told of before what they say, however it is gathered."""
+        juliet = verona.somebody("juliet")
+        verona.room.enter(juliet)
+        verona.room.say(juliet, "say", "hello")
+        verona.room.say(juliet, "say", "you")
+        assert self.segments(verona) == [(["juliet joined"], ["hello\nyou"])]
+
+    def test_last_words(self, verona: Verona) -> None:
+        """Who goes is told of after what they said last."""
+        juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
+        verona.room.say(nurse, "say", "hush")
+        verona.room.say(juliet, "say", "adieu")
+        verona.room.leave(juliet)
+        assert self.segments(verona) == [([], ["hush", "adieu"]), (["juliet left"], [])]
+
+    def test_silent(self, verona: Verona) -> None:
+        """What is told of those who said nothing does not divide what others say."""
+        juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
+        verona.room.say(juliet, "say", "a")
+        verona.room.leave(nurse)
+        verona.room.announce("the sun rises")
+        verona.room.say(juliet, "say", "b")
+        assert self.segments(verona) == [(["the sun rises", "nurse left"], ["a\nb"])]
+
+    def test_renamed(self, verona: Verona) -> None:
+        """Another name is told of between what was said under either."""
+        juliet = verona.inhabitant("juliet")
+        verona.room.say(juliet, "say", "a")
+        juliet.name = "rosaline"
+        verona.room.rename(juliet, "juliet")
+        verona.room.say(juliet, "say", "b")
+        assert self.segments(verona) == [([], ["a"]), (["juliet is now rosaline"], ["b"])]
+
+    def test_back_as_another(self, verona: Verona) -> None:
+        """Who was gone for a moment only, and came back with another name, is told of by it."""
+        juliet = verona.inhabitant("juliet")
+        verona.room.leave(juliet)
+        juliet.name = "rosaline"
+        verona.room.enter(juliet)
+        assert self.segments(verona) == [(["juliet is now rosaline"], [])]
+
+    def test_newcomers(self, verona: Verona) -> None:
+        """Of several who come together, each is told of those only who came later."""
+        numbers = []
+        for name in ("juliet", "nurse", "paris"):
+            member = verona.somebody(name)
+            verona.room.enter(member)
+            numbers.append(member.number)
+        [segment] = verona.room.take()
+        told = [segment.news.told(number) for number in (*numbers, 99)]
+        assert told == [["nurse, paris joined"], ["paris joined"], [], ["juliet, nurse, paris joined"]]
+
+    def test_many_newcomers(self, verona: Verona) -> None:
+        """However many they are, the line is short, and its count right for each."""
+        for number in range(100):
+            verona.room.enter(verona.somebody(f"n{number}"))
+        [segment] = verona.room.take()
+        shown = ", ".join(f"n{number}" for number in range(SHOWN_NAMES))
+        assert segment.news.told() == [f"{shown} and {100 - SHOWN_NAMES} more joined"]
+        later = ", ".join(f"n{number}" for number in range(10, 10 + SHOWN_NAMES))
+        assert segment.news.told(10) == [f"{later} and {90 - SHOWN_NAMES} more joined"]
+
+    def test_unstored(self, verona: Verona) -> None:
+        """It is counted how much of somebody is to be stored."""
+        juliet = verona.inhabitant("juliet")
+        verona.room.say(juliet, "say", "hello")
+        verona.room.say(juliet, "me", "waves")
+        assert juliet.unstored == 10
 
 
 class ListedTests:

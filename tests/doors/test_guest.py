@@ -11,7 +11,7 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
 from techboy.doors import hall
-from techboy.doors.guest import UNREAD_LIMIT
+from techboy.doors.flowing import UNREAD_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED
 from tests.houses import Verona, Visitor
 from tests.transports import FakeTransport, SocketTransport

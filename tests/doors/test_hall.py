@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
 from techboy.chat.member import Member
-from techboy.chat.room import News
+from techboy.chat.session import Session
 from techboy.doors import hall
-from techboy.doors.hall import NEWS_DELAY, Delivery, Hall
-from techboy.logs.contract import Batch
+from techboy.doors.committing import AtOnce, Committer
+from techboy.doors.hall import NEWS_DELAY, Hall
+from techboy.doors.rendering import PLAIN, Delivery
+from techboy.logs.contract import StorageError
 from techboy.logs.memory import MemoryLogs
+from tests.chat.fakes import session
 
 
 class Listener:
@@ -20,6 +28,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[Delivery] = []
+        self.told: list[object] = []
         self.stalls = 0
 
     def hear(self, delivery: Delivery) -> None:
@@ -28,29 +37,63 @@ class Listener:
     def stalled(self) -> None:
         self.stalls += 1
 
+    def stored(self, last: int) -> None:
+        self.told.append(last)
+
+    def not_stored(self, why: str) -> None:
+        self.told.append(why)
+
     def moved(self) -> None:
         """Nothing is shown of it."""
 
     @property
     def data(self) -> bytes:
-        """All that was brought."""
-        return b"".join(delivery.data for delivery in self.heard)
+        """All that was brought, in the plain dialect."""
+        return b"".join(delivery.rendered(PLAIN).data for delivery in self.heard)
+
+
+class Slow:
+    """A committer who begins with a piece of work when the last one was answered, which the test does."""
+
+    def __init__(self) -> None:
+        self._asked: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def commit(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        self._asked.append((work, then))
+
+    def does(self) -> None:
+        """The work that was asked for first is done."""
+        work, then = self._asked.popleft()
+        then(work())
+
+    def refuses(self, why: str = "the disk is full") -> None:
+        """It can't be done."""
+        _, then = self._asked.popleft()
+        then(StorageError(why))
 
 
 class Scene:
     """A hall and a house."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.hall = Hall(self.clock, 30)
-        self.house = House(Rules(), self.hall, MemoryLogs().open, str)
+    def __init__(self, committer: Committer | None = None) -> None:
+        self.clock, self.logs = Clock(), MemoryLogs()
+        self.hall = Hall(self.clock, self.logs, AtOnce() if committer is None else committer, 30)
+        self.house = House(Rules(), self.hall, self.logs, str)
         self.lobby = self.house.lobby
 
-    def listener(self) -> Listener:
+    def listener(self, session: Session | None = None) -> Listener:
         """Return somebody who came in."""
         listener = Listener()
-        listener.member = self.house.enter(listener, 0)
+        listener.member = self.house.enter(listener, 0, session and session.name, session=session)
         return listener
+
+    def says(self, listener: Listener, text: str) -> None:
+        """Let somebody say ``text``, and the turn of the reactor be over."""
+        self.house.said(listener.member, text)
+        self.clock.advance(0)
 
     def settled(self, count: int) -> list[Listener]:
         """Return so many who came in, after all have been told of it."""
@@ -59,23 +102,6 @@ class Scene:
         for listener in listeners:
             listener.heard.clear()
         return listeners
-
-
-class DeliveryTests:
-    """`Delivery`."""
-
-    def test_news_and_lines(self) -> None:
-        """Notices come first; from the lines on, each has its author's name."""
-        batches = [Batch(3, 4, 0, 1, "a", "say", "x\ny"), Batch(5, 5, 0, 2, "b", "me", "waves")]
-        delivery = Delivery(News([], {3: "c"}, {}), batches, 2)
-        assert delivery.data == b"* c joined\na: x\na: y\n* b waves\n"
-        assert delivery.data[delivery.lines_at :] == b"a: x\na: y\n* b waves\n"
-        assert (delivery.before, delivery.head, delivery.special) == (2, 5, {1, 2, 3})
-
-    def test_news_alone(self) -> None:
-        """Where nothing was said, the log's head is where it was."""
-        delivery = Delivery(News([], {}, {3: "c"}), [], 7)
-        assert (delivery.before, delivery.head, delivery.lines_at) == (7, 7, len(delivery.data))
 
 
 class SettlingTests:
@@ -135,22 +161,384 @@ class SettlingTests:
         assert one.data == b"* guest2, guest3 left\n"
 
     def test_close(self) -> None:
-        """At the end what was said is still brought, and nothing is waited for any more."""
+        """At the end nothing is waited for any more."""
         scene = Scene()
         one, two = scene.settled(2)
         scene.hall.waits(one)
         scene.house.said(two.member, "hello")
         scene.listener()
         scene.hall.close()
-        assert one.data == b"* guest3 joined\nguest2: hello\n"
         assert scene.clock.getDelayedCalls() == []
 
-    def test_close_with_nothing_left(self) -> None:
-        """Where nothing is left, nothing is brought at the end."""
+
+class Storing:
+    """A house whose committer takes its time, and some who have been there for long."""
+
+    def __init__(self, count: int = 2) -> None:
+        self.committer = Slow()
+        self.scene = Scene(self.committer)
+        self.clock, self.hall, self.house = self.scene.clock, self.scene.hall, self.scene.house
+        self.listeners = self.scene.settled(count)
+
+    def comes_back(self, number: int = 7) -> tuple[Session, Listener]:
+        """Let somebody in with a session, who is announced."""
+        kept = session(number)
+        listener = self.scene.listener(kept)
+        self.clock.advance(NEWS_DELAY)
+        for other in (*self.listeners, listener):
+            other.heard.clear()
+        return kept, listener
+
+
+class GroupTests:
+    """What is said is stored first, in groups."""
+
+    def test_stored_first(self) -> None:
+        """Nobody hears what is not stored, nor is its author told that it is."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        assert (one.heard, two.heard, one.told, storing.scene.lobby.log.last) == ([], [], [], 0)
+        storing.committer.does()
+        assert two.data == b"guest1: a\nguest1: b\n"
+        assert (one.told, two.told) == ([2], [])
+
+    def test_told_once_each(self) -> None:
+        """Each author is told the last id of what was theirs."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c\nd")):
+            storing.house.said(listener.member, text)
+        storing.clock.advance(0)
+        storing.committer.does()
+        assert (one.told, two.told) == ([3], [4])
+
+    def test_next_gathers(self) -> None:
+        """While a group is being written the next one gathers, whoever speaks how often."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c"), (two, "d")):
+            storing.scene.says(listener, text)
+        assert len(storing.committer) == 1
+        storing.committer.does()
+        assert two.data == b"guest1: a\n"
+        storing.clock.advance(0)
+        assert len(storing.committer) == 1
+        storing.committer.does()
+        assert two.data == b"guest1: a\nguest2: b\nguest2: d\nguest1: c\n"
+        assert one.data == two.data
+        storing.clock.advance(60)
+        assert len(storing.committer) == 0
+
+    def test_rooms_together(self) -> None:
+        """What is said in several rooms is one group."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.move(two.member, "garden")
+        storing.clock.advance(NEWS_DELAY)
+        storing.house.said(one.member, "a")
+        storing.house.said(two.member, "b")
+        storing.clock.advance(0)
+        assert len(storing.committer) == 1
+        storing.committer.does()
+        assert (one.told, two.told) == ([1], [1])
+
+    def test_news_after_last_words(self) -> None:
+        """Who goes is told of after what they said, though it took its time to be stored."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "adieu")
+        storing.house.leave(one.member)
+        storing.clock.advance(10 * NEWS_DELAY)
+        assert two.heard == []
+        storing.committer.does()
+        storing.clock.advance(NEWS_DELAY)
+        assert two.data == b"guest1: adieu\n* guest1 left\n"
+
+    def test_news_between(self) -> None:
+        """In one group, too, everything is told and said in its order."""
+        storing = Storing(3)
+        one, two, three = storing.listeners
+        storing.house.said(one.member, "adieu")
+        storing.house.leave(one.member)
+        storing.house.said(two.member, "alas")
+        storing.clock.advance(0)
+        assert len(storing.committer) == 1
+        storing.committer.does()
+        assert three.data == b"guest1: adieu\n* guest1 left\nguest2: alas\n"
+        assert (one.told, two.told) == ([1], [2])
+
+    def test_news_alone(self) -> None:
+        """Who comes and goes is not stored, and waits for no disk."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.listener()
+        storing.clock.advance(NEWS_DELAY)
+        assert len(storing.committer) == 0
+        assert one.data == b"* guest3 joined\n"
+
+    def test_unstored(self) -> None:
+        """It is known how much of an author waits, also while the next group gathers."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.says(one, "12345")
+        storing.scene.says(one, "678")
+        assert one.member.unstored == 8
+        storing.committer.does()
+        assert one.member.unstored == 3
+        storing.clock.advance(0)
+        storing.committer.does()
+        assert one.member.unstored == 0
+
+
+class RefusedGroupTests:
+    """What can't be stored."""
+
+    def test_not_shown(self) -> None:
+        """Nobody is shown it, its authors are told why, and the log has nothing of it."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        storing.committer.refuses()
+        storing.clock.advance(60)
+        assert (one.heard, two.heard) == ([], [])
+        assert (one.told, two.told) == (["the disk is full"], [])
+        assert storing.scene.lobby.log.last == 0
+        assert one.member.unstored == 0
+
+    def test_said_since(self) -> None:
+        """What was said meanwhile goes the same way; each author is told once."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c")):
+            storing.scene.says(listener, text)
+        storing.committer.refuses()
+        storing.clock.advance(60)
+        assert len(storing.committer) == 0
+        assert (one.heard, two.heard) == ([], [])
+        assert one.told == two.told == ["the disk is full"]
+
+    def test_news(self) -> None:
+        """Who comes and goes is told of all the same."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.said(one.member, "adieu")
+        storing.house.leave(one.member)
+        storing.clock.advance(0)
+        storing.committer.refuses()
+        storing.clock.advance(NEWS_DELAY)
+        assert two.data == b"* guest1 left\n"
+
+    def test_goes_on(self) -> None:
+        """When there is room again what is said is stored, with the ids that were not used."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuses()
+        storing.scene.says(one, "b")
+        storing.committer.does()
+        assert two.data == b"guest1: b\n"
+        assert one.told == ["the disk is full", 1]
+
+    def test_session(self) -> None:
+        """An author with a session is expected to say it once more."""
+        storing = Storing()
+        kept, listener = storing.comes_back()
+        assert kept.accept(1, 2) == 0
+        storing.scene.says(listener, "a\nb")
+        assert kept.accept(3, 1) == 0
+        storing.scene.says(listener, "c")
+        storing.committer.refuses()
+        assert (kept.next, kept.accepted) == (1, 1)
+        assert storing.scene.logs.session(kept.digest) is None
+
+
+class SessionTests:
+    """Sessions are stored with what was said in them."""
+
+    def test_same_group(self) -> None:
+        """The number of the next line is stored in the group that has the lines before it, not before."""
+        storing = Storing()
+        kept, listener = storing.comes_back()
+        for seq, text in ((1, "a\nb"), (3, "c")):
+            assert kept.accept(seq, text.count("\n") + 1) == 0
+            storing.scene.says(listener, text)
+        assert (kept.next, kept.accepted) == (1, 4)
+        storing.committer.does()
+        assert kept.next == 3
+        assert storing.scene.logs.session(kept.digest).next == 3
+        storing.clock.advance(0)
+        storing.committer.does()
+        assert kept.next == 4
+        assert storing.scene.logs.session(kept.digest).next == 4
+
+    def test_remembered(self) -> None:
+        """A session is stored though nothing is said, and whoever asked for it is told."""
+        storing, kept, told = Storing(), session(), []
+        storing.hall.remember(kept, told.append)
+        storing.clock.advance(0)
+        assert told == []
+        storing.committer.does()
+        assert told == [None]
+        assert storing.scene.logs.session(kept.digest) == kept.record()
+
+    def test_latest(self) -> None:
+        """Of several times in one group the last counts, and everybody is told."""
+        storing, kept, told = Storing(), session(), []
+        for seen in (1, 2):
+            kept.seen = seen
+            storing.hall.remember(kept, told.append)
+        storing.clock.advance(0)
+        assert len(storing.committer) == 1
+        storing.committer.does()
+        assert told == [None, None]
+        assert storing.scene.logs.session(kept.digest).seen == 2
+
+    def test_while_writing(self) -> None:
+        """What is to be remembered while a group is being written is in the next."""
+        storing, told = Storing(), []
+        storing.scene.says(storing.listeners[0], "a")
+        storing.hall.remember(session(), told.append)
+        storing.committer.does()
+        assert told == []
+        storing.clock.advance(0)
+        storing.committer.does()
+        assert told == [None]
+
+    @pytest.mark.parametrize("meanwhile", [True, False])
+    def test_refused(self, meanwhile: bool) -> None:
+        """Whoever asked for it is told what hindered it, also where it was to be in the next group."""
+        storing, told = Storing(), []
+        if meanwhile:
+            storing.scene.says(storing.listeners[0], "a")
+        storing.hall.remember(session(), told.append)
+        storing.clock.advance(0)
+        storing.committer.refuses()
+        assert [str(hindrance) for hindrance in told] == ["the disk is full"]
+        storing.clock.advance(60)
+        assert len(storing.committer) == 0
+
+    def test_not_waited_for(self) -> None:
+        """Nobody has to be told."""
+        storing, kept = Storing(), session()
+        storing.hall.remember(kept)
+        storing.clock.advance(0)
+        storing.committer.does()
+        assert storing.scene.logs.session(kept.digest) is not None
+
+
+class DrainTests:
+    """`Hall.drain`."""
+
+    @staticmethod
+    def drained(storing: Storing) -> list[None]:
+        """Ask for everything to be stored; return what tells that it is."""
+        done: list[None] = []
+        storing.hall.drain().addCallback(done.append)
+        return done
+
+    def test_nothing(self) -> None:
+        """Where nothing is left it is done at once."""
+        assert self.drained(Storing()) == [None]
+
+    def test_said(self) -> None:
+        """What was said is stored without waiting for the turn to be over, and brought, before it is done."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.said(one.member, "a")
+        done = self.drained(storing)
+        assert (len(storing.committer), done) == (1, [])
+        storing.committer.does()
+        assert (two.data, done) == (b"guest1: a\n", [None])
+
+    def test_said_since(self) -> None:
+        """So is what gathered while a group was being written, and after it was asked for."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.house.said(two.member, "b")
+        done = self.drained(storing)
+        storing.committer.does()
+        storing.house.said(one.member, "c")
+        storing.committer.does()
+        assert done == []
+        storing.committer.does()
+        assert two.data == b"guest1: a\nguest2: b\nguest1: c\n"
+        assert done == [None]
+
+    def test_news(self) -> None:
+        """Who came is told of, without waiting for others."""
+        storing = Storing()
+        storing.scene.listener()
+        assert self.drained(storing) == [None]
+        assert storing.listeners[0].data == b"* guest3 joined\n"
+
+    def test_refused(self) -> None:
+        """It is done although something could not be stored."""
+        storing = Storing()
+        storing.house.said(storing.listeners[0].member, "a")
+        done = self.drained(storing)
+        storing.committer.refuses()
+        assert done == [None]
+
+    def test_twice(self) -> None:
+        """Whoever asked is told."""
+        storing = Storing()
+        storing.house.said(storing.listeners[0].member, "a")
+        first, second = self.drained(storing), self.drained(storing)
+        storing.committer.does()
+        assert first == second == [None]
+
+
+class PruneTests:
+    """`Hall.prune`."""
+
+    def test_old(self) -> None:
+        """What was stored before is forgotten, lines and sessions, and the rest is not."""
+        scene, (old, new) = Scene(), (session(1), session(2))
+        new.digest = b"another"
+        (one,) = scene.settled(1)
+        for kept, text in ((old, "a\nb"), (new, "c")):
+            kept.heard = scene.clock.seconds()
+            scene.hall.remember(kept)
+            scene.says(one, text)
+            scene.clock.advance(100)
+        scene.hall.prune(50, 50)
+        assert (scene.lobby.log.forgotten, scene.lobby.log.last) == (2, 3)
+        assert scene.logs.session(old.digest) is None
+        assert scene.logs.session(new.digest) is not None
+
+    def test_lines_for_ever(self) -> None:
+        """Lines may be kept for ever."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.hall.close()
-        assert one.heard == []
+        scene.says(one, "a")
+        scene.hall.prune(None, 1000)
+        assert scene.lobby.log.forgotten == 0
+
+    def test_after_what_is_written(self) -> None:
+        """A group that is being written is written first, and what follows is stored after it."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.hall.prune(1000, 0)
+        storing.committer.does()
+        storing.scene.says(one, "b")
+        storing.committer.does()
+        assert (storing.scene.lobby.log.forgotten, storing.scene.lobby.log.last) == (1, 1)
+        storing.committer.does()
+        assert two.data == b"guest1: a\nguest1: b\n"
+
+    def test_refused(self) -> None:
+        """Where that can't be done nothing is forgotten, and everything goes on."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.hall.prune(1000, 0)
+        storing.committer.refuses()
+        storing.scene.says(one, "a")
+        storing.committer.does()
+        assert storing.scene.lobby.log.forgotten == 0
+        assert two.data == b"guest1: a\n"
 
 
 class ObserverTests:
@@ -176,10 +564,10 @@ class PageTests:
         (one,) = scene.settled(1)
         scene.house.said(one.member, "a\nb\nc")
         scene.clock.advance(0)
-        data, batches = scene.hall.page(scene.lobby, 1)
-        assert data == b"guest1: b\nguest1: c\n"
-        assert batches[-1].last == 3
-        assert scene.hall.page(scene.lobby, 1)[0] is data
+        page = scene.hall.page(scene.lobby, 1)
+        assert page.rendered(PLAIN).data == b"guest1: b\nguest1: c\n"
+        assert page.head == 3
+        assert scene.hall.page(scene.lobby, 1) is page
 
     def test_new_lines(self) -> None:
         """A page has also what was said since it was last read."""
@@ -188,8 +576,8 @@ class PageTests:
         for text in ("a", "b"):
             scene.house.said(one.member, text)
             scene.clock.advance(0)
-            data, _ = scene.hall.page(scene.lobby, 0)
-        assert data == b"guest1: a\nguest1: b\n"
+            page = scene.hall.page(scene.lobby, 0)
+        assert page.rendered(PLAIN).data == b"guest1: a\nguest1: b\n"
 
     def test_bounded(self) -> None:
         """No more pages are kept than a few, wherever readers are."""
@@ -197,9 +585,9 @@ class PageTests:
         (one,) = scene.settled(1)
         scene.house.said(one.member, "\n" * 99)
         scene.clock.advance(0)
-        pages = [scene.hall.page(scene.lobby, after)[0] for after in range(99)]
-        assert sum(scene.hall.page(scene.lobby, 98)[0] is page for page in pages) == 1
-        assert scene.hall.page(scene.lobby, 0)[0] is not pages[0]
+        pages = [scene.hall.page(scene.lobby, after) for after in range(99)]
+        assert sum(scene.hall.page(scene.lobby, 98) is page for page in pages) == 1
+        assert scene.hall.page(scene.lobby, 0) is not pages[0]
 
     def test_size(self) -> None:
         """A page is of bounded size, in whole lines."""
@@ -207,9 +595,9 @@ class PageTests:
         (one,) = scene.settled(1)
         scene.house.said(one.member, "\n".join(["x" * 1023] * 200))
         scene.clock.advance(0)
-        data, batches = scene.hall.page(scene.lobby, 0)
-        assert hall.PAGE <= batches[-1].last * 1024 <= hall.PAGE + 1024
-        assert data == (b"guest1: " + b"x" * 1023 + b"\n") * batches[-1].last
+        page = scene.hall.page(scene.lobby, 0)
+        assert hall.PAGE <= page.head * 1024 <= hall.PAGE + 1024
+        assert page.rendered(PLAIN).data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
 
 
 class StallTests:

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
+from techboy.chat.outbox import Outbox
 from techboy.doors.plain import PlainDoor
 from techboy.doors.receiver import LONGEST_UNENDED
 from techboy.wire.plain import CALLER, HOST, Plain
@@ -46,6 +47,9 @@ class FakeConversation:
     def peer_gone(self, clean: bool) -> None:
         self.events.append(("gone", clean))
 
+    def peer_displaced(self) -> None:
+        self.events.append(("displaced",))
+
     def peer_full(self) -> None:
         self.events.append(("full",))
 
@@ -68,6 +72,13 @@ class Door:
 
     def receive(self, data: bytes) -> None:
         self.transport.receive(data)
+
+    def says(self, text: str) -> None:
+        """Say ``text``, lines joined by LF, at this end."""
+        outbox = Outbox()
+        outbox.add(text)
+        self.door.send_from(outbox)
+        assert outbox.lines == 0
 
 
 class HearingTests:
@@ -184,13 +195,13 @@ class UnfinishedTests:
     def test_answered_in_kind(self) -> None:
         """It is answered without the last end, but two answers never run together."""
         door = Door()
-        door.door.say("first")
+        door.says("first")
         door.receive(b"hello")
         door.clock.advance(1)
         assert door.transport.flush() == b"first\n"
-        door.door.say("one\ntwo")
+        door.says("one\ntwo")
         assert door.transport.flush() == b"one\ntwo"
-        door.door.say("three")
+        door.says("three")
         assert door.transport.flush() == b"\nthree"
         door.clock.advance(1)
         door.door.notice("four")
@@ -264,15 +275,29 @@ class SayingTests:
     def test_to_a_guest(self) -> None:
         """Text goes out bare; a line that would be taken for a goodbye gets a blank."""
         door = Door(HOST)
-        door.door.say("/a\nexit")
+        door.says("/a\nexit")
         assert door.transport.flush() == b"/a\nexit \n"
 
     def test_to_a_host(self) -> None:
         """What would be taken for a command gets a second slash, and a command goes as it is."""
         door = Door(CALLER)
-        door.door.say("/a")
+        door.says("/a")
         door.door.command("who all")
         assert door.transport.flush() == b"//a\n/who all\n"
+
+    def test_all_at_once(self) -> None:
+        """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""
+        door, outbox = Door(HOST), Outbox(kept=[(1, "one\ntwo")])
+        outbox.add("exit")
+        door.door.send_from(outbox)
+        door.door.send_from(outbox)
+        assert door.transport.flush() == b"one\ntwo\nexit \n"
+
+    def test_nothing(self) -> None:
+        """Where nothing waits nothing is sent, not an empty line either."""
+        door = Door(HOST)
+        door.door.send_from(Outbox())
+        assert door.transport.flush() == b""
 
     def test_back_pressure(self) -> None:
         """The conversation hears when the connection is full and when it is not any more."""
@@ -300,13 +325,25 @@ class SayingTests:
         assert options == [("nodelay", True), ("keepalive", True)]
 
 
+class DisplacedTests:
+    """The caller speaks another dialect after all."""
+
+    def test_displaced(self) -> None:
+        """The connection is given to another door, and the conversation hears of no end of it."""
+        door = Door()
+        door.door.displaced()
+        assert door.transport.producer is None
+        assert door.transport.events == []
+        assert door.events == [("displaced",)]
+
+
 class PartingTests:
     """How a door is closed."""
 
     def test_answered(self) -> None:
         """When all is sent and the peer has closed its half, the rest is closed."""
         door = Door()
-        door.door.say("hello")
+        door.says("hello")
         door.door.part(5, None)
         assert door.transport.events == ["half close"]
         assert door.transport.flush() == b"hello\n"
@@ -328,7 +365,7 @@ class PartingTests:
     def test_end_within(self) -> None:
         """A connection whose time is over sends what it has and is closed; the last time set counts."""
         door = Door()
-        door.door.say("hello")
+        door.says("hello")
         door.door.end_within(1)
         door.door.end_within(5)
         door.clock.advance(4)
@@ -341,7 +378,7 @@ class PartingTests:
     def test_end_within_of_a_stuck_peer(self) -> None:
         """If it takes nothing, the connection is cut, and that is not a clean end."""
         door = Door()
-        door.door.say("hello")
+        door.says("hello")
         door.door.end_within(1)
         door.clock.pump([1, 1])
         assert door.events == [("gone", False)]

@@ -12,12 +12,15 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
 from techboy import exits
+from techboy.chat.conversation import Words
 from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.output import names
+from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Person, Reader, Script
 from techboy.wire.plain import CALLER
-from tests.transports import FakeTransport, connected
+from tests.transports import FakeTransport, SocketTransport, connected
+
+FULL = 64 * 1024
 
 
 class FakeConversation:
@@ -49,6 +52,9 @@ class FakeConversation:
     def here_ready(self) -> None:
         self.events.append("ready")
 
+    def here_shown(self) -> None:
+        self.events.append("shown")
+
     def screen_lost(self) -> None:
         self.events.append("screen lost")
 
@@ -68,12 +74,17 @@ class Bridge:
     """A bridge, with all that it is connected to."""
 
     def __init__(
-        self, reader: Reader | None = None, *, on_screen: bool = False, prompt: bool = False
+        self,
+        reader: Reader | None = None,
+        *,
+        on_screen: bool = False,
+        prompt: bool = False,
+        choice: str = "names",
     ) -> None:
         self.states, self.conversation = FakeStates(on_screen), FakeConversation()
         self.bridge = StdioBridge(
             reader or Script(16, CALLER.written),
-            names,
+            Shown(choice, False, lambda: 0.0, lambda at: "12:00"),
             self.states,
             16,
             Prompt("romeo", b"<erase>") if prompt else None,
@@ -195,12 +206,94 @@ class ShowingTests:
         assert transport.flush() == b""
 
     def test_full(self) -> None:
-        """The conversation hears when the screen is full, and when it is not any more."""
+        """The conversation hears when more than 64 KiB wait to be shown, and when none do any more."""
         bridge = Bridge()
         transport = bridge.connect()
-        transport.producer.pauseProducing()
-        transport.producer.resumeProducing()
-        assert bridge.events == ["full", "ready"]
+        bridge.bridge.show("juliet", "x" * (FULL - len("juliet: \n")))
+        assert bridge.events == []
+        bridge.bridge.show("juliet", "é")
+        assert bridge.events == ["full"]
+        bridge.bridge.show("juliet", "more")
+        assert bridge.events == ["full"]
+        transport.flush()
+        assert bridge.events == ["full", "shown", "ready"]
+
+    def test_full_in_bytes(self) -> None:
+        """What waits is counted in bytes, whatever the characters."""
+        bridge = Bridge()
+        bridge.connect()
+        bridge.bridge.show("juliet", "日" * (FULL // 3))
+        assert bridge.events == ["full"]
+
+    def test_full_of_states(self) -> None:
+        """States on the screen, and the prompt, wait there too."""
+        bridge = Bridge(Person(16), on_screen=True, prompt=True)
+        bridge.connect()
+        bridge.bridge.state("x" * FULL)
+        assert bridge.events == ["full"]
+
+    def test_full_again(self) -> None:
+        """A screen that had room again has all of it."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        for _ in range(2):
+            bridge.bridge.show("juliet", "x" * FULL)
+            transport.flush()
+        assert bridge.events == ["full", "shown", "ready"] * 2
+
+    def test_shown(self) -> None:
+        """The conversation hears that all was shown when the last byte was written, and not before."""
+        bridge = Bridge()
+        transport = connected(bridge.bridge, kind=SocketTransport)
+        transport.room = len(b"juliet: hello")
+        bridge.bridge.show("juliet", "hello")
+        transport.drain()
+        assert bridge.events == []
+        bridge.bridge.show("juliet", "you")
+        transport.make_room(len(b"\njuliet: you"))
+        assert bridge.events == []
+        transport.make_room(1)
+        assert bridge.events == ["shown"]
+
+    def test_nothing_shown(self) -> None:
+        """Where nothing was to be shown there is nothing to tell."""
+        bridge = Bridge()
+        bridge.connect().flush()
+        assert bridge.events == []
+
+    def test_shown_no_more(self) -> None:
+        """What is shown after the screen was lost is not told to have been."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.writeConnectionLost()
+        bridge.bridge.show("juliet", "x" * 2 * FULL)
+        transport.flush()
+        assert bridge.events == ["screen lost"]
+
+    def test_many(self) -> None:
+        """From when it is known that there are more than two, it is shown who speaks."""
+        bridge = Bridge(choice="auto")
+        transport = bridge.connect()
+        bridge.bridge.show_words(Words("juliet", "hello"))
+        bridge.bridge.show_names()
+        bridge.bridge.show_words(Words("nurse", "what noise\nis this"))
+        bridge.bridge.show_words(Words("juliet", "sighs", "me", at=1.0, past=True))
+        assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] * juliet sighs\n"
+
+    def test_signed(self) -> None:
+        """Lines that say themselves who spoke are given no other name."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.show_signed("romeo", "nurse: hello\n\x1b[31m* red")
+        assert transport.flush() == "nurse: hello\n\ufffd[31m* red\n".encode()
+
+    def test_refused(self) -> None:
+        """A line that the other end did not take is told of, by the status too."""
+        bridge = Bridge()
+        bridge.connect()
+        bridge.bridge.refuse("* a line of more than 64 bytes was not taken")
+        assert bridge.states.written == "* a line of more than 64 bytes was not taken\n"
+        assert bridge.bridge.status == exits.DATA_REFUSED
 
     def test_lost(self) -> None:
         """A screen that is lost is told of, and asked for nothing more."""

@@ -6,14 +6,27 @@ import json
 
 import pytest
 
-from techboy.terminal.output import CHOICES, bare, chosen, json_lines, names
+from techboy.chat.conversation import Words
+from techboy.terminal.output import CHOICES, Output, Shown, bare, json_lines, named
+
+THEN, NOW = 1795349686.15849, 1795350000.5
+MANY = Words("nurse", "a\nb", first=7, at=THEN)
 
 
-def at_some_time() -> float:
-    return 1795349686.15849
+def now() -> float:
+    return NOW
 
 
-class NamesTests:
+def at_noon(at: float) -> str:
+    return "12:00" if at == THEN else "another time"
+
+
+def shown(choice: str, terminal: bool) -> Shown:
+    """Return what ``choice`` makes of a ``terminal``, or of another place."""
+    return Shown(choice, terminal, now, at_noon)
+
+
+class NamedTests:
     """Each line with its author's name."""
 
     @pytest.mark.parametrize(
@@ -26,16 +39,41 @@ class NamesTests:
     )
     def test_lines(self, text: str, shown: str) -> None:
         """No line stands without its author."""
-        assert names("juliet", text) == shown
+        assert named(at_noon)(Words("juliet", text)) == shown
+
+    def test_done(self) -> None:
+        """What somebody does is no speech."""
+        assert named(at_noon)(Words("juliet", "waves\nsighs", "me")) == "* juliet waves\n* juliet sighs\n"
+
+    @pytest.mark.parametrize(
+        ("kind", "shown"),
+        [
+            ("say", "[12:00] juliet: a\n[12:00] juliet: b\n"),
+            ("me", "[12:00] * juliet a\n[12:00] * juliet b\n"),
+        ],
+    )
+    def test_past(self, kind: str, shown: str) -> None:
+        """What was said before this end came in has its time before each line."""
+        assert named(at_noon)(Words("juliet", "a\nb", kind, 5, THEN, past=True)) == shown
+
+    def test_present(self) -> None:
+        """What is said now has no time, though it is known."""
+        assert named(at_noon)(MANY) == "nurse: a\nnurse: b\n"
 
 
 class BareTests:
     """Only what was said."""
 
     @pytest.mark.parametrize("text", ["hello", "", "a\n\nb", "\ttab"])
-    def test_lines(self, text: str) -> None:
+    @pytest.mark.parametrize("past", [True, False])
+    def test_lines(self, text: str, past: bool) -> None:
         """What is shown is what was said, with its last line ended."""
-        assert bare("juliet", text) == text + "\n"
+        assert bare(Words("juliet", text, at=THEN, past=past)) == text + "\n"
+
+
+def objects(output: Output, *words: Words) -> list[dict[str, object]]:
+    """Return the objects that are shown of ``words``."""
+    return [json.loads(line) for said in words for line in output(said).splitlines()]
 
 
 class JsonLinesTests:
@@ -43,40 +81,65 @@ class JsonLinesTests:
 
     def test_object(self) -> None:
         """Id, time, author and text are told, the text as it was said."""
-        assert json_lines(at_some_time)("juliet", 'é "\t') == (
+        assert json_lines(now)(Words("juliet", 'é "\t', at=THEN)) == (
             '{"id": 1, "at": 1795349686.158, "from": "juliet", "text": "é \\"\\t"}\n'
         )
 
+    def test_time_unknown(self) -> None:
+        """Where it is not known when something was said, it is now."""
+        (line,) = objects(json_lines(now), Words("juliet", "hello"))
+        assert line["at"] == NOW
+
     def test_ids(self) -> None:
-        """Ids count lines from 1 on, without a hole."""
-        output = json_lines(at_some_time)
-        shown = output("juliet", "a\n") + output("juliet", "b")
-        lines = [json.loads(line) for line in shown.splitlines()]
+        """Where ids are not known they count lines from 1 on, without a hole."""
+        lines = objects(json_lines(now), Words("juliet", "a\n"), Words("juliet", "b"))
         assert [(line["id"], line["text"]) for line in lines] == [(1, "a"), (2, ""), (3, "b")]
 
+    def test_ids_given(self) -> None:
+        """Where they are known they are those of the log, holes and all."""
+        lines = objects(json_lines(now), MANY, Words("juliet", "c", first=12, at=THEN))
+        assert [(line["id"], line["text"]) for line in lines] == [(7, "a"), (8, "b"), (12, "c")]
 
-class ChosenTests:
+    def test_kind(self) -> None:
+        """What is done instead of said has a kind, and nothing else has."""
+        done, said = objects(json_lines(now), Words("juliet", "waves", "me"), Words("juliet", "hello"))
+        assert done["kind"] == "me"
+        assert "kind" not in said
+
+
+class ShownTests:
     """The choices of --output."""
 
+    TWO = Words("juliet", "hello")
+
     @pytest.mark.parametrize("terminal", [True, False])
-    @pytest.mark.parametrize(("choice", "shown"), [("names", "juliet: hello\n"), ("bare", "hello\n")])
-    def test_outright(self, choice: str, shown: str, terminal: bool) -> None:
-        """What is said outright holds, terminal or not."""
-        assert chosen(choice, terminal, at_some_time)("juliet", "hello") == shown
+    @pytest.mark.parametrize(("choice", "text"), [("names", "juliet: hello\n"), ("bare", "hello\n")])
+    def test_outright(self, choice: str, text: str, terminal: bool) -> None:
+        """What is said outright holds, terminal or not, among two and among many."""
+        output = shown(choice, terminal)
+        assert (output.of_two(self.TWO), output.of_many(self.TWO)) == (text, text)
 
     @pytest.mark.parametrize("terminal", [True, False])
     def test_json(self, terminal: bool) -> None:
-        """JSON is JSON, terminal or not, with the time that it was said."""
-        shown = json.loads(chosen("json", terminal, at_some_time)("juliet", "hello"))
-        assert shown == {"id": 1, "at": 1795349686.158, "from": "juliet", "text": "hello"}
+        """JSON is JSON, terminal or not, whoever speaks, and counts all its lines together."""
+        output = shown("json", terminal)
+        lines = [json.loads(show(self.TWO)) for show in (output.of_two, output.of_many, output.signed)]
+        assert lines == [{"id": n, "at": NOW, "from": "juliet", "text": "hello"} for n in (1, 2, 3)]
 
-    def test_auto_on_terminal(self) -> None:
-        """A person sees who said it."""
-        assert chosen("auto", True, at_some_time) is names
+    @pytest.mark.parametrize(("terminal", "text"), [(True, "juliet: hello\n"), (False, "hello\n")])
+    def test_auto_of_two(self, terminal: bool, text: str) -> None:
+        """Of two, a person sees who said it; a file gets what was said, and nothing else."""
+        assert shown("auto", terminal).of_two(self.TWO) == text
 
-    def test_auto_in_file(self) -> None:
-        """A file gets what was said, and nothing else."""
-        assert chosen("auto", False, at_some_time) is bare
+    @pytest.mark.parametrize("terminal", [True, False])
+    def test_auto_of_many(self, terminal: bool) -> None:
+        """Of many, it is always shown who spoke."""
+        assert shown("auto", terminal).of_many(MANY) == "nurse: a\nnurse: b\n"
+
+    @pytest.mark.parametrize("choice", ["auto", "names", "bare"])
+    def test_signed(self, choice: str) -> None:
+        """Lines that say themselves who speaks are shown as they are."""
+        assert shown(choice, True).signed(Words("romeo", "nurse: hello")) == "nurse: hello\n"
 
     def test_choices(self) -> None:
         """The first choice is the one that is taken where none is made."""

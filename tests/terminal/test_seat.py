@@ -7,7 +7,7 @@ import pytest
 from techboy.chat.conversation import Keyboard
 from techboy.logs.memory import KEEP_MEMORY
 from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.output import names
+from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Person, Script
 from techboy.terminal.seat import Seat
@@ -16,7 +16,14 @@ from tests.houses import Verona, Visitor
 from tests.programs import RecordedStates
 from tests.transports import connected
 
+FILLING = "#" * 64 * 1024
+
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+
+
+def shown_by_name() -> Shown:
+    """Return the choice of names; past lines were said at noon."""
+    return Shown("names", False, lambda: 0.0, lambda at: "12:00")
 
 
 class Home:
@@ -26,10 +33,10 @@ class Home:
         self.verona, self.states, self.left = Verona(keep=keep), RecordedStates(), 0
         self.states.on_screen = not apart
         reader = Person(4096) if keyboard is PERSON else Script(4096, HOST.written)
-        bridge = StdioBridge(reader, names, self.states, 4096)
-        self.seat = Seat(self.verona.house, self.verona.hall, bridge, self._leave)
-        bridge.conversation = self.seat
-        self.terminal = connected(bridge)
+        self.bridge = StdioBridge(reader, shown_by_name(), self.states, 4096)
+        self.seat = Seat(self.verona.house, self.verona.hall, self.bridge, self._leave)
+        self.bridge.conversation = self.seat
+        self.terminal = connected(self.bridge)
         if keyboard is NONE:
             self.seat.listen()
         else:
@@ -49,22 +56,12 @@ class Home:
         return self.terminal.flush().decode()
 
     def full(self) -> None:
-        self.terminal.producer.pauseProducing()
+        """Fill the screen, which takes nothing before it is `ready`."""
+        self.bridge.state(FILLING)
 
-    def fills_at_once(self) -> None:
-        """Whatever is shown fills the screen from now on."""
-
-        def write(data: bytes) -> None:
-            type(self.terminal).write(self.terminal, data)
-            self.full()
-
-        self.terminal.write = write
-
-    def fills_no_more(self) -> None:
-        del self.terminal.write
-
-    def ready(self) -> None:
-        self.terminal.producer.resumeProducing()
+    def ready(self) -> str:
+        """Let all be seen, and return it; what is shown because there is room again comes after it."""
+        return self.seen().replace(f"{FILLING}\n", "")
 
     def guest(self) -> Visitor:
         """Return a guest who has come and been announced."""
@@ -78,10 +75,10 @@ class HostTests:
 
     def test_invited(self) -> None:
         """The host is prompted at once, whoever is there."""
-        bridge = StdioBridge(Person(64), names, RecordedStates(), 64, Prompt("romeo", b"<"))
-        terminal = connected(bridge)
-        verona = Verona()
-        Seat(verona.house, verona.hall, bridge, lambda: None).sit()
+        bridge = StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64, Prompt("romeo", b"<"))
+        terminal, verona = connected(bridge), Verona()
+        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
+        seat.sit()
         assert terminal.flush() == b"romeo: "
         assert verona.house.names.get("romeo").host
 
@@ -212,8 +209,7 @@ class FullScreenTests:
         home.types(b"mine\n")
         guest.says(b"three\n")
         home.verona.turn()
-        assert home.seen() == "guest1: before\n"
-        home.ready()
+        assert home.ready() == "guest1: before\n"
         guest.says(b"four\n")
         home.verona.turn()
         assert home.seen() == "guest1: one\nguest1: two\nguest1: three\nguest1: four\n"
@@ -226,13 +222,20 @@ class FullScreenTests:
         lines = [f"{number:04}" + "x" * 1000 for number in range(200)]
         guest.says("".join(f"{line}\n" for line in lines).encode())
         home.verona.turn()
-        home.fills_at_once()
-        home.ready()
-        part = home.seen()
-        assert 0 < part.count("\n") < 200
-        home.fills_no_more()
-        home.ready()
-        assert (part + home.seen()).splitlines() == [f"guest1: {line}" for line in lines]
+        assert home.ready() == ""
+        parts = []
+        while part := home.seen():
+            parts.append(part)
+        assert len(parts) > 1
+        assert "".join(parts).splitlines() == [f"guest1: {line}" for line in lines]
+
+    def test_news(self) -> None:
+        """Who comes and goes is told although the screen is full: it is not in the log."""
+        home = Home()
+        home.full()
+        home.verona.visit()
+        home.verona.settle()
+        assert home.ready() == "* guest1 joined\n"
 
     def test_gone(self) -> None:
         """What is not kept any more is counted, exactly."""
@@ -295,8 +298,7 @@ class ListenerTests:
         home.full()
         guest.says(b"hello\n")
         home.verona.turn()
-        assert home.seen() == ""
-        home.ready()
+        assert home.ready() == ""
         assert home.seen() == "guest1: hello\n"
 
     def test_other_rooms(self) -> None:
@@ -320,7 +322,6 @@ class ListenerTests:
         home.full()
         here.says(b"hello\n")
         home.verona.turn()
-        home.seen()
         home.ready()
         assert home.seen() == "guest1: hello\n"
 

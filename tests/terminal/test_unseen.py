@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from techboy.chat.conversation import Words
 from techboy.exits import OK
 from techboy.terminal.unseen import Unseen
 
@@ -16,10 +17,14 @@ class UnseenTests:
         unseen.invite()
         unseen.state("Connected to juliet")
         unseen.show("juliet", "a secret")
+        unseen.show_signed("romeo", "nurse: a secret")
+        unseen.show_words(Words("nurse", "a secret"))
+        unseen.show_names()
+        unseen.refuse("* too long")
         unseen.pause()
         unseen.resume()
         unseen.dismiss()
-        assert written == ["Connected to juliet\n"]
+        assert written == ["Connected to juliet\n", "* too long\n"]
 
     def test_close(self) -> None:
         """It is closed at once, and nothing went wrong."""

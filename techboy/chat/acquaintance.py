@@ -1,0 +1,70 @@
+"""What Juliet knows of the conversation that she is in, from one connection to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from techboy.logs.keepsake import Known
+
+
+class Memory(Protocol):
+    """Where it is kept beyond the life of the program."""
+
+    @property
+    def known(self) -> Known: ...
+    def know(self, known: Known) -> None: ...
+    def saw(self, seen: int) -> None: ...
+
+
+class Forgetful:
+    """Knows as long as the program runs."""
+
+    def __init__(self) -> None:
+        self.known = Known()
+
+    def know(self, known: Known) -> None:
+        """Know that."""
+        self.known = known
+
+    def saw(self, seen: int) -> None:
+        """Know that too."""
+        self.known = replace(self.known, seen=seen)
+
+
+class Acquaintance:
+    """A session, from its owner's side. ``received``: the id up to which lines came, shown or not yet."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.received = memory.known.seen
+
+    @property
+    def known(self) -> Known:
+        """What is known, as far as it was shown."""
+        return self._memory.known
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a session to go on with."""
+        return self.known.session is not None
+
+    def welcomed(self, session: str, log: str, room: str | None, name: str, after: int) -> bool:
+        """Take note of a welcome; return whether it is the same session, in the same log, as before."""
+        before = self.known
+        same = before.session == session and before.log == log
+        if not same or before.room != room:
+            self.received = after
+        seen = before.seen if same and before.room == room else after
+        self._memory.know(Known(session, log, room, seen, name))
+        return same
+
+    def moved(self, room: str, after: int) -> None:
+        """Take note of being in another room."""
+        self.received = after
+        self._memory.know(replace(self.known, room=room, seen=after))
+
+    def shown(self) -> None:
+        """All that came was shown."""
+        if self.received > self.known.seen:
+            self._memory.saw(self.received)

@@ -1,0 +1,174 @@
+"""What was said here and is not known to be stored at the other end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+LIMIT = 8 * 1024 * 1024
+"""Characters that wait at most; a script is not read while there are more, a person is told."""
+
+FRAME = 32 * 1024
+"""Characters, about, that are sent together."""
+
+
+class Shelf(Protocol):
+    """Where what waits is kept beyond the life of the program."""
+
+    def keep(self, first: int, text: str) -> None:
+        """Keep lines with the numbers from ``first`` on."""
+
+    def forget(self, before: int) -> None:
+        """Keep lines with lower numbers than ``before`` no more."""
+
+    def replace(self, first: int) -> None:
+        """Give what is kept new numbers, from ``first`` on."""
+
+
+class NoShelf:
+    """Keeps nothing: what waits is gone with the program."""
+
+    def keep(self, first: int, text: str) -> None:
+        """Keep nothing."""
+
+    def forget(self, before: int) -> None:
+        """Nothing is kept."""
+
+    def replace(self, first: int) -> None:
+        """Nothing is kept."""
+
+
+class Chunk(NamedTuple):
+    """Lines, joined by LF, that have the numbers from ``first`` to before ``end``."""
+
+    first: int
+    end: int
+    text: str
+
+
+class Outbox:
+    """Lines in the order in which they were said, numbered; what was sent waits here until it is stored.
+
+    ``kept``: what the shelf has from an earlier run.
+    """
+
+    def __init__(self, shelf: Shelf | None = None, kept: Iterable[tuple[int, str]] = ()) -> None:
+        self._shelf = shelf or NoShelf()
+        self._unsent: deque[Chunk] = deque(_chunk(first, text) for first, text in kept)
+        self._sent: deque[Chunk] = deque()
+        self._next = self._unsent[-1].end if self._unsent else 1
+        self._size = sum(len(chunk.text) for chunk in self._unsent)
+
+    @property
+    def lines(self) -> int:
+        """How many lines wait."""
+        waiting = self._sent or self._unsent
+        return self._next - waiting[0].first if waiting else 0
+
+    @property
+    def full(self) -> bool:
+        """Whether too much waits for more to be taken from a script."""
+        return self._size >= LIMIT
+
+    def add(self, text: str) -> bool:
+        """Keep ``text``, lines joined by LF; return False, and do not, where too much waits already.
+
+        Whoever stops when it is `full` is never refused. Raise what the shelf raises; then nothing is added.
+        """
+        if self.full:
+            return False
+        chunk = _chunk(self._next, text)
+        self._shelf.keep(chunk.first, text)
+        self._unsent.append(chunk)
+        self._next = chunk.end
+        self._size += len(text)
+        return True
+
+    def take(self, size: int = FRAME) -> Chunk | None:
+        """Return what is to be sent next, about ``size`` characters and a line at least, None for nothing."""
+        if not self._unsent:
+            return None
+        chunk = self._unsent.popleft()
+        if len(chunk.text) > size:
+            chunk, rest = _cut(chunk, chunk.first + max(chunk.text.count("\n", 0, size), 1))
+            if rest is not None:
+                self._unsent.appendleft(rest)
+        else:
+            chunk = self._joined(chunk, size)
+        self._sent.append(chunk)
+        return chunk
+
+    def take_all(self) -> str | None:
+        """Return all that waits, and forget it: the other end acknowledges nothing."""
+        self.rewind()
+        text = "\n".join(chunk.text for chunk in self._unsent) if self._unsent else None
+        self._unsent.clear()
+        self._size = 0
+        self._shelf.forget(self._next)
+        return text
+
+    def stored(self, before: int) -> None:
+        """All lines with lower numbers than ``before`` are stored at the other end: forget them."""
+        if before <= self._first:
+            return
+        for chunks in (self._sent, self._unsent):
+            while chunks and chunks[0].first < before:
+                chunk = chunks.popleft()
+                self._size -= len(chunk.text)
+                if chunk.end > before:
+                    rest = _cut(chunk, before)[1]
+                    assert rest is not None
+                    chunks.appendleft(rest)
+                    self._size += len(rest.text)
+        self._next = max(self._next, before)
+        self._shelf.forget(before)
+
+    def rewind(self) -> None:
+        """Send again what was sent and is not stored."""
+        self._unsent.extendleft(reversed(self._sent))
+        self._sent.clear()
+
+    def resume(self, at: int) -> None:
+        """The other end expects the line numbered ``at`` next: send all again that it has not."""
+        if at < self._first:
+            self.renumber(at)
+        else:
+            self.stored(at)
+            self.rewind()
+
+    def renumber(self, first: int) -> None:
+        """Number what waits from ``first`` on, and send all of it: the other end knows nothing of it."""
+        self.rewind()
+        shift = first - self._first
+        if shift:
+            self._unsent = deque(Chunk(c.first + shift, c.end + shift, c.text) for c in self._unsent)
+            self._next += shift
+            self._shelf.replace(first)
+
+    @property
+    def _first(self) -> int:
+        return self._next - self.lines
+
+    def _joined(self, chunk: Chunk, size: int) -> Chunk:
+        texts, length = [chunk.text], len(chunk.text)
+        end = chunk.end
+        while self._unsent and length + len(self._unsent[0].text) < size:
+            following = self._unsent.popleft()
+            texts.append(following.text)
+            length += len(following.text) + 1
+            end = following.end
+        return Chunk(chunk.first, end, "\n".join(texts))
+
+
+def _chunk(first: int, text: str) -> Chunk:
+    return Chunk(first, first + text.count("\n") + 1, text)
+
+
+def _cut(chunk: Chunk, at: int) -> tuple[Chunk, Chunk | None]:
+    """Return the lines of ``chunk`` before the number ``at``, which is in it, and the rest."""
+    if at >= chunk.end:
+        return chunk, None
+    lines = chunk.text.split("\n", at - chunk.first)
+    head = "\n".join(lines[:-1])
+    return Chunk(chunk.first, at, head), Chunk(at, chunk.end, lines[-1])

@@ -1,0 +1,65 @@
+"""Writing to where things are kept, one piece of work at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from techboy.logs.contract import StorageError
+
+T = TypeVar("T")
+
+
+class Committer(Protocol):
+    """Does the work that may have to wait for a disk."""
+
+    def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
+        """Do ``work``, after all that was asked for before, then tell ``then`` what it returned.
+
+        A StorageError that it raised is told as if it were returned.
+        """
+
+
+class AtOnce:
+    """For work that waits for nothing: it is done when `commit` returns."""
+
+    def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
+        """Do ``work`` now."""
+        then(_outcome(work))
+
+
+class InThread:
+    """Does the work in a thread of its own, so that the reactor never waits for a disk."""
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor: Any = reactor
+        self._pool = ThreadPool(1, 1, "techboy storage")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._pool.start()
+
+    def stop(self) -> None:
+        """Wait for the work under way, and end the thread."""
+        self._pool.stop()
+
+    def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
+        """Do ``work`` in the thread; ``then`` is told in the reactor's."""
+        done = deferToThreadPool(self._reactor, self._pool, _outcome, work)
+        done.addCallback(then).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        """Let what must not happen be seen, and not be waited for."""
+        failure.raiseException()
+
+
+def _outcome(work: Callable[[], T]) -> T | StorageError:
+    try:
+        return work()
+    except StorageError as refused:
+        return refused

@@ -1,0 +1,131 @@
+"""Where a caller finds out which dialect the one it called speaks."""
+
+from __future__ import annotations
+
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from techboy.doors.threshold import Door
+from techboy.wire.frames import Bye, Hello, Welcome
+from techboy.wire.lines import LF
+from techboy.wire.native import read_host, written
+
+PATIENCE = 2.0
+"""Seconds for the welcome to come, from somebody who may not speak the native dialect."""
+
+LONGEST_BEFORE = 64 * 1024
+"""Bytes before a welcome at most; where there are more there will be none."""
+
+
+class Caller(Interface):
+    """Who calls."""
+
+    def native_door(self) -> Door:
+        """There is an answer in the native dialect."""
+
+    def plain_door(self) -> Door:
+        """There is none, and plain lines are spoken."""
+
+    def unanswered(self) -> None:
+        """The connection is gone before it was known."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Greeting(Protocol):
+    """A connection that begins with ``hello``: it is given a native door when it is answered, or a plain one.
+
+    What came before a welcome is ignored; without one, it is the first that the plain door gets.
+    ``may_be_plain``: it is given up in favour of plain lines after PATIENCE seconds, else after ``dead``.
+    """
+
+    _before = b""
+    _door: Door | None = None
+
+    def __init__(
+        self, caller: Caller, hello: Hello, clock: IReactorTime, dead: float, *, may_be_plain: bool
+    ) -> None:
+        self._caller, self._hello, self._clock = caller, hello, clock
+        self._dead, self._may_be_plain = dead, may_be_plain
+        self._silence: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """Say hello."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+        self._write(written(self._hello))
+        patience = PATIENCE if self._may_be_plain else self._dead
+        self._silence = self._clock.callLater(patience, self._waited_in_vain)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes arrived."""
+        if self._door is not None:
+            self._door.dataReceived(data)
+            return
+        self._before += data
+        answer = _answer(self._before)
+        if answer >= 0:
+            self._give_to(self._caller.native_door(), self._before[answer:])
+        elif len(self._before) > LONGEST_BEFORE:
+            self._waited_in_vain()
+
+    def readConnectionLost(self) -> None:
+        """The other end closed its half."""
+        if self._door is None and self._before and self._may_be_plain:
+            self._waited_in_vain()
+        if self._door is not None:
+            self._door.readConnectionLost()
+        else:
+            self._close()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed."""
+        if self._door is not None:
+            self._door.writeConnectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_waiting()
+        if self._door is not None:
+            self._door.connectionLost(reason)
+        else:
+            self._caller.unanswered()
+
+    def _waited_in_vain(self) -> None:
+        if self._may_be_plain:
+            self._give_to(self._caller.plain_door(), self._before)
+        else:
+            self._close()
+
+    def _give_to(self, door: Door, data: bytes) -> None:
+        self._stop_waiting()
+        self._door, self._before = door, b""
+        door.makeConnection(self.transport)
+        if data:
+            door.dataReceived(data)
+
+    def _write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def _close(self) -> None:
+        self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def _stop_waiting(self) -> None:
+        if self._silence is not None and self._silence.active():
+            self._silence.cancel()
+
+
+def _answer(data: bytes) -> int:
+    """Return where in ``data`` the first line begins that answers a hello, or -1."""
+    start = 0
+    while (end := data.find(LF, start)) >= 0:
+        line = data[start:end]
+        if line.startswith(b"{") and isinstance(read_host(line), (Welcome, Bye)):
+            return start
+        start = end + 1
+    return -1

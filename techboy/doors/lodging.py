@@ -1,0 +1,221 @@
+"""Sessions in a house: who comes back, who is away, and for how long that is so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+
+from techboy.chat.house import LOBBY, House
+from techboy.chat.member import Absent, Guest, Member
+from techboy.chat.session import Session, digest_of
+from techboy.doors.hall import Hall
+from techboy.logs.contract import SessionRecord, StorageError
+from techboy.wire.frames import Hello
+
+GRACE = 600.0
+"""Seconds after which somebody whose connection was lost is gone for the others, unless said otherwise."""
+
+REMEMBER = 30
+"""Days for which a session is kept after it was last heard of, unless said otherwise."""
+
+
+class Lodger(Guest, Protocol):
+    """The way in of somebody who has a session."""
+
+    member: Member
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is still there."""
+
+    def admitted(self, member: Member, token: str, after: int, *, back: bool) -> None:
+        """Come in as ``member``, whose session has the ``token``; lines after the id ``after`` are to follow.
+
+        ``back``: they were here before.
+        """
+
+    def refused(self, why: str) -> None:
+        """Stay out."""
+
+    def put_off(self, why: str) -> None:
+        """Come back later."""
+
+    def replaced(self) -> None:
+        """The session goes on by another connection."""
+
+
+@dataclass
+class Stay:
+    """A member with a session; ``waiting``: until when its place is kept, while it is absent."""
+
+    session: Session
+    member: Member
+    waiting: IDelayedCall | None = None
+
+
+class Lodging:
+    """The sessions of a house.
+
+    ``new_token`` returns a secret that nobody can guess. ``grace``: seconds for which the place of somebody
+    whose connection was lost is kept; ``places``: for how many at a time.
+    """
+
+    def __init__(
+        self, house: House, hall: Hall, new_token: Callable[[], str], grace: float = GRACE, places: int = 1000
+    ) -> None:
+        self.house, self._hall, self._new_token = house, hall, new_token
+        self._grace, self._places = grace, places
+        self._stays: dict[bytes, Stay] = {}
+        self._absent: dict[bytes, None] = {}
+
+    def arrive(self, guest: Lodger, hello: Hello) -> None:
+        """Let ``guest`` in, who said ``hello``; it is told what comes of it."""
+        token = hello.session or ""
+        digest = digest_of(token)
+        stay = self._stays.get(digest)
+        if stay is not None and stay.member.number in self.house.members:
+            self._take_over(stay, guest, hello)
+            return
+        try:
+            record = self.house.logs.session(digest) if token else None
+            if record is None:
+                self._come_new(guest, hello)
+            else:
+                self._come_back(Session(record), guest, hello)
+        except ValueError as refused:
+            guest.refused(str(refused))
+        except StorageError as unreadable:
+            guest.put_off(str(unreadable))
+
+    def lost(self, guest: Lodger) -> None:
+        """The connection of ``guest`` is gone without a goodbye: keep the place."""
+        stay = self._stays[_session_of(guest).digest]
+        if stay.member.guest is not guest or stay.member.number not in self.house.members:
+            return
+        stay.member.guest, stay.member.absent = Absent(), True
+        self._heard(stay.session)
+        stay.waiting = self._hall.clock.callLater(self._grace, self._given_up, stay)
+        self._absent[stay.session.digest] = None
+        if len(self._absent) > self._places:
+            self._given_up(self._stays[next(iter(self._absent))])
+
+    def said_goodbye(self, guest: Lodger) -> None:
+        """Answer the goodbye of ``guest``."""
+        guest.goodbye("")
+
+    def left(self, guest: Lodger) -> None:
+        """``guest`` is leaving: nothing but the session is kept."""
+        self._gone(self._stays[_session_of(guest).digest])
+
+    def gone(self, guest: Lodger) -> None:
+        """The connection of ``guest`` is gone, for whatever reason."""
+
+    def entered(self, guest: Lodger) -> None:
+        """``guest`` is in, and was welcomed."""
+
+    def caught_up(self, guest: Lodger) -> None:
+        """Everything that was said is on its way to ``guest``."""
+
+    def obey(self, guest: Lodger, line: str) -> list[str]:
+        """Do what ``guest`` asks for, and return what to answer."""
+        return self.house.commanded(guest.member, line)
+
+    def knows(self, token: str) -> bool:
+        """Whether the session with that ``token`` is in use, or was until its connection broke."""
+        return digest_of(token) in self._stays
+
+    def keep_all(self) -> None:
+        """Have all sessions that are in use stored as they are now."""
+        for stay in self._stays.values():
+            if not stay.member.absent:
+                stay.session.heard = self._hall.clock.seconds()
+            self._hall.remember(stay.session)
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        self.forget_absent()
+
+    def forget_absent(self) -> None:
+        """Keep nobody's place any longer."""
+        for digest in [*self._absent]:
+            self._gone(self._stays[digest])
+
+    def _given_up(self, stay: Stay) -> None:
+        """The place of ``stay`` was kept long enough."""
+        self._gone(stay)
+
+    def _come_new(self, guest: Lodger, hello: Hello) -> None:
+        house, token = self.house, self._new_token()
+        house.names.check(hello.name)
+        log = house.lobby.log
+        after = max(log.last - house.rules.history, log.forgotten)
+        number, now = house.logs.new_number(), self._hall.clock.seconds()
+        session = Session(SessionRecord(number, digest_of(token), hello.name, 1, LOBBY, after, now))
+
+        def remembered(hindrance: StorageError | None) -> None:
+            if hindrance is not None:
+                guest.put_off(str(hindrance))
+            elif guest.is_open:
+                self._enter(session, guest, hello)
+                guest.admitted(guest.member, token, after, back=False)
+                self.entered(guest)
+
+        self._hall.remember(session, remembered)
+
+    def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
+        self._enter(session, guest, hello)
+        self._admit_again(session, guest, hello)
+
+    def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
+        member = stay.member
+        if member.absent:
+            self._stop_waiting(stay)
+        else:
+            member.guest.replaced()  # type: ignore[attr-defined]
+        member.guest, member.absent, guest.member = guest, False, member
+        self._admit_again(stay.session, guest, hello)
+
+    def _admit_again(self, session: Session, guest: Lodger, hello: Hello) -> None:
+        self._heard(session)
+        guest.admitted(
+            guest.member, hello.session or "", self._cursor(session, guest.member, hello), back=True
+        )
+        self.entered(guest)
+
+    def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
+        """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""
+        seen = session.seen
+        if hello.seen is not None and hello.log == self.house.logs.id and hello.room in (None, session.room):
+            seen = session.seen = hello.seen
+        return min(seen, member.room.log.last)
+
+    def _enter(self, session: Session, guest: Lodger, hello: Hello) -> None:
+        now = self._hall.clock.seconds()
+        guest.member = self.house.enter(guest, now, hello.name, session=session)
+        session.name = guest.member.name
+        self._stays[session.digest] = Stay(session, guest.member)
+
+    def _gone(self, stay: Stay) -> None:
+        self._stop_waiting(stay)
+        self._stays.pop(stay.session.digest, None)
+        self.house.leave(stay.member)
+        if not stay.member.absent:
+            self._heard(stay.session)
+
+    def _heard(self, session: Session) -> None:
+        session.heard = self._hall.clock.seconds()
+        self._hall.remember(session)
+
+    def _stop_waiting(self, stay: Stay) -> None:
+        self._absent.pop(stay.session.digest, None)
+        if stay.waiting is not None and stay.waiting.active():
+            stay.waiting.cancel()
+
+
+def _session_of(guest: Lodger) -> Session:
+    session = guest.member.session
+    assert session is not None
+    return session

@@ -1,0 +1,343 @@
+"""The door of one who calls and speaks the native dialect."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from techboy.chat.acquaintance import Acquaintance
+from techboy.chat.conversation import Peer, Words, lines_wait
+from techboy.chat.outbox import Outbox
+from techboy.doors.addresses import peer_of
+from techboy.doors.chunks import ChunkReceiver
+from techboy.doors.flow import Congestion
+from techboy.doors.parting import Parting
+from techboy.doors.pulse import Pulse
+from techboy.doors.rendering import gone
+from techboy.wire import frames
+from techboy.wire.frames import (
+    Bye,
+    Do,
+    Error,
+    Goodbye,
+    HostFrame,
+    Lines,
+    Misread,
+    Missed,
+    Moved,
+    Notice,
+    Ping,
+    Pong,
+    Stored,
+    Welcome,
+)
+from techboy.wire.native import read_host, say_frame, written
+
+LONGEST_FRAME = 2 * 1024 * 1024
+"""Bytes in a frame that is taken; a host sends a page at a time, and far shorter ones."""
+
+SAY_AGAIN = 15.0
+"""Seconds after which is said again what could not be stored."""
+
+_BYE_WITHIN = 1.0  # seconds for the connection to be closed, once both said goodbye
+
+
+class Listener(Protocol):
+    """The conversation, as this door sees it."""
+
+    def peer_came(self, peer: Peer) -> None: ...
+    def peer_hosts_many(self) -> None: ...
+    def peer_told(self, words: Words) -> None: ...
+    def peer_noted(self, text: str) -> None: ...
+    def peer_refused(self, text: str) -> None: ...
+    def peer_stored(self) -> None: ...
+    def peer_left(self) -> None: ...
+    def peer_lost(self) -> None: ...
+    def peer_gone(self, clean: bool) -> None: ...
+
+
+class Owner(Protocol):
+    """The program, as this door sees it."""
+
+    def heard(self) -> None:
+        """The other end gave a sign of life."""
+
+    def returning(self) -> None:
+        """The other end goes, and comes back soon, when many will call."""
+
+    def refused(self, why: str) -> None:
+        """The other end does not want to be called."""
+
+
+class Standing(Enum):
+    """What was said last."""
+
+    HELLO = auto()
+    WELCOME = auto()
+    PARTING = auto()  # goodbye will be said here when all that waits is stored
+    BYE = auto()  # it was said here
+    ANSWERED = auto()  # it was said by the other end
+
+
+@implementer(IHalfCloseableProtocol)
+class NativeCaller(ChunkReceiver):
+    """A connection that was answered with a welcome, or a goodbye: the `Peer` of a conversation."""
+
+    MAX_LENGTH = LONGEST_FRAME
+    address = ""
+    _log = Logger()
+    _standing = Standing.HELLO
+    _full = False
+    _again: IDelayedCall | None = None
+    _deadline: IDelayedCall | None = None
+    _within = 0.0
+    _pings = 0
+
+    def __init__(
+        self,
+        conversation: Listener,
+        owner: Owner,
+        outbox: Outbox,
+        acquaintance: Acquaintance,
+        clock: IReactorTime,
+        ping: float,
+        dead: float,
+        name: str,
+    ) -> None:
+        self.name, self._wanted = "", name
+        self._conversation, self._owner, self._clock = conversation, owner, clock
+        self._outbox, self._acquaintance = outbox, acquaintance
+        self._past = 0  # the id up to which lines were said before this end came in
+        self.pulse = Pulse(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
+
+    # what Twisted calls
+
+    def connectionMade(self) -> None:
+        """There is an answer."""
+        self.address = peer_of(self.transport.getPeer())
+        self._parting = Parting(self.transport, self._clock)
+        self.transport.registerProducer(Congestion(self._transport_full, self._transport_ready), True)
+        self.pulse.start()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Something arrived."""
+        self.pulse.heard()
+        self._owner.heard()
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """A frame arrived."""
+        frame = read_host(line)
+        if self._standing is Standing.HELLO:
+            self._answered(frame)
+        else:
+            self._told(frame)
+
+    def readConnectionLost(self) -> None:
+        """The other end closed its half; where it said no goodbye, the connection is lost."""
+        self._close()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is never closed alone."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._parting.done()
+        self.pulse.stop()
+        for call in (self._again, self._deadline):
+            if call is not None and call.active():
+                call.cancel()
+        if self._standing in (Standing.WELCOME, Standing.PARTING):
+            self._conversation.peer_lost()
+        elif self._standing is not Standing.HELLO:
+            self._conversation.peer_gone(clean=True)
+
+    # what the conversation calls
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing was heard."""
+        return self.pulse.silence
+
+    def send_from(self, outbox: Outbox) -> None:
+        """Send what waits, as fast as it is taken; it is kept until it is stored."""
+        if self._again is not None and self._again.active():
+            return
+        while not self._full and (chunk := outbox.take()) is not None:
+            self.transport.write(say_frame(chunk.first, chunk.text))
+
+    def command(self, line: str) -> None:
+        """Send a command, without its slash."""
+        word, _, arguments = line.partition(" ")
+        self.transport.write(written(Do(word, (arguments,) if arguments else ())))
+
+    def notice(self, text: str) -> None:
+        """Say nothing about the conversation itself: the other end knows."""
+
+    def pause(self) -> None:
+        """Stop reading from the peer."""
+        self.pauseProducing()
+
+    def resume(self) -> None:
+        """Read from the peer again."""
+        self.resumeProducing()
+
+    def part(self, within: float, flushed_within: float | None) -> None:
+        """Say goodbye when all is stored, or after ``flushed_within``; be gone ``within`` after that."""
+        if self._standing is Standing.BYE:
+            return
+        self._within = within
+        if self._standing is Standing.ANSWERED:
+            self._say_goodbye()
+            return
+        self._standing = Standing.PARTING
+        if not self._outbox.lines:
+            self._say_goodbye()
+        elif flushed_within is not None:
+            self._deadline = self._clock.callLater(flushed_within, self._say_goodbye)
+
+    def end_within(self, seconds: float) -> None:
+        """Send all and be gone after so many seconds; a later call replaces an earlier one."""
+        self._parting.end_within(seconds)
+
+    # the frames
+
+    def _answered(self, frame: HostFrame) -> None:
+        match frame:
+            case Welcome():
+                self._welcomed(frame)
+            case Bye(frames.RESTART, _):
+                self._owner.returning()
+                self._close()
+            case Bye(reason, text):
+                self._owner.refused(text or reason)
+                self._close()
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        self._standing = Standing.WELCOME
+        self.name = welcome.host
+        known = self._acquaintance.exists
+        same = self._acquaintance.welcomed(
+            welcome.session, welcome.log, welcome.room, welcome.name, welcome.after
+        )
+        if same:
+            self._outbox.resume(welcome.next)
+        else:
+            self._outbox.renumber(welcome.next)
+            self._past = 0 if known else welcome.last
+        if welcome.room is not None:
+            self._conversation.peer_hosts_many()
+        self._conversation.peer_came(self)
+        if welcome.name != self._wanted:
+            self._conversation.peer_noted(f"you are {welcome.name}")
+
+    def _told(self, frame: HostFrame) -> None:
+        conversation = self._conversation
+        match frame:
+            case Lines():
+                self._lines(frame)
+            case Stored(before, _):
+                self._stored(before)
+            case Notice(text):
+                conversation.peer_noted(text)
+            case Ping(number):
+                self.transport.write(written(Pong(number)))
+            case Pong():
+                pass
+            case Bye():
+                self._said_goodbye(frame)
+            case Missed(count, upto):
+                self._acquaintance.received = max(self._acquaintance.received, upto)
+                conversation.peer_noted(gone(count))
+            case Moved(room, after, _):
+                self._acquaintance.moved(room, after)
+            case Misread():
+                self._log.warn("a frame could not be read: {why}", why=frame.text)
+            case Error():
+                self._failed(frame)
+
+    def _lines(self, lines: Lines) -> None:
+        """Show what was not shown yet; what comes once more is left out."""
+        acquaintance = self._acquaintance
+        first, text, received = lines.first, lines.text, acquaintance.received
+        if lines.last <= received:
+            return
+        if first <= received:
+            text = text.split("\n", received - first + 1)[-1]
+            first = received + 1
+        acquaintance.received = lines.last
+        past = lines.last <= self._past
+        self._conversation.peer_told(Words(lines.author, text, lines.kind, first, lines.at, past))
+
+    def _stored(self, before: int) -> None:
+        self._outbox.stored(before)
+        if self._standing is Standing.PARTING and not self._outbox.lines:
+            self._say_goodbye()
+        else:
+            self._conversation.peer_stored()
+
+    def _failed(self, error: Error) -> None:
+        match error.code:
+            case frames.LINE:
+                self._conversation.peer_refused(error.text)
+            case frames.STORAGE | frames.GAP if error.next is not None:
+                self._say_again_later(error)
+            case _:
+                self._conversation.peer_noted(error.text)
+
+    def _say_again_later(self, error: Error) -> None:
+        self._outbox.resume(error.next or 1)
+        if self._again is not None and self._again.active():
+            return  # what was on its way is refused too
+        if error.code == frames.STORAGE:
+            self._conversation.peer_noted(
+                f"{self.name} can't store what is said: {error.text}; {lines_wait(self._outbox.lines)}"
+            )
+        self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
+
+    def _said_goodbye(self, bye: Bye) -> None:
+        if bye.reason == frames.RESTART:
+            self._owner.returning()
+            self._close()
+            return
+        if bye.reason != frames.CLOSED:
+            self._owner.refused(bye.text or bye.reason)
+        elif bye.text:
+            self._conversation.peer_noted(bye.text)
+        if self._standing is Standing.BYE:
+            self._close()
+        else:
+            self._standing = Standing.ANSWERED
+            self._conversation.peer_left()
+
+    def _say_goodbye(self) -> None:
+        answered = self._standing is Standing.ANSWERED
+        self._standing = Standing.BYE
+        self.transport.write(written(Goodbye()))
+        self._parting.end_within(min(self._within, _BYE_WITHIN) if answered else self._within)
+        if answered:
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _transport_full(self) -> None:
+        self._full = True
+
+    def _transport_ready(self) -> None:
+        self._full = False
+        self.send_from(self._outbox)
+
+    def _ask(self) -> None:
+        self._pings += 1
+        self.transport.write(written(Ping(self._pings, self._acquaintance.known.seen)))
+
+    def _give_up(self) -> None:
+        self.transport.abortConnection()

@@ -1,0 +1,377 @@
+"""The door of a guest in a house, who speaks the native dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from techboy.chat.house import House
+from techboy.chat.member import Member
+from techboy.chat.rate import Bucket
+from techboy.chat.session import Numbering, Session
+from techboy.doors.chunks import ChunkReceiver
+from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
+from techboy.doors.hall import PAGE, Hall
+from techboy.doors.lodging import Lodger
+from techboy.doors.parting import Parting
+from techboy.doors.pausing import Pauses, Reason
+from techboy.doors.pulse import Pulse
+from techboy.doors.rendering import NATIVE
+from techboy.logs.contract import Batch, StorageError
+from techboy.wire import frames
+from techboy.wire.frames import (
+    Bye,
+    CallerFrame,
+    Do,
+    Error,
+    Goodbye,
+    Hello,
+    HostFrame,
+    Limits,
+    Misread,
+    Missed,
+    Moved,
+    Ping,
+    Pong,
+    Say,
+    Stored,
+    Welcome,
+)
+from techboy.wire.native import read_caller, within, written
+from techboy.wire.plain import in_room
+
+FRAME_LIMIT = 256 * 1024
+"""Bytes in a frame, its end not counted."""
+
+_GOODBYE_WITHIN = 1.0  # seconds for a guest to close its half, once we have
+
+
+class Stage(Protocol):
+    """Where a guest comes in: the lodging of a house."""
+
+    house: House
+
+    def arrive(self, guest: Lodger, hello: Hello) -> None: ...
+    def lost(self, guest: Lodger) -> None: ...
+    def said_goodbye(self, guest: Lodger) -> None: ...
+    def left(self, guest: Lodger) -> None: ...
+    def gone(self, guest: Lodger) -> None: ...
+    def caught_up(self, guest: Lodger) -> None: ...
+    def obey(self, guest: Lodger, line: str) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``.
+
+    ``two``: it is a conversation of two.
+    """
+
+    max_line: int
+    ping: float
+    dead: float
+    two: bool = False
+
+
+@implementer(IHalfCloseableProtocol)
+class NativeGuest(FlowingDoor, ChunkReceiver):
+    """A guest's connection in the native dialect: a member's `Guest`, and a `Lodger`."""
+
+    MAX_LENGTH = FRAME_LIMIT
+    dialect = NATIVE
+    member: Member
+    _session: Session | None = None
+    _release: IDelayedCall | None = None
+    _open = True
+    _pings = 0
+
+    def __init__(self, stage: Stage, hall: Hall, bucket: Bucket, terms: Terms) -> None:
+        self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
+        self.clock = hall.clock
+        self._pauses = Pauses(self.pauseProducing, self.resumeProducing)
+        self.pulse = Pulse(
+            hall.clock, terms.ping, terms.dead, self._ask, self._give_up, deaf=lambda: self.paused
+        )
+
+    # what Twisted calls
+
+    def connectionMade(self) -> None:
+        """A caller is there, whose hello follows."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+        self._parting = Parting(self.transport, self.clock)
+        self.open_flow()
+        self.pulse.start()
+
+    def lineReceived(self, line: bytes) -> None:
+        """A frame arrived."""
+        self.pulse.heard()
+        if self.is_closing:
+            return
+        frame = read_caller(line)
+        if self._session is None:
+            self._greeted(frame)
+        else:
+            self._obey(frame, self._session)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A frame is too long, and so is what follows it."""
+        self.send(Error(frames.FRAME, f"a frame has at most {FRAME_LIMIT} bytes"))
+        self.close_with(Bye(frames.REFUSED, "frames are too long"))
+
+    def readConnectionLost(self) -> None:
+        """The caller closed its half: where it said no goodbye, the connection is lost."""
+        self._parting.peer_closed()
+        if not self.is_closing:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed, all was sent."""
+        self._parting.half_closed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._open = False
+        self._parting.done()
+        self.pulse.stop()
+        self.drop_flow()
+        if self._release is not None and self._release.active():
+            self._release.cancel()
+        if self._session is not None:
+            self._stage.lost(self)
+        self._stage.gone(self)
+
+    # what the lodging calls
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is still there."""
+        return self._open and not self.is_closing
+
+    def admitted(self, member: Member, token: str, after: int, *, back: bool) -> None:
+        """Welcome the guest, and let follow what it has not seen."""
+        house, session = self._stage.house, member.session
+        assert session is not None
+        self._session, self.cursor = session, after
+        room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
+        key = None if self._terms.two else session.room
+        self.send(
+            Welcome(
+                member.name, token, session.next, house.logs.id, key,
+                after, room.log.last, house.rules.host, limits,
+            )
+        )  # fmt: skip
+        if not self._terms.two:
+            self.tell([*([] if back else house.welcome(member)), house.company(member)])
+        self._pauses.end(Reason.STORE)
+        self.catch_up()
+
+    def refused(self, why: str) -> None:
+        """Tell why not, and close."""
+        self.close_with(Bye(frames.REFUSED, why))
+
+    def put_off(self, why: str) -> None:
+        """Ask to come back."""
+        self.close_with(Bye(frames.RESTART, why))
+
+    def replaced(self) -> None:
+        """Close a connection that was dead, or soon will be."""
+        self._session = None
+        self.drop_flow()
+        self.transport.abortConnection()
+
+    # what the house calls
+
+    def tell(self, lines: list[str]) -> bool:
+        """Show lines about the house itself; return False where too much waits already."""
+        if self.is_closing or not self.has_room:
+            return False
+        if lines:
+            self.tell_news(lines)
+        return True
+
+    def recall(self, batches: list[Batch]) -> bool:
+        """Show what was said before, with its time in brackets, unless too much waits already."""
+        for batch in batches:
+            when = f"[{self._stage.house.clock(batch.at)}] "
+            self.tell([when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")])
+        return bool(batches)
+
+    def stored(self, last: int) -> None:
+        """Acknowledge what was said."""
+        if self._session is not None and not self.is_closing:
+            self.send(Stored(self._session.next, last))
+        self._pauses.end(Reason.STORE)
+
+    def not_stored(self, why: str) -> None:
+        """Tell the guest, who says it again later."""
+        if self._session is not None and not self.is_closing:
+            self.send(Error(frames.STORAGE, why, self._session.next))
+        self._pauses.end(Reason.STORE)
+
+    def goodbye(self, why: str) -> None:
+        """Tell ``why``, and close for good."""
+        self.close_with(Bye(frames.CLOSED, why or None))
+
+    def come_back_later(self) -> None:
+        """Close, because the program ends and may be started again."""
+        self.close_with(Bye(frames.RESTART))
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds nothing was heard."""
+        return self.pulse.silence
+
+    def moved(self) -> None:
+        """Go on in another room."""
+        member = self.member
+        assert member.session is not None
+        last = self.cursor = member.room.log.last
+        self.send(Moved(member.session.room, last, last))
+        self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])
+
+    # what a conversation of two calls
+
+    def pause(self) -> None:
+        """Read no more from the guest, for want of room on the screen."""
+        self._pauses.begin(Reason.SCREEN)
+
+    def resume(self) -> None:
+        """Read from the guest again."""
+        self._pauses.end(Reason.SCREEN)
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether all that was said so far is on its way."""
+        return self.is_ready and self.cursor >= self.member.room.log.last
+
+    def end_within(self, seconds: float) -> None:
+        """Be gone after so many seconds, as `Parting.end_within` has it."""
+        self._parting.end_within(seconds)
+
+    def close_with(
+        self, bye: Bye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
+    ) -> None:
+        """Say goodbye with what follows in the log, if it is a little, and close; see `Parting.begin`."""
+        if self.is_closing:
+            return
+        session, self._session = self._session, None
+        if session is not None:
+            self._send_what_is_left()
+        self.send(bye)
+        self.close_flow()
+        self._pauses.forget()  # so that the guest's own goodbye is seen
+        self.setRawMode()
+        if session is not None and bye.reason != frames.RESTART:
+            self._stage.left(self)
+        self._parting.begin(within, flushed_within)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take no notice of what comes after the goodbye."""
+
+    # what the flow calls
+
+    def tell_gone(self, lines: int, upto: int) -> None:
+        """Tell that so many lines were forgotten."""
+        self.send(Missed(lines, upto))
+
+    def caught_up(self) -> None:
+        """Tell where the guest came in."""
+        self._stage.caught_up(self)
+
+    def send(self, frame: HostFrame) -> None:
+        """Send ``frame``."""
+        self.write(written(frame))
+
+    def _greeted(self, frame: CallerFrame | Misread) -> None:
+        match frame:
+            case Misread():
+                self.send(frame)
+                self.close_with(Bye(frames.REFUSED, frame.text))
+            case Hello() if frame.version != frames.VERSION:
+                self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
+            case Hello():
+                self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
+                self._stage.arrive(self, frame)
+
+    def _obey(self, frame: CallerFrame | Misread, session: Session) -> None:
+        match frame:
+            case Say(seq, text):
+                self._said(session, seq, text)
+            case Do():
+                self.tell(self._stage.obey(self, " ".join([frame.command, *frame.args])))
+            case Ping(number, seen):
+                if seen is not None:
+                    session.seen = min(seen, self.member.room.log.last)
+                self.send(Pong(number))
+            case Pong():
+                pass
+            case Goodbye():
+                self._stage.said_goodbye(self)
+            case Hello():
+                self.send(Error(frames.UNKNOWN, "hello was said before"))
+            case Misread():
+                self.send(frame)
+
+    def _said(self, session: Session, seq: int, text: str) -> None:
+        lines = text.count("\n") + 1
+        known = session.accept(seq, lines)
+        if known is Numbering.GAP:
+            self.send(Error(frames.GAP, "lines before these never came", session.next))
+        elif known == lines:
+            if seq + lines <= session.next:
+                self.send(Stored(session.next, self.member.room.log.last))
+        else:
+            self._take(session, text if not known else text.split("\n", known)[-1])
+            self._slow_down(lines)
+
+    def _take(self, session: Session, text: str) -> None:
+        """Say ``text``, whose lines are new, but those that are too long."""
+        limit = self._terms.max_line
+        if within(text, limit) <= text.count("\n"):
+            self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
+            kept = [line for line in text.split("\n") if within(line, limit)]
+            if not kept:
+                self._hall.remember(session, partial(self._passed_over, session, session.accepted))
+                return
+            text = "\n".join(kept)
+        self._stage.house.said(self.member, text)
+        if self.member.unstored > UNSTORED_LIMIT:
+            self._pauses.begin(Reason.STORE)
+
+    def _passed_over(self, session: Session, before: int, hindrance: StorageError | None) -> None:
+        if hindrance is None:
+            session.stored(before)
+            self.stored(self.member.room.log.last)
+        else:
+            session.refused()
+            self.not_stored(str(hindrance))
+
+    def _slow_down(self, lines: int) -> None:
+        """Read no more for as long as so many lines may take."""
+        if self._bucket.unlimited:
+            return
+        wait = self._bucket.spend(lines, self.clock.seconds())
+        if wait > 0:
+            self._pauses.begin(Reason.RATE)
+            self._release = self.clock.callLater(wait, self._pauses.end, Reason.RATE)
+
+    def _send_what_is_left(self) -> None:
+        left_out = self.member.ignoring | {self.member.number}
+        for batch in self.member.room.log.read(self.cursor, PAGE):
+            if batch.by not in left_out:
+                self.write(NATIVE.render([], [batch], 0).data)
+
+    def _ask(self) -> None:
+        self._pings += 1
+        self.send(Ping(self._pings))
+
+    def _give_up(self) -> None:
+        self.transport.abortConnection()

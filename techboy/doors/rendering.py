@@ -1,0 +1,120 @@
+"""What is new, or was said before, as bytes for all who speak a dialect."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from techboy.chat.room import News
+from techboy.logs.contract import Batch
+from techboy.wire import native
+from techboy.wire.frames import Notice
+from techboy.wire.lines import LF
+from techboy.wire.plain import in_room, notice
+
+
+class Rendering(Protocol):
+    """Lines in a dialect: ``data``, each line with its LF."""
+
+    data: bytes
+    heading: int
+    """How many of the bytes are notices, which come first and have no ids."""
+
+    def reached(self, end: int) -> int:
+        """Return the id up to which lines said are whole in the first ``end`` bytes, where a line ends."""
+
+
+class Dialect(Protocol):
+    """How what is said looks to who speaks a dialect."""
+
+    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+        """Return ``notices`` and ``batches``, whose lines have the ids after ``before``."""
+
+
+class PlainRendering:
+    """Plain lines: one for each line that was said."""
+
+    __slots__ = ("_before", "data", "heading")
+
+    def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
+        heading = plain_notices(notices)
+        self.heading, self._before = len(heading), before
+        self.data = b"".join([heading, *map(plain_batch, batches)])
+
+    def reached(self, end: int) -> int:
+        """Count the lines."""
+        return self._before + self.data.count(LF, self.heading, end)
+
+
+class NativeRendering:
+    """Native frames: one for each batch, which may be of many lines."""
+
+    __slots__ = ("_batches", "_before", "data", "heading")
+
+    def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
+        heading = b"".join(native.written(Notice(line)) for line in notices)
+        self.heading, self._before, self._batches = len(heading), before, batches
+        self.data = b"".join([heading, *map(native.lines_frame, batches)])
+
+    def reached(self, end: int) -> int:
+        """Count the frames."""
+        frames = self.data.count(LF, self.heading, end)
+        return self._batches[frames - 1].last if frames else self._before
+
+
+class Plain:
+    """The plain dialect, in a room of many."""
+
+    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+        """Return plain lines."""
+        return PlainRendering(notices, batches, before)
+
+
+class Native:
+    """The native dialect."""
+
+    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+        """Return frames."""
+        return NativeRendering(notices, batches, before)
+
+
+PLAIN, NATIVE = Plain(), Native()
+
+
+class Delivery:
+    """What is new in a room, or a page of what was said before: news first, then ``batches`` as stored.
+
+    Where there are any, their lines have the ids after ``before`` up to ``head``. ``special`` are those who
+    get something else: newcomers, who are not told that they came, and authors, who are not sent what they
+    said.
+    """
+
+    __slots__ = ("_renderings", "batches", "before", "head", "news", "special")
+
+    def __init__(self, news: News, batches: list[Batch]) -> None:
+        self.news, self.batches = news, batches
+        self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (0, 0)
+        self.special = {*news.joined, *[batch.by for batch in batches]}
+        self._renderings: dict[Dialect, Rendering] = {}
+
+    def rendered(self, dialect: Dialect) -> Rendering:
+        """Return all of it in ``dialect``; made once, for everybody."""
+        rendering = self._renderings.get(dialect)
+        if rendering is None:
+            rendering = dialect.render(self.news.told(), self.batches, self.before)
+            self._renderings[dialect] = rendering
+        return rendering
+
+
+def plain_notices(lines: list[str]) -> bytes:
+    """Return ``lines`` about the house itself, each with its LF."""
+    return "".join(f"{notice(line)}\n" for line in lines).encode()
+
+
+def plain_batch(batch: Batch) -> bytes:
+    """Return ``batch`` as plain lines, each with its LF."""
+    return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
+
+
+def gone(lines: int) -> str:
+    """Return the notice that so many lines were forgotten before they were read."""
+    return f"{lines} line{'s are' if lines > 1 else ' is'} gone"

@@ -1,0 +1,127 @@
+"""Where a caller is asked in: by the first bytes it is known which dialect it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from techboy.wire.native import is_hello
+
+PATIENCE = 0.25
+"""Seconds for a hello to come; a caller who says nothing so long is a person, and greeted."""
+
+
+class Door(Interface):
+    """What takes a connection over."""
+
+    def makeConnection(self, transport: Any) -> None: ...
+    def dataReceived(self, data: bytes) -> None: ...
+    def readConnectionLost(self) -> None: ...
+    def writeConnectionLost(self) -> None: ...
+    def connectionLost(self, reason: Failure = ...) -> None: ...
+
+
+class PlainDoor(Door, Interface):
+    """A door that may have to give the connection back."""
+
+    def displaced(self) -> None:
+        """The caller speaks another dialect after all, and has not said anything in this one."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Threshold(Protocol):
+    """A connection that is not known yet: after a hello it is given a ``native`` door, else a ``plain`` one.
+
+    A hello that comes late, through a slow tunnel, is understood as long as nothing else came before.
+    """
+
+    _beginning = b""
+    _door: Door | None = None
+    _plain_door: PlainDoor | None = None
+
+    def __init__(
+        self, clock: IReactorTime, plain: Callable[[], PlainDoor], native: Callable[[], Door]
+    ) -> None:
+        self._clock, self._plain, self._native = clock, plain, native
+        self._silence: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """Somebody is there."""
+        self._silence = self._clock.callLater(PATIENCE, self._take_for_plain)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes arrived."""
+        if self._door is None:
+            self._look_at(data)
+        else:
+            self._door.dataReceived(data)
+
+    def hear_nothing(self) -> None:
+        """Read no more, for a while."""
+        self.transport.pauseProducing()  # type: ignore[union-attr]
+
+    def hear_again(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()  # type: ignore[union-attr]
+
+    def readConnectionLost(self) -> None:
+        """The caller closed its half."""
+        self._known_door().readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed."""
+        self._known_door().writeConnectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_waiting()
+        door = self._door or self._plain_door
+        if door is not None:
+            door.connectionLost(reason)
+
+    def _look_at(self, data: bytes) -> None:
+        self._beginning += data
+        hello = is_hello(self._beginning)
+        if hello is True:
+            self._take_for_native()
+        elif hello is False:
+            self._take_for_plain()
+            self._hand_over()
+
+    def _take_for_native(self) -> None:
+        self._stop_waiting()
+        if self._plain_door is not None:
+            self._plain_door.displaced()
+        self._door = self._native()
+        self._door.makeConnection(self.transport)
+        self._hand_over()
+
+    def _take_for_plain(self) -> None:
+        """Greet the caller; a hello may still follow."""
+        self._stop_waiting()
+        if self._plain_door is None:
+            self._plain_door = self._plain()
+            self._plain_door.makeConnection(self.transport)
+
+    def _hand_over(self) -> None:
+        self._door = self._door or self._plain_door
+        beginning, self._beginning = self._beginning, b""
+        if beginning:
+            self.dataReceived(beginning)
+
+    def _known_door(self) -> Door:
+        if self._door is None:
+            self._take_for_plain()
+            self._hand_over()
+        assert self._door is not None
+        return self._door
+
+    def _stop_waiting(self) -> None:
+        if self._silence is not None and self._silence.active():
+            self._silence.cancel()

@@ -1,0 +1,111 @@
+"""What a Romeo is at home in: the logs, where they are kept, and the house that is built on them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+
+from techboy import exits
+from techboy.chat.house import House, Rules
+from techboy.chat.rate import Bucket
+from techboy.doors.committing import AtOnce, InThread
+from techboy.doors.hall import Hall
+from techboy.doors.lodging import Lodging
+from techboy.doors.native_guest import NativeGuest, Terms
+from techboy.logs.contract import Logs, StorageError
+from techboy.logs.folder import StateFolder
+from techboy.logs.memory import MemoryLogs
+from techboy.logs.sqlite import SqliteLogs
+from techboy.options import DAY, ConversationOptions
+from techboy.program import IReactor, clock_time
+
+LOG_FILE = "romeo.sqlite"
+TOKEN_BYTES = 32
+
+
+class Home(Service):
+    """A house, its hall and its logs, in memory or in the directory that ``options`` say.
+
+    Making one ends the process with one line where that directory can't be used.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        options: ConversationOptions,
+        rules: Rules,
+        shut_down: Callable[[], None] = lambda: None,
+        motd: list[str] | None = None,
+    ) -> None:
+        self._reactor, self._options = reactor, options
+        self._folder: StateFolder | None = None
+        self._thread: InThread | None = None
+        try:
+            self.logs = self._logs()
+            self.hall = Hall(reactor, self.logs, self._thread or AtOnce(), options["stall"])
+            self.house = House(rules, self.hall, self.logs, clock_time, shut_down, motd or [])
+        except StorageError as refused:
+            exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
+        self.lodging: Lodging | None = None
+        self._pruning = LoopingCall(self._prune)
+        self._pruning.clock = reactor
+
+    def native_guest(self, stage: Lodging, bucket: Bucket, *, two: bool) -> NativeGuest:
+        """Return a door for a guest who speaks the native dialect."""
+        options = self._options
+        terms = Terms(options["max-line"], options["ping"], options["dead"], two)
+        return NativeGuest(stage, self.hall, bucket, terms)
+
+    def startService(self) -> None:
+        """Begin to store."""
+        super().startService()
+        if self._thread is not None:
+            self._thread.start()
+        self._pruning.start(DAY)
+
+    def stopService(self) -> None:
+        """Let go of everything, all of which is stored."""
+        super().stopService()
+        self._pruning.stop()
+        if self.lodging is not None:
+            self.lodging.close()
+        self.hall.close()
+        if self._thread is not None:
+            self._thread.stop()
+        self.logs.close()
+        if self._folder is not None:
+            self._folder.close()
+
+    def _logs(self) -> Logs:
+        options = self._options
+        path = options["state"]
+        if path is None:
+            return MemoryLogs(options["keep-memory"])
+        self._folder = StateFolder(path)
+        self._thread = InThread(self._reactor)
+        return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["keep-memory"])
+
+    def _prune(self) -> None:
+        """Forget what is old; sessions in use are not."""
+        if self.lodging is not None:
+            self.lodging.keep_all()
+        now, keep = self._reactor.seconds(), self._options["keep"]
+        self.hall.prune(None if keep is None else now - keep, now - self._options["remember"])
+
+
+def new_token() -> str:
+    """Return a secret that nobody can guess."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def state_directory() -> str | None:
+    """Return the directory that a service manager gives for what is to outlive the program, if it does.
+
+    systemd.exec(5): ``$STATE_DIRECTORY`` may name several, with colons between them; the first is taken.
+    """
+    return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None

@@ -1,0 +1,156 @@
+"""A house whose guests speak the native dialect, played by the test: frames in, frames out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+from techboy.chat.house import House, Rules
+from techboy.chat.rate import Bucket
+from techboy.doors.committing import AtOnce, Committer
+from techboy.doors.hall import STALL, Hall
+from techboy.doors.lodging import GRACE, Lodging
+from techboy.doors.native_guest import NativeGuest, Terms
+from techboy.logs.contract import StorageError
+from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
+from tests.houses import Verona
+from tests.transports import FakeTransport, SocketTransport
+
+PING, DEAD = 25.0, 60.0
+
+
+class HeldCommitter:
+    """Does nothing of its work until `answer` or `refuse`, unless it is ``prompt``."""
+
+    def __init__(self, *, prompt: bool = False) -> None:
+        self.prompt = prompt
+        self._waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+
+    def commit(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        if self.prompt:
+            then(work())
+        else:
+            self._waiting.append((work, then))
+
+    @property
+    def waiting(self) -> int:
+        """How much work there is."""
+        return len(self._waiting)
+
+    def answer(self) -> None:
+        """Do what was asked for first."""
+        work, then = self._waiting.pop(0)
+        then(work())
+
+    def refuse(self, why: str = "the disk is full") -> None:
+        """Do it not, and say so."""
+        self._waiting.pop(0)[1](StorageError(why))
+
+    def answer_all(self) -> None:
+        """Do all there is, and from now on at once."""
+        self.prompt = True
+        while self._waiting:
+            self.answer()
+
+
+def tokens() -> Callable[[], str]:
+    """Return what makes tokens that a test can tell from each other."""
+    numbers: Iterator[int] = count(1)
+    return lambda: f"token{next(numbers)}"
+
+
+class Caller:
+    """A guest who speaks the native dialect, seen from the other end of its connection."""
+
+    def __init__(self, door: NativeGuest, transport: FakeTransport) -> None:
+        self.door, self.transport = door, transport
+        self._unread = b""
+
+    @property
+    def socket(self) -> SocketTransport:
+        """The transport, of whose socket the test is in control."""
+        assert isinstance(self.transport, SocketTransport)
+        return self.transport
+
+    @property
+    def events(self) -> list[str]:
+        """What the transport was asked for."""
+        return self.transport.events
+
+    def sends(self, *frames: dict[str, Any]) -> None:
+        """Send ``frames``, together."""
+        self.transport.receive(b"".join(json.dumps(frame).encode() + b"\n" for frame in frames))
+
+    def says(self, text: str, seq: int) -> None:
+        """Say ``text``, whose lines are numbered from ``seq`` on."""
+        self.sends({"say": text, "seq": seq})
+
+    def reads(self) -> list[dict[str, Any]]:
+        """Return the whole frames that have arrived since the last time."""
+        *lines, self._unread = (self._unread + self.transport.flush()).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def hears(self) -> list[dict[str, Any]]:
+        """Return the same without notices."""
+        return [frame for frame in self.reads() if "notice" not in frame]
+
+    def hears_said(self) -> list[str]:
+        """Return the lines among them that others said."""
+        return [line for frame in self.reads() if "say" in frame for line in frame["say"].split("\n")]
+
+
+class NativeVerona(Verona):
+    """A house with lodging, for guests of both dialects."""
+
+    def __init__(
+        self,
+        *,
+        committer: Committer | None = None,
+        grace: float = GRACE,
+        places: int = 1000,
+        keep: int = KEEP_MEMORY,
+        stall: float = STALL,
+        history: int = 20,
+        logs: MemoryLogs | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(keep=keep, stall=stall, history=history, **options)
+        self.logs = logs or self.logs
+        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), stall)
+        self.house = House(Rules("romeo", 1000, history), self.hall, self.logs, lambda at: "12:00")
+        self.lodging = Lodging(self.house, self.hall, tokens(), grace, places)
+        self.callers: list[Caller] = []
+
+    def call(self, kind: type[FakeTransport] = SocketTransport) -> Caller:
+        """Let somebody connect, by a transport of that ``kind``."""
+        bucket, terms = Bucket(self._rate, self._burst), Terms(self._max_line, PING, DEAD)
+        door = NativeGuest(self.lodging, self.hall, bucket, terms)
+        caller = Caller(door, kind(door))
+        door.makeConnection(caller.transport)
+        self.callers.append(caller)
+        return caller
+
+    def hello(self, name: str = "juliet", **known: Any) -> Caller:
+        """Let somebody connect and say hello; what is answered was not read yet."""
+        caller = self.call()
+        caller.sends({"hello": 1, "name": name, **known})
+        self.turn()
+        return caller
+
+    def company_of(self, *names: str) -> list[Caller]:
+        """Let callers come in, who have read all there was to read."""
+        callers = [self.hello(name) for name in names]
+        self.settle()
+        for caller in callers:
+            caller.reads()
+        return callers
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let ``seconds`` pass, and what was written be sent where there is room."""
+        self.clock.advance(seconds)
+        for caller in self.callers:
+            if isinstance(caller.transport, SocketTransport):
+                caller.transport.drain()
+        super().turn()
