@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from techboy.wire.frames import Hello
+from techboy.wire.native import say_frame, written
+
 MARK = b"|"
 WINDOW = 2000
 """Lines that may be sent and not yet arrived everywhere."""
@@ -28,19 +31,34 @@ class Connection:
 
     socket: socket.socket
     got: int = 0
+    said: int = 0
     unsent: bytearray = field(default_factory=bytearray)
     seen: bytes = b""
 
 
+def as_lines(line: bytes, before: int, count: int) -> bytes:
+    """Return ``count`` times ``line``, as they are."""
+    return line * count
+
+
+def as_frame(line: bytes, before: int, count: int) -> bytes:
+    """Return ``count`` times ``line`` as one frame of the native dialect, ``before`` having been said."""
+    return say_frame(before + 1, "\n".join([line.decode().rstrip("\n")] * count))
+
+
 @dataclass(frozen=True)
 class Protocol:
-    """How one talks to a server: what is said first, until what comes, and what is around a line."""
+    """How one talks to a server: what is said first, until what comes, and what is around a line.
+
+    ``say`` writes a line so many times, given how many were said before.
+    """
 
     hello: Callable[[int], bytes] = lambda number: b""
     joined: bytes = b""
     then: tuple[bytes, bytes] = (b"", b"")
     before: bytes = b""
     end: bytes = b"\n"
+    say: Callable[[bytes, int, int], bytes] = as_lines
 
 
 PLAIN = Protocol()
@@ -51,6 +69,7 @@ IRC = Protocol(
     before=b"PRIVMSG #bench :",
     end=b"\r\n",
 )
+NATIVE = Protocol(hello=lambda number: written(Hello(f"b{number}")), joined=b'"welcome"', say=as_frame)
 
 
 class Load:
@@ -65,6 +84,7 @@ class Load:
         connections = [self._connect(port, number, protocol) for number in range(receivers + senders)]
         self.receivers, self.senders = connections[:receivers], connections[receivers:]
         self._join(protocol)
+        self._protocol = protocol
         self._line = protocol.before + MARK + b"x" * (size - len(MARK)) + protocol.end
         self._settle()
 
@@ -80,8 +100,7 @@ class Load:
         while arrived < lines:
             while sent < lines and sent - arrived < WINDOW:
                 burst = min(BURST, lines - sent)
-                for at in range(burst):
-                    self.senders[(sent + at) % len(self.senders)].unsent += self._line
+                self._say(burst)
                 sent += burst
             for sender in self.senders:
                 self._send(sender)
@@ -89,17 +108,28 @@ class Load:
             arrived = min(receiver.got for receiver in self.receivers)
         return lines * len(self.receivers) / (time.perf_counter() - began)
 
-    def ping(self, rounds: int) -> float:
-        """Send one line at a time; return the median time in seconds until every receiver has it."""
-        return statistics.median(self._round(number) for number in range(1, rounds + 1))
+    def ping(self, rounds: int, before: int = 0) -> float:
+        """Send one line at a time; return the median time in seconds until every receiver has it.
+
+        ``before``: how many were sent so before.
+        """
+        return statistics.median(self._round(before + number) for number in range(1, rounds + 1))
 
     def _round(self, number: int) -> float:
         began = time.perf_counter()
-        self.senders[0].unsent += self._line
+        self._say(1)
         self._send(self.senders[0])
         while any(receiver.got < number for receiver in self.receivers):
             self._turn(_PATIENCE)
         return time.perf_counter() - began
+
+    def _say(self, lines: int) -> None:
+        """Have ``lines`` lines said, by as many of the senders as possible."""
+        senders = self.senders[:lines]
+        for number, sender in enumerate(senders):
+            count = lines // len(senders) + (number < lines % len(senders))
+            sender.unsent += self._protocol.say(self._line, sender.said, count)
+            sender.said += count
 
     def _connect(self, port: int, number: int, protocol: Protocol) -> Connection:
         connection = Connection(socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE))
@@ -117,7 +147,7 @@ class Load:
         while waiting:
             for connection in self._readable(_PATIENCE):
                 connection.seen += connection.socket.recv(65536)
-                if protocol.then[0] in connection.seen:
+                if protocol.then[1] and protocol.then[0] in connection.seen:
                     connection.socket.sendall(protocol.then[1])
                     connection.seen = connection.seen.partition(protocol.then[0])[2]
                 if protocol.joined in connection.seen:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import IRC, PLAIN, Protocol
+from benchmarks.load import IRC, NATIVE, PLAIN, Protocol
 
 TWIST = Path(sys.executable).with_name("twist")
 MANY_GUESTS = ["--rate", "0", "--guests", "12000"]
@@ -53,7 +53,12 @@ class Server:
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
-TECHBOY = Server("techboy", (str(TWIST), "romeo", "--host", "127.0.0.1", "--port", "{port}", *MANY_GUESTS))
+_ROMEO = (str(TWIST), "romeo", "--host", "127.0.0.1", "--port", "{port}", *MANY_GUESTS)
+_STATE = ("--state", "{folder}/state")
+TECHBOY = Server("techboy", _ROMEO)
+TECHBOY_NATIVE = Server("techboy, native", _ROMEO, NATIVE)
+TECHBOY_FULL = Server("techboy, SQLite, full", (*_ROMEO, *_STATE))
+TECHBOY_NORMAL = Server("techboy, SQLite, normal", (*_ROMEO, *_STATE, "--sync", "normal"))
 BARE = Server("bare relay", (sys.executable, "-m", "benchmarks.relays.bare", "{port}"))
 TWISTED_LINES = Server(
     "Twisted, a line at a time", (sys.executable, "-m", "benchmarks.relays.twisted_lines", "{port}")
