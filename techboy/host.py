@@ -171,15 +171,13 @@ class Host(Program):
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
-        if not self.is_leaving:
-            self._leave(Leaving.FOR_NOW)
         stopped = gatherResults([self._listening.stopService(), super().stopService()])
         return stopped.addCallback(lambda _: self.home.stopService())
 
     def leave(self) -> None:
         """Send all guests home."""
         if not self.is_leaving:
-            self._leave(Leaving.FOR_GOOD)
+            self._leave(Leaving.FOR_GOOD if self.running else Leaving.FOR_NOW)
 
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""
@@ -199,6 +197,7 @@ class Host(Program):
         self.here.dismiss()
         for caller in self.factory.callers:
             caller.hear_nothing()
+        self.lodging.keep_all()
         self.hall.drain().addCallback(self._all_stored)
 
     def _all_stored(self, _: None) -> None:

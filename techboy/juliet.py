@@ -24,8 +24,8 @@ from techboy.doors.addresses import host_and_port
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
 from techboy.doors.native_caller import NativeCaller
+from techboy.doors.patience import Patience
 from techboy.doors.plain import PlainDoor
-from techboy.doors.pulse import Pulse
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake
@@ -51,7 +51,7 @@ SPREAD = 5.0
 
 STATE_FILE = "juliet.sqlite"
 
-STEADY = 5.0
+STEADY = 1.0
 """Seconds that a connection has to last for the next call to come as soon as the first."""
 
 
@@ -114,7 +114,7 @@ class Kept:
         try:
             self._folder = StateFolder(path)
             self._keepsake = Keepsake(Path(path, STATE_FILE))
-            self.outbox = Outbox(self._keepsake, self._keepsake.kept())
+            self.outbox = Outbox(self._keepsake, self._keepsake.kept(), self._keepsake.next)
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
         self.acquaintance = Acquaintance(self._keepsake)
@@ -159,7 +159,7 @@ class JulietFactory(ReconnectingClientFactory):
 
     def call(self) -> None:
         """Call now, unless a call is under way, and begin with short delays again."""
-        if self.connector.connecting:
+        if self.connector.connecting or self._juliet.is_greeting:
             return  # it may be answered at this very moment
         self.stopTrying()
         self.resetDelay()
@@ -174,7 +174,7 @@ class JulietFactory(ReconnectingClientFactory):
     def call_later(self) -> None:
         """Call again within a few seconds, as many others will."""
         self.resetDelay()
-        self.delay = SPREAD
+        self.delay = SPREAD * self._spread()
         super().retry(self.connector)
         self.resetDelay()
 
@@ -219,10 +219,10 @@ class Juliet(Talk):
         self._place = host_and_port(options["host"], options["port"])
         self._dialect = Dialect.PLAIN if options["plain"] else Dialect.UNKNOWN
         self._return = Return.SOON
+        self._greeting: Greeting | None = None
         self._reason = ""
-        timeout = options["timeout"] or math.inf
-        self._word = Pulse(
-            reactor, timeout, timeout, lambda: None, self._time_is_up, deaf=lambda: not self._awaits
+        self._patience = Patience(
+            reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
         )
 
     def startService(self) -> None:
@@ -232,13 +232,13 @@ class Juliet(Talk):
         if lines:
             self.here.state(f"* {_lines(lines)} kept from the last time")
         if self.options["timeout"] is not None:
-            self._word.start()
+            self._patience.start()
         self._factory.call()
 
     def stopService(self) -> Deferred[Any]:
         """Call no more, say goodbye; fires when everything was sent and shown."""
         self._factory.stopTrying()
-        self._word.stop()
+        self._patience.stop()
         return super().stopService().addCallback(lambda _: self._kept.close())
 
     # what the factory calls
@@ -249,7 +249,15 @@ class Juliet(Talk):
             self.heard()
             return self.plain_door()
         knows = self._kept.acquaintance.exists
-        return Greeting(self, self._hello(), self.reactor, self.options["dead"], may_be_plain=not knows)
+        self._greeting = Greeting(
+            self, self._hello(), self.reactor, self.options["dead"], may_be_plain=not knows
+        )
+        return self._greeting
+
+    @property
+    def is_greeting(self) -> bool:
+        """Whether there is a connection of which it is not known yet how Romeo speaks."""
+        return self._greeting is not None
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
@@ -261,7 +269,7 @@ class Juliet(Talk):
 
     def native_door(self) -> NativeCaller:
         """Romeo speaks the native dialect, and is not spoken to in another any more."""
-        self._dialect = Dialect.NATIVE
+        self._dialect, self._greeting = Dialect.NATIVE, None
         kept, options = self._kept, self.options
         return NativeCaller(
             self.conversation,
@@ -276,11 +284,12 @@ class Juliet(Talk):
 
     def plain_door(self) -> PlainDoor:
         """Romeo speaks plain lines."""
-        self._dialect = Dialect.PLAIN
+        self._dialect, self._greeting = Dialect.PLAIN, None
         return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, self.options["max-line"])
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
+        self._greeting = None
         if self.conversation.free:
             self.not_answered("closed before there was a word")
             self._factory.call_again()
@@ -289,7 +298,7 @@ class Juliet(Talk):
 
     def heard(self) -> None:
         """Romeo gave a sign of life."""
-        self._word.heard()
+        self._patience.heard()
 
     def returning(self) -> None:
         """Romeo goes, and will be back."""
@@ -330,7 +339,7 @@ class Juliet(Talk):
         super().over(whole)
 
     @property
-    def _awaits(self) -> bool:
+    def _awaits_a_word(self) -> bool:
         """Whether Romeo ought to say something."""
         return self.conversation.free or self.outbox.lines > 0
 
@@ -346,9 +355,9 @@ class Juliet(Talk):
     def _time_is_up(self) -> None:
         lines = self.outbox.lines
         fate = f"; {self._kept.what_becomes_of(lines)}" if lines else ""
-        self.give_up(
-            exits.UNAVAILABLE, f"juliet: no answer from {self._place} in {self.options['timeout']:g} s{fate}"
-        )
+        self._status = exits.UNAVAILABLE
+        self.here.state(f"juliet: no answer from {self._place} in {self.options['timeout']:g} s{fate}")
+        self.conversation.abandon()
 
 
 def makeService(options: Options) -> Juliet:

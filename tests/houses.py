@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
-from techboy.doors.committing import AtOnce
+from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY, STALL, Hall
 from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
@@ -56,10 +56,11 @@ class Verona:
         history: int = 20,
         max_line: int = 4096,
         motd: tuple[str, ...] = (),
+        committer: Committer | None = None,
     ) -> None:
         self.clock, self.shut_down = Clock(), 0
         self.logs = MemoryLogs(keep)
-        self.hall = Hall(self.clock, self.logs, AtOnce(), stall)
+        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), stall)
         rules = Rules("romeo", 1000, history)
         self.house = House(rules, self.hall, self.logs, lambda at: "12:00", self._shut_down, list(motd))
         self._rate, self._burst, self._max_line = rate, burst, max_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -124,6 +125,16 @@ class Running:
     def said(self) -> list[str]:
         """The states shown so far."""
         return self._states.written.splitlines()
+
+
+def frame(**values: Any) -> bytes:
+    """Return a frame of the native dialect."""
+    return json.dumps(values).encode() + b"\n"
+
+
+def frames(transport: FakeTransport) -> list[dict[str, Any]]:
+    """Return the frames that were sent since the last time."""
+    return [json.loads(line) for line in transport.flush().splitlines()]
 
 
 def later_endpoint(monkeypatch: pytest.MonkeyPatch) -> Deferred[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,9 @@ from techboy.chat.conversation import Keyboard
 from techboy.doors.hall import NEWS_DELAY
 from techboy.doors.threshold import PATIENCE
 from techboy.host import Host
-from techboy.program import clock_time
 from techboy.romeo import Options
-from tests.programs import Running, later_endpoint
+from tests.native import HeldCommitter
+from tests.programs import Running, frame, frames, later_endpoint
 from tests.transports import JULIET, SocketTransport
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
@@ -40,6 +41,19 @@ def visit(host: Running) -> SocketTransport:
     transport = call(host)
     host.reactor.advance(PATIENCE)
     return transport
+
+
+def native(host: Running, name: str = "juliet", **known: Any) -> SocketTransport:
+    """Connect a caller who speaks the native dialect."""
+    transport = call(host)
+    transport.receive(frame(hello=1, name=name, **known))
+    host.reactor.advance(0)
+    return transport
+
+
+def without_notices(guest: SocketTransport) -> list[dict[str, Any]]:
+    """Return what a guest was sent since the last time."""
+    return [values for values in frames(guest) if "notice" not in values]
 
 
 def welcomed(guest: SocketTransport) -> bool:
@@ -173,6 +187,137 @@ class GuestTests:
         """A guest whose connection breaks has left."""
         host = running("--once").start()
         visit(host).breaks()
+        assert host.reactor.stops == 1
+
+
+class NativeGuestTests:
+    """Guests who speak the native dialect."""
+
+    def test_talk(self) -> None:
+        """They talk with those who speak plain lines, and are told the room they are in."""
+        host = running().start()
+        juliet, plain = native(host), visit(host)
+        settle(host)
+        (welcome,) = without_notices(juliet)
+        assert (welcome["name"], welcome["room"], welcome["host"]) == ("juliet", "lobby", "romeo")
+        plain.flush()
+        juliet.receive(frame(say="hello\nyou", seq=1))
+        host.reactor.advance(0)
+        assert plain.flush() == b"juliet: hello\njuliet: you\n"
+        plain.receive(b"good day\n")
+        host.reactor.advance(0)
+        stored, said = without_notices(juliet)
+        assert stored == {"stored": 3, "id": 2}
+        assert (said["id"], said["from"], said["say"]) == (3, "guest1", "good day")
+
+    def test_full(self) -> None:
+        """One more than there is room for is told so, unless it was here before."""
+        host = running("--guests", "1", "--name", "capulet").start()
+        juliet = native(host)
+        (welcome,) = without_notices(juliet)
+        (bye,) = frames(native(host, "nurse"))
+        assert bye == {"bye": "busy", "text": "capulet has no room for more guests"}
+        assert not welcomed(visit(host))
+        (again,) = without_notices(native(host, session=welcome["session"]))
+        assert again["session"] == welcome["session"]
+        assert juliet.events == ["abort"]
+
+    def test_grace(self) -> None:
+        """Who lost the connection counts as present for as long as was said."""
+        host = running("--grace", "5").start()
+        other = visit(host)
+        native(host).breaks()
+        settle(host)
+        other.flush()
+        host.reactor.advance(4.7)
+        other.receive(b"/who\n")
+        assert other.flush() == b"* 2 here: guest1, juliet (away)\n"
+        host.reactor.pump([0.3, NEWS_DELAY])
+        assert other.flush() == b"* juliet left\n"
+
+    def test_rate(self) -> None:
+        """They are read more slowly, too, when they say too much."""
+        host = running("--rate", "4").start()
+        juliet = native(host)
+        juliet.receive(frame(say="\n".join(["x"] * 48), seq=1))
+        assert not juliet.reading
+        host.reactor.pump([1, 1])
+        assert juliet.reading
+
+    def test_line_limit(self) -> None:
+        """The longest line that is taken is the one he was told."""
+        host = running("--max-line", "64").start()
+        juliet = native(host)
+        (welcome,) = without_notices(juliet)
+        assert welcome["limits"]["line"] == 64
+        juliet.receive(frame(say="x" * 65, seq=1))
+        host.reactor.advance(0)
+        error, stored = without_notices(juliet)
+        assert (error["error"], stored["stored"]) == ("line", 2)
+
+    def test_ping(self) -> None:
+        """Who is silent is asked, and given up, when he was told to."""
+        host = running("--ping", "2", "--dead", "5").start()
+        juliet = native(host)
+        frames(juliet)
+        host.reactor.advance(2)
+        assert without_notices(juliet) == [{"ping": 1}]
+        host.reactor.advance(3)
+        assert juliet.events == ["abort"]
+
+    def test_stopped(self) -> None:
+        """When he is stopped by a signal, they are told that he will be back."""
+        host = running().start()
+        juliet, plain = native(host), visit(host)
+        settle(host)
+        frames(juliet)
+        plain.flush()
+        done = host.stop()
+        assert without_notices(juliet) == [{"bye": "restart"}]
+        assert plain.flush() == b"* romeo is leaving\n"
+        leave(plain)
+        assert not done.called
+        leave(juliet)
+        assert done.called
+
+    def test_interrupted(self) -> None:
+        """When he ends for good, they are told that it is over, and why."""
+        host = running().start()
+        juliet = native(host)
+        frames(juliet)
+        host.interrupt()
+        assert without_notices(juliet) == [{"bye": "closed", "text": "romeo is leaving"}]
+        leave(juliet)
+        assert host.reactor.stops == 1
+
+    def test_last_words(self) -> None:
+        """What was said last is stored and brought first, however long that takes; nothing more is heard."""
+        host, committer = running().start(), HeldCommitter()
+        host.program.hall._committer = committer
+        one, two = visit(host), visit(host)
+        settle(host)
+        two.flush()
+        one.receive(b"last words\n")
+        done = host.stop()
+        assert two.flush() == b""
+        assert not one.reading
+        committer.answer()
+        assert two.flush() == b"guest1: last words\n* romeo is leaving\n"
+        one.flush()
+        leave(one)
+        leave(two)
+        assert done.called
+
+    def test_caller_while_leaving(self) -> None:
+        """Who calls while he is leaving is told to come back, and does not keep him."""
+        host = running().start()
+        guest = visit(host)
+        guest.flush()
+        host.interrupt()
+        late = native(host)
+        assert frames(late) == [{"bye": "restart"}]
+        leave(late)
+        leave(guest)
         assert host.reactor.stops == 1
 
 
@@ -330,13 +475,3 @@ class SeatTests:
         guest.flush()
         guest.receive(b"/nick Capulet\n")
         assert guest.flush() == b"* Capulet is not a name for you\n"
-
-
-class ClockTimeTests:
-    """`clock_time`."""
-
-    def test_minutes(self) -> None:
-        """A moment is written as hours and minutes, of this place."""
-        one, other = clock_time(1795349686), clock_time(1795349686 + 60)
-        assert re.fullmatch(r"\d\d:\d\d", one)
-        assert one != other

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from twisted.internet import error
 from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.juliet import ATTEMPT_DELAY, STEADY, Juliet, Options
-from tests.programs import Running
+from techboy.doors.greeting import PATIENCE
+from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, Options
+from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
+
+PERSON, SCRIPT = Keyboard.PERSON, Keyboard.SCRIPT
 
 
 def running(*arguments: str, spread: float = 1.0) -> Running:
@@ -51,6 +57,35 @@ def answer(juliet: Running) -> FakeTransport:
     transport = FakeTransport(wrapper)
     wrapper.makeConnection(transport)
     return transport
+
+
+WELCOME = {
+    "welcome": 1,
+    "name": "juliet",
+    "session": "token",
+    "next": 1,
+    "log": "log",
+    "room": None,
+    "after": 0,
+    "last": 0,
+    "host": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
+}
+
+
+def welcome(juliet: Running, **other: Any) -> FakeTransport:
+    """Let Romeo answer the attempt under way, and the hello, which nobody has read."""
+    transport = answer(juliet)
+    transport.flush()
+    transport.receive(frame(**{**WELCOME, **other}))
+    return transport
+
+
+def calls_again(juliet: Running, seconds: float = 1.0) -> None:
+    """Let so many seconds pass, in which she calls again."""
+    before = attempts(juliet)
+    juliet.reactor.advance(seconds)
+    assert attempts(juliet) == before + 1
 
 
 def delays(juliet: Running, count: int) -> list[float]:
@@ -202,3 +237,261 @@ class TalkingTests:
         juliet.stop()
         assert juliet.said[-1] == "* the connection ended too soon: the last lines may not have arrived"
         assert juliet.status == exits.UNAVAILABLE
+
+
+class NativeTests:
+    """How she speaks to a Romeo who speaks the native dialect."""
+
+    def test_hello(self) -> None:
+        """She says hello with her name, and is connected when she is welcome."""
+        juliet = started("--name", "rosaline")
+        transport = answer(juliet)
+        assert frames(transport) == [{"hello": 1, "name": "rosaline"}]
+        assert juliet.said == ["Calling 192.0.2.1:4444..."]
+        transport.receive(b"* who are you?\n" + frame(**{**WELCOME, "name": "rosaline", "host": "montague"}))
+        assert juliet.said[1:] == ["Connected to montague ('127.0.0.1', 33770)"]
+        assert juliet.shown == ""
+
+    def test_talk(self) -> None:
+        """What she says is numbered, what she hears is shown."""
+        juliet = started(keyboard=PERSON)
+        juliet.terminal.receive(b"early\n")
+        transport = welcome(juliet)
+        juliet.terminal.receive(b"hello\n")
+        assert frames(transport) == [{"say": "early", "seq": 1}, {"say": "hello", "seq": 2}]
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good day\nexit"}))
+        assert juliet.shown == "good day\nexit\n"
+
+    def test_many(self) -> None:
+        """In a room of many it is shown who speaks."""
+        juliet = started()
+        transport = welcome(juliet, room="lobby", name="juliet2")
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
+        transport.receive(frame(notice="paris joined"))
+        assert juliet.shown == "nurse: hello\n"
+        assert juliet.said[2:] == ["* you are juliet2", "* paris joined"]
+
+    def test_lost(self) -> None:
+        """She calls again with her session, and says once more what was not stored."""
+        juliet = started(keyboard=PERSON)
+        transport = welcome(juliet)
+        juliet.terminal.receive(b"one\ntwo\nthree\n")
+        transport.receive(
+            frame(stored=2, id=1) + frame(**{"id": 2, "at": 7.5, "from": "romeo", "say": "good day"})
+        )
+        juliet.terminal.flush()
+        transport.breaks()
+        assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
+        calls_again(juliet)
+        transport = answer(juliet)
+        assert frames(transport) == [
+            {"hello": 1, "name": "juliet", "session": "token", "log": "log", "seen": 2}
+        ]
+        transport.receive(frame(**{**WELCOME, "next": 3, "after": 2, "last": 3}))
+        assert frames(transport) == [{"say": "three", "seq": 3}]
+
+    def test_known(self) -> None:
+        """To a Romeo she knows she never speaks plain lines; where he does not answer she calls again."""
+        juliet = started("--dead", "9")
+        welcome(juliet).breaks()
+        calls_again(juliet)
+        transport = answer(juliet)
+        transport.flush()
+        juliet.reactor.advance(8.9)
+        assert transport.events == []
+        juliet.reactor.advance(0.1)
+        assert transport.events == ["abort"]
+        assert transport.flush() == b""
+        assert (
+            juliet.said[-1] == "* no answer: closed before there was a word; calling again until there is one"
+        )
+        calls_again(juliet)
+
+    def test_script(self) -> None:
+        """At the end of a script goodbye is said when all is stored, and not before."""
+        juliet = started(keyboard=SCRIPT)
+        juliet.terminal.receive(b"one\ntwo\nexit\n/who")
+        juliet.terminal.peer_closes()
+        transport = welcome(juliet)
+        assert frames(transport) == [{"say": "one\ntwo\nexit\n/who", "seq": 1}]
+        transport.receive(frame(stored=4, id=3))
+        assert frames(transport) == []
+        transport.receive(frame(stored=5, id=4))
+        assert frames(transport) == [{"bye": True}]
+        transport.receive(frame(bye="closed"))
+        transport.flush()
+        assert juliet.reactor.stops == 1
+        juliet.stop()
+        assert juliet.said[1:] == ["Connected to romeo ('127.0.0.1', 33770)", "Connection closed."]
+        assert juliet.status == exits.OK
+
+    def test_restart(self) -> None:
+        """Where Romeo will be back she calls again within some seconds, as chance has it."""
+        juliet = started(spread=0.5)
+        transport = welcome(juliet)
+        transport.receive(frame(bye="restart"))
+        transport.flush()
+        assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
+        juliet.reactor.advance(SPREAD / 2 - 0.1)
+        assert attempts(juliet) == 1
+        calls_again(juliet, 0.2)
+        assert juliet.reactor.stops == 0
+
+    def test_busy(self) -> None:
+        """Where Romeo does not want to talk she says why, and the status tells."""
+        juliet = started()
+        transport = answer(juliet)
+        transport.flush()
+        transport.receive(frame(bye="busy", text="romeo is busy"))
+        juliet.stop()
+        assert juliet.said[1:] == ["juliet: romeo is busy"]
+        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.reactor.stops == 1
+
+    def test_ping(self) -> None:
+        """A Romeo who is silent is asked, and given up, when she was told to."""
+        juliet = started("--ping", "2", "--dead", "5")
+        transport = welcome(juliet)
+        juliet.reactor.advance(2)
+        assert [asked["ping"] for asked in frames(transport)] == [1]
+        juliet.reactor.advance(3)
+        assert transport.events == ["abort"]
+        assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
+
+    def test_timeout(self) -> None:
+        """A Romeo who bids welcome and then says nothing is given up in time; what waits is counted."""
+        juliet = started("--timeout", "9", keyboard=PERSON)
+        juliet.terminal.receive(b"hello\n")
+        transport = welcome(juliet)
+        juliet.reactor.advance(8.9)
+        assert juliet.reactor.stops == 0
+        juliet.reactor.advance(0.1)
+        assert juliet.said[-2:] == [
+            "juliet: no answer from 192.0.2.1:4444 in 9 s; 1 line is not stored by him, and lost",
+            "Connection closed.",
+        ]
+        assert transport.events == ["abort"]
+        juliet.stop()
+        assert juliet.status == exits.UNAVAILABLE
+
+
+class PlainTests:
+    """How she speaks to a Romeo who does not answer her hello."""
+
+    def test_fallback(self) -> None:
+        """After two seconds she speaks plain lines; what came before is shown, what was typed is said."""
+        juliet = started(keyboard=PERSON)
+        juliet.terminal.receive(b"early\n")
+        transport = answer(juliet)
+        transport.flush()
+        transport.receive(b"good day\n")
+        juliet.reactor.advance(PATIENCE - 0.1)
+        assert (juliet.shown, juliet.said[1:]) == ("", [])
+        juliet.reactor.advance(0.1)
+        assert juliet.shown == "good day\n"
+        assert juliet.said[-1] == "Connected to romeo ('127.0.0.1', 33770)"
+        assert transport.flush() == b"early\n"
+
+    def test_no_hello_again(self) -> None:
+        """Whom she has spoken to in plain lines she does not say hello to."""
+        juliet = started()
+        transport = answer(juliet)
+        juliet.reactor.advance(PATIENCE)
+        transport.breaks()
+        calls_again(juliet)
+        assert answer(juliet).flush() == b""
+
+    def test_asked_for(self) -> None:
+        """With --plain she says no hello at all."""
+        juliet = running()
+        assert answer(juliet).flush() == b""
+        assert juliet.said[-1] == "Connected to romeo ('127.0.0.1', 33770)"
+
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_script(self, asked: bool) -> None:
+        """A script that was sent as plain lines says that nobody has confirmed them."""
+        juliet = started(*["--plain"] * asked, keyboard=SCRIPT)
+        transport = answer(juliet)
+        juliet.reactor.advance(PATIENCE)
+        transport.flush()
+        juliet.terminal.receive(b"one\nexit\n")
+        juliet.terminal.peer_closes()
+        assert transport.flush() == b"one\nexit \n"
+        transport.peer_closes()
+        juliet.stop()
+        assert juliet.said[-1] == ("* the lines were sent, not confirmed: plain lines are not acknowledged")
+        assert juliet.status == exits.OK
+
+    def test_script_not_sent(self) -> None:
+        """Lines for which there was no connection any more are counted, and the status tells."""
+        juliet = started(keyboard=SCRIPT)
+        juliet.terminal.receive(b"one\ntwo\n")
+        juliet.interrupt()
+        juliet.stop()
+        assert juliet.said[-1] == "* 2 lines are not stored by him, and lost"
+        assert juliet.status == exits.UNAVAILABLE
+
+
+class StateTests:
+    """What she keeps in a directory."""
+
+    def test_lines(self, tmp_path: Path) -> None:
+        """What was not stored is kept, counted at the end and at the next start, and then said first."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state, keyboard=PERSON)
+        juliet.terminal.receive(b"one\ntwo\n")
+        juliet.interrupt()
+        juliet.stop()
+        assert juliet.said[-1] == "* 2 lines are kept for the next time"
+        assert juliet.status == exits.UNAVAILABLE
+        juliet = started(*state)
+        assert juliet.said[-1] == "* 2 lines are kept from the last time"
+        transport = welcome(juliet)
+        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
+        transport.receive(frame(stored=3, id=2))
+        juliet.interrupt()
+        transport.flush()
+        transport.breaks()
+        juliet.stop()
+        juliet = started(*state)
+        assert len(juliet.said) == 1
+        juliet.stop()
+
+    def test_session(self, tmp_path: Path) -> None:
+        """Started again she goes on with her session, after what was shown."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state)
+        transport = welcome(juliet)
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good\nday"}))
+        juliet.terminal.flush()
+        juliet.interrupt()
+        transport.breaks()
+        juliet.stop()
+        juliet = started(*state)
+        assert frames(answer(juliet)) == [
+            {"hello": 1, "name": "juliet", "session": "token", "log": "log", "seen": 2}
+        ]
+        juliet.stop()
+
+    def test_not_shown(self, tmp_path: Path) -> None:
+        """What came and was not shown is asked for again."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state)
+        transport = welcome(juliet)
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good\nday"}))
+        juliet.program._kept.close()
+        juliet = started(*state)
+        assert frames(answer(juliet))[0]["seen"] == 0
+        juliet.stop()
+
+    def test_in_use(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A second Juliet can't have the same directory, and ends with one line that says so."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state)
+        with pytest.raises(SystemExit) as ended:
+            started(*state)
+        assert ended.value.code == exits.IO_FAILED
+        said = capsys.readouterr().err
+        assert said.startswith("juliet: ")
+        assert said.count("\n") == 1
+        juliet.stop()

@@ -15,8 +15,10 @@ from twisted.python.usage import Options, UsageError
 import techboy
 from techboy import juliet, romeo
 from techboy.options import (
+    DAY,
     LONGEST_FILE,
     ConversationOptions,
+    days,
     lines_of,
     option,
     port_number,
@@ -29,6 +31,12 @@ from techboy.terminal.streams import StandardError, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 
 BOTH = pytest.mark.parametrize("program", [romeo.Options, juliet.Options], ids=["romeo", "juliet"])
+
+
+@pytest.fixture(autouse=True)
+def no_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be said by the environment."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
 
 
 @pytest.fixture
@@ -110,6 +118,21 @@ class SecondsTests:
         with pytest.raises(ValueError, match="a number of seconds is wanted, not ") as refused:
             seconds(text)
         assert repr(text) in str(refused.value)
+
+
+class DaysTests:
+    """Times that are long."""
+
+    @pytest.mark.parametrize(("text", "number"), [("1", DAY), ("30", 30 * DAY), ("0.25", 21600.0)])
+    def test_taken(self, text: str, number: float) -> None:
+        """They are seconds inside."""
+        assert days(text) == number
+
+    @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "", "1d"])
+    def test_refused(self, text: str) -> None:
+        """What is no time is named."""
+        with pytest.raises(ValueError, match=f"^a number of days is wanted, not '{text}'$"):
+            days(text)
 
 
 class SizeTests:
@@ -198,6 +221,7 @@ class ConversationOptionsTests:
         """Nothing has to be said."""
         options = parsed(program)
         assert (options["max-line"], options["output"], options["port"]) == (4096, "auto", 4444)
+        assert (options["state"], options["ping"], options["dead"]) == (None, 25.0, 60.0)
 
     def test_base(self) -> None:
         """By itself it is a program that asks nothing, and shows what is said."""
@@ -210,6 +234,8 @@ class ConversationOptionsTests:
         options = parsed(program, "--max-line", "64", "--output", "json", "--name=rosaline", "-p", "13005")
         assert (options["max-line"], options["output"]) == (64, "json")
         assert (options["name"], options["port"]) == ("rosaline", 13005)
+        options = parsed(program, "--state", "a/b", "--ping", "0.5", "--dead=2")
+        assert (options["state"], options["ping"], options["dead"]) == ("a/b", 0.5, 2.0)
 
     @BOTH
     @pytest.mark.parametrize(
@@ -218,6 +244,8 @@ class ConversationOptionsTests:
             (["--max-line", "63"], "--max-line: a whole number from 64 to 65536 is wanted, not '63'"),
             (["--max-line=65537"], "--max-line: a whole number from 64 to 65536 is wanted, not '65537'"),
             (["--output", "xml"], "--output: one of auto, names, bare, json is wanted, not 'xml'"),
+            (["--ping", "0"], "--ping: a number of seconds is wanted, not '0'"),
+            (["--dead", "inf"], "--dead: a number of seconds is wanted, not 'inf'"),
             (["--sonnet"], "option --sonnet not recognized"),
             (["--port"], "option --port requires argument"),
             (["verona"], "Wrong number of arguments."),
@@ -286,6 +314,11 @@ class RomeoTests:
             (["--rate", "0.5"], "--rate: a whole number from 0 to 1000000 is wanted, not '0.5'"),
             (["--keep-memory", "0"], "--keep-memory: a size as 500000, 512K, 16M or 1G is wanted, not '0'"),
             (["--stall", "0"], "--stall: a number of seconds is wanted, not '0'"),
+            (["--sync", "often"], "--sync: one of full, normal is wanted, not 'often'"),
+            (["--keep", "0"], "--keep: a number of days is wanted, not '0'"),
+            (["--remember", "a week"], "--remember: a number of days is wanted, not 'a week'"),
+            (["--grace", "0"], "--grace: a number of seconds is wanted, not '0'"),
+            (["--plain"], "option --plain not recognized"),
             (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
         ],
     )
@@ -336,6 +369,8 @@ class RomeoTests:
         options = parsed(romeo.Options)
         names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
         assert [options[name] for name in names] == [1000, [], 20, 16 * 1024**2, 20, 30.0]
+        names = ["sync", "keep", "grace", "remember"]
+        assert [options[name] for name in names] == ["full", None, 600.0, 30 * DAY]
 
     def test_house(self, tmp_path: Path) -> None:
         """What a house is like can be said."""
@@ -357,6 +392,34 @@ class RomeoTests:
         options = parsed(romeo.Options, *words, str(path))
         names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
         assert [options[name] for name in names] == [3, ["two households", "both alike"], 0, 1024**2, 0, 2.5]
+
+    def test_storing(self) -> None:
+        """How surely, and for how long, things are kept can be said; days may be parts of one."""
+        words = ["--sync", "normal", "--keep", "0.5", "--grace", "2.5", "--remember", "7"]
+        options = parsed(romeo.Options, *words)
+        names = ["sync", "keep", "grace", "remember"]
+        assert [options[name] for name in names] == ["normal", DAY / 2, 2.5, 7 * DAY]
+
+    def test_memory_with_directory(self) -> None:
+        """With a state directory memory is not where things are kept, and less of it is used, unless said."""
+        assert parsed(romeo.Options, "--state", "x")["keep-memory"] == 4 * 1024**2
+        assert parsed(romeo.Options, "--state", "x", "--keep-memory", "1K")["keep-memory"] == 1024
+
+    @pytest.mark.parametrize(
+        ("variable", "words", "state"),
+        [
+            ("/var/lib/romeo", [], "/var/lib/romeo"),
+            ("/var/lib/romeo:/var/lib/other", [], "/var/lib/romeo"),
+            ("", [], None),
+            ("/var/lib/romeo", ["--state", "/srv/romeo"], "/srv/romeo"),
+        ],
+    )
+    def test_state_directory(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, words: list[str], state: str | None
+    ) -> None:
+        """The state directory is the one that was said, or the first that the service manager gives."""
+        monkeypatch.setenv("STATE_DIRECTORY", variable)
+        assert parsed(romeo.Options, *words)["state"] == state
 
     def test_many(self, screen: TextIO, file: TextIO) -> None:
         """Without a keyboard there are many guests; with one there is one, unless more are asked for."""
@@ -412,6 +475,22 @@ class JulietTests:
         assert mistake(juliet.Options, "--timeout", "0", capsys=capsys) == (
             "juliet: --timeout: a number of seconds is wanted, not '0' (see twist juliet --help)\n"
         )
+
+    def test_plain(self) -> None:
+        """She speaks the native dialect, unless told not to."""
+        assert not parsed(juliet.Options)["plain"]
+        assert parsed(juliet.Options, "--plain")["plain"]
+
+    def test_state_directory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Her state is kept where she was told, and nowhere else."""
+        monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/romeo")
+        assert parsed(juliet.Options)["state"] is None
+
+    @pytest.mark.parametrize("option", ["--sync", "--keep", "--grace", "--remember"])
+    def test_no_house(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """She has no house of which anything could be set."""
+        said = mistake(juliet.Options, option, "1", capsys=capsys)
+        assert said == f"juliet: option {option} not recognized (see twist juliet --help)\n"
 
     def test_shown(self) -> None:
         """She shows what is said, also without a keyboard."""

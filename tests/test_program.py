@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from twisted.plugin import getPlugins
 
 from techboy import exits, juliet, romeo
 from techboy.host import Host
-from techboy.program import Program
+from techboy.program import Program, clock_time
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import Streams
@@ -88,6 +89,18 @@ class ChoiceTests:
         """A Juliet without keyboard shows what she hears."""
         assert isinstance(program(juliet, Streams(None, None, None)).here, StdioBridge)
 
+    @pytest.mark.parametrize(
+        ("tap", "arguments", "paused"),
+        [(romeo, [], True), (juliet, [], False), (juliet, ["--plain"], True)],
+    )
+    def test_patient(self, tap: Any, arguments: list[str], paused: bool, ends: Ends) -> None:
+        """A script is read before anybody is there only where what it says is kept until it is stored."""
+        made = program(tap, Streams(ends.pipe(), None, None), *arguments)
+        made.on_interrupt = lambda leave: None
+        made.startService()
+        assert made.here.paused is paused
+        made.here._let_go()
+
     def test_started(self, ends: Ends) -> None:
         """A script is not read before somebody is there, and the terminal is let go of at the end."""
         romeo_ = program(romeo, Streams(ends.pipe(), None, None))
@@ -153,3 +166,13 @@ class TwistTests:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+class ClockTimeTests:
+    """`clock_time`."""
+
+    def test_minutes(self) -> None:
+        """A moment is written as hours and minutes, of this place."""
+        one, other = clock_time(1795349686), clock_time(1795349686 + 60)
+        assert re.fullmatch(r"\d\d:\d\d", one)
+        assert one != other

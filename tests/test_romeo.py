@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from techboy import exits
@@ -9,8 +12,9 @@ from techboy.chat.conversation import Keyboard
 from techboy.doors.threshold import PATIENCE
 from techboy.host import Host
 from techboy.romeo import Options, Romeo, makeService
-from tests.programs import FakeStreams, RecordedStates, Running, later_endpoint
-from tests.transports import JULIET, FakeTransport, connected
+from tests.native import HeldCommitter
+from tests.programs import FakeStreams, RecordedStates, Running, frame, frames, later_endpoint
+from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 
@@ -27,6 +31,23 @@ def call(romeo: Running) -> FakeTransport:
     transport = connected(factory.buildProtocol(JULIET))
     romeo.reactor.advance(PATIENCE)
     return transport
+
+
+def native(romeo: Running, late: float = 0.0, **known: Any) -> SocketTransport:
+    """Connect a caller who speaks the native dialect, and says hello at once or ``late``."""
+    factory = romeo.reactor.tcpServers[0][1]
+    transport = connected(factory.buildProtocol(JULIET), kind=SocketTransport)
+    romeo.reactor.advance(late)
+    transport.drain()
+    transport.receive(frame(hello=1, name="juliet", **known))
+    romeo.reactor.advance(0)
+    return transport
+
+
+def types(romeo: Running, data: bytes) -> None:
+    """Let something be typed, and brought to the guest."""
+    romeo.terminal.receive(data)
+    romeo.reactor.pump([0, 0])
 
 
 def leave(guest: FakeTransport) -> None:
@@ -165,3 +186,155 @@ class GuestTests:
         assert romeo.said[-1] == "Connection to juliet lost."
         call(romeo)
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
+
+
+class NativeGuestTests:
+    """A guest who speaks the native dialect."""
+
+    def test_talk(self) -> None:
+        """What is said at either end is stored, and shown at the other with its id."""
+        romeo = running().start()
+        guest = native(romeo)
+        (welcome,) = frames(guest)
+        assert (welcome["name"], welcome["host"], welcome["room"]) == ("juliet", "romeo", None)
+        assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
+        types(romeo, b"hello\n")
+        (said,) = frames(guest)
+        assert (said["id"], said["from"], said["say"]) == (1, "romeo", "hello")
+        guest.receive(frame(say="good day\nexit", seq=1))
+        romeo.reactor.advance(0)
+        assert frames(guest) == [{"stored": 3, "id": 3}]
+        assert romeo.shown == "good day\nexit\n"
+
+    def test_typed_before(self) -> None:
+        """What was typed before anybody was there is the first that is said."""
+        romeo = running().start()
+        types(romeo, b"hello\n")
+        guest = native(romeo)
+        romeo.reactor.advance(0)
+        assert [said["say"] for said in frames(guest)[1:]] == ["hello"]
+
+    def test_late_hello(self) -> None:
+        """A guest whose hello was long under way is understood."""
+        romeo = running().start()
+        guest = native(romeo, late=2 * PATIENCE)
+        (welcome,) = frames(guest)
+        assert welcome["name"] == "juliet"
+        types(romeo, b"hello\n")
+        assert [said["say"] for said in frames(guest)] == ["hello"]
+
+    def test_typed_before_late_hello(self) -> None:
+        """What was typed before that is said in the dialect that is understood, too."""
+        romeo = running().start()
+        types(romeo, b"hello\n")
+        guest = native(romeo, late=2 * PATIENCE)
+        romeo.reactor.advance(0)
+        lines = guest.flush().splitlines()
+        welcome = next(place for place, line in enumerate(lines) if b"welcome" in line)
+        assert [json.loads(line)["say"] for line in lines[welcome + 1 :]] == ["hello"]
+
+    def test_one_guest(self) -> None:
+        """While one guest is there, the next caller is told so in its own dialect."""
+        romeo = running().start()
+        native(romeo)
+        assert call(romeo).flush() == b"* romeo is busy talking to somebody else; try again later\n"
+        (bye,) = frames(native(romeo))
+        assert bye["bye"] == "busy"
+        assert bye["text"] == "romeo is busy talking to somebody else; try again later"
+
+    def test_broken(self) -> None:
+        """A guest whose connection broke is waited for, and hears what it has not seen."""
+        romeo = running().start()
+        guest = native(romeo)
+        (welcome,) = frames(guest)
+        guest.breaks()
+        assert romeo.said[-1] == "Connection to juliet lost."
+        types(romeo, b"hello\nyou\n")
+        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        romeo.reactor.advance(0)
+        (again, said) = frames(back)
+        assert (again["session"], said["say"]) == (welcome["session"], "hello\nyou")
+        assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
+
+    def test_back_while_leaving(self) -> None:
+        """A guest who comes back by another connection when he is leaving does not keep him."""
+        romeo = running().start()
+        guest = native(romeo)
+        (welcome,) = frames(guest)
+        guest.room = 0
+        types(romeo, b"good night\n")
+        romeo.interrupt()
+        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back.flush()
+        leave(back)
+        romeo.reactor.pump([1] * 10)
+        assert romeo.said[-1] == "Connection closed."
+        assert romeo.reactor.stops == 1
+        assert romeo.stop().called
+
+    def test_end_of_a_script(self) -> None:
+        """At the end of a script everything is said, then goodbye; he ends when that is answered."""
+        romeo = running(keyboard=SCRIPT).start()
+        guest = native(romeo)
+        frames(guest)
+        types(romeo, b"one\ntwo")
+        romeo.terminal.peer_closes()
+        romeo.reactor.pump([0, 0])
+        *said, bye = frames(guest)
+        assert "\n".join(line["say"] for line in said) == "one\ntwo"
+        assert bye == {"bye": "closed"}
+        guest.receive(frame(bye=True))
+        romeo.reactor.advance(0)
+        guest.flush()
+        guest.peer_closes()
+        assert romeo.reactor.stops == 1
+        romeo.stop()
+        assert romeo.status == exits.OK
+
+    def test_stopped(self) -> None:
+        """When he is stopped by a signal, his guest is told that he will be back."""
+        romeo = running().start()
+        guest = native(romeo)
+        frames(guest)
+        done = romeo.stop()
+        romeo.reactor.advance(0)
+        assert frames(guest) == [{"bye": "restart"}]
+        guest.peer_closes()
+        assert done.called
+
+    def test_interrupted(self) -> None:
+        """When he wants to leave, his guest is told that it is over."""
+        romeo = running().start()
+        guest = native(romeo)
+        frames(guest)
+        romeo.interrupt()
+        romeo.reactor.advance(0)
+        assert frames(guest) == [{"bye": "closed"}]
+        guest.peer_closes()
+        assert romeo.reactor.stops == 1
+
+    def test_interrupted_while_storing(self) -> None:
+        """What was said last is stored and sent before goodbye, however long the disk takes."""
+        romeo, committer = running().start(), HeldCommitter()
+        romeo.program.home.hall._committer = committer
+        guest = native(romeo)
+        committer.answer()
+        romeo.reactor.advance(0)
+        frames(guest)
+        types(romeo, b"one\n")
+        types(romeo, b"two\n")
+        romeo.interrupt()
+        for _ in range(2):
+            committer.answer()
+            romeo.reactor.pump([0, 0])
+        assert [said.get("say", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
+
+    def test_ping(self) -> None:
+        """A guest who is silent is asked, and given up, when he was told to."""
+        romeo = running("--ping", "2", "--dead", "5").start()
+        guest = native(romeo)
+        frames(guest)
+        romeo.reactor.advance(2)
+        assert frames(guest) == [{"ping": 1}]
+        romeo.reactor.advance(3)
+        assert guest.events == ["abort"]

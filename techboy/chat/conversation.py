@@ -82,6 +82,9 @@ class Peer(Protocol):
         Sending may take ``flushed_within`` seconds, or as long as it takes when that is None.
         """
 
+    def abort(self) -> None:
+        """Be gone at once; what was not sent is not."""
+
     def end_within(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
 
@@ -172,6 +175,7 @@ class State(Enum):
 _ALONE = {State.WAITING, State.EXPECTED}
 _SAYING = {State.TALKING, State.LEFT}
 _GOODBYE_SAID = {State.FINISHED, State.LEAVING, State.ANSWERED, State.PARTED}
+_LEAVING = {State.LEAVING, State.PARTED, State.ANSWERED}
 _SILENT = _GOODBYE_SAID | {State.OVER}
 _GOODBYE_HEARD = {State.LEFT, State.ANSWERED, State.PARTED}
 _LINES_UNSURE = {State.FINISHED, State.LEFT, State.ANSWERED}  # where the connection breaks
@@ -208,6 +212,11 @@ class Conversation:
     def free(self) -> bool:
         """Whether a peer may come."""
         return self.state in _ALONE
+
+    @property
+    def is_talking(self) -> bool:
+        """Whether the peer may still say something that is heard, and be lost and come back."""
+        return self.state in (State.TALKING, State.FINISHED)
 
     def start(self) -> None:
         """Begin, with nobody at the other end."""
@@ -308,10 +317,16 @@ class Conversation:
         if self.state is State.EXPECTED:
             self._end(whole=False)
 
-    def peer_displaced(self) -> None:
-        """The peer gave its connection to another, which comes at once."""
+    def peer_displaced(self, unheard: str | None) -> None:
+        """The peer gave its connection to another, which is told what was not understood."""
         self._here.dismiss()
-        self._peer, self.state = None, State.WAITING
+        self._peer = None
+        if self.state in _LEAVING:
+            self._end(whole=unheard is None)
+            return
+        self.state = State.EXPECTED if self.state is State.FINISHED else State.WAITING
+        if unheard is not None:
+            self._kept(unheard)
 
     def peer_full(self) -> None:
         """The connection can take no more for now."""
@@ -336,7 +351,7 @@ class Conversation:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
             self._other.send_from(self._outbox)
-        else:
+        elif self._keyboard is Keyboard.PERSON:
             self._owner.hurry()
         if self._outbox.full and self._keyboard is Keyboard.SCRIPT:
             self._here.pause()
@@ -377,6 +392,14 @@ class Conversation:
             self._end(whole=True)
         elif self.state is not State.OVER:
             self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING)
+
+    def abandon(self) -> None:
+        """End now, without a goodbye: the other end does not answer."""
+        if self.state in _ALONE:
+            self._end(whole=True)
+        elif self.state is not State.OVER:
+            self.state = State.LEAVING
+            self._other.abort()
 
     def here_full(self) -> None:
         """The screen can take no more for now."""

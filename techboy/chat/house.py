@@ -78,9 +78,9 @@ class House:
         Raise ValueError where they can't have the name, nor the like of it.
         """
         number = self.logs.new_number() if session is None else session.number
-        room = self.lobby if session is None else self.room(session.room)
-        member = Member(number, guest, room, host=host, came_at=at, session=session)
+        member = Member(number, guest, self.lobby, host=host, came_at=at, session=session)
         member.name = self._name(member, wanted)
+        room = member.room = self.lobby if session is None else self.room(session.room)
         self.members[number] = member
         room.enter(member)
         return member

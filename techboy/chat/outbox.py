@@ -46,19 +46,27 @@ class Chunk(NamedTuple):
     end: int
     text: str
 
+    @property
+    def size(self) -> int:
+        """How much it counts for: its characters and the ends of its lines."""
+        return len(self.text) + 1
+
 
 class Outbox:
     """Lines in the order in which they were said, numbered; what was sent waits here until it is stored.
 
-    ``kept``: what the shelf has from an earlier run.
+    ``kept``: what the shelf has from an earlier run; ``following``: the next number where that is nothing.
     """
 
-    def __init__(self, shelf: Shelf | None = None, kept: Iterable[tuple[int, str]] = ()) -> None:
+    def __init__(
+        self, shelf: Shelf | None = None, kept: Iterable[tuple[int, str]] = (), following: int = 1
+    ) -> None:
         self._shelf = shelf or NoShelf()
         self._unsent: deque[Chunk] = deque(_chunk(first, text) for first, text in kept)
         self._sent: deque[Chunk] = deque()
-        self._next = self._unsent[-1].end if self._unsent else 1
-        self._size = sum(len(chunk.text) for chunk in self._unsent)
+        self._next = self._unsent[-1].end if self._unsent else following
+        self._tried = self._next  # the number before which lines may have been sent
+        self._size = sum(chunk.size for chunk in self._unsent)
 
     @property
     def lines(self) -> int:
@@ -82,7 +90,7 @@ class Outbox:
         self._shelf.keep(chunk.first, text)
         self._unsent.append(chunk)
         self._next = chunk.end
-        self._size += len(text)
+        self._size += chunk.size
         return True
 
     def take(self, size: int = FRAME) -> Chunk | None:
@@ -97,6 +105,7 @@ class Outbox:
         else:
             chunk = self._joined(chunk, size)
         self._sent.append(chunk)
+        self._tried = max(self._tried, chunk.end)
         return chunk
 
     def take_all(self) -> str | None:
@@ -115,12 +124,12 @@ class Outbox:
         for chunks in (self._sent, self._unsent):
             while chunks and chunks[0].first < before:
                 chunk = chunks.popleft()
-                self._size -= len(chunk.text)
+                self._size -= chunk.size
                 if chunk.end > before:
                     rest = _cut(chunk, before)[1]
                     assert rest is not None
                     chunks.appendleft(rest)
-                    self._size += len(rest.text)
+                    self._size += rest.size
         self._next = max(self._next, before)
         self._shelf.forget(before)
 
@@ -130,8 +139,15 @@ class Outbox:
         self._sent.clear()
 
     def resume(self, at: int) -> None:
-        """The other end expects the line numbered ``at`` next: send all again that it has not."""
+        """The other end expects the line numbered ``at`` next: send all again that it has not.
+
+        Where it has lost some, or has more than was ever sent from here, as when one of both had to go back
+        to an earlier copy of what it keeps, the numbers begin anew there.
+        """
         if at < self._first:
+            self.renumber(at)
+        elif at > self._tried:
+            self.stored(self._tried)
             self.renumber(at)
         else:
             self.stored(at)
@@ -144,6 +160,7 @@ class Outbox:
         if shift:
             self._unsent = deque(Chunk(c.first + shift, c.end + shift, c.text) for c in self._unsent)
             self._next += shift
+            self._tried += shift
             self._shelf.replace(first)
 
     @property

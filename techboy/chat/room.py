@@ -63,15 +63,17 @@ class News:
 class Said:
     """What one member said since the last time, in its order, as runs of one name and kind."""
 
-    __slots__ = ("member", "runs")
+    __slots__ = ("member", "runs", "size")
 
     def __init__(self, member: Member) -> None:
-        self.member = member
+        self.member, self.size = member, 0
         self.runs: list[tuple[str, str, list[str]]] = []
 
     def add(self, kind: str, text: str) -> None:
         """``text``, lines joined by LF, was said."""
         runs, name = self.runs, self.member.name
+        self.size += len(text)
+        self.member.unstored += len(text)
         if runs and runs[-1][0] == name and runs[-1][1] == kind:
             runs[-1][2].append(text)
         else:
@@ -112,7 +114,6 @@ class Room:
         if said is None:
             said = waiting[member.number] = Said(member)
         said.add(kind, text)
-        member.unstored += len(text)
         self._waker.wake(self)
 
     def take(self) -> list[Segment]:

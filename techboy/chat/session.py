@@ -45,8 +45,8 @@ class Session:
         return known
 
     def stored(self, before: int) -> None:
-        """What was accepted before the number ``before`` is stored."""
-        self.next = before
+        """What was accepted before the number ``before`` is stored; it may be told in any order."""
+        self.next = max(self.next, before)
 
     def refused(self) -> None:
         """What was accepted and not stored never will be: it is expected once more."""

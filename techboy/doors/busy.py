@@ -38,9 +38,10 @@ class TurnedAway(Protocol):
         """The line was sent."""
         self._parting.half_closed()
 
-    def displaced(self) -> None:
-        """The caller speaks another dialect, and is told again."""
+    def displaced(self) -> bool:
+        """The caller speaks another dialect: it has to call again to be told."""
         self._parting.done()
+        return False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""

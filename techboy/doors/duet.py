@@ -35,7 +35,7 @@ class Duet(Lodging):
     ``back_soon``: the program is ended by whoever may start it again.
     """
 
-    address = ""
+    name = address = ""  # the guest's
     back_soon = False
     _guest: NativeGuest | None = None
     _ending = Ending.NONE
@@ -56,11 +56,6 @@ class Duet(Lodging):
         self._host = house.enter(self, hall.clock.seconds(), host=True)
 
     @property
-    def name(self) -> str:
-        """What the guest is called."""
-        return "" if self._guest is None else self._guest.member.name
-
-    @property
     def silence(self) -> float:
         """For how many seconds nothing was heard from the guest."""
         return 0.0 if self._guest is None else self._guest.silence
@@ -70,7 +65,7 @@ class Duet(Lodging):
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in where nobody is here, or only its own earlier connection."""
         known = hello.session is not None and self.knows(hello.session)
-        if not (self._conversation.free or known):
+        if not (self._conversation.free or (known and self._conversation.is_talking)):
             assert isinstance(guest, NativeGuest)
             guest.close_with(
                 Bye(BUSY, f"{self.house.rules.host} is busy talking to somebody else; try again later")
@@ -86,6 +81,7 @@ class Duet(Lodging):
         if self._guest is not None:
             self._conversation.peer_lost(unsure=True)
         self._guest, self._ending, self._answered = guest, Ending.NONE, False
+        self.name = guest.member.name
         self.address = peer_of(guest.transport.getPeer())
         self._conversation.peer_came(self)
 
@@ -158,6 +154,11 @@ class Duet(Lodging):
             self._stop_deadline()
             self._deadline = self._hall.clock.callLater(flushed_within, self._close)
         self._part_if_all_is_said()
+
+    def abort(self) -> None:
+        """Be gone at once."""
+        if self._guest is not None:
+            self._guest.transport.abortConnection()
 
     def end_within(self, seconds: float) -> None:
         """Be gone after so many seconds."""

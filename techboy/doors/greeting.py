@@ -88,8 +88,10 @@ class Greeting(Protocol):
             self._door.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """The connection is gone; what came before a welcome that never came may have been plain lines."""
         self._stop_waiting()
+        if self._door is None and self._before and self._may_be_plain:
+            self._waited_in_vain()
         if self._door is not None:
             self._door.connectionLost(reason)
         else:

@@ -66,10 +66,12 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         self._stop_release()
         self._house.leave(self.member)
 
-    def displaced(self) -> None:
-        """Go, as the caller speaks another dialect."""
+    def displaced(self) -> bool:
+        """Go, as the caller speaks another dialect; not where goodbye was said already."""
+        usable = not self.is_closing
+        self.retire()
         self.gone(True)
-        self.transport.unregisterProducer()
+        return usable
 
     # what the house calls
 

@@ -243,7 +243,7 @@ class Hall:
     def _acknowledge(self, segment: Segment, batches: list[Batch]) -> None:
         last = {batch.by: batch.last for batch in batches}
         for number, said in segment.said.items():
-            said.member.unstored = 0
+            said.member.unstored -= said.size
             said.member.guest.stored(last[number])
 
     def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
@@ -254,7 +254,7 @@ class Hall:
         told: set[int] = set()
         for _, segment in segments:
             for number, said in segment.said.items():
-                said.member.unstored = 0
+                said.member.unstored -= said.size
                 if said.member.session is not None:
                     said.member.session.refused()
                 if number not in told:

@@ -37,6 +37,9 @@ class Lodger(Guest, Protocol):
         ``back``: they were here before.
         """
 
+    def begin(self) -> None:
+        """Hear what was said meanwhile, and say what one has to say."""
+
     def refused(self, why: str) -> None:
         """Stay out."""
 
@@ -70,11 +73,15 @@ class Lodging:
         self._grace, self._places = grace, places
         self._stays: dict[bytes, Stay] = {}
         self._absent: dict[bytes, None] = {}
+        self._closing: dict[bytes, Session] = {}
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, who said ``hello``; it is told what comes of it."""
         token = hello.session or ""
         digest = digest_of(token)
+        if digest in self._closing:
+            self._arrive_later(self._closing[digest], guest, hello)
+            return
         stay = self._stays.get(digest)
         if stay is not None and stay.member.number in self.house.members:
             self._take_over(stay, guest, hello)
@@ -161,7 +168,7 @@ class Lodging:
             elif guest.is_open:
                 self._enter(session, guest, hello)
                 guest.admitted(guest.member, token, after, back=False)
-                self.entered(guest)
+                self._begin(guest)
 
         self._hall.remember(session, remembered)
 
@@ -180,10 +187,24 @@ class Lodging:
 
     def _admit_again(self, session: Session, guest: Lodger, hello: Hello) -> None:
         self._heard(session)
-        guest.admitted(
-            guest.member, hello.session or "", self._cursor(session, guest.member, hello), back=True
-        )
+        after = self._cursor(session, guest.member, hello)
+        guest.admitted(guest.member, hello.session or "", after, back=True)
+        self._begin(guest)
+
+    def _begin(self, guest: Lodger) -> None:
         self.entered(guest)
+        guest.begin()
+
+    def _arrive_later(self, session: Session, guest: Lodger, hello: Hello) -> None:
+        """Let ``guest`` in when its ``session`` is stored as it was left."""
+
+        def stored(hindrance: StorageError | None) -> None:
+            if hindrance is not None:
+                guest.put_off(str(hindrance))
+            elif guest.is_open:
+                self.arrive(guest, hello)
+
+        self._hall.remember(session, stored)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""
@@ -202,8 +223,18 @@ class Lodging:
         self._stop_waiting(stay)
         self._stays.pop(stay.session.digest, None)
         self.house.leave(stay.member)
-        if not stay.member.absent:
-            self._heard(stay.session)
+        self._store_last(stay.session, at_end=not stay.member.absent)
+
+    def _store_last(self, session: Session, *, at_end: bool) -> None:
+        """Have ``session`` stored as it was left; who comes back before that has to wait for it."""
+        if at_end:
+            session.heard = self._hall.clock.seconds()
+        self._closing[session.digest] = session
+
+        def stored(hindrance: StorageError | None) -> None:
+            self._closing.pop(session.digest, None)
+
+        self._hall.remember(session, stored)
 
     def _heard(self, session: Session) -> None:
         session.heard = self._hall.clock.seconds()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Protocol
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -93,6 +94,7 @@ class NativeCaller(ChunkReceiver):
     address = ""
     _log = Logger()
     _standing = Standing.HELLO
+    _bye_heard = False  # the other end said goodbye
     _full = False
     _again: IDelayedCall | None = None
     _deadline: IDelayedCall | None = None
@@ -153,7 +155,8 @@ class NativeCaller(ChunkReceiver):
         for call in (self._again, self._deadline):
             if call is not None and call.active():
                 call.cancel()
-        if self._standing in (Standing.WELCOME, Standing.PARTING):
+        broken = not self._bye_heard or not reason.check(ConnectionDone)
+        if self._standing in (Standing.WELCOME, Standing.PARTING) and broken:
             self._conversation.peer_lost()
         elif self._standing is not Standing.HELLO:
             self._conversation.peer_gone(clean=True)
@@ -193,14 +196,16 @@ class NativeCaller(ChunkReceiver):
         if self._standing is Standing.BYE:
             return
         self._within = within
-        if self._standing is Standing.ANSWERED:
-            self._say_goodbye()
-            return
         self._standing = Standing.PARTING
+        self._stop_deadline()
         if not self._outbox.lines:
             self._say_goodbye()
         elif flushed_within is not None:
             self._deadline = self._clock.callLater(flushed_within, self._say_goodbye)
+
+    def abort(self) -> None:
+        """Be gone at once."""
+        self.transport.abortConnection()
 
     def end_within(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
@@ -313,16 +318,22 @@ class NativeCaller(ChunkReceiver):
         if self._standing is Standing.BYE:
             self._close()
         else:
-            self._standing = Standing.ANSWERED
+            self._bye_heard, self._standing = True, Standing.ANSWERED
             self._conversation.peer_left()
 
     def _say_goodbye(self) -> None:
-        answered = self._standing is Standing.ANSWERED
+        answered = self._bye_heard
         self._standing = Standing.BYE
+        self._stop_deadline()
         self.transport.write(written(Goodbye()))
         self._parting.end_within(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
             self._close()
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
 
     def _close(self) -> None:
         self.transport.unregisterProducer()

@@ -156,7 +156,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         return self._open and not self.is_closing
 
     def admitted(self, member: Member, token: str, after: int, *, back: bool) -> None:
-        """Welcome the guest, and let follow what it has not seen."""
+        """Welcome the guest."""
         house, session = self._stage.house, member.session
         assert session is not None
         self._session, self.cursor = session, after
@@ -170,6 +170,9 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         )  # fmt: skip
         if not self._terms.two:
             self.tell([*([] if back else house.welcome(member)), house.company(member)])
+
+    def begin(self) -> None:
+        """Hear, and let be heard."""
         self._pauses.end(Reason.STORE)
         self.catch_up()
 
@@ -370,6 +373,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self.write(NATIVE.render([], [batch], 0).data)
 
     def _ask(self) -> None:
+        if self._session is None:
+            return  # who has not been welcomed says hello next, or is gone
         self._pings += 1
         self.send(Ping(self._pings))
 

@@ -13,6 +13,8 @@ from techboy.doors.flow import Congestion
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
 from techboy.wire.plain import Command, Goodbye, Plain, Said
 
+_UNHEARD_LIMIT = 64 * 1024  # characters
+
 
 class Listener(Protocol):
     """The conversation, as a door sees it."""
@@ -23,7 +25,7 @@ class Listener(Protocol):
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
-    def peer_displaced(self) -> None: ...
+    def peer_displaced(self, unheard: str | None) -> None: ...
     def peer_full(self) -> None: ...
     def peer_ready(self) -> None: ...
 
@@ -45,6 +47,7 @@ class PlainDoor(PlainReceiver):
         super().__init__(clock, max_line)
         self.name, self.address = name, ""
         self._heard_at = clock.seconds()
+        self._unheard: list[str] | None = []
         self._conversation, self._dialect = conversation, dialect
 
     # what the receiver calls
@@ -58,7 +61,7 @@ class PlainDoor(PlainReceiver):
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
-        self._heard_at = self.clock.seconds()
+        self._heard_at, self._unheard = self.clock.seconds(), None
         for event in self._dialect.understand(block):
             match event:
                 case Said(text):
@@ -77,10 +80,12 @@ class PlainDoor(PlainReceiver):
         """Tell the conversation that the connection is gone."""
         self._conversation.peer_gone(clean)
 
-    def displaced(self) -> None:
-        """Go, as the caller speaks another dialect."""
-        self.transport.unregisterProducer()
-        self._conversation.peer_displaced()
+    def displaced(self) -> bool:
+        """Go, as the caller speaks another dialect; not where goodbye was said already."""
+        usable = not self._parting.begun
+        self.retire()
+        self._conversation.peer_displaced("\n".join(self._unheard) if self._unheard else None)
+        return usable
 
     # what the conversation calls
 
@@ -93,11 +98,23 @@ class PlainDoor(PlainReceiver):
         """Send all that waits, which is not acknowledged."""
         text = outbox.take_all()
         if text is not None:
+            self._remember(text)
             self.write_lines(self._dialect.written(text))
+
+    def _remember(self, text: str) -> None:
+        """Keep what was said to somebody of whom nothing was heard, who may speak another dialect."""
+        if self._unheard is not None:
+            self._unheard.append(text)
+            if sum(map(len, self._unheard)) > _UNHEARD_LIMIT:
+                self._unheard = None
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
         self.write_lines(f"/{line}".encode())
+
+    def abort(self) -> None:
+        """Be gone at once."""
+        self.transport.abortConnection()
 
     def pause(self) -> None:
         """Stop reading from the peer."""

@@ -13,6 +13,9 @@ DEAD = 60.0
 """Seconds of silence after which it is taken for dead, unless said otherwise."""
 
 
+_ROUNDING = 1e-3  # seconds by which a time that was waited for may seem short
+
+
 class Pulse:
     """Calls ``ask`` when nothing was heard for ``ping`` seconds, and ``give_up`` after ``dead`` seconds.
 
@@ -31,6 +34,7 @@ class Pulse:
         self._clock, self._ping, self._dead = clock, min(ping, dead), dead
         self._ask, self._give_up, self._deaf = ask, give_up, deaf
         self._heard_at = clock.seconds()
+        self._asked_since = float("-inf")
         self._next: IDelayedCall | None = None
 
     @property
@@ -56,10 +60,12 @@ class Pulse:
         if self._deaf():
             self.heard()
         silence = self.silence
-        if silence >= self._dead:
+        if silence >= self._dead - _ROUNDING:
             self._give_up()
-        elif silence >= self._ping:
-            self._ask()
+        elif silence >= self._ping - _ROUNDING:
+            if self._asked_since != self._heard_at:
+                self._asked_since = self._heard_at
+                self._ask()
             self._look_after(self._dead - silence)
         else:
             self._look_after(self._ping - silence)

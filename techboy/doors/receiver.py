@@ -116,6 +116,12 @@ class PlainReceiver(ChunkReceiver):
         """Remember that the peer may read what comes next together with something that was sent before."""
         self._last_write = self.clock.seconds()
 
+    def retire(self) -> None:
+        """Let go of the connection, which somebody else takes over."""
+        self.transport.unregisterProducer()
+        self._parting.done()
+        self._stop_watching()
+
     def part(self, within: float, flushed_within: float | None) -> None:
         """Say goodbye, as `Parting.begin` has it."""
         self._parting.begin(within, flushed_within)

@@ -30,8 +30,11 @@ class Door(Interface):
 class PlainDoor(Door, Interface):
     """A door that may have to give the connection back."""
 
-    def displaced(self) -> None:
-        """The caller speaks another dialect after all, and has not said anything in this one."""
+    def displaced(self) -> bool:
+        """The caller speaks another dialect after all, and has not said anything in this one.
+
+        Nothing is called after that. Return whether the connection can still be used.
+        """
 
 
 @implementer(IHalfCloseableProtocol)
@@ -76,7 +79,9 @@ class Threshold(Protocol):
 
     def writeConnectionLost(self) -> None:
         """Our half is closed."""
-        self._known_door().writeConnectionLost()
+        door = self._door or self._plain_door
+        if door is not None:
+            door.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
@@ -96,8 +101,10 @@ class Threshold(Protocol):
 
     def _take_for_native(self) -> None:
         self._stop_waiting()
-        if self._plain_door is not None:
-            self._plain_door.displaced()
+        plain, self._plain_door = self._plain_door, None
+        if plain is not None and not plain.displaced():
+            self.transport.abortConnection()  # type: ignore[union-attr]
+            return
         self._door = self._native()
         self._door.makeConnection(self.transport)
         self._hand_over()

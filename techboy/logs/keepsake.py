@@ -16,6 +16,7 @@ SCHEMA = Schema(
             "INSERT INTO known (seen) VALUES (0)",
             "CREATE TABLE outbox (first INTEGER PRIMARY KEY, text TEXT NOT NULL)",
         ),
+        ("ALTER TABLE known ADD COLUMN next INTEGER NOT NULL DEFAULT 1",),
     ),
     looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
@@ -81,6 +82,13 @@ class Keepsake:
         with told(self._path):
             return self._connection.execute("SELECT first, text FROM outbox ORDER BY first").fetchall()
 
+    @property
+    def next(self) -> int:
+        """The number of the next line where nothing is kept: one past the last that was ever forgotten."""
+        with told(self._path):
+            number: int = self._connection.execute("SELECT next FROM known").fetchone()[0]
+        return number
+
     def keep(self, first: int, text: str) -> None:
         """Keep ``text``: lines joined by LF, with numbers from ``first`` on, which no line kept has."""
         with told(self._path):
@@ -92,6 +100,7 @@ class Keepsake:
             last = "SELECT first, text FROM outbox WHERE first < ? ORDER BY first DESC LIMIT 1"
             row = self._connection.execute(last, (before,)).fetchone()
             self._connection.execute("DELETE FROM outbox WHERE first < ?", (before,))
+            self._connection.execute("UPDATE known SET next = max(next, ?)", (before,))
             if row is not None:
                 self._keep_rest(row[0], row[1], before)
 
@@ -100,6 +109,7 @@ class Keepsake:
         chunks = self.kept()
         with told(self._path), transaction(self._connection):
             self._connection.execute("DELETE FROM outbox")
+            self._connection.execute("UPDATE known SET next = ?", (first,))
             for _, text in chunks:
                 self._connection.execute(_KEEP, (first, text))
                 first += text.count("\n") + 1

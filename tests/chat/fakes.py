@@ -52,6 +52,9 @@ class FakePeer:
     def end_within(self, seconds: float) -> None:
         self._events.append(("peer.end_within", seconds))
 
+    def abort(self) -> None:
+        self._events.append(("peer.abort",))
+
 
 class FakeStorer(FakePeer):
     """A peer that acknowledges what it has stored, when the test says so to the outbox."""

@@ -172,7 +172,7 @@ class OutboxTests:
     def test_limit_in_pieces(self) -> None:
         """What begins below the limit is kept whole."""
         scene = waiting(PERSON)
-        scene.conversation.said("x" * (LIMIT - 1))
+        scene.conversation.said("x" * (LIMIT - 2))
         scene.conversation.said("yy")
         assert scene.happened() == [("owner.hurry",), ("owner.hurry",)]
 
@@ -214,7 +214,7 @@ class AcknowledgedTests:
         """So it is while nobody is there, and whoever comes does not change it."""
         scene = waiting(SCRIPT, patient=True)
         scene.conversation.said("x" * LIMIT)
-        assert scene.happened() == [("owner.hurry",), ("here.pause",)]
+        assert scene.happened() == [("here.pause",)]
         scene.peer_comes(FakeStorer)
         assert ("here.resume",) not in scene.happened()
         scene.conversation.peer_lost()
@@ -261,11 +261,11 @@ class PatientTests:
     """A script is read, and its end waited for, also while nobody is at the other end."""
 
     def test_start(self) -> None:
-        """It is read from the beginning on, and the other end is called."""
+        """It is read from the beginning on; who calls takes the time that calling takes."""
         scene = Scene(SCRIPT, patient=True)
         scene.conversation.start()
         scene.conversation.said("hello")
-        assert scene.happened() == [("owner.waiting", False), ("owner.hurry",)]
+        assert scene.happened() == [("owner.waiting", False)]
         assert scene.outbox.lines == 1
 
     def test_broken(self) -> None:
@@ -402,11 +402,49 @@ class DisplacedTests:
     def test_displaced(self) -> None:
         """Nothing is announced, and the next may come at once."""
         scene = talking(PERSON)
-        scene.conversation.peer_displaced()
+        scene.conversation.peer_displaced(None)
         assert scene.happened() == [("here.dismiss",)]
         assert scene.conversation.free
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("here.invite",)]
+
+    def test_unheard(self) -> None:
+        """What the first did not understand is said to the next."""
+        scene = talking(PERSON)
+        scene.conversation.peer_displaced("hello\nyou")
+        scene.happened()
+        scene.peer_comes()
+        assert scene.happened() == [CONNECTED, ("peer.say", "hello\nyou"), ("here.invite",)]
+
+
+class AbandonTests:
+    """The other end does not answer."""
+
+    @pytest.mark.parametrize("lines", [0, 1])
+    def test_alone(self, lines: int) -> None:
+        """With nobody there it ends at once, and has said all if nothing is left."""
+        scene = waiting(PERSON)
+        scene.conversation.said("hello")
+        scene.outbox.stored(2 - lines)
+        scene.happened()
+        scene.conversation.abandon()
+        assert scene.happened() == [("owner.over", lines == 0)]
+
+    @pytest.mark.parametrize("begun", [lambda: talking(PERSON), finished, leaving, left, answered, parted])
+    def test_somebody(self, begun: Callable[[], Scene]) -> None:
+        """A connection is cut, and nothing else is waited for."""
+        scene = begun()
+        scene.conversation.abandon()
+        assert scene.happened() == [("peer.abort",)]
+        scene.conversation.peer_gone(False)
+        assert scene.happened()[-1] == ("owner.over", True)
+        assert scene.conversation.state is State.OVER
+
+    def test_over(self) -> None:
+        """What is over does not end again."""
+        scene = over()
+        scene.conversation.abandon()
+        assert scene.happened() == []
 
 
 class ManyTests:

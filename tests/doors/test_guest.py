@@ -11,9 +11,10 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
 from techboy.doors import hall
-from techboy.doors.flowing import UNREAD_LIMIT
+from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED
 from tests.houses import Verona, Visitor
+from tests.native import HeldCommitter
 from tests.transports import FakeTransport, SocketTransport
 
 WELCOME = "* welcome to lobby, {}; /help lists what you can do\n"
@@ -656,6 +657,73 @@ class RateTests:
         verona.turn(0.5)
         assert author.transport.events == ["half close"]
         assert author.transport.reading
+
+
+class StoringTests:
+    """What a guest says while the disk takes its time."""
+
+    def verona(self) -> tuple[HeldCommitter, Verona, Visitor, Visitor]:
+        """Return a house with two guests, where nothing is stored before the test says so."""
+        committer = HeldCommitter()
+        verona = Verona(committer=committer)
+        return (committer, verona, *verona.company(2))
+
+    def test_not_before(self) -> None:
+        """Nobody reads what is not stored."""
+        committer, verona, author, reader = self.verona()
+        author.says(b"hello\n")
+        verona.turn(60)
+        assert reader.reads() == ""
+        committer.answer()
+        assert (author.reads(), reader.reads()) == ("", "guest1: hello\n")
+
+    def test_too_much(self) -> None:
+        """Who says more than can be stored is not read from until it is, and nothing of it is lost."""
+        committer, verona, author, reader = self.verona()
+        count = UNSTORED_LIMIT // 1024
+        said = [f"{number:04}" + "x" * 1020 for number in range(count + 1)]
+        for line in said:
+            assert author.transport.reading
+            author.says(line.encode() + b"\n")
+        assert not author.transport.reading
+        verona.turn(60)
+        assert not author.transport.reading
+        committer.answer()
+        assert author.transport.reading
+        assert reader.reads().splitlines() == [f"guest1: {line}" for line in said]
+
+    def test_refused(self) -> None:
+        """Its author is told what was not stored, and is read from again; nobody else hears of it."""
+        committer, verona, author, reader = self.verona()
+        author.says(b"x" * 1000 + b"\n")
+        author.says(b"y\n" * (UNSTORED_LIMIT // 2 + 1))
+        verona.turn()
+        assert not author.transport.reading
+        committer.refuse()
+        verona.settle()
+        assert author.transport.reading
+        assert author.reads() == "* not stored, and not said: the disk is full; say it again later\n"
+        assert reader.reads() == ""
+
+    def test_gone(self) -> None:
+        """What somebody said who is gone since is stored and read, or neither."""
+        committer, verona, author, reader = self.verona()
+        author.says(b"adieu\n")
+        verona.turn()
+        author.transport.breaks()
+        committer.answer()
+        verona.settle()
+        assert reader.reads() == "guest1: adieu\n* guest1 left\n"
+
+    def test_gone_and_refused(self) -> None:
+        """Where it could not be stored, the others hear of the going alone."""
+        committer, verona, author, reader = self.verona()
+        author.says(b"adieu\n")
+        verona.turn()
+        author.transport.breaks()
+        committer.refuse()
+        verona.settle()
+        assert reader.reads() == "* guest1 left\n"
 
 
 class GoodbyeTests:

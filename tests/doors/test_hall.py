@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from twisted.internet.task import Clock
 
@@ -16,9 +12,9 @@ from techboy.doors import hall
 from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.hall import NEWS_DELAY, Hall
 from techboy.doors.rendering import PLAIN, Delivery
-from techboy.logs.contract import StorageError
 from techboy.logs.memory import MemoryLogs
 from tests.chat.fakes import session
+from tests.native import HeldCommitter
 
 
 class Listener:
@@ -52,35 +48,12 @@ class Listener:
         return b"".join(delivery.rendered(PLAIN).data for delivery in self.heard)
 
 
-class Slow:
-    """A committer who begins with a piece of work when the last one was answered, which the test does."""
-
-    def __init__(self) -> None:
-        self._asked: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._asked)
-
-    def commit(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        self._asked.append((work, then))
-
-    def does(self) -> None:
-        """The work that was asked for first is done."""
-        work, then = self._asked.popleft()
-        then(work())
-
-    def refuses(self, why: str = "the disk is full") -> None:
-        """It can't be done."""
-        _, then = self._asked.popleft()
-        then(StorageError(why))
-
-
 class Scene:
     """A hall and a house."""
 
     def __init__(self, committer: Committer | None = None) -> None:
         self.clock, self.logs = Clock(), MemoryLogs()
-        self.hall = Hall(self.clock, self.logs, AtOnce() if committer is None else committer, 30)
+        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), 30)
         self.house = House(Rules(), self.hall, self.logs, str)
         self.lobby = self.house.lobby
 
@@ -175,7 +148,7 @@ class Storing:
     """A house whose committer takes its time, and some who have been there for long."""
 
     def __init__(self, count: int = 2) -> None:
-        self.committer = Slow()
+        self.committer = HeldCommitter()
         self.scene = Scene(self.committer)
         self.clock, self.hall, self.house = self.scene.clock, self.scene.hall, self.scene.house
         self.listeners = self.scene.settled(count)
@@ -199,7 +172,7 @@ class GroupTests:
         one, two = storing.listeners
         storing.scene.says(one, "a\nb")
         assert (one.heard, two.heard, one.told, storing.scene.lobby.log.last) == ([], [], [], 0)
-        storing.committer.does()
+        storing.committer.answer()
         assert two.data == b"guest1: a\nguest1: b\n"
         assert (one.told, two.told) == ([2], [])
 
@@ -210,7 +183,7 @@ class GroupTests:
         for listener, text in ((one, "a"), (two, "b"), (one, "c\nd")):
             storing.house.said(listener.member, text)
         storing.clock.advance(0)
-        storing.committer.does()
+        storing.committer.answer()
         assert (one.told, two.told) == ([3], [4])
 
     def test_next_gathers(self) -> None:
@@ -219,16 +192,16 @@ class GroupTests:
         one, two = storing.listeners
         for listener, text in ((one, "a"), (two, "b"), (one, "c"), (two, "d")):
             storing.scene.says(listener, text)
-        assert len(storing.committer) == 1
-        storing.committer.does()
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
         assert two.data == b"guest1: a\n"
         storing.clock.advance(0)
-        assert len(storing.committer) == 1
-        storing.committer.does()
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
         assert two.data == b"guest1: a\nguest2: b\nguest2: d\nguest1: c\n"
         assert one.data == two.data
         storing.clock.advance(60)
-        assert len(storing.committer) == 0
+        assert storing.committer.waiting == 0
 
     def test_rooms_together(self) -> None:
         """What is said in several rooms is one group."""
@@ -239,8 +212,8 @@ class GroupTests:
         storing.house.said(one.member, "a")
         storing.house.said(two.member, "b")
         storing.clock.advance(0)
-        assert len(storing.committer) == 1
-        storing.committer.does()
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
         assert (one.told, two.told) == ([1], [1])
 
     def test_news_after_last_words(self) -> None:
@@ -251,7 +224,7 @@ class GroupTests:
         storing.house.leave(one.member)
         storing.clock.advance(10 * NEWS_DELAY)
         assert two.heard == []
-        storing.committer.does()
+        storing.committer.answer()
         storing.clock.advance(NEWS_DELAY)
         assert two.data == b"guest1: adieu\n* guest1 left\n"
 
@@ -263,8 +236,8 @@ class GroupTests:
         storing.house.leave(one.member)
         storing.house.said(two.member, "alas")
         storing.clock.advance(0)
-        assert len(storing.committer) == 1
-        storing.committer.does()
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
         assert three.data == b"guest1: adieu\n* guest1 left\nguest2: alas\n"
         assert (one.told, two.told) == ([1], [2])
 
@@ -274,7 +247,7 @@ class GroupTests:
         one, _ = storing.listeners
         storing.scene.listener()
         storing.clock.advance(NEWS_DELAY)
-        assert len(storing.committer) == 0
+        assert storing.committer.waiting == 0
         assert one.data == b"* guest3 joined\n"
 
     def test_unstored(self) -> None:
@@ -284,10 +257,10 @@ class GroupTests:
         storing.scene.says(one, "12345")
         storing.scene.says(one, "678")
         assert one.member.unstored == 8
-        storing.committer.does()
+        storing.committer.answer()
         assert one.member.unstored == 3
         storing.clock.advance(0)
-        storing.committer.does()
+        storing.committer.answer()
         assert one.member.unstored == 0
 
 
@@ -299,7 +272,7 @@ class RefusedGroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a\nb")
-        storing.committer.refuses()
+        storing.committer.refuse()
         storing.clock.advance(60)
         assert (one.heard, two.heard) == ([], [])
         assert (one.told, two.told) == (["the disk is full"], [])
@@ -312,9 +285,9 @@ class RefusedGroupTests:
         one, two = storing.listeners
         for listener, text in ((one, "a"), (two, "b"), (one, "c")):
             storing.scene.says(listener, text)
-        storing.committer.refuses()
+        storing.committer.refuse()
         storing.clock.advance(60)
-        assert len(storing.committer) == 0
+        assert storing.committer.waiting == 0
         assert (one.heard, two.heard) == ([], [])
         assert one.told == two.told == ["the disk is full"]
 
@@ -325,7 +298,7 @@ class RefusedGroupTests:
         storing.house.said(one.member, "adieu")
         storing.house.leave(one.member)
         storing.clock.advance(0)
-        storing.committer.refuses()
+        storing.committer.refuse()
         storing.clock.advance(NEWS_DELAY)
         assert two.data == b"* guest1 left\n"
 
@@ -334,9 +307,9 @@ class RefusedGroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.committer.refuses()
+        storing.committer.refuse()
         storing.scene.says(one, "b")
-        storing.committer.does()
+        storing.committer.answer()
         assert two.data == b"guest1: b\n"
         assert one.told == ["the disk is full", 1]
 
@@ -348,7 +321,7 @@ class RefusedGroupTests:
         storing.scene.says(listener, "a\nb")
         assert kept.accept(3, 1) == 0
         storing.scene.says(listener, "c")
-        storing.committer.refuses()
+        storing.committer.refuse()
         assert (kept.next, kept.accepted) == (1, 1)
         assert storing.scene.logs.session(kept.digest) is None
 
@@ -364,11 +337,11 @@ class SessionTests:
             assert kept.accept(seq, text.count("\n") + 1) == 0
             storing.scene.says(listener, text)
         assert (kept.next, kept.accepted) == (1, 4)
-        storing.committer.does()
+        storing.committer.answer()
         assert kept.next == 3
         assert storing.scene.logs.session(kept.digest).next == 3
         storing.clock.advance(0)
-        storing.committer.does()
+        storing.committer.answer()
         assert kept.next == 4
         assert storing.scene.logs.session(kept.digest).next == 4
 
@@ -378,7 +351,7 @@ class SessionTests:
         storing.hall.remember(kept, told.append)
         storing.clock.advance(0)
         assert told == []
-        storing.committer.does()
+        storing.committer.answer()
         assert told == [None]
         assert storing.scene.logs.session(kept.digest) == kept.record()
 
@@ -389,8 +362,8 @@ class SessionTests:
             kept.seen = seen
             storing.hall.remember(kept, told.append)
         storing.clock.advance(0)
-        assert len(storing.committer) == 1
-        storing.committer.does()
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
         assert told == [None, None]
         assert storing.scene.logs.session(kept.digest).seen == 2
 
@@ -399,10 +372,10 @@ class SessionTests:
         storing, told = Storing(), []
         storing.scene.says(storing.listeners[0], "a")
         storing.hall.remember(session(), told.append)
-        storing.committer.does()
+        storing.committer.answer()
         assert told == []
         storing.clock.advance(0)
-        storing.committer.does()
+        storing.committer.answer()
         assert told == [None]
 
     @pytest.mark.parametrize("meanwhile", [True, False])
@@ -413,17 +386,17 @@ class SessionTests:
             storing.scene.says(storing.listeners[0], "a")
         storing.hall.remember(session(), told.append)
         storing.clock.advance(0)
-        storing.committer.refuses()
+        storing.committer.refuse()
         assert [str(hindrance) for hindrance in told] == ["the disk is full"]
         storing.clock.advance(60)
-        assert len(storing.committer) == 0
+        assert storing.committer.waiting == 0
 
     def test_not_waited_for(self) -> None:
         """Nobody has to be told."""
         storing, kept = Storing(), session()
         storing.hall.remember(kept)
         storing.clock.advance(0)
-        storing.committer.does()
+        storing.committer.answer()
         assert storing.scene.logs.session(kept.digest) is not None
 
 
@@ -447,8 +420,8 @@ class DrainTests:
         one, two = storing.listeners
         storing.house.said(one.member, "a")
         done = self.drained(storing)
-        assert (len(storing.committer), done) == (1, [])
-        storing.committer.does()
+        assert (storing.committer.waiting, done) == (1, [])
+        storing.committer.answer()
         assert (two.data, done) == (b"guest1: a\n", [None])
 
     def test_said_since(self) -> None:
@@ -458,11 +431,11 @@ class DrainTests:
         storing.scene.says(one, "a")
         storing.house.said(two.member, "b")
         done = self.drained(storing)
-        storing.committer.does()
+        storing.committer.answer()
         storing.house.said(one.member, "c")
-        storing.committer.does()
+        storing.committer.answer()
         assert done == []
-        storing.committer.does()
+        storing.committer.answer()
         assert two.data == b"guest1: a\nguest2: b\nguest1: c\n"
         assert done == [None]
 
@@ -478,7 +451,7 @@ class DrainTests:
         storing = Storing()
         storing.house.said(storing.listeners[0].member, "a")
         done = self.drained(storing)
-        storing.committer.refuses()
+        storing.committer.refuse()
         assert done == [None]
 
     def test_twice(self) -> None:
@@ -486,7 +459,7 @@ class DrainTests:
         storing = Storing()
         storing.house.said(storing.listeners[0].member, "a")
         first, second = self.drained(storing), self.drained(storing)
-        storing.committer.does()
+        storing.committer.answer()
         assert first == second == [None]
 
 
@@ -522,11 +495,11 @@ class PruneTests:
         one, two = storing.listeners
         storing.scene.says(one, "a")
         storing.hall.prune(1000, 0)
-        storing.committer.does()
+        storing.committer.answer()
         storing.scene.says(one, "b")
-        storing.committer.does()
+        storing.committer.answer()
         assert (storing.scene.lobby.log.forgotten, storing.scene.lobby.log.last) == (1, 1)
-        storing.committer.does()
+        storing.committer.answer()
         assert two.data == b"guest1: a\nguest1: b\n"
 
     def test_refused(self) -> None:
@@ -534,9 +507,9 @@ class PruneTests:
         storing = Storing()
         one, two = storing.listeners
         storing.hall.prune(1000, 0)
-        storing.committer.refuses()
+        storing.committer.refuse()
         storing.scene.says(one, "a")
-        storing.committer.does()
+        storing.committer.answer()
         assert storing.scene.lobby.log.forgotten == 0
         assert two.data == b"guest1: a\n"
 

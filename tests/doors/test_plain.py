@@ -47,8 +47,8 @@ class FakeConversation:
     def peer_gone(self, clean: bool) -> None:
         self.events.append(("gone", clean))
 
-    def peer_displaced(self) -> None:
-        self.events.append(("displaced",))
+    def peer_displaced(self, unheard: str | None) -> None:
+        self.events.append(("displaced", unheard))
 
     def peer_full(self) -> None:
         self.events.append(("full",))
@@ -334,7 +334,24 @@ class DisplacedTests:
         door.door.displaced()
         assert door.transport.producer is None
         assert door.transport.events == []
-        assert door.events == [("displaced",)]
+        assert door.events == [("displaced", None)]
+
+    def test_unheard(self) -> None:
+        """What was said before anything was heard is given back, as it was said."""
+        door = Door()
+        door.says("one\nexit")
+        door.says("two")
+        door.door.displaced()
+        assert door.events == [("displaced", "one\nexit\ntwo")]
+
+    def test_heard(self) -> None:
+        """Who has said a line in this dialect has understood what was said in it."""
+        door = Door()
+        door.says("one")
+        door.receive(b"hello\n")
+        door.says("two")
+        door.door.displaced()
+        assert door.events[1:] == [("displaced", None)]
 
 
 class PartingTests:

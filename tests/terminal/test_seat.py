@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.conversation import Keyboard
+from techboy.doors.committing import Committer
+from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.logs.memory import KEEP_MEMORY
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.output import Shown
@@ -13,6 +15,7 @@ from techboy.terminal.reading import Person, Script
 from techboy.terminal.seat import Seat
 from techboy.wire.plain import HOST
 from tests.houses import Verona, Visitor
+from tests.native import HeldCommitter
 from tests.programs import RecordedStates
 from tests.transports import connected
 
@@ -29,8 +32,14 @@ def shown_by_name() -> Shown:
 class Home:
     """The host's seat, with keyboard and screen, in a house."""
 
-    def __init__(self, keyboard: Keyboard = PERSON, keep: int = KEEP_MEMORY, apart: bool = False) -> None:
-        self.verona, self.states, self.left = Verona(keep=keep), RecordedStates(), 0
+    def __init__(
+        self,
+        keyboard: Keyboard = PERSON,
+        keep: int = KEEP_MEMORY,
+        apart: bool = False,
+        committer: Committer | None = None,
+    ) -> None:
+        self.verona, self.states, self.left = Verona(keep=keep, committer=committer), RecordedStates(), 0
         self.states.on_screen = not apart
         reader = Person(4096) if keyboard is PERSON else Script(4096, HOST.written)
         self.bridge = StdioBridge(reader, shown_by_name(), self.states, 4096)
@@ -270,6 +279,40 @@ class FullScreenTests:
         home.types(b"hello\n")
         assert guest.reads() == "romeo: hello\n"
         assert home.left == 0
+
+
+class StoringTests:
+    """What the host says while the disk takes its time."""
+
+    def test_not_before(self) -> None:
+        """Guests read it when it is stored."""
+        home = Home(committer=(committer := HeldCommitter()))
+        guest = home.guest()
+        home.types(b"hello\n")
+        assert guest.reads() == ""
+        committer.answer()
+        assert guest.reads() == "romeo: hello\n"
+
+    def test_too_much(self) -> None:
+        """A script that says more than can be stored is not read until it is."""
+        home = Home(SCRIPT, committer=(committer := HeldCommitter()))
+        for _ in range(UNSTORED_LIMIT // 1024 + 1):
+            assert home.terminal.reading
+            home.terminal.receive(b"x" * 1024 + b"\n")
+        assert not home.terminal.reading
+        home.verona.turn()
+        assert not home.terminal.reading
+        committer.answer()
+        assert home.terminal.reading
+
+    def test_refused(self) -> None:
+        """The host is told what was not stored, and is read from again."""
+        home = Home(SCRIPT, committer=(committer := HeldCommitter()))
+        home.types(b"x\n" * (UNSTORED_LIMIT // 2 + 2))
+        assert not home.terminal.reading
+        committer.refuse()
+        assert home.seen() == "* not stored, and not said: the disk is full; say it again later\n"
+        assert home.terminal.reading
 
 
 class ListenerTests:

@@ -1,0 +1,136 @@
+"""Tests of `techboy.doors.flowing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.doors import hall
+from tests.native import Caller, NativeVerona
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_pages() -> Iterator[None]:
+    """Let the log be read in small pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hall, "PAGE", 40)
+        yield
+
+
+def lines(start: int, end: int) -> str:
+    """Return lines with these numbers."""
+    return "\n".join(map(str, range(start, end)))
+
+
+class BehindTests:
+    """A guest who does not take everything at once."""
+
+    def test_pages(self) -> None:
+        """Who takes nothing is sent all of it later, from the log, in its order."""
+        verona = NativeVerona()
+        nurse, juliet = verona.company_of("nurse", "juliet")
+        juliet.socket.room = 5
+        for number in range(20):
+            nurse.says(lines(10 * number, 10 * number + 10), 10 * number + 1)
+            verona.turn()
+        assert len(juliet.transport.written) < 1000
+        juliet.socket.make_room()
+        for _ in range(40):
+            verona.turn()
+        assert juliet.hears_said() == lines(0, 200).split("\n")
+
+    def test_broken_off(self) -> None:
+        """Who loses the connection in the middle of a frame gets all of it on the next."""
+        verona = NativeVerona()
+        nurse, juliet = verona.company_of("nurse", "juliet")
+        juliet.socket.room = 30
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        assert juliet.reads() == []
+        juliet.transport.breaks()
+        juliet = verona.hello(session="token2", log=verona.logs.id, room="lobby", seen=0)
+        assert juliet.hears_said() == ["one", "two"]
+
+    def test_stalled(self) -> None:
+        """Who takes nothing for long loses the connection, and keeps its place."""
+        verona = NativeVerona(stall=10)
+        nurse, juliet = verona.company_of("nurse", "juliet")
+        juliet.socket.room = 0
+        nurse.says("one", 1)
+        verona.turn()
+        verona.turn(10)
+        assert juliet.events == ["abort"]
+        assert len(verona.house.members) == 2
+
+    def test_missed(self) -> None:
+        """Who is so late that lines were forgotten is told how many, and up to where."""
+        verona = NativeVerona(keep=1000)
+        nurse, juliet = verona.company_of("nurse", "juliet")
+        juliet.transport.breaks()
+        for number in range(1, 11):
+            nurse.says("x" * 50, number)
+            verona.turn()
+        juliet = verona.hello(session="token2", log=verona.logs.id, room="lobby", seen=0)
+        for _ in range(20):
+            verona.turn()
+        _, missed, *rest = juliet.hears()
+        assert missed["missed"] == missed["upto"] > 0
+        assert [frame["id"] for frame in rest] == list(range(missed["upto"] + 1, 11))
+
+
+STEP = st.one_of(
+    st.tuples(st.just("says"), st.integers(1, 5)),
+    st.tuples(st.just("takes"), st.integers(0, 150)),
+    st.tuples(st.just("speaks"), st.integers(1, 3)),
+    st.tuples(st.just("returns"), st.just(0)),
+)
+
+
+class AnyRoomTests:
+    """Whatever is taken, and whenever."""
+
+    @given(st.lists(STEP, max_size=40))
+    def test_any(self, steps: list[tuple[str, int]]) -> None:
+        """Every line arrives once, in order, with its id; those of a frame cut off come with the next."""
+        verona = NativeVerona()
+        nurse, reader = verona.company_of("nurse", "reader")
+        reader.socket.room = 0
+        said, own, heard = 0, 0, [(0, "")]
+        for what, size in [*steps, ("returns", 0), ("takes", 10**6)]:
+            match what:
+                case "says":
+                    nurse.says(lines(said, said + size), said + 1)
+                    said += size
+                case "speaks":
+                    reader.says(lines(own, own + size), own + 1)
+                    own += size
+                case "takes":
+                    reader.socket.make_room(size)
+                case "returns":
+                    note(reader, heard)
+                    reader.transport.breaks()
+                    known = {"session": "token2", "log": verona.logs.id, "room": "lobby"}
+                    reader = verona.hello("reader", **known, seen=heard[-1][0])
+                    reader.socket.room = 0
+            verona.turn()
+        for _ in range(20 + said):
+            verona.turn()
+        note(reader, heard)
+        stored = [
+            (batch.first + number, line)
+            for batch in verona.house.lobby.log.read(0, 10**6)
+            if batch.author == "nurse"
+            for number, line in enumerate(batch.text.split("\n"))
+        ]
+        assert heard[1:] == stored
+        assert [line for _, line in stored] == lines(0, said).split("\n")[: said or 0]
+
+
+def note(reader: Caller, heard: list[tuple[int, str]]) -> None:
+    """Write down the lines, with their ids, that came in whole frames."""
+    for frame in reader.reads():
+        if "say" in frame:
+            heard += list(enumerate(frame["say"].split("\n"), frame["id"]))

@@ -1,0 +1,181 @@
+"""Tests of `techboy.doors.lodging`."""
+
+from __future__ import annotations
+
+from techboy.doors.lodging import Lodging
+from tests.native import Caller, HeldCommitter, NativeVerona, tokens
+
+
+def back(verona: NativeVerona, seen: int = 0, session: str = "token1") -> Caller:
+    """Let the guest with that session come back, who has shown lines up to ``seen``."""
+    return verona.hello(session=session, log=verona.logs.id, room="lobby", seen=seen)
+
+
+class ReturnTests:
+    """A guest whose connection broke."""
+
+    def test_missed(self) -> None:
+        """It comes back as the same, and hears what was said meanwhile, from where it had read to."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        nurse.says("three", 3)
+        verona.turn()
+        juliet = back(verona, seen=1)
+        welcome, *lines = juliet.hears()
+        assert (welcome["name"], welcome["session"], welcome["next"]) == ("juliet", "token1", 1)
+        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two"), (3, "three")]
+        assert [frame for frame in nurse.reads() if "notice" in frame] == []
+
+    def test_own_lines(self) -> None:
+        """It does not hear what it said itself, and goes on with its numbers."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        juliet = back(verona)
+        assert [frame.get("next") for frame in juliet.hears()] == [3]
+
+    def test_still_open(self) -> None:
+        """Where the earlier connection is still open, it is ended, and what it still brings is not heard."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        again = back(verona)
+        assert juliet.events == ["abort"]
+        juliet.says("ghost", 1)
+        again.says("one", 1)
+        verona.turn()
+        assert nurse.hears_said() == ["one"]
+        assert [member.absent for member in verona.house.members.values()] == [False, False]
+
+    def test_other_log(self) -> None:
+        """A cursor of another log says nothing: the session's own is taken."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.sends({"ping": 1, "seen": 1})
+        juliet.transport.breaks()
+        juliet = verona.hello(session="token1", log="other", room="lobby", seen=2)
+        assert juliet.hears()[0]["after"] == 1
+
+    def test_beyond(self) -> None:
+        """A cursor beyond the end of the log is at its end."""
+        verona = NativeVerona()
+        verona.company_of("juliet")[0].transport.breaks()
+        assert back(verona, seen=99).hears()[0]["after"] == 0
+
+    def test_stored_while_away(self) -> None:
+        """Lines that are stored after the connection broke are not taken twice, and acknowledged."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        juliet = back(verona)
+        assert juliet.hears()[0]["next"] == 1
+        juliet.says("one", 1)
+        verona.turn()
+        committer.answer_all()
+        verona.turn()
+        assert [frame["stored"] for frame in juliet.hears()] == [2]
+        assert nurse.hears_said() == ["one"]
+
+    def test_stored_after_goodbye(self) -> None:
+        """Nor where it had said goodbye meanwhile."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.sends({"bye": True})
+        juliet = back(verona)
+        for _ in range(3):
+            committer.answer_all()
+            verona.turn()
+        juliet.says("one", 1)
+        verona.turn()
+        assert nurse.hears_said() == ["one"]
+
+    def test_unknown(self) -> None:
+        """A session that nobody knows is a new guest."""
+        verona = NativeVerona()
+        assert verona.hello(session="token9").reads()[0]["session"] == "token1"
+
+    def test_restart(self) -> None:
+        """A session goes on in another house over the same logs."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one", 1)
+        nurse.says("two", 1)
+        verona.turn()
+        verona = NativeVerona(logs=verona.logs)
+        welcome, line = back(verona, seen=1).hears()
+        assert (welcome["next"], line["say"]) == (2, "two")
+
+
+class GraceTests:
+    """How long a place is kept."""
+
+    def test_over(self) -> None:
+        """When it is over the others are told; the session is still there."""
+        verona = NativeVerona(grace=10)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        verona.turn(9)
+        verona.settle()
+        assert nurse.reads() == []
+        verona.turn(1)
+        verona.settle()
+        assert nurse.reads() == [{"notice": "juliet left"}]
+        assert back(verona).reads()[0]["session"] == "token1"
+
+    def test_places(self) -> None:
+        """Of too many who are away, the one who is away for longest is given up."""
+        verona = NativeVerona(places=1)
+        first, second, nurse = verona.company_of("first", "second", "nurse")
+        first.transport.breaks()
+        second.transport.breaks()
+        verona.settle()
+        assert nurse.reads() == [{"notice": "first left"}]
+
+    def test_back_in_time(self) -> None:
+        """Who is back keeps its place for good."""
+        verona = NativeVerona(grace=10)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        verona.turn(9)
+        juliet = back(verona)
+        verona.turn(9)
+        verona.settle()
+        assert nurse.reads() == []
+
+    def test_close(self) -> None:
+        """At the end nobody is waited for."""
+        verona = NativeVerona()
+        verona.company_of("juliet")[0].transport.breaks()
+        assert verona.lodging.knows("token1")
+        verona.lodging.close()
+        assert not verona.lodging.knows("token1")
+        assert verona.house.members == {}
+
+    def test_remembered(self) -> None:
+        """Sessions in use are not forgotten with the old ones."""
+        verona = NativeVerona()
+        verona.company_of("juliet", "nurse")[1].sends({"bye": True})
+        verona.turn(25)
+        verona.callers[0].sends({"pong": 1})
+        verona.lodging.keep_all()
+        verona.turn()
+        verona.hall.prune(None, verona.clock.seconds() - 1)
+        other = NativeVerona(logs=verona.logs)
+        other.lodging = Lodging(other.house, other.hall, tokens())
+        assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
+            "juliet", "juliet2",
+        ]  # fmt: skip

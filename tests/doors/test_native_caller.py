@@ -1,0 +1,276 @@
+"""Tests of `techboy.doors.native_caller`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from techboy.chat.acquaintance import Acquaintance, Forgetful
+from techboy.chat.outbox import Outbox
+from techboy.doors.native_caller import SAY_AGAIN, NativeCaller
+from tests.transports import FakeTransport
+
+WELCOME = {
+    "welcome": 1, "name": "juliet", "session": "token", "next": 1, "log": "log", "after": 0, "last": 0,
+    "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+}  # fmt: skip
+
+
+class Recorder:
+    """A conversation, or a program, that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **named: self.told.append((name, *args, *named.values()))
+
+    def happened(self, *names: str) -> list[tuple[Any, ...]]:
+        """Return what was told of these, and forget all."""
+        told, self.told = self.told, []
+        return [event for event in told if event[0] in names]
+
+
+class Scene:
+    """Juliet's end of a connection, and what the host's sends."""
+
+    def __init__(self, outbox: Outbox | None = None, acquaintance: Acquaintance | None = None) -> None:
+        self.clock, self.conversation, self.owner = Clock(), Recorder(), Recorder()
+        self.outbox = outbox or Outbox()
+        self.acquaintance = acquaintance or Acquaintance(Forgetful())
+        self.door = NativeCaller(
+            self.conversation, self.owner, self.outbox, self.acquaintance, self.clock, 25, 60, "juliet"
+        )
+        self.transport = FakeTransport(self.door)
+        self.door.makeConnection(self.transport)
+
+    def gets(self, *frames: dict[str, Any]) -> None:
+        """The host sends ``frames``."""
+        self.transport.receive(b"".join(json.dumps(frame).encode() + b"\n" for frame in frames))
+
+    def sent(self) -> list[dict[str, Any]]:
+        """Return what was sent since the last time."""
+        return [json.loads(line) for line in self.transport.flush().splitlines()]
+
+    def says(self, text: str) -> None:
+        """``text`` is said here."""
+        self.outbox.add(text)
+        self.door.send_from(self.outbox)
+
+    def welcomed(self, **fields: Any) -> Scene:
+        """The host welcomes her, and all that comes of it is forgotten."""
+        self.gets({**WELCOME, **fields})
+        self.conversation.happened()
+        return self
+
+
+def line(first: int, text: str, author: str = "romeo") -> dict[str, Any]:
+    """Return the frame with lines that ``author`` said."""
+    return {"id": first, "at": 5.0, "from": author, "say": text}
+
+
+class AnswerTests:
+    """What she is answered."""
+
+    def test_welcome(self) -> None:
+        """After a welcome there is a conversation, with somebody who has a name."""
+        scene = Scene()
+        scene.gets(WELCOME)
+        assert scene.conversation.told == [("peer_came", scene.door)]
+        assert scene.door.name == "romeo"
+        assert scene.acquaintance.known.session == "token"
+
+    def test_many(self) -> None:
+        """In a room she is among many, and is told where she is called something else."""
+        scene = Scene()
+        scene.gets({**WELCOME, "room": "lobby", "name": "juliet2"})
+        assert [event[0] for event in scene.conversation.told] == [
+            "peer_hosts_many", "peer_came", "peer_noted",
+        ]  # fmt: skip
+        assert scene.conversation.told[-1][1] == "you are juliet2"
+
+    def test_busy(self) -> None:
+        """A goodbye instead is a refusal, and nobody came."""
+        scene = Scene()
+        scene.gets({"bye": "busy", "text": "romeo is busy"})
+        scene.transport.flush()
+        assert scene.owner.happened("refused") == [("refused", "romeo is busy")]
+        assert scene.conversation.told == []
+        assert "close" in scene.transport.events
+
+    def test_restart(self) -> None:
+        """Unless the host says that it comes back."""
+        scene = Scene()
+        scene.gets({"bye": "restart"})
+        assert scene.owner.happened("refused", "returning") == [("returning",)]
+
+    def test_what_waits(self) -> None:
+        """What waited is sent with the numbers that the host expects."""
+        outbox = Outbox(kept=[(4, "one\ntwo")])
+        scene = Scene(outbox).welcomed(next=1)
+        scene.door.send_from(outbox)
+        assert scene.sent() == [{"say": "one\ntwo", "seq": 1}]
+
+    def test_back(self) -> None:
+        """On the next connection, what was stored meanwhile is not sent again."""
+        first = Scene().welcomed()
+        first.says("one\ntwo")
+        first.transport.breaks()
+        second = Scene(first.outbox, first.acquaintance).welcomed(next=2)
+        second.door.send_from(second.outbox)
+        assert second.sent() == [{"say": "two", "seq": 2}]
+
+
+class LinesTests:
+    """What others said."""
+
+    def test_shown(self) -> None:
+        """It is shown, with ids and time."""
+        scene = Scene().welcomed()
+        scene.gets(line(1, "one\ntwo"))
+        assert scene.conversation.happened("peer_told") == [
+            ("peer_told", ("romeo", "one\ntwo", "say", 1, 5.0, False))
+        ]
+
+    def test_once(self) -> None:
+        """What comes again is left out."""
+        scene = Scene().welcomed()
+        scene.gets(line(1, "one\ntwo"), line(1, "one\ntwo"), line(2, "two\nthree\nfour"))
+        assert [event[1].text for event in scene.conversation.happened("peer_told")] == [
+            "one\ntwo", "three\nfour",
+        ]  # fmt: skip
+
+    def test_past(self) -> None:
+        """What was said before she first came is marked as such."""
+        scene = Scene().welcomed(last=1)
+        scene.gets(line(1, "one"), line(2, "two"))
+        assert [event[1].past for event in scene.conversation.happened("peer_told")] == [True, False]
+
+    def test_missed(self) -> None:
+        """What is forgotten is told of, and counts as received."""
+        scene = Scene().welcomed()
+        scene.gets({"missed": 2, "upto": 2}, line(2, "two\nthree"))
+        told = scene.conversation.happened("peer_noted", "peer_told")
+        assert told[0] == ("peer_noted", "2 lines are gone")
+        assert told[1][1].text == "three"
+
+    def test_moved(self) -> None:
+        """In another room ids begin anew."""
+        scene = Scene().welcomed(room="lobby")
+        scene.gets(line(9, "nine"), {"room": "garden", "after": 0, "last": 0}, line(1, "one"))
+        assert [event[1].text for event in scene.conversation.happened("peer_told")] == ["nine", "one"]
+
+    def test_not_understood(self) -> None:
+        """A frame of a newer host is passed over."""
+        scene = Scene().welcomed()
+        scene.gets({"sing": 1}, line(1, "one"))
+        assert len(scene.conversation.happened("peer_told")) == 1
+
+
+class SayTests:
+    """What she says."""
+
+    def test_stored(self) -> None:
+        """It waits until it is stored."""
+        scene = Scene().welcomed()
+        scene.says("one\ntwo")
+        assert scene.sent() == [{"say": "one\ntwo", "seq": 1}]
+        assert scene.outbox.lines == 2
+        scene.gets({"stored": 3, "id": 2})
+        assert scene.outbox.lines == 0
+
+    def test_full(self) -> None:
+        """To a connection that is full nothing is written until it has room."""
+        scene = Scene().welcomed()
+        scene.transport.producer.pauseProducing()
+        scene.says("one")
+        assert scene.sent() == []
+        scene.transport.producer.resumeProducing()
+        assert scene.sent() == [{"say": "one", "seq": 1}]
+
+    def test_not_stored(self) -> None:
+        """What could not be stored is sent again after a while, and people are told once."""
+        scene = Scene().welcomed()
+        scene.says("one")
+        scene.says("two")
+        scene.sent()
+        scene.gets(
+            {"error": "storage", "text": "full", "next": 1}, {"error": "gap", "text": "gap", "next": 1}
+        )
+        scene.says("three")
+        assert scene.sent() == []
+        assert scene.conversation.happened("peer_noted") == [
+            ("peer_noted", "romeo can't store what is said: full; 2 lines wait")
+        ]
+        scene.clock.advance(SAY_AGAIN)
+        assert scene.sent() == [{"say": "one\ntwo\nthree", "seq": 1}]
+
+    def test_refused(self) -> None:
+        """A line that is too long is told of."""
+        scene = Scene().welcomed()
+        scene.gets({"error": "line", "text": "too long"})
+        assert scene.conversation.happened("peer_refused") == [("peer_refused", "too long")]
+
+    def test_command(self) -> None:
+        """Commands are sent as they are."""
+        scene = Scene().welcomed()
+        scene.door.command("msg nurse come  here")
+        scene.door.command("who")
+        assert scene.sent() == [{"do": "msg", "args": ["nurse come  here"]}, {"do": "who", "args": []}]
+
+
+class EndTests:
+    """How it ends."""
+
+    def test_goodbye(self) -> None:
+        """She says goodbye when all is stored."""
+        scene = Scene().welcomed()
+        scene.says("one")
+        scene.door.part(5, None)
+        assert {"bye": True} not in scene.sent()
+        scene.gets({"stored": 2, "id": 1})
+        assert scene.sent() == [{"bye": True}]
+        scene.gets({"bye": "closed"})
+        scene.transport.flush()
+        assert scene.conversation.happened("peer_gone", "peer_lost") == [("peer_gone", True)]
+
+    def test_not_stored_in_time(self) -> None:
+        """Or when that takes too long, and keeps what is not."""
+        scene = Scene().welcomed()
+        scene.says("one")
+        scene.door.part(1, 5)
+        scene.sent()
+        scene.clock.advance(5)
+        assert scene.sent() == [{"bye": True}]
+        assert scene.outbox.lines == 1
+
+    def test_answer(self) -> None:
+        """The host's goodbye is told of, and answered with hers."""
+        scene = Scene().welcomed()
+        scene.gets({"bye": "closed"})
+        assert scene.conversation.happened("peer_left") == [("peer_left",)]
+        scene.door.part(1, 5)
+        assert scene.sent() == [{"bye": True}]
+        assert "close" in scene.transport.events
+
+    def test_lost(self) -> None:
+        """Without a goodbye the connection is lost."""
+        for end in ("breaks", "peer_closes"):
+            scene = Scene().welcomed()
+            getattr(scene.transport, end)()
+            scene.transport.flush()
+            assert scene.conversation.happened("peer_lost", "peer_gone") == [("peer_lost",)]
+            assert scene.clock.getDelayedCalls() == []
+
+    def test_ping(self) -> None:
+        """She answers pings, asks herself where there is silence, and gives up."""
+        scene = Scene().welcomed()
+        scene.gets({"ping": 3})
+        assert scene.sent() == [{"pong": 3}]
+        scene.clock.advance(25)
+        assert scene.sent() == [{"ping": 1, "seen": 0}]
+        scene.clock.advance(35)
+        assert scene.transport.events == ["abort"]
+        assert scene.conversation.happened("peer_lost") == [("peer_lost",)]

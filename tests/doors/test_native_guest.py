@@ -1,0 +1,314 @@
+"""Tests of `techboy.doors.native_guest`."""
+
+from __future__ import annotations
+
+from techboy.doors.native_guest import FRAME_LIMIT
+from tests.native import DEAD, PING, HeldCommitter, NativeVerona
+
+
+def fields(frames: list[dict], *names: str) -> list[tuple]:
+    """Return these fields of each of ``frames``."""
+    return [tuple(frame.get(name) for name in names) for frame in frames]
+
+
+class HelloTests:
+    """How a guest comes in."""
+
+    def test_welcome(self) -> None:
+        """The answer to a hello tells all that the guest has to know, then who is here."""
+        verona = NativeVerona()
+        welcome, *notices = verona.hello().reads()
+        assert welcome == {
+            "welcome": 1, "name": "juliet", "session": "token1", "next": 1, "log": verona.logs.id,
+            "room": "lobby", "after": 0, "last": 0, "host": "romeo",
+            "limits": {"line": 4096, "frame": FRAME_LIMIT},
+        }  # fmt: skip
+        assert [notice["notice"] for notice in notices] == [
+            "welcome to lobby, juliet; /help lists what you can do", "1 here: juliet",
+        ]  # fmt: skip
+
+    def test_history(self) -> None:
+        """What was said before follows, as far as the house shows it."""
+        verona = NativeVerona(history=2)
+        [author] = verona.company_of("author")
+        author.says("one\ntwo\nthree", 1)
+        verona.turn()
+        frames = verona.hello().hears()
+        assert fields(frames, "after", "last", "id", "say") == [
+            (1, 3, None, None),
+            (None, None, 2, "two\nthree"),
+        ]
+
+    def test_version(self) -> None:
+        """Another version is refused."""
+        caller = NativeVerona().call()
+        caller.sends({"hello": 2, "name": "juliet"})
+        assert caller.reads() == [{"bye": "refused", "text": "version 1 is spoken here"}]
+        assert "half close" in caller.events
+
+    def test_bad_name(self) -> None:
+        """So is a name that nobody gets."""
+        verona = NativeVerona()
+        assert verona.hello("romeo").reads() == [{"bye": "refused", "text": "romeo is not a name for you"}]
+        assert verona.house.members == {}
+
+    def test_broken(self) -> None:
+        """A hello that can't be read is answered, and refused."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": "one"}\n')
+        assert [frame.get("error", frame.get("bye")) for frame in caller.reads()] == ["field", "refused"]
+
+    def test_taken_name(self) -> None:
+        """Who wants a name that somebody has gets it with a number."""
+        verona = NativeVerona()
+        verona.hello()
+        assert verona.hello().reads()[0]["name"] == "juliet2"
+
+    def test_hello_again(self) -> None:
+        """A second hello is an error that the connection survives."""
+        verona = NativeVerona()
+        [caller] = verona.company_of("juliet")
+        caller.sends({"hello": 1, "name": "nurse"}, {"ping": 1})
+        assert fields(caller.reads(), "error", "pong") == [("unknown", None), (None, 1)]
+
+    def test_at_once(self) -> None:
+        """What comes together with the hello is heard after the welcome."""
+        verona = NativeVerona()
+        caller = verona.call()
+        caller.sends({"hello": 1, "name": "juliet"}, {"say": "one", "seq": 1}, {"ping": 5})
+        verona.turn()
+        verona.turn()
+        assert fields(caller.hears(), "welcome", "pong", "stored") == [
+            (1, None, None), (None, 5, None), (None, None, 2),
+        ]  # fmt: skip
+
+    def test_not_stored(self) -> None:
+        """Where the session can't be stored the guest is asked to come back, and is not in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        caller = verona.hello()
+        assert caller.reads() == []
+        committer.refuse()
+        assert caller.reads() == [{"bye": "restart", "text": "the disk is full"}]
+        assert verona.house.members == {}
+
+    def test_gone_before_welcome(self) -> None:
+        """Who is gone before the session is stored does not come in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        verona.hello().transport.breaks()
+        committer.answer()
+        assert verona.house.members == {}
+
+
+class SayTests:
+    """What a guest says."""
+
+    def test_everybody(self) -> None:
+        """It is acknowledged to its author, and brought to all others, in both dialects."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        plain.reads()
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert juliet.reads() == [{"stored": 3, "id": 2}]
+        assert nurse.reads() == [{"id": 1, "at": verona.clock.seconds(), "from": "juliet", "say": "one\ntwo"}]
+        assert plain.reads() == "juliet: one\njuliet: two\n"
+        plain.says(b"three\n")
+        verona.turn()
+        assert fields(juliet.reads(), "id", "from", "say") == [(3, "guest1", "three")]
+
+    def test_stored_first(self) -> None:
+        """Nothing is acknowledged or shown before it is stored."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        assert (juliet.reads(), nurse.reads()) == ([], [])
+        committer.answer()
+        assert (juliet.reads(), nurse.hears_said()) == ([{"stored": 2, "id": 1}], ["one"])
+
+    def test_again(self) -> None:
+        """What comes again is acknowledged again, and not said again."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.says("one", 1)
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert fields(juliet.reads(), "stored") == [(2,), (2,), (3,)]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_gap(self) -> None:
+        """Lines after some that never came are refused, with the number that is expected."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("two", 2)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "next") == [("gap", 1)]
+        assert nurse.reads() == []
+
+    def test_not_stored(self) -> None:
+        """What could not be stored is refused with all that came after it, and may be said again."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.says("two", 2)
+        committer.refuse()
+        verona.turn()
+        assert fields(juliet.reads(), "error", "next") == [("storage", 1)]
+        assert committer.waiting == 0
+        committer.prompt = True
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert juliet.reads() == [{"stored": 3, "id": 2}]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_too_long(self) -> None:
+        """A line that is too long is refused, and counts; the others are said."""
+        verona = NativeVerona(max_line=10)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one\n" + "x" * 11 + "\ntwo", 1)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 4)]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_only_too_long(self) -> None:
+        """Where no other is left, the number is acknowledged nevertheless."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("x" * 11, 1)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 2)]
+
+    def test_after_too_long(self) -> None:
+        """What is said right after such a line stays stored, and the numbers never go back."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("x" * 11, 1)
+        juliet.says("two", 2)
+        verona.turn()
+        verona.turn()
+        assert max(frame.get("stored", 0) for frame in juliet.reads()) == 3
+        juliet.transport.breaks()
+        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=0)
+        assert back.reads()[0]["next"] == 3
+
+    def test_rate(self) -> None:
+        """Who says much is not read from for a while; nothing is lost."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("1\n2\n3\n4", 1)
+        assert not juliet.transport.reading
+        verona.turn(0.9)
+        assert not juliet.transport.reading
+        verona.turn(0.2)
+        assert juliet.transport.reading
+        assert juliet.reads() == [{"stored": 5, "id": 4}]
+
+    def test_slow_store(self) -> None:
+        """Nothing more is read from whose lines wait for the disk, until they are stored."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer, max_line=FRAME_LIMIT)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        for number in (1, 2):
+            juliet.says("x" * 200_000, number)
+        assert not juliet.transport.reading
+        verona.turn()
+        committer.answer()
+        assert juliet.transport.reading
+
+
+class FrameTests:
+    """Other frames, and what is none."""
+
+    def test_ping(self) -> None:
+        """A ping is answered."""
+        [juliet] = NativeVerona().company_of("juliet")
+        juliet.sends({"ping": 7, "seen": 0})
+        assert juliet.reads() == [{"pong": 7}]
+
+    def test_command(self) -> None:
+        """Commands are obeyed, with or without arguments."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "me", "args": ["sighs"]})
+        verona.turn()
+        assert fields(nurse.reads(), "me", "from") == [("sighs", "juliet")]
+
+    def test_broken(self) -> None:
+        """What is no frame is an error that the connection survives."""
+        [juliet] = NativeVerona().company_of("juliet")
+        for line in (b"what?", b"", b"[]", b'{"say": 1, "seq": 1}', b'{"sing": true}', b"\xff{"):
+            juliet.transport.receive(line + b"\n")
+        juliet.sends({"ping": 1})
+        errors = [frame.get("error") for frame in juliet.reads()]
+        assert errors == ["frame", "frame", "frame", "field", "unknown", "frame", None]
+
+    def test_too_long(self) -> None:
+        """A frame without an end is refused, with a goodbye."""
+        [juliet] = NativeVerona().company_of("juliet")
+        juliet.transport.receive(b"x" * (FRAME_LIMIT + 2))
+        assert fields(juliet.reads(), "error", "bye") == [("frame", None), (None, "refused")]
+        assert "half close" in juliet.events
+
+    def test_goodbye(self) -> None:
+        """A goodbye is answered, and the guest is gone."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"bye": True})
+        verona.settle()
+        assert juliet.reads() == [{"bye": "closed"}]
+        assert nurse.reads() == [{"notice": "juliet left"}]
+
+    def test_move(self) -> None:
+        """In another room, only what is said there is heard."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "join", "args": ["garden"]})
+        assert fields(juliet.hears(), "room", "after", "last") == [("garden", 0, 0)]
+        nurse.says("where?", 1)
+        verona.turn()
+        assert juliet.hears_said() == []
+
+
+class SilenceTests:
+    """Who says nothing."""
+
+    def test_asked(self) -> None:
+        """Who is silent is asked, and lives on if it answers."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(PING)
+        assert juliet.reads() == [{"ping": 1}]
+        juliet.sends({"pong": 1})
+        verona.turn(DEAD - 1)
+        assert juliet.events == []
+
+    def test_dead(self) -> None:
+        """Who does not answer loses its connection, and keeps its place."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(PING)
+        verona.turn(DEAD - PING)
+        assert juliet.events == ["abort"]
+        assert [member.absent for member in verona.house.members.values()] == [True]
+
+    def test_no_hello(self) -> None:
+        """Who never says hello is not asked, whatever its kernel takes, and ended."""
+        verona = NativeVerona()
+        caller = verona.call()
+        caller.socket.room = 0
+        verona.turn(PING)
+        caller.socket.make_room()
+        assert caller.reads() == []
+        verona.turn(DEAD - PING)
+        assert caller.events == ["abort"]

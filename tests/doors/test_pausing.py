@@ -1,0 +1,50 @@
+"""Tests of `techboy.doors.pausing`."""
+
+from __future__ import annotations
+
+from techboy.doors.pausing import Pauses, Reason
+
+
+class PausesTests:
+    """Reading stops for as long as there is a reason to."""
+
+    def setup_method(self) -> None:
+        """Nothing is paused."""
+        self.events: list[str] = []
+        self.pauses = Pauses(lambda: self.events.append("pause"), lambda: self.events.append("resume"))
+
+    def test_one(self) -> None:
+        """A reason begins and ends."""
+        self.pauses.begin(Reason.RATE)
+        assert self.events == ["pause"]
+        self.pauses.end(Reason.RATE)
+        assert self.events == ["pause", "resume"]
+
+    def test_two(self) -> None:
+        """With two reasons reading goes on when both have ended."""
+        self.pauses.begin(Reason.RATE)
+        self.pauses.begin(Reason.STORE)
+        self.pauses.end(Reason.RATE)
+        assert self.events == ["pause"]
+        self.pauses.end(Reason.STORE)
+        assert self.events == ["pause", "resume"]
+
+    def test_twice(self) -> None:
+        """A reason that began twice ends once, and one that never began does not end."""
+        self.pauses.begin(Reason.RATE)
+        self.pauses.begin(Reason.RATE)
+        self.pauses.end(Reason.SCREEN)
+        assert self.events == ["pause"]
+        self.pauses.end(Reason.RATE)
+        self.pauses.end(Reason.RATE)
+        assert self.events == ["pause", "resume"]
+
+    def test_forget(self) -> None:
+        """All reasons can be forgotten at once."""
+        self.pauses.forget()
+        assert self.events == []
+        self.pauses.begin(Reason.RATE)
+        self.pauses.begin(Reason.STORE)
+        self.pauses.forget()
+        self.pauses.end(Reason.STORE)
+        assert self.events == ["pause", "resume"]

@@ -1,0 +1,50 @@
+"""Tests of `techboy.doors.rendering`."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.chat.room import News
+from techboy.doors.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
+from techboy.logs.contract import Batch
+
+BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "me", "sighs")]
+
+
+def test_plain() -> None:
+    """Plain lines: notices, then each line with its author."""
+    rendering = PLAIN.render(["welcome"], BATCHES, 4)
+    assert rendering.data == b"* welcome\njuliet: a\njuliet: b\n* nurse sighs\n"
+    assert rendering.data[: rendering.heading] == b"* welcome\n"
+
+
+def test_native() -> None:
+    """Frames: notices, then one for each batch."""
+    rendering = NATIVE.render(["welcome"], BATCHES, 4)
+    assert rendering.data == (
+        b'{"notice": "welcome"}\n'
+        b'{"id": 5, "at": 0.0, "from": "juliet", "say": "a\\nb"}\n'
+        b'{"id": 7, "at": 0.0, "from": "nurse", "me": "sighs"}\n'
+    )
+    assert rendering.data[: rendering.heading] == b'{"notice": "welcome"}\n'
+
+
+@pytest.mark.parametrize(("dialect", "ids"), [(PLAIN, [4, 5, 6, 7]), (NATIVE, [4, 6, 7])])
+def test_reached(dialect: Dialect, ids: list[int]) -> None:
+    """Where a line of the rendering ends, it is known up to which id all is whole."""
+    rendering = dialect.render(["welcome"], BATCHES, 4)
+    ends = [end for end, byte in enumerate(rendering.data, 1) if byte == ord("\n")]
+    assert [rendering.reached(end) for end in ends] == ids
+
+
+def test_once() -> None:
+    """What is rendered for one is the very same for all who speak the dialect."""
+    delivery = Delivery(News(), BATCHES)
+    assert delivery.rendered(NATIVE) is delivery.rendered(NATIVE)
+    assert delivery.rendered(NATIVE) is not delivery.rendered(PLAIN)
+    assert (delivery.before, delivery.head, delivery.special) == (4, 7, {1, 2})
+
+
+def test_gone() -> None:
+    """One line is gone, or several are."""
+    assert (gone(1), gone(2)) == ("1 line is gone", "2 lines are gone")
