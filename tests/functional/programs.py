@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import select
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 """Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
 
 TWIST = Path(sys.executable).with_name("twist")
@@ -48,6 +51,11 @@ class Heard:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._data, self._seen, self._ended = bytearray(), 0, False
+
+    @property
+    def data(self) -> bytes:
+        """All that was read so far."""
+        return bytes(self._data)
 
     def until(self, pattern: str) -> re.Match[bytes]:
         """Return the first match of ``pattern`` after the last one, as soon as it is there."""
@@ -129,6 +137,11 @@ class Program:
     def signal(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as nothing else does: at once, and in the middle of whatever it does."""
+        self.process.kill()
+        self.process.wait(DEADLINE)
 
     def ends(self) -> int:
         """Wait for its end, and return its exit status."""
@@ -253,6 +266,69 @@ class Peer:
         self.connection.close()
 
 
+class NativePeer(Peer):
+    """A peer that speaks the native dialect, one frame a line."""
+
+    def tells(self, frame: dict[str, object]) -> None:
+        """Send ``frame``."""
+        self.says(json.dumps(frame, ensure_ascii=False) + "\n")
+
+    def told(self, kind: str) -> dict[str, Any]:
+        """Return the next frame of that ``kind``, as soon as it is there; others before it do not matter."""
+        while True:
+            frame: dict[str, Any] = json.loads(self.heard.until(r".*\n")[0])
+            if kind in frame:
+                return frame
+
+    def said(self, count: int) -> str:
+        """Return the next ``count`` lines that are said, joined by LF, however many frames they come in."""
+        lines: list[str] = []
+        while len(lines) < count:
+            lines += self.told("say")["say"].split("\n")
+        assert len(lines) == count
+        return "\n".join(lines)
+
+
+class Relay:
+    """What a connection to ``port`` goes through, to be cut."""
+
+    def __init__(self, port: int) -> None:
+        self._listener, self._there = Listener(), port
+        self.port = self._listener.port
+        self._ends: list[socket.socket] = []
+        Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Break all connections; what is on its way is lost. The next ones are let through."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            with suppress(OSError):  # it may be closed already
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.shutdown(socket.SHUT_RD)  # which ends who waits for it
+
+    def close(self) -> None:
+        """Let nobody through any more."""
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here = self._listener.accept()
+                there = socket.create_connection((LOOPBACK, self._there), DEADLINE)
+                self._ends += [here, there]
+                Thread(target=self._pass_on, args=(here, there), daemon=True).start()
+
+    def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
+        with here, there, suppress(OSError):
+            while True:
+                for end in select.select([here, there], [], [])[0]:
+                    data = end.recv(1 << 16)
+                    if not data:
+                        return
+                    (there if end is here else here).sendall(data)
+
+
 class Listener:
     """A Romeo in the hands of the test: a port that may be called."""
 
@@ -263,7 +339,16 @@ class Listener:
 
     def answers(self) -> Peer:
         """Return the next caller."""
-        return Peer(self._socket.accept()[0])
+        return Peer(self.accept())
+
+    @property
+    def called(self) -> bool:
+        """Whether somebody calls who was not answered yet."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def accept(self) -> socket.socket:
+        """Return the connection of the next caller."""
+        return self._socket.accept()[0]
 
     def close(self) -> None:
         """Listen no more."""
@@ -301,9 +386,9 @@ class Programs:
         """Start the installed `twist`."""
         return self.start(TWIST, *arguments, **streams)
 
-    def romeo(self, *options: str, **streams: Stream) -> Program:
-        """Start Romeo on a port that is free."""
-        return self.twist("romeo", "--host", LOOPBACK, "--port", "0", *options, **streams)
+    def romeo(self, *options: str, port: int = 0, **streams: Stream) -> Program:
+        """Start Romeo on ``port``, or on one that is free."""
+        return self.twist("romeo", "--host", LOOPBACK, "--port", str(port), *options, **streams)
 
     def juliet(self, port: int, *options: str, **streams: Stream) -> Program:
         """Start Juliet, who calls ``port``."""
@@ -319,13 +404,19 @@ class Programs:
         """Start Romeo in a terminal, on ``port`` or on one that is free."""
         return self.terminal("romeo", "--host", LOOPBACK, "--port", str(port), stdout=stdout)
 
-    def juliet_in_terminal(self, port: int, stdout: Stream | None = None) -> Terminal:
+    def juliet_in_terminal(self, port: int, *options: str, stdout: Stream | None = None) -> Terminal:
         """Start Juliet, who calls ``port``, in a terminal."""
-        return self.terminal("juliet", "--host", LOOPBACK, "--port", str(port), stdout=stdout)
+        return self.terminal("juliet", "--host", LOOPBACK, "--port", str(port), *options, stdout=stdout)
 
     def caller(self, port: int, host: str = LOOPBACK) -> Peer:
         """Return a peer that has called ``port``."""
         peer = Peer(socket.create_connection((host, port), DEADLINE))
+        self._started.callback(peer.close)
+        return peer
+
+    def native_caller(self, port: int) -> NativePeer:
+        """Return a peer that has called ``port`` and speaks the native dialect."""
+        peer = NativePeer(socket.create_connection((LOOPBACK, port), DEADLINE))
         self._started.callback(peer.close)
         return peer
 
@@ -353,11 +444,44 @@ class Programs:
         self._started.callback(peer.close)
         return peer
 
+    def answer_natively(self, listener: Listener) -> NativePeer:
+        """Return the next who calls ``listener``, to be spoken to in the native dialect."""
+        peer = NativePeer(listener.accept())
+        self._started.callback(peer.close)
+        return peer
+
+    def relay(self, port: int) -> Relay:
+        """Return what passes calls on to ``port``."""
+        relay = Relay(port)
+        self._started.callback(relay.close)
+        return relay
+
     def file(self, name: str, content: str | bytes) -> Path:
         """Return a file of that content."""
         path = self.folder / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+
+def refusal(program: Program, status: int) -> str:
+    """Return the one line that ``program`` says before it ends with ``status``."""
+    assert program.ends() == status
+    assert program.output.everything() == b""
+    line = program.errors.everything().decode()
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert "Traceback" not in line
+    return line
+
+
+def kept(folder: Path) -> int:
+    """Return how many lines Juliet, whose state is in ``folder``, keeps."""
+    try:
+        with closing(sqlite3.connect(f"file:{folder / 'juliet.sqlite'}?mode=ro", uri=True)) as connection:
+            texts = connection.execute("SELECT text FROM outbox").fetchall()
+    except sqlite3.OperationalError:  # it is not there yet, or being made
+        return 0
+    return sum(text.count("\n") + 1 for (text,) in texts)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

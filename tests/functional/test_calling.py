@@ -73,7 +73,7 @@ class TypingTests:
         """A line that is typed at the moment when Romeo answers does not cost the connection."""
         listener = programs.listener(backlog=0)
         in_the_way = programs.caller(listener.port)
-        juliet = programs.juliet_in_terminal(listener.port)
+        juliet = programs.juliet_in_terminal(listener.port, "--plain")
         juliet.shows("Calling")
         wait_until(lambda: f":{listener.port:04X} {SYN_SENT} " in TCP_TABLE.read_text())
         juliet.signal(SIGSTOP)
@@ -91,7 +91,7 @@ class EndTests:
     def test_orderly_close(self, programs: Programs) -> None:
         """When Romeo closes, all that he said is shown and she ends well."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port)
+        juliet = programs.juliet(listener.port, "--plain")
         romeo = programs.answer(listener)
         romeo.says("one\ntwo, without an end ½")
         romeo.close()
@@ -101,7 +101,7 @@ class EndTests:
     def test_end_of_input(self, programs: Programs) -> None:
         """At the end of her input she closes her half, shows what still comes, and ends with Romeo."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port, stdin=programs.file("script", "all that I say\n"))
+        juliet = programs.juliet(listener.port, "--plain", stdin=programs.file("script", "all that I say\n"))
         romeo = programs.answer(listener)
         assert romeo.hears_all() == "all that I say\n"
         for text in ("one\n", "two\n"):
@@ -113,7 +113,7 @@ class EndTests:
     def test_reset(self, programs: Programs) -> None:
         """When the connection breaks she calls again, and says then what was typed meanwhile."""
         listener = programs.listener()
-        juliet = programs.juliet_in_terminal(listener.port)
+        juliet = programs.juliet_in_terminal(listener.port, "--plain")
         romeo = programs.answer(listener)
         juliet.shows("Connected to romeo")
         juliet.writes("before\n")
@@ -139,7 +139,7 @@ class EndTests:
     def test_service_calls_again(self, programs: Programs) -> None:
         """Without a keyboard she listens, also after a break, until Romeo closes."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port, stdin=NULL)
+        juliet = programs.juliet(listener.port, "--plain", stdin=NULL)
         first = programs.answer(listener)
         first.says("one\n")
         juliet.shows("one\n")

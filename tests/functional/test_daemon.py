@@ -133,7 +133,7 @@ class SignalTests:
     def test_juliet(self, programs: Programs, number: int, statuses: tuple[int, ...]) -> None:
         """So does Romeo, and she ends well."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port, stdin=NULL)
+        juliet = programs.juliet(listener.port, "--plain", stdin=NULL)
         romeo = programs.answer(listener)
         romeo.says("hello ½\n")
         juliet.shows("hello ½\n")

@@ -43,13 +43,20 @@ class ScriptTests:
         assert romeo.output.everything() == b"hello\nthere\n"
 
     def test_byte_for_byte(self, programs: Programs) -> None:
-        """Every line arrives as it stands and none is obeyed; only a bare `exit` gets a blank after it."""
+        """Every line arrives as it stands and none is obeyed."""
+        assert self.heard(programs) == f"{SCRIPT}\n"
+
+    def test_plain_lines(self, programs: Programs) -> None:
+        """So does every plain line; only a bare `exit` gets a blank after it."""
+        assert self.heard(programs, "--plain") == SCRIPT.replace("\nexit\nEXIT\n", "\nexit \nEXIT \n") + "\n"
+
+    def heard(self, programs: Programs, *options: str) -> str:
+        """Return what Romeo shows of the script of a Juliet with ``options``."""
         romeo = programs.romeo(stdout=programs.folder / "heard")
-        juliet = programs.juliet(romeo.port, stdin=programs.file("script", SCRIPT))
+        juliet = programs.juliet(romeo.port, *options, stdin=programs.file("script", SCRIPT))
         assert juliet.ends() == 0
         assert romeo.ends() == 0
-        expected = SCRIPT.replace("\nexit\nEXIT\n", "\nexit \nEXIT \n") + "\n"
-        assert (programs.folder / "heard").read_text() == expected
+        return (programs.folder / "heard").read_text()
 
     def test_both_ways_at_once(self, programs: Programs) -> None:
         """Two files cross each other, and each arrives whole though they are of different length."""
@@ -65,7 +72,8 @@ class ScriptTests:
     def test_overlong_line(self, programs: Programs) -> None:
         """A line over the limit is refused by its number, the rest is said, and the status tells."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port, stdin=programs.file("script", f"one\n{'½' * 2049}\nthree\n"))
+        script = programs.file("script", f"one\n{'½' * 2049}\nthree\n")
+        juliet = programs.juliet(listener.port, "--plain", stdin=script)
         romeo = programs.answer(listener)
         assert romeo.hears_all() == "one\nthree\n"
         romeo.close()
@@ -106,7 +114,7 @@ class ReaderGoneTests:
     def test_listener(self, programs: Programs) -> None:
         """Who only listens leaves in good order, with a status that tells."""
         listener = programs.listener()
-        juliet = programs.juliet(listener.port, stdin=NULL)
+        juliet = programs.juliet(listener.port, "--plain", stdin=NULL)
         romeo = programs.answer(listener)
         romeo.says("one\n")
         juliet.shows("one\n")
@@ -124,7 +132,7 @@ class ReaderGoneTests:
         """A script is said to its end all the same."""
         text = long_text("the rest is not silence", 300_000)
         listener = programs.listener()
-        command = '{ "$0" juliet --port "$1" <script; echo $? >status; } | head -1'
+        command = '{ "$0" juliet --plain --port "$1" <script; echo $? >status; } | head -1'
         programs.file("script", text)
         juliet = programs.start(SHELL, "-c", command, TWIST, str(listener.port), stdin=NULL)
         romeo = programs.answer(listener)
@@ -158,12 +166,12 @@ class Redirected:
         self._has_script = source in ("file", "pipe")
         self._listener = programs.listener() if name == "juliet" else None
         self._port = free_port() if self._listener is None else self._listener.port
-        once = [] if self._has_script or name == "juliet" else ["--once"]
+        options = ["--plain"] if name == "juliet" else [] if self._has_script else ["--once"]
         feed, stdin = self.SOURCES[source]
         stdout, drain = self.SCREENS[screen]
         command = f'{feed} {{ "$0" "$@" {stdin} {stdout}; echo $? >status-{screen}; }} {drain}'
         self._program = programs.start(
-            SHELL, "-c", command, TWIST, name, "--port", str(self._port), *once, stdin=NULL
+            SHELL, "-c", command, TWIST, name, "--port", str(self._port), *options, stdin=NULL
         )
 
     def talks(self) -> None:

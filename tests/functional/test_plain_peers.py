@@ -49,7 +49,7 @@ class OriginalScriptTests:
     def test_romeo(self, programs: Programs, leaves: str) -> None:
         """Juliet talks to the original Romeo, message by message, and either can leave."""
         listener = programs.listener()
-        juliet = programs.juliet_in_terminal(listener.port)
+        juliet = programs.juliet_in_terminal(listener.port, "--plain")
         romeo = programs.answer(listener)
         self.converses(juliet, "romeo", romeo)
         self.leave(juliet, romeo, leaves)
@@ -121,7 +121,7 @@ class ToolTests:
         """Juliet talks to it, and her goodbye ends both."""
         port = free_port()
         tool = self.start(programs, command, port)
-        juliet = programs.juliet(port)
+        juliet = programs.juliet(port, "--plain")
         self.converse(juliet, tool)
         juliet.end_input()
         tool.end_input()

@@ -7,20 +7,9 @@ import socket
 import pytest
 
 from techboy.exits import NO_LISTENING, USAGE
-from tests.functional.programs import LOOPBACK, NULL, PIPE, Program, Programs
+from tests.functional.programs import LOOPBACK, NULL, PIPE, Programs, refusal
 
 FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's
-
-
-def refusal(program: Program, status: int) -> str:
-    """Return the one line that ``program`` says before it ends with ``status``."""
-    assert program.ends() == status
-    assert program.output.everything() == b""
-    line = program.errors.everything().decode()
-    assert line.endswith("\n")
-    assert line.count("\n") == 1
-    assert "Traceback" not in line
-    return line
 
 
 class ListeningTests:

@@ -66,7 +66,7 @@ class TerminalConversationTests:
         romeo.writes("\n  \n/nosuch\n")
         romeo.shows("* there is no command /nosuch")
         juliet.writes("\n  \n/nosuch\n")
-        juliet.shows("romeo: * there is no command /nosuch")
+        juliet.shows("* there is no command /nosuch")
         says(romeo, "romeo", "first", juliet)
         romeo.writes("//etc\n")
         juliet.shows("romeo: /etc")

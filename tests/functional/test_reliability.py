@@ -1,0 +1,302 @@
+"""Nothing that was accepted is lost, doubled or reordered, whatever becomes of programs and connections."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+import pytest
+
+from techboy.exits import IO_FAILED
+from tests.functional.programs import (
+    LOOPBACK,
+    NULL,
+    SHELL,
+    TWIST,
+    Program,
+    Programs,
+    free_port,
+    kept,
+    refusal,
+    wait_until,
+)
+
+LINES = 100_000
+
+
+def numbered(first: int, end: int, words: str = "wherefore art thou, Roméo?") -> str:
+    """Return lines with the numbers from ``first`` to before ``end``."""
+    return "".join(f"{number:06} {words}\n" for number in range(first, end))
+
+
+class House:
+    """A Romeo of many who keeps what is said, and a Juliet who was in his room all along."""
+
+    def __init__(self, programs: Programs, port: int = 0) -> None:
+        self._programs = programs
+        self._heard = programs.folder / "heard"
+        self._start(port)
+        self.port = self.romeo.port
+        options = ["--output", "bare", "--name", "witness"]
+        self.witness = programs.juliet(self.port, *options, stdout=self._heard)
+        self.witness.states("Connected to romeo")
+
+    def restart(self) -> None:
+        """Kill Romeo, and start him again where he was."""
+        self.romeo.kill()
+        self._start(self.port)
+
+    @property
+    def heard(self) -> bytes:
+        """What the witness heard so far."""
+        return self._heard.read_bytes()
+
+    def hears(self, text: str) -> None:
+        """See the witness hear exactly ``text``, from the first line on."""
+        expected = text.encode()
+        wait_until(lambda: len(self.heard) >= len(expected))
+        self.witness.end_input()
+        assert self.witness.ends() == 0
+        assert self.heard == expected
+
+    def _start(self, port: int) -> None:
+        options = ["--state", "romeo", "--rate", "0"]
+        self.romeo = self._programs.romeo(*options, port=port, stdin=NULL, stdout=NULL)
+
+
+class KilledTests:
+    """Programs that are ended by `kill -9`."""
+
+    def test_romeo(self, programs: Programs) -> None:
+        """A Romeo who is killed while a file is said to him, and started again, has all of it."""
+        text = numbered(0, LINES)
+        house = House(programs)
+        sender = programs.juliet(house.port, stdin=programs.file("file", text), stdout=NULL)
+        for part in (0.1, 0.5):
+            wait_until(lambda: len(house.heard) > part * len(text))  # noqa: B023 # used in this turn only
+            house.restart()
+        assert sender.ends() == 0
+        house.hears(text)
+
+    def test_juliet_who_has_read_everything(self, programs: Programs) -> None:
+        """What a Juliet has read is kept when she is killed, and said when she is started again."""
+        text, port, state = numbered(0, LINES), free_port(), programs.folder / "juliet"
+        juliet = programs.juliet(port, "--state", str(state), stdin=programs.file("file", text))
+        wait_until(lambda: kept(state) == LINES)
+        juliet.kill()
+        house = House(programs, port)
+        juliet = programs.juliet(port, "--state", str(state))
+        juliet.end_input()
+        juliet.states(f"* {LINES} lines are kept from the last time\n")
+        assert juliet.ends() == 0
+        assert kept(state) == 0
+        house.hears(text)
+
+    def test_juliet_who_still_reads(self, programs: Programs) -> None:
+        """What arrives then is the beginning of the file, and she says how much she had kept."""
+        house, state = House(programs), programs.folder / "juliet"
+        juliet = programs.juliet(house.port, "--state", str(state))
+        juliet.writes(numbered(0, 10_000))
+        wait_until(lambda: len(house.heard) > 100_000)
+        house.romeo.signal(SIGSTOP)
+        juliet.writes(numbered(10_000, 40_000))
+        wait_until(lambda: kept(state) > 0)
+        juliet.kill()
+        house.romeo.signal(SIGCONT)
+        lines = kept(state)
+        juliet = programs.juliet(house.port, "--state", str(state))
+        juliet.end_input()
+        juliet.states(f"* {lines} lines are kept from the last time\n")
+        assert juliet.ends() == 0
+        arrived = house.heard.count(b"\n")
+        assert arrived >= 10_000
+        house.hears(numbered(0, arrived))
+
+
+class TalkTests:
+    """A conversation of two in which both have much to say."""
+
+    BLOCK = 4000
+    """Lines that are said at a time, which a pipe has room for while nobody reads it."""
+
+    def test_cut(self, programs: Programs) -> None:
+        """Both have everything once, though the connection is cut in the middle."""
+        heard, hers = programs.folder / "heard", programs.folder / "hers"
+        romeo = programs.romeo("--state", "romeo", stdout=heard)
+        relay = programs.relay(romeo.port)
+        juliet = programs.juliet(relay.port, stdout=hers)
+        juliet.states("Connected to romeo")
+        for turn in range(2):
+            before = min(size(heard), size(hers))
+            self.say(turn, romeo, "his")
+            self.say(turn, juliet, "her")
+            wait_until(lambda: min(size(heard), size(hers)) > before)  # noqa: B023 # used in this turn only
+            relay.cut()
+            juliet.states("Connected to romeo")
+        self.say(2, romeo, "his")
+        self.say(2, juliet, "her")
+        romeo.end_input()
+        juliet.end_input()
+        assert (romeo.ends(), juliet.ends()) == (0, 0)
+        assert heard.read_text() == numbered(0, 3 * self.BLOCK, "her")
+        assert hers.read_text() == numbered(0, 3 * self.BLOCK, "his")
+
+    def test_killed(self, programs: Programs) -> None:
+        """So it is when Juliet is killed; she may then show the last lines before that twice."""
+        heard, hers = programs.folder / "heard", [programs.folder / "first", programs.folder / "second"]
+        romeo = programs.romeo("--state", "romeo", stdout=heard)
+        port = romeo.port
+        for turn, shown in enumerate(hers):
+            juliet = programs.juliet(port, "--state", "juliet", stdout=shown)
+            self.say(turn, juliet, "her")
+            self.say(turn, romeo, "his")
+            if turn == 0:
+                self.see_all(heard, hers[0])
+                juliet.kill()
+        romeo.end_input()
+        juliet.end_input()
+        assert (romeo.ends(), juliet.ends()) == (0, 0)
+        assert heard.read_text() == numbered(0, 2 * self.BLOCK, "her")
+        first, second = (path.read_text().splitlines() for path in hers)
+        expected = numbered(0, 2 * self.BLOCK, "his").splitlines()
+        assert first == expected[: len(first)]
+        assert second == expected[len(expected) - len(second) :]
+        assert len(second) >= self.BLOCK
+
+    def see_all(self, *files: Path) -> None:
+        """Wait until all of the first turn is in ``files``."""
+        wait_until(lambda: all(size(file) >= self.BLOCK * len(numbered(0, 1, "her")) for file in files))
+
+    def say(self, turn: int, program: Program, words: str) -> None:
+        """Let ``program`` say so many lines more."""
+        program.writes(numbered(turn * self.BLOCK, (turn + 1) * self.BLOCK, words))
+
+
+def size(path: Path) -> int:
+    """Return how many bytes are in the file ``path`` so far."""
+    return path.stat().st_size
+
+
+class FullDiskTests:
+    """A disk that has no room for a while."""
+
+    def test_no_room(self, programs: Programs) -> None:
+        """Nobody is shown what is not stored; its author is told, and Juliet says it again by herself."""
+        romeo = programs.romeo("--state", "romeo", stdin=NULL, stdout=NULL)
+        port = romeo.port
+        author, reader = programs.caller(port), programs.caller(port)
+        for guest in (author, reader):
+            guest.hears(" here: ")
+        juliet = programs.juliet(port)
+        juliet.states("Connected to romeo")
+        self.limit(romeo, 0)
+        author.says("one\n")
+        author.hears("* not stored")
+        juliet.writes("two\n")
+        juliet.states("* romeo can't store what is said: ")
+        self.limit(romeo, RLIM_INFINITY)
+        reader.hears("juliet: two\n")
+        author.says("three\n")
+        reader.hears(": three\n")
+        juliet.end_input()
+        assert juliet.ends() == 0
+        reader.says("exit\n")
+        said = re.findall(r"^\w+: .*$", reader.hears_all(), re.MULTILINE)
+        assert [line.partition(": ")[2] for line in said] == ["two", "three"]
+
+    def limit(self, program: Program, size: int) -> None:
+        """Let no file of ``program`` grow beyond ``size`` bytes."""
+        prlimit(program.process.pid, RLIMIT_FSIZE, (size, RLIM_INFINITY))
+
+
+class StateDirectoryTests:
+    """Directories in which programs keep what is to survive them."""
+
+    @pytest.mark.parametrize("umask", ["000", "777"])
+    def test_rights(self, programs: Programs, umask: str) -> None:
+        """They are their owner's alone, with all that is in them, whatever the umask."""
+        romeo = self.with_umask(programs, umask, "romeo", "--port", "0")
+        juliet = self.with_umask(programs, umask, "juliet", "--port", str(romeo.port))
+        juliet.writes("hello\n")
+        romeo.shows("hello\n")
+        for name in ("romeo", "juliet"):
+            folder = programs.folder / name
+            files = list(folder.iterdir())
+            assert folder / f"{name}.sqlite" in files
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert {file.name: file.stat().st_mode & 0o777 for file in files} == {
+                file.name: 0o600 for file in files
+            }
+
+    def with_umask(self, programs: Programs, umask: str, name: str, *options: str) -> Program:
+        """Start the program ``name`` with a state directory of that name."""
+        command = f'umask {umask}; exec "$0" "$@"'
+        arguments = [name, "--host", LOOPBACK, "--state", name, *options]
+        return programs.start(SHELL, "-c", command, TWIST, *arguments)
+
+    def test_in_use(self, programs: Programs) -> None:
+        """A second program that wants the same one is refused, and the first does not notice."""
+        port = free_port()
+        for start in (programs.romeo, lambda *options: programs.juliet(port, *options)):
+            first = start("--state", "both")
+            first.states("Listening" if start == programs.romeo else "Calling")
+            assert refusal(start("--state", "both"), IO_FAILED).endswith(
+                ": both is in use by another program\n"
+            )
+            assert first.process.poll() is None
+            first.kill()
+
+    def test_what_is_no_log(self, programs: Programs) -> None:
+        """A log that is damaged, cut off or somebody else's is refused, and left as it is."""
+        folder = programs.folder
+        romeo = programs.romeo("--state", "sound", stdin=NULL)
+        guest = programs.native_caller(romeo.port)
+        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"say": "\n".join(["x" * 100] * 1000), "seq": 1})
+        assert guest.told("stored")["stored"] == 1001
+        romeo.signal(SIGTERM)
+        romeo.ends()
+        files: dict[str, bytes] = {}
+        for name, ruin in RUINS.items():
+            shutil.copytree(folder / "sound", folder / name)
+            ruin(folder / name / "romeo.sqlite")
+            files[name] = (folder / name / "romeo.sqlite").read_bytes()
+        assert len(set(files.values())) == len(files)
+        started = {name: programs.romeo("--state", name, stdin=NULL) for name in files}
+        for name, program in started.items():
+            assert refusal(program, IO_FAILED).startswith(f"romeo: {name}/romeo.sqlite: "), name
+            assert (folder / name / "romeo.sqlite").read_bytes() == files[name], name
+
+
+def damage(path: Path) -> None:
+    """Write rubbish over all but the first page of the file ``path``."""
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+
+
+def cut_off(path: Path) -> None:
+    """Cut the file ``path`` off in the middle of a page."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3 + 1])
+
+
+def another_database(path: Path) -> None:
+    """Make a database of another program of the file ``path``."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmark (address TEXT)")
+
+
+RUINS: dict[str, Callable[[Path], object]] = {
+    "damaged": damage,
+    "cut_off": cut_off,
+    "another_database": another_database,
+    "no_database": lambda path: path.write_text("dear diary,\n" * 1000),
+    "nothing": lambda path: path.write_bytes(b""),
+}
