@@ -353,7 +353,7 @@ class ExactlyOnceTests:
     @example(AFTER_TOO_LONG, True)
     @given(st.lists(STEP, max_size=60), st.booleans())
     def test_any(self, steps: list[object], begun: bool) -> None:
-        """In the end all that was said is stored once, in its author's order, and shown once to all."""
+        """[P9] In the end all that was said is stored once, in its author's order, and shown once to all."""
         story = Story()
         if begun:
             story.begin()

@@ -29,7 +29,7 @@ class BehindTests:
     """A guest who does not take everything at once."""
 
     def test_pages(self) -> None:
-        """Who takes nothing is sent all of it later, from the log, in its order."""
+        """[P15] Who takes nothing is sent all of it later, from the log, in its order."""
         verona = NativeVerona()
         nurse, juliet = verona.company_of("nurse", "juliet")
         juliet.socket.room = 5

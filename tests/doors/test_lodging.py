@@ -15,7 +15,7 @@ class ReturnTests:
     """A guest whose connection broke."""
 
     def test_missed(self) -> None:
-        """It comes back as the same, and hears what was said meanwhile, from where it had read to."""
+        """[P10] It comes back as the same, and hears what was said meanwhile, from where it had read to."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo", 1)
@@ -40,7 +40,7 @@ class ReturnTests:
         assert [frame.get("next") for frame in juliet.hears()] == [3]
 
     def test_still_open(self) -> None:
-        """Where the earlier connection is still open, it is ended, and what it still brings is not heard."""
+        """[P11] An earlier connection that is still open is ended, and what it still brings is not heard."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         again = back(verona)
@@ -109,7 +109,7 @@ class ReturnTests:
         assert verona.hello(session="token9").reads()[0]["session"] == "token1"
 
     def test_restart(self) -> None:
-        """A session goes on in another house over the same logs."""
+        """[P13] A session goes on in another house over the same logs."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.says("one", 1)
@@ -124,7 +124,7 @@ class GraceTests:
     """How long a place is kept."""
 
     def test_over(self) -> None:
-        """When it is over the others are told; the session is still there."""
+        """[P12] When it is over the others are told; the session is still there."""
         verona = NativeVerona(grace=10)
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.transport.breaks()

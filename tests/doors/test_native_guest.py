@@ -120,7 +120,7 @@ class SayTests:
         assert fields(juliet.reads(), "id", "from", "say") == [(3, "guest1", "three")]
 
     def test_stored_first(self) -> None:
-        """Nothing is acknowledged or shown before it is stored."""
+        """[P5] Nothing is acknowledged or shown before it is stored."""
         committer = HeldCommitter(prompt=True)
         verona = NativeVerona(committer=committer)
         juliet, nurse = verona.company_of("juliet", "nurse")
@@ -132,7 +132,7 @@ class SayTests:
         assert (juliet.reads(), nurse.hears_said()) == ([{"stored": 2, "id": 1}], ["one"])
 
     def test_again(self) -> None:
-        """What comes again is acknowledged again, and not said again."""
+        """[P6] What comes again is acknowledged again, and not said again."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.says("one", 1)
@@ -144,7 +144,7 @@ class SayTests:
         assert nurse.hears_said() == ["one", "two"]
 
     def test_gap(self) -> None:
-        """Lines after some that never came are refused, with the number that is expected."""
+        """[P7] Lines after some that never came are refused, with the number that is expected."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.says("two", 2)
@@ -245,7 +245,7 @@ class FrameTests:
         assert fields(nurse.reads(), "me", "from") == [("sighs", "juliet")]
 
     def test_broken(self) -> None:
-        """What is no frame is an error that the connection survives."""
+        """[P3] What is no frame is an error that the connection survives."""
         [juliet] = NativeVerona().company_of("juliet")
         for line in (b"what?", b"", b"[]", b'{"say": 1, "seq": 1}', b'{"sing": true}', b"\xff{"):
             juliet.transport.receive(line + b"\n")
@@ -294,7 +294,7 @@ class SilenceTests:
         assert juliet.events == []
 
     def test_dead(self) -> None:
-        """Who does not answer loses its connection, and keeps its place."""
+        """[P16] Who does not answer loses its connection, and keeps its place."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         verona.turn(PING)

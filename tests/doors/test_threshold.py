@@ -53,7 +53,7 @@ class KnownTests:
 
     @pytest.mark.parametrize("said", [b"hello\n", b"{hello}\n", b'{"help": 1}\n', b"\n"])
     def test_plain(self, said: bytes) -> None:
-        """Anything else opens the plain door, and is said."""
+        """[P1] Anything else opens the plain door, and is said."""
         entrance = Entrance()
         [nurse] = entrance.verona.company_of("nurse")
         for piece in (said[:1], said[1:]):

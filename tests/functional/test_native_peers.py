@@ -7,7 +7,16 @@ import time
 from signal import SIGTERM
 
 from techboy.exits import UNAVAILABLE
-from tests.functional.programs import NULL, Listener, NativePeer, Program, Programs, kept, wait_until
+from tests.functional.programs import (
+    LOOPBACK,
+    NULL,
+    Listener,
+    NativePeer,
+    Program,
+    Programs,
+    kept,
+    wait_until,
+)
 
 HELLO: dict[str, object] = {"hello": 1, "name": "juliet"}
 
@@ -128,8 +137,22 @@ class GuestTests:
         guest.close()
         other.hears("* juliet left\n")
 
+    def test_secret(self, programs: Programs) -> None:
+        """[P14] A session's token stands in no file, and in no log."""
+        romeo = programs.twist(
+            "--log-level", "debug", "romeo", "--host", LOOPBACK, "--port", "0", "--state", "state", stdin=NULL
+        )
+        guest, token = come(programs, romeo.port)
+        guest.tells({"say": "hello", "seq": 1})
+        guest.told("stored")
+        files = [file.read_bytes() for file in (programs.folder / "state").iterdir()]
+        romeo.signal(SIGTERM)
+        written = [*files, romeo.output.everything(), romeo.errors.everything()]
+        assert any(b"hello" in data for data in files)
+        assert not any(token.encode() in data for data in written)
+
     def test_sigterm(self, programs: Programs) -> None:
-        """When Romeo is ended everybody is told that he may be back."""
+        """[P18] When Romeo is ended everybody is told that he may be back."""
         romeo = programs.romeo(stdin=NULL)
         guest, _ = come(programs, romeo.port)
         romeo.signal(SIGTERM)

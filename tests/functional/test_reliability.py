@@ -187,7 +187,7 @@ class FullDiskTests:
     """A disk that has no room for a while."""
 
     def test_no_room(self, programs: Programs) -> None:
-        """Nobody is shown what is not stored; its author is told, and Juliet says it again by herself."""
+        """[P17] Nobody is shown what is not stored; its author is told, and Juliet says it again."""
         romeo = programs.romeo("--state", "romeo", stdin=NULL, stdout=NULL)
         port = romeo.port
         author, reader = programs.caller(port), programs.caller(port)

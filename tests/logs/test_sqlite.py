@@ -218,7 +218,7 @@ class KilledTests:
     @pytest.mark.parametrize("sync", ["full", "normal"])
     @pytest.mark.parametrize("groups", [1, 7, 300])
     def test_kill(self, path: Path, sync: str, groups: int) -> None:
-        """In the middle of writing: whole groups are there, all that are known to be written at least."""
+        """[P8] In the middle of writing: whole groups are there, at least all known to be written."""
         command = [sys.executable, "-c", WRITER, str(path), sync]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None

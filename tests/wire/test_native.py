@@ -262,7 +262,7 @@ class ReadTests:
 
     @EACH
     def test_unknown_fields(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
-        """Fields that are not known do not matter, wherever they stand."""
+        """[P2] Fields that are not known do not matter, wherever they stand."""
         assert read(line_of({"new": [1.5, {"a": -1}], **fields, "newer": None})) == frame
 
     @EACH
@@ -373,7 +373,7 @@ class ReadTests:
         ],
     )
     def test_text(self, escaped: str, text: str) -> None:
-        """What is said is safe to show and to store, escaped or not, and its lines end with LF."""
+        """[P4] What is said is safe to show and to store, escaped or not, and its lines end with LF."""
         assert read_caller(f'{{"say": "{escaped}", "seq": 1}}'.encode()) == Say(1, text)
         lines = f'{{"id": 1, "at": 1, "from": "romeo", "me": "{escaped}"}}'.encode()
         assert read_host(lines) == Lines(1, 1.0, "romeo", "me", text)
