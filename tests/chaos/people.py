@@ -113,7 +113,7 @@ class Juliet(Person):
 
     def allow(self, share: float, but: int) -> None:
         """Let her be given this share of her lines, not counting the last ``but``."""
-        self.allowed = round(share * max(0, self._part.count - but))
+        self.allowed = max(self.allowed, round(share * max(0, self._part.count - but)))
 
     @property
     def is_known(self) -> bool:
