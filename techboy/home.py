@@ -21,11 +21,14 @@ from techboy.logs.contract import Logs, StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.memory import MemoryLogs
 from techboy.logs.sqlite import SqliteLogs
-from techboy.options import DAY, ConversationOptions
+from techboy.options import ConversationOptions
 from techboy.program import IReactor, clock_time
 
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
+
+PRUNED_EVERY = 3600.0
+"""Seconds after which it is looked again at what is too old to be kept."""
 
 
 class Home(Service):
@@ -66,7 +69,7 @@ class Home(Service):
         super().startService()
         if self._thread is not None:
             self._thread.start()
-        self._pruning.start(DAY)
+        self._pruning.start(PRUNED_EVERY)
 
     def stopService(self) -> None:
         """Let go of everything, all of which is stored."""

@@ -29,7 +29,7 @@ from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.seat import Seat
 from techboy.terminal.streams import Streams
-from techboy.wire.frames import BUSY, RESTART, Bye, Hello
+from techboy.wire.frames import BUSY, CLOSED, RESTART, Bye, Hello
 from techboy.wire.native import written
 from techboy.wire.plain import HOST
 
@@ -41,6 +41,13 @@ class Caller(Threshold):
     """A connection that its factory knows of as long as it is open."""
 
     factory: HouseFactory
+
+    def dismiss(self, bye: Bye) -> None:
+        """Close a connection of which nothing is known yet."""
+        if isinstance(self.door, NativeGuest):
+            self.door.close_with(bye)
+        elif self.door is None:
+            self.transport.loseConnection()  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""
@@ -89,7 +96,7 @@ class HouseFactory(ServerFactory):
     def _native(self, caller: Caller, name: str) -> Door:
         host = self._host
         if host.is_leaving:
-            return TurnedAway(written(Bye(RESTART)), host.reactor)
+            return TurnedAway(written(host.last_word), host.reactor)
         self._admitted(caller, name)
         return host.home.native_guest(host.lodging, self._bucket(), two=False)
 
@@ -112,6 +119,9 @@ class HouseLodging(Lodging):
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, unless the house is full of others."""
+        if self._program.is_leaving:
+            guest.put_off("")
+            return
         others = len(self._program.factory.guests) - 1
         why = self._program.refusal(others)
         if why is None or (hello.session is not None and self.knows(hello.session)):
@@ -179,6 +189,11 @@ class Host(Program):
         if not self.is_leaving:
             self._leave(Leaving.FOR_GOOD if self.running else Leaving.FOR_NOW)
 
+    @property
+    def last_word(self) -> Bye:
+        """What a caller who is no guest is told when the program ends."""
+        return Bye(RESTART if self._leaving is Leaving.FOR_NOW else CLOSED)
+
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""
         if self.is_leaving:
@@ -205,6 +220,8 @@ class Host(Program):
             caller.hear_again()
         for member in list(self.house.members.values()):
             self._send_home(member)
+        for caller in list(self.factory.callers):
+            caller.dismiss(self.last_word)
         self._leaving = Leaving.GONE
         if not self.factory.guests:
             self.ended()

@@ -28,7 +28,7 @@ from techboy.doors.patience import Patience
 from techboy.doors.plain import PlainDoor
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
-from techboy.logs.keepsake import Keepsake
+from techboy.logs.keepsake import Keepsake, Known
 from techboy.options import PORT, ConversationOptions, option, seconds, whole_number
 from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
@@ -98,13 +98,48 @@ class Return(Enum):
     WITH_OTHERS = auto()  # Romeo was started again, and many call
 
 
+class Guarded:
+    """A keepsake that is written to while nobody waits for it: ``failed`` is told why that can't be done."""
+
+    def __init__(self, keepsake: Keepsake, failed: Callable[[str], None]) -> None:
+        self._keepsake, self._failed = keepsake, failed
+        self.keep = keepsake.keep  # which tells whoever says something
+
+    @property
+    def known(self) -> Known:
+        """What is known, as it was stored last."""
+        return self._keepsake.known
+
+    def know(self, known: Known) -> None:
+        """Store what is known now."""
+        self._guard(lambda: self._keepsake.know(known))
+
+    def saw(self, seen: int) -> None:
+        """Store up to which id lines were shown."""
+        self._guard(lambda: self._keepsake.saw(seen))
+
+    def forget(self, before: int) -> None:
+        """Keep lines with lower numbers no more."""
+        self._guard(lambda: self._keepsake.forget(before))
+
+    def replace(self, first: int) -> None:
+        """Give what is kept new numbers."""
+        self._guard(lambda: self._keepsake.replace(first))
+
+    def _guard(self, store: Callable[[], None]) -> None:
+        try:
+            store()
+        except StorageError as refused:
+            self._failed(str(refused))
+
+
 class Kept:
     """What Juliet keeps, in a directory if ``options`` say so: lines not stored yet, and where she was.
 
     Making it ends the process with one line where that directory can't be used.
     """
 
-    def __init__(self, options: ConversationOptions) -> None:
+    def __init__(self, options: ConversationOptions, failed: Callable[[str], None]) -> None:
         self._folder: StateFolder | None = None
         self._keepsake: Keepsake | None = None
         self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
@@ -114,10 +149,11 @@ class Kept:
         try:
             self._folder = StateFolder(path)
             self._keepsake = Keepsake(Path(path, STATE_FILE))
-            self.outbox = Outbox(self._keepsake, self._keepsake.kept(), self._keepsake.next)
+            shelf = Guarded(self._keepsake, failed)
+            self.outbox = Outbox(shelf, self._keepsake.kept(), self._keepsake.next)
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
-        self.acquaintance = Acquaintance(self._keepsake)
+        self.acquaintance = Acquaintance(shelf)
 
     def what_becomes_of(self, lines: int) -> str:
         """Return whether ``lines`` that are not stored are lost."""
@@ -209,7 +245,7 @@ class Juliet(Talk):
         streams: Streams,
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
-        self._kept = Kept(options)
+        self._kept = Kept(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
         super().__init__(reactor, options, streams, CALLER, self._kept.outbox, stays=False, patient=patient)
         self.endpoint = HostnameEndpoint(
@@ -219,7 +255,7 @@ class Juliet(Talk):
         self._place = host_and_port(options["host"], options["port"])
         self._dialect = Dialect.PLAIN if options["plain"] else Dialect.UNKNOWN
         self._return = Return.SOON
-        self._greeting: Greeting | None = None
+        self.is_greeting = False  # there is a connection, and no welcome yet
         self._reason = ""
         self._patience = Patience(
             reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
@@ -248,16 +284,9 @@ class Juliet(Talk):
         if self._dialect is Dialect.PLAIN:
             self.heard()
             return self.plain_door()
-        knows = self._kept.acquaintance.exists
-        self._greeting = Greeting(
-            self, self._hello(), self.reactor, self.options["dead"], may_be_plain=not knows
-        )
-        return self._greeting
-
-    @property
-    def is_greeting(self) -> bool:
-        """Whether there is a connection of which it is not known yet how Romeo speaks."""
-        return self._greeting is not None
+        may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
+        self.is_greeting = True
+        return Greeting(self, self._hello(), self.reactor, self.options["dead"], may_be_plain=may_be_plain)
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
@@ -269,7 +298,7 @@ class Juliet(Talk):
 
     def native_door(self) -> NativeCaller:
         """Romeo speaks the native dialect, and is not spoken to in another any more."""
-        self._dialect, self._greeting = Dialect.NATIVE, None
+        self._dialect = Dialect.NATIVE
         kept, options = self._kept, self.options
         return NativeCaller(
             self.conversation,
@@ -284,12 +313,13 @@ class Juliet(Talk):
 
     def plain_door(self) -> PlainDoor:
         """Romeo speaks plain lines."""
-        self._dialect, self._greeting = Dialect.PLAIN, None
-        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, self.options["max-line"])
+        self._dialect, self.is_greeting = Dialect.PLAIN, False
+        mistaken = None if self.options["plain"] else self._mistaken
+        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, self.options["max-line"], mistaken)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
-        self._greeting = None
+        self.is_greeting = False
         if self.conversation.free:
             self.not_answered("closed before there was a word")
             self._factory.call_again()
@@ -314,7 +344,7 @@ class Juliet(Talk):
 
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: call, for no longer than the timeout."""
-        self._reason = ""
+        self._reason, self.is_greeting = "", False
         self.here.state(f"Calling {self._place}...")
         if not again:
             return
@@ -337,6 +367,11 @@ class Juliet(Talk):
         if whole and self._dialect is Dialect.PLAIN and self.keyboard is Keyboard.SCRIPT:
             self.here.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
         super().over(whole)
+
+    def _mistaken(self) -> None:
+        """Romeo speaks the native dialect, and was slow to say so."""
+        self._dialect = Dialect.NATIVE
+        self._factory.call()
 
     @property
     def _awaits_a_word(self) -> bool:

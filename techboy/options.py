@@ -78,6 +78,12 @@ def lines_of(path: str) -> list[str]:
 port_number = whole_number(0, 65535)
 
 
+def _directory(text: str) -> str:
+    if not text:
+        raise ValueError("a directory is wanted, not nothing")
+    return text
+
+
 def _output(text: str) -> str:
     if text not in CHOICES:
         raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
@@ -118,7 +124,13 @@ class ConversationOptions(Options):
             f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
             option("output", _output),
         ],
-        ["state", None, None, "Directory for what is to outlive the program"],
+        [
+            "state",
+            None,
+            None,
+            "Directory for what is to outlive the program",
+            option("state", _directory),
+        ],
         [
             "ping",
             None,
@@ -138,6 +150,8 @@ class ConversationOptions(Options):
 
     def postOptions(self) -> None:
         """Ask what was not given, and keep the log apart from the conversation."""
+        if self["ping"] >= self["dead"]:
+            raise UsageError("--ping has to be less than --dead")
         streams = self.streams()
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)

@@ -150,7 +150,7 @@ class Options(ConversationOptions):
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self["guests"] = self["guests"] or GUESTS
         self["motd"] = self["motd"] or []
-        self["state"] = self["state"] or state_directory()
+        self["state"] = state_directory() if self["state"] is None else self["state"]
         self["keep-memory"] = self["keep-memory"] or (KEEP_MEMORY if self["state"] is None else KEEP_RECENT)
         self["remember"] = self["remember"] or REMEMBER * DAY
         super().postOptions()

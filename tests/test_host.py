@@ -309,13 +309,13 @@ class NativeGuestTests:
         assert done.called
 
     def test_caller_while_leaving(self) -> None:
-        """Who calls while he is leaving is told to come back, and does not keep him."""
+        """Who calls while he is leaving is told so, and does not keep him."""
         host = running().start()
         guest = visit(host)
         guest.flush()
         host.interrupt()
         late = native(host)
-        assert frames(late) == [{"bye": "restart"}]
+        assert frames(late) == [{"bye": "closed"}]
         leave(late)
         leave(guest)
         assert host.reactor.stops == 1

@@ -13,6 +13,8 @@ from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.doors.greeting import PATIENCE
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, Options
+from techboy.logs.contract import StorageError
+from techboy.logs.keepsake import Keepsake
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
 
@@ -292,7 +294,7 @@ class NativeTests:
 
     def test_known(self) -> None:
         """To a Romeo she knows she never speaks plain lines; where he does not answer she calls again."""
-        juliet = started("--dead", "9")
+        juliet = started("--ping", "3", "--dead", "9")
         welcome(juliet).breaks()
         calls_again(juliet)
         transport = answer(juliet)
@@ -357,6 +359,47 @@ class NativeTests:
         juliet.reactor.advance(3)
         assert transport.events == ["abort"]
         assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
+
+    def test_slow_to_answer(self) -> None:
+        """What was said in plain lines to a Romeo who then says welcome is said again, in frames."""
+        juliet = started(keyboard=PERSON)
+        juliet.terminal.receive(b"one\n")
+        transport = answer(juliet)
+        transport.flush()
+        juliet.reactor.advance(PATIENCE)
+        juliet.terminal.receive(b"two\n")
+        assert transport.flush() == b"one\ntwo\n"
+        transport.receive(frame(**WELCOME))
+        assert transport.events == ["abort"]
+        transport = welcome(juliet)
+        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
+        assert "welcome" not in juliet.shown
+
+    def test_lost_before_the_welcome(self) -> None:
+        """Where the connection breaks after a sign of life she calls again, never in plain lines."""
+        juliet = started()
+        transport = answer(juliet)
+        transport.receive(frame(ping=0))
+        transport.breaks()
+        calls_again(juliet)
+        transport = answer(juliet)
+        transport.flush()
+        juliet.reactor.advance(2 * PATIENCE)
+        assert transport.flush() == b""
+        assert transport.events == []
+
+    def test_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where what is known can't be kept any more she ends, and says why."""
+        juliet = started("--state", str(tmp_path))
+
+        def fails(*_: object) -> None:
+            raise StorageError("the disk is full")
+
+        monkeypatch.setattr(Keepsake, "know", fails)
+        welcome(juliet).flush()
+        juliet.stop()
+        assert "juliet: the disk is full" in juliet.said
+        assert juliet.status == exits.IO_FAILED
 
     def test_timeout(self) -> None:
         """A Romeo who bids welcome and then says nothing is given up in time; what waits is counted."""

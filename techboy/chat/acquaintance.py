@@ -53,9 +53,10 @@ class Acquaintance:
         """Take note of a welcome; return whether it is the same session, in the same log, as before."""
         before = self.known
         same = before.session == session and before.log == log
-        if not same or before.room != room:
+        here = same and before.room == room
+        if not here or after < self.received:  # a log that went back to an earlier copy gives ids again
             self.received = after
-        seen = before.seen if same and before.room == room else after
+        seen = min(before.seen, after) if here else after
         self._memory.know(Known(session, log, room, seen, name))
         return same
 

@@ -437,7 +437,7 @@ class Conversation:
 
     def _kept(self, text: str) -> bool:
         try:
-            kept = self._outbox.add(text)
+            kept = self._outbox.add(text, always=self._keyboard is Keyboard.SCRIPT)
         except StorageError as refused:
             self._owner.not_kept(str(refused))
             return False

@@ -10,7 +10,7 @@ from techboy.chat.member import Guest, Member
 from techboy.chat.names import Names
 from techboy.chat.room import Room, Waker, listed
 from techboy.chat.session import Session
-from techboy.logs.contract import Batch, Logs
+from techboy.logs.contract import Batch, Logs, StorageError
 
 LOBBY = "lobby"
 
@@ -80,7 +80,11 @@ class House:
         number = self.logs.new_number() if session is None else session.number
         member = Member(number, guest, self.lobby, host=host, came_at=at, session=session)
         member.name = self._name(member, wanted)
-        room = member.room = self.lobby if session is None else self.room(session.room)
+        try:
+            room = member.room = self.lobby if session is None else self.room(session.room)
+        except StorageError:
+            self.names.release(member.name, member)
+            raise
         self.members[number] = member
         room.enter(member)
         return member

@@ -79,12 +79,13 @@ class Outbox:
         """Whether too much waits for more to be taken from a script."""
         return self._size >= LIMIT
 
-    def add(self, text: str) -> bool:
+    def add(self, text: str, *, always: bool = False) -> bool:
         """Keep ``text``, lines joined by LF; return False, and do not, where too much waits already.
 
-        Whoever stops when it is `full` is never refused. Raise what the shelf raises; then nothing is added.
+        ``always``: for who stops when it is `full`, as soon as that is possible, and is not refused what
+        comes before that. Raise what the shelf raises; then nothing is added.
         """
-        if self.full:
+        if self.full and not always:
             return False
         chunk = _chunk(self._next, text)
         self._shelf.keep(chunk.first, text)
@@ -158,10 +159,10 @@ class Outbox:
         self.rewind()
         shift = first - self._first
         if shift:
+            self._shelf.replace(first)
             self._unsent = deque(Chunk(c.first + shift, c.end + shift, c.text) for c in self._unsent)
             self._next += shift
             self._tried += shift
-            self._shelf.replace(first)
 
     @property
     def _first(self) -> int:

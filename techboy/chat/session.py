@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from enum import Enum, auto
 
+from techboy.chat.rate import Bucket
 from techboy.logs.contract import SessionRecord
 
 
@@ -26,15 +27,17 @@ class Numbering(Enum):
 class Session:
     """A session as long as somebody is in it, or may be back soon. See `SessionRecord` for its fields.
 
-    ``next`` counts what is stored, ``accepted`` also what is about to be.
+    ``next`` counts what is stored, ``accepted`` also what is about to be. ``bucket`` is how much may be
+    said, which does not begin anew with a connection.
     """
 
-    __slots__ = ("accepted", "digest", "heard", "name", "next", "number", "room", "seen")
+    __slots__ = ("accepted", "bucket", "digest", "heard", "name", "next", "number", "room", "seen")
 
     def __init__(self, record: SessionRecord) -> None:
         self.number, self.digest, self.name = record.number, record.digest, record.name
         self.next = self.accepted = record.next
         self.room, self.seen, self.heard = record.room, record.seen, record.heard
+        self.bucket: Bucket | None = None
 
     def accept(self, seq: int, lines: int) -> int | Numbering:
         """Take so many lines numbered from ``seq`` on; return how many of the first are here already."""

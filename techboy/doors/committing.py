@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
@@ -36,6 +38,8 @@ class AtOnce:
 class InThread:
     """Does the work in a thread of its own, so that the reactor never waits for a disk."""
 
+    _log = Logger()
+
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor: Any = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
@@ -50,12 +54,14 @@ class InThread:
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
         """Do ``work`` in the thread; ``then`` is told in the reactor's."""
-        done = deferToThreadPool(self._reactor, self._pool, _outcome, work)
-        done.addCallback(then).addErrback(self._failed)
+        done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, _outcome, work)
+        done.addErrback(self._unforeseen).addCallback(then)
+        done.addErrback(lambda failure: self._log.failure("after storing", failure))
 
-    def _failed(self, failure: Failure) -> None:
-        """Let what must not happen be seen, and not be waited for."""
-        failure.raiseException()
+    def _unforeseen(self, failure: Failure) -> StorageError:
+        """Let what must not happen be seen, and everything else go on."""
+        self._log.failure("storing failed in a way that was not foreseen", failure)
+        return StorageError(f"it failed: {failure.getErrorMessage()}")
 
 
 def _outcome(work: Callable[[], T]) -> T | StorageError:

@@ -65,15 +65,19 @@ class Duet(Lodging):
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in where nobody is here, or only its own earlier connection."""
         known = hello.session is not None and self.knows(hello.session)
-        if not (self._conversation.free or (known and self._conversation.is_talking)):
-            assert isinstance(guest, NativeGuest)
-            guest.close_with(
-                Bye(BUSY, f"{self.house.rules.host} is busy talking to somebody else; try again later")
-            )
+        if not (known and self._conversation.is_talking) and not self.may_enter(guest):
             return
         if not known:
             self.forget_absent()
         super().arrive(guest, hello)
+
+    def may_enter(self, guest: Lodger) -> bool:
+        """Tell whether nobody is here."""
+        if not self._conversation.free:
+            assert isinstance(guest, NativeGuest)
+            why = f"{self.house.rules.host} is busy talking to somebody else; try again later"
+            guest.close_with(Bye(BUSY, why))
+        return self._conversation.free
 
     def entered(self, guest: Lodger) -> None:
         """Begin to talk, or go on."""

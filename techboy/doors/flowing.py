@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from techboy.chat.member import Member
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import Hall
+from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, Dialect, Rendering
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire.lines import LF
@@ -48,6 +49,7 @@ class FlowingDoor:
     transport: Any
     cursor = 0
     _hall: Hall
+    _pauses: Pauses
     _flow = Flow.READY
     _backlog = b""
     _socket: socket | None = None
@@ -109,6 +111,8 @@ class FlowingDoor:
             data = data[self._sent(data) :]
         if data:
             self._queue(data)
+            if not (self.has_room or self.is_closing):
+                self._pauses.begin(Reason.ANSWERS)
 
     def catch_up(self) -> None:
         """Send what follows in the log, a page in each turn of the reactor."""
@@ -222,6 +226,8 @@ class FlowingDoor:
         self._flow = Flow.BEHIND
         backlog, self._backlog = self._backlog, b""
         self.write(backlog)
+        if self.has_room:
+            self._pauses.end(Reason.ANSWERS)
         self._go_on()
 
     def _full(self) -> None:

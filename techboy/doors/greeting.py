@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.doors.threshold import Door
-from techboy.wire.frames import Bye, Hello, Welcome
+from techboy.wire.frames import Bye, Hello, Ping, Welcome
 from techboy.wire.lines import LF
 from techboy.wire.native import read_host, written
 
@@ -122,12 +122,16 @@ class Greeting(Protocol):
             self._silence.cancel()
 
 
+def is_answer(line: bytes) -> bool:
+    """Tell whether ``line`` is what a host answers to a hello."""
+    return line.startswith(b"{") and isinstance(read_host(line), (Welcome, Ping, Bye))
+
+
 def _answer(data: bytes) -> int:
     """Return where in ``data`` the first line begins that answers a hello, or -1."""
     start = 0
     while (end := data.find(LF, start)) >= 0:
-        line = data[start:end]
-        if line.startswith(b"{") and isinstance(read_host(line), (Welcome, Bye)):
+        if is_answer(data[start:end]):
             return start
         start = end + 1
     return -1

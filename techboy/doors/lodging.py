@@ -120,6 +120,10 @@ class Lodging:
     def gone(self, guest: Lodger) -> None:
         """The connection of ``guest`` is gone, for whatever reason."""
 
+    def may_enter(self, guest: Lodger) -> bool:
+        """Tell whether there is still a place for ``guest``, whose session is stored, or tell it so."""
+        return True
+
     def entered(self, guest: Lodger) -> None:
         """``guest`` is in, and was welcomed."""
 
@@ -165,7 +169,7 @@ class Lodging:
         def remembered(hindrance: StorageError | None) -> None:
             if hindrance is not None:
                 guest.put_off(str(hindrance))
-            elif guest.is_open:
+            elif guest.is_open and self.may_enter(guest):
                 self._enter(session, guest, hello)
                 guest.admitted(guest.member, token, after, back=False)
                 self._begin(guest)

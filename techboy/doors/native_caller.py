@@ -75,11 +75,15 @@ class Owner(Protocol):
     def refused(self, why: str) -> None:
         """The other end does not want to be called."""
 
+    def unanswered(self) -> None:
+        """The connection is gone before there was a welcome."""
+
 
 class Standing(Enum):
     """What was said last."""
 
     HELLO = auto()
+    TURNED_AWAY = auto()  # there was a goodbye instead of a welcome
     WELCOME = auto()
     PARTING = auto()  # goodbye will be said here when all that waits is stored
     BYE = auto()  # it was said here
@@ -158,7 +162,9 @@ class NativeCaller(ChunkReceiver):
         broken = not self._bye_heard or not reason.check(ConnectionDone)
         if self._standing in (Standing.WELCOME, Standing.PARTING) and broken:
             self._conversation.peer_lost()
-        elif self._standing is not Standing.HELLO:
+        elif self._standing is Standing.HELLO:
+            self._owner.unanswered()
+        elif self._standing is not Standing.TURNED_AWAY:
             self._conversation.peer_gone(clean=True)
 
     # what the conversation calls
@@ -217,12 +223,15 @@ class NativeCaller(ChunkReceiver):
         match frame:
             case Welcome():
                 self._welcomed(frame)
-            case Bye(frames.RESTART, _):
-                self._owner.returning()
-                self._close()
+            case Ping(number):
+                self.transport.write(written(Pong(number)))
             case Bye(reason, text):
-                self._owner.refused(text or reason)
+                self._standing = Standing.TURNED_AWAY
                 self._close()
+                if reason == frames.RESTART:
+                    self._owner.returning()
+                else:
+                    self._owner.refused(text or reason)
 
     def _welcomed(self, welcome: Welcome) -> None:
         self._standing = Standing.WELCOME
@@ -348,7 +357,8 @@ class NativeCaller(ChunkReceiver):
 
     def _ask(self) -> None:
         self._pings += 1
-        self.transport.write(written(Ping(self._pings, self._acquaintance.known.seen)))
+        known = self._acquaintance.known
+        self.transport.write(written(Ping(self._pings, known.seen, known.room)))
 
     def _give_up(self) -> None:
         self.transport.abortConnection()

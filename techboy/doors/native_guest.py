@@ -49,6 +49,9 @@ from techboy.wire.plain import in_room
 FRAME_LIMIT = 256 * 1024
 """Bytes in a frame, its end not counted."""
 
+SIGN_OF_LIFE = 0.5
+"""Seconds after which a caller whose welcome waits for the disk is shown that it was understood."""
+
 _GOODBYE_WITHIN = 1.0  # seconds for a guest to close its half, once we have
 
 
@@ -88,13 +91,14 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     member: Member
     _session: Session | None = None
     _release: IDelayedCall | None = None
+    _sign: IDelayedCall | None = None
     _open = True
     _pings = 0
 
     def __init__(self, stage: Stage, hall: Hall, bucket: Bucket, terms: Terms) -> None:
         self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
         self.clock = hall.clock
-        self._pauses = Pauses(self.pauseProducing, self.resumeProducing)
+        self._pauses = Pauses(self.pauseProducing, self._read_on)
         self.pulse = Pulse(
             hall.clock, terms.ping, terms.dead, self._ask, self._give_up, deaf=lambda: self.paused
         )
@@ -110,9 +114,18 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.open_flow()
         self.pulse.start()
 
+    def dataReceived(self, data: bytes) -> None:
+        """Something arrived; of a stranger only a whole hello counts as a sign of life."""
+        if self._session is not None:
+            self.pulse.heard()
+        super().dataReceived(data)
+
+    def _read_on(self) -> None:
+        self.pulse.heard()
+        self.resumeProducing()
+
     def lineReceived(self, line: bytes) -> None:
         """A frame arrived."""
-        self.pulse.heard()
         if self.is_closing:
             return
         frame = read_caller(line)
@@ -139,6 +152,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._open = False
+        self._stop_sign()
         self._parting.done()
         self.pulse.stop()
         self.drop_flow()
@@ -159,12 +173,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Welcome the guest."""
         house, session = self._stage.house, member.session
         assert session is not None
+        self._stop_sign()
         self._session, self.cursor = session, after
+        session.bucket = self._bucket = session.bucket or self._bucket
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
-        key = None if self._terms.two else session.room
         self.send(
             Welcome(
-                member.name, token, session.next, house.logs.id, key,
+                member.name, token, session.next, house.logs.id, self._room(session),
                 after, room.log.last, house.rules.host, limits,
             )
         )  # fmt: skip
@@ -265,6 +280,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Say goodbye with what follows in the log, if it is a little, and close; see `Parting.begin`."""
         if self.is_closing:
             return
+        self._stop_sign()
         session, self._session = self._session, None
         if session is not None:
             self._send_what_is_left()
@@ -302,16 +318,19 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
+                self._sign = self.clock.callLater(SIGN_OF_LIFE, self.send, Ping(0))
                 self._stage.arrive(self, frame)
+            case _:
+                self.close_with(Bye(frames.REFUSED, "a hello comes first"))
 
     def _obey(self, frame: CallerFrame | Misread, session: Session) -> None:
         match frame:
             case Say(seq, text):
                 self._said(session, seq, text)
             case Do():
-                self.tell(self._stage.obey(self, " ".join([frame.command, *frame.args])))
-            case Ping(number, seen):
-                if seen is not None:
+                self._do(" ".join([frame.command, *frame.args]))
+            case Ping(number, seen, room):
+                if seen is not None and room == self._room(session):
                     session.seen = min(seen, self.member.room.log.last)
                 self.send(Pong(number))
             case Pong():
@@ -322,6 +341,18 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self.send(Error(frames.UNKNOWN, "hello was said before"))
             case Misread():
                 self.send(frame)
+
+    def _room(self, session: Session) -> str | None:
+        return None if self._terms.two else session.room
+
+    def _do(self, command: str) -> None:
+        if not within(command, self._terms.max_line):
+            self.send(Error(frames.FIELD, f"a command has at most {self._terms.max_line} bytes"))
+            return
+        self.tell(self._stage.obey(self, command))
+        if not self.is_closing:
+            self._slow_down(1)
+            self._wait_for_store()
 
     def _said(self, session: Session, seq: int, text: str) -> None:
         lines = text.count("\n") + 1
@@ -346,6 +377,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 return
             text = "\n".join(kept)
         self._stage.house.said(self.member, text)
+        self._wait_for_store()
+
+    def _wait_for_store(self) -> None:
+        """Read no more while too much waits to be stored."""
         if self.member.unstored > UNSTORED_LIMIT:
             self._pauses.begin(Reason.STORE)
 
@@ -371,6 +406,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         for batch in self.member.room.log.read(self.cursor, PAGE):
             if batch.by not in left_out:
                 self.write(NATIVE.render([], [batch], 0).data)
+
+    def _stop_sign(self) -> None:
+        if self._sign is not None and self._sign.active():
+            self._sign.cancel()
 
     def _ask(self) -> None:
         if self._session is None:

@@ -12,6 +12,7 @@ class Reason(Enum):
     RATE = auto()  # too much was said in a short time
     STORE = auto()  # too much waits to be stored
     SCREEN = auto()  # too much waits to be shown
+    ANSWERS = auto()  # too many answers wait to be sent
 
 
 class Pauses:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.conversation import Peer
-from techboy.chat.outbox import Outbox
+from techboy.chat.outbox import LIMIT, Outbox
 from techboy.doors.addresses import peer_of
 from techboy.doors.flow import Congestion
+from techboy.doors.greeting import is_answer
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
+from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Plain, Said
-
-_UNHEARD_LIMIT = 64 * 1024  # characters
 
 
 class Listener(Protocol):
@@ -34,7 +35,10 @@ class PlainDoor(PlainReceiver):
     """A connection that speaks the plain dialect, told to and told by a conversation of two.
 
     It is that conversation's `Peer`. ``dialect`` says which end this is, ``name`` what the peer is called.
+    ``mistaken`` is told where the peer turns out to speak the native dialect, and was only slow to say so.
     """
+
+    _taken_back = False
 
     def __init__(
         self,
@@ -43,11 +47,14 @@ class PlainDoor(PlainReceiver):
         name: str,
         clock: IReactorTime,
         max_line: int = MAX_LINE,
+        mistaken: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(clock, max_line)
         self.name, self.address = name, ""
         self._heard_at = clock.seconds()
         self._unheard: list[str] | None = []
+        self._unheard_size = 0
+        self._mistaken = mistaken
         self._conversation, self._dialect = conversation, dialect
 
     # what the receiver calls
@@ -61,6 +68,9 @@ class PlainDoor(PlainReceiver):
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
+        if self._mistaken is not None and self._unheard is not None and is_answer(block.partition(LF)[0]):
+            self._take_back(self._mistaken)
+            return
         self._heard_at, self._unheard = self.clock.seconds(), None
         for event in self._dialect.understand(block):
             match event:
@@ -74,11 +84,22 @@ class PlainDoor(PlainReceiver):
 
     def left(self) -> None:
         """Tell the conversation that the peer closed its half."""
-        self._conversation.peer_left()
+        if not self._taken_back:
+            self._conversation.peer_left()
 
     def gone(self, clean: bool) -> None:
-        """Tell the conversation that the connection is gone."""
+        """Tell the conversation that the connection is gone, if it does not know."""
+        if self._taken_back:
+            return
         self._conversation.peer_gone(clean)
+
+    def _take_back(self, mistaken: Callable[[], None]) -> None:
+        """Have said again what was said to a peer who takes no plain lines, in another connection."""
+        self._taken_back = True
+        self.displaced()
+        self.hear_no_more()
+        self.transport.abortConnection()
+        mistaken()
 
     def displaced(self) -> bool:
         """Go, as the caller speaks another dialect; not where goodbye was said already."""
@@ -105,7 +126,8 @@ class PlainDoor(PlainReceiver):
         """Keep what was said to somebody of whom nothing was heard, who may speak another dialect."""
         if self._unheard is not None:
             self._unheard.append(text)
-            if sum(map(len, self._unheard)) > _UNHEARD_LIMIT:
+            self._unheard_size += len(text)
+            if self._unheard_size > LIMIT:
                 self._unheard = None
 
     def command(self, line: str) -> None:

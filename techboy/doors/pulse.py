@@ -59,6 +59,9 @@ class Pulse:
     def _look(self) -> None:
         if self._deaf():
             self.heard()
+            self._ask()  # so that the other end, whose question is not heard, knows that somebody is here
+            self._look_after(self._ping)
+            return
         silence = self.silence
         if silence >= self._dead - _ROUNDING:
             self._give_up()

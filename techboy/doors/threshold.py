@@ -17,6 +17,9 @@ PATIENCE = 0.25
 """Seconds for a hello to come; a caller who says nothing so long is a person, and greeted."""
 
 
+_MOST_BLANKS = 256  # bytes that a hello may begin with and not be known yet
+
+
 class Door(Interface):
     """What takes a connection over."""
 
@@ -65,6 +68,11 @@ class Threshold(Protocol):
         else:
             self._door.dataReceived(data)
 
+    @property
+    def door(self) -> Door | None:
+        """What has taken the connection over, None where it is not known yet how the caller speaks."""
+        return self._door or self._plain_door
+
     def hear_nothing(self) -> None:
         """Read no more, for a while."""
         self.transport.pauseProducing()  # type: ignore[union-attr]
@@ -93,6 +101,8 @@ class Threshold(Protocol):
     def _look_at(self, data: bytes) -> None:
         self._beginning += data
         hello = is_hello(self._beginning)
+        if hello is None and len(self._beginning) > _MOST_BLANKS:
+            hello = False
         if hello is True:
             self._take_for_native()
         elif hello is False:

@@ -64,10 +64,11 @@ class Do:
 
 @dataclass(frozen=True)
 class Ping:
-    """Somebody asks whether the other end is there; ``seen``, which only callers send, is as in `Hello`."""
+    """Somebody asks whether the other end is there; ``seen`` and ``room``, of callers, are as in `Hello`."""
 
     number: int
     seen: int | None = None
+    room: str | None = None
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def _do(there: Fields) -> Do:
 
 
 def _caller_ping(there: Fields) -> Ping:
-    return Ping(there.need("ping", number), there.may("seen", number))
+    return Ping(there.need("ping", number), there.may("seen", number), there.may("room", one_line))
 
 
 def _host_ping(there: Fields) -> Ping:
@@ -268,8 +268,8 @@ def _fields_of(frame: _Small) -> dict[str, object]:
             return {"hello": version, "name": name, **_known(session=session, log=log, room=room, seen=seen)}
         case Do(command, args):
             return {"do": command, "args": args}
-        case Ping(number, seen):
-            return {"ping": number, **_known(seen=seen)}
+        case Ping(number, seen, room):
+            return {"ping": number, **_known(seen=seen, room=room)}
         case Pong(number):
             return {"pong": number}
         case Goodbye():

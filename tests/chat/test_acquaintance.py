@@ -26,11 +26,18 @@ class AcquaintanceTests:
         assert acquaintance.received == 4
 
     def test_again(self) -> None:
-        """In the same session and log, what came and was shown stays so, wherever the host begins."""
+        """In the same session and log, what came and was shown stays so."""
         acquaintance = known(seen=5)
         acquaintance.received = 8
-        assert acquaintance.welcomed("token", "log", "lobby", "juliet2", 3)
+        assert acquaintance.welcomed("token", "log", "lobby", "juliet2", 8)
         assert (acquaintance.received, acquaintance.known.seen, acquaintance.known.name) == (8, 5, "juliet2")
+
+    def test_shorter_log(self) -> None:
+        """Where the log went back to an earlier copy of itself, the ids that come again are new."""
+        acquaintance = known(seen=5)
+        acquaintance.received = 8
+        assert acquaintance.welcomed("token", "log", "lobby", "juliet", 3)
+        assert (acquaintance.received, acquaintance.known.seen) == (3, 3)
 
     def test_other_log(self) -> None:
         """In another log, or another session, ids mean nothing any more."""

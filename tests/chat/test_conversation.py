@@ -210,6 +210,14 @@ class AcknowledgedTests:
         scene.stores(2)
         assert scene.happened() == [("here.resume",)]
 
+    def test_script_is_never_refused(self) -> None:
+        """What was read of a script before it could be paused is kept, however much is."""
+        scene = talking(SCRIPT, kind=FakeStorer)
+        for _ in range(10):
+            scene.conversation.said("x" * (LIMIT - 2))
+        assert scene.outbox.lines == 10
+        assert not [event for event in scene.happened() if event[0] == "here.state"]
+
     def test_script_waits_without_anybody(self) -> None:
         """So it is while nobody is there, and whoever comes does not change it."""
         scene = waiting(SCRIPT, patient=True)

@@ -65,6 +65,17 @@ class TalkTests:
         balcony.turn()
         assert juliet.hears_said() == ["anybody?"]
 
+    def test_both_at_once(self) -> None:
+        """Of two whose sessions are stored together, one comes in."""
+        committer = HeldCommitter()
+        balcony = Balcony(committer=committer)
+        one, other = balcony.hello("ann"), balcony.hello("bob")
+        committer.answer_all()
+        balcony.turn()
+        assert [next(iter(caller.hears()[-1])) for caller in (one, other)] == ["welcome", "bye"]
+        balcony.says("secret")
+        assert (one.hears_said(), other.hears_said()) == (["secret"], [])
+
     def test_busy(self) -> None:
         """Who comes third is turned away; who comes back is not."""
         balcony = Balcony()

@@ -83,10 +83,17 @@ class AnswerTests:
     def test_plain(self) -> None:
         """Without a welcome the plain door is opened after a while, with all that came."""
         call = Call()
-        call.transport.receive(b'hello\n{"ping": 1}\n')
+        call.transport.receive(b'hello\n{"pong": 1}\n')
         assert call.opened == []
         call.clock.advance(PATIENCE)
-        assert (call.opened, call.door.data) == (["plain"], b'hello\n{"ping": 1}\n')
+        assert (call.opened, call.door.data) == (["plain"], b'hello\n{"pong": 1}\n')
+
+    def test_sign_of_life(self) -> None:
+        """A ping says that the native dialect is understood, and that the welcome follows."""
+        call = Call()
+        call.transport.receive(b'hello\n{"ping": 0}\n')
+        call.clock.advance(PATIENCE)
+        assert (call.opened, call.door.data) == (["native"], b'{"ping": 0}\n')
 
     def test_much(self) -> None:
         """Too much before a welcome opens it at once."""

@@ -272,15 +272,17 @@ class CommandTests:
         assert two.reads() == "* guest1 says to you: hello\n"
 
     def test_recall_is_bounded(self) -> None:
-        """Who asks for what was said again and again, and reads nothing, costs no memory."""
+        """Who asks for what was said again and again, and reads nothing, costs no memory, and is not read."""
         verona = Verona()
         one, two = verona.company(2)
         one.says((b"x" * 1000 + b"\n") * 100)
         verona.turn()
         two.stops_reading()
-        for _ in range(20):
+        while two.transport.reading:
             two.says(b"/last 100\n")
         assert len(two.transport.written) < UNREAD_LIMIT + 200_000
+        verona.reading_again(two)
+        assert two.transport.reading
 
 
 class SlowReaderTests:

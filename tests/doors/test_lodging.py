@@ -57,7 +57,7 @@ class ReturnTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo", 1)
         verona.turn()
-        juliet.sends({"ping": 1, "seen": 1})
+        juliet.sends({"ping": 1, "seen": 1, "room": "lobby"}, {"ping": 2, "seen": 2, "room": "balcony"})
         juliet.transport.breaks()
         juliet = verona.hello(session="token1", log="other", room="lobby", seen=2)
         assert juliet.hears()[0]["after"] == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.doors.native_guest import FRAME_LIMIT
+from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 
@@ -88,6 +88,8 @@ class HelloTests:
         verona = NativeVerona(committer=committer)
         caller = verona.hello()
         assert caller.reads() == []
+        verona.turn(SIGN_OF_LIFE)
+        assert caller.reads() == [{"ping": 0}]
         committer.refuse()
         assert caller.reads() == [{"bye": "restart", "text": "the disk is full"}]
         assert verona.house.members == {}
@@ -243,6 +245,45 @@ class FrameTests:
         juliet.sends({"do": "me", "args": ["sighs"]})
         verona.turn()
         assert fields(nurse.reads(), "me", "from") == [("sighs", "juliet")]
+
+    def test_long_command(self) -> None:
+        """A command has no more bytes than a line."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "me", "args": ["x" * 5000]})
+        verona.turn()
+        assert [frame["error"] for frame in juliet.reads()] == ["field"]
+        assert nurse.reads() == []
+
+    def test_many_commands(self) -> None:
+        """Who gives many commands is not read from for a while."""
+        verona = NativeVerona(rate=1, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.sends(*[{"do": "who"}] * 5)
+        assert not juliet.transport.reading
+        verona.turn(4)
+        assert juliet.transport.reading
+
+    def test_answers_unread(self) -> None:
+        """Who reads no answers is not read from, until it does."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.socket.room = 0
+        sent = 0
+        while juliet.transport.reading:
+            juliet.transport.receive(b"{}\n" * 100)
+            sent += 100
+        assert len(juliet.transport.written) < 200_000
+        juliet.socket.make_room()
+        verona.turn()
+        assert juliet.transport.reading
+        assert len(juliet.reads()) == sent
+
+    def test_no_hello_after_all(self) -> None:
+        """What looks like a hello, and is none, is answered with a goodbye."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": null, "ping": 1}\n')
+        assert caller.reads() == [{"bye": "refused", "text": "a hello comes first"}]
 
     def test_broken(self) -> None:
         """[P3] What is no frame is an error that the connection survives."""

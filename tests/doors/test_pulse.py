@@ -35,13 +35,16 @@ class PulseTests:
         assert [event for event, _ in self.events] == ["ask", "ask", "ask"]
 
     def test_deaf(self) -> None:
-        """While nothing is read nobody is asked, and nobody dies."""
+        """While nothing is read nobody dies, and the other end hears that somebody is here."""
         self.deaf = True
         self.clock.pump([1] * 200)
-        assert self.events == []
+        assert [event for event, _ in self.events] == ["ask"] * 8
+        self.events.clear()
         self.deaf = False
-        self.clock.pump([1] * 26)
+        self.clock.pump([1] * 55)
         assert [event for event, _ in self.events] == ["ask"]
+        self.clock.pump([1] * 10)
+        assert [event for event, _ in self.events] == ["ask", "dead"]
 
     def test_stop(self) -> None:
         """Once it is stopped nothing happens."""

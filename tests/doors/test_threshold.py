@@ -71,6 +71,12 @@ class KnownTests:
         entrance.verona.turn(0.02)
         assert entrance.reads().startswith(b"* welcome to lobby, guest1;")
 
+    def test_blanks(self) -> None:
+        """Who sends nothing but blanks is not waited for for ever."""
+        entrance = Entrance()
+        entrance.transport.receive(b" " * 1000)
+        assert entrance.reads().startswith(b"* welcome to lobby, guest1;")
+
     def test_late_hello(self) -> None:
         """A hello that comes after that is understood still; nobody hears of the guest that was not one."""
         entrance = Entrance()
