@@ -134,8 +134,8 @@ class ConversationOptions(Options):
         [
             "ping",
             None,
-            PING,
-            "Seconds of silence until the other end is asked",
+            None,
+            f"Seconds of silence until the other end is asked [default: {PING:g}, or half of --dead]",
             option("ping", seconds),
         ],
         ["dead", None, DEAD, "Seconds of silence after which it is dead", option("dead", seconds)],
@@ -150,7 +150,9 @@ class ConversationOptions(Options):
 
     def postOptions(self) -> None:
         """Ask what was not given, and keep the log apart from the conversation."""
-        if self["ping"] >= self["dead"]:
+        if self["ping"] is None:
+            self["ping"] = min(PING, self["dead"] / 2)
+        elif self["ping"] >= self["dead"]:
             raise UsageError("--ping has to be less than --dead")
         streams = self.streams()
         if streams.keyboard is Keyboard.PERSON:

@@ -244,6 +244,8 @@ class ConversationOptionsTests:
             (["--max-line", "63"], "--max-line: a whole number from 64 to 65536 is wanted, not '63'"),
             (["--max-line=65537"], "--max-line: a whole number from 64 to 65536 is wanted, not '65537'"),
             (["--output", "xml"], "--output: one of auto, names, bare, json is wanted, not 'xml'"),
+            (["--ping", "9", "--dead", "9"], "--ping has to be less than --dead"),
+            (["--state", ""], "--state: a directory is wanted, not nothing"),
             (["--ping", "0"], "--ping: a number of seconds is wanted, not '0'"),
             (["--dead", "inf"], "--dead: a number of seconds is wanted, not 'inf'"),
             (["--sonnet"], "option --sonnet not recognized"),
