@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from techboy.wire.frames import Misread
-from techboy.wire.native import is_hello, is_welcome, read_caller, read_host, written
+from techboy.wire.frames import Misread, Welcome
+from techboy.wire.native import is_hello, read_caller, read_host, written
 
 ROOT = Path(__file__).parent.parent
 NORM = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ class ExampleTests:
         (caller, hello), (host, welcome) = EXAMPLE[:2]
         assert (caller, host) == ("C", "H")
         assert is_hello(hello.encode())
-        assert is_welcome(welcome.encode())
+        assert isinstance(read_host(welcome.encode()), Welcome)
 
     @pytest.mark.parametrize(("who", "line"), [pair for pair in EXAMPLE if "dance" not in pair[1]])
     def test_frame(self, who: str, line: str) -> None:

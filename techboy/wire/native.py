@@ -64,11 +64,6 @@ def is_hello(beginning: bytes) -> bool | None:
     return _opens_with(b'"hello"', beginning)
 
 
-def is_welcome(line: bytes) -> bool:
-    """Tell whether ``line``, a whole one, is a welcome: it has that field first."""
-    return _opens_with(b'"welcome"', line) is True
-
-
 def read_caller(line: bytes) -> CallerFrame | Misread:
     """Return the frame of a caller that ``line`` is, with or without its end."""
     return _read(line, _FROM_CALLER)

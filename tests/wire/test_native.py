@@ -35,7 +35,6 @@ from techboy.wire.frames import (
 )
 from techboy.wire.native import (
     is_hello,
-    is_welcome,
     lines_frame,
     read_caller,
     read_host,
@@ -480,32 +479,6 @@ class IsHelloTests:
         answers = [is_hello((line + b"\n")[:cut]) for cut in range(len(line) + 2)]
         assert True not in answers
         assert answers[-1] is False
-
-
-class IsWelcomeTests:
-    """A caller knows from where on the host speaks its dialect."""
-
-    @quick
-    @given(welcomes)
-    def test_welcome(self, welcome: Welcome) -> None:
-        assert is_welcome(written(welcome))
-        assert is_welcome(b"  " + written(welcome).rstrip())
-
-    @pytest.mark.parametrize(
-        "line",
-        [
-            b"",
-            b"{",
-            b'{"wel',
-            b"welcome",
-            b'* {"welcome": 1}',
-            b"{}\n",
-            b'{"bye": "busy"}\n',
-            b'{"hello": 1}',
-        ],
-    )
-    def test_other(self, line: bytes) -> None:
-        assert not is_welcome(line)
 
 
 class WithinTests:
