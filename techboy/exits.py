@@ -22,6 +22,7 @@ DATA_REFUSED = 65  # some lines of the input were too long, the rest was said
 UNAVAILABLE = 69  # nobody answered in time, or it is not sure that everything arrived
 NO_LISTENING = 71  # a port or address can't be had
 IO_FAILED = 74  # standard output can't be written to, or what is to be kept can't be
+CONFIG = 78  # what the environment or the configuration file says is wrong
 
 
 def fail(status: int, message: str) -> NoReturn:

@@ -116,6 +116,15 @@ class Here(Protocol):
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
 
+    def said_here(self, text: str) -> None:
+        """``text``, lines joined by LF, was said here and waits to be stored: see `unstored`."""
+
+    def unstored(self, lines: int) -> None:
+        """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
+
+    def called(self, name: str) -> None:
+        """Whoever is here is called ``name`` by the other end."""
+
     def pause(self) -> None:
         """Stop reading what is said here."""
 
@@ -232,6 +241,7 @@ class Conversation:
         if self._screen_full:
             peer.pause()
         peer.send_from(self._outbox)
+        self._here.unstored(self._outbox.lines)
         self._here.invite()
         if finished:
             self._finish()
@@ -249,6 +259,10 @@ class Conversation:
         show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
         show(self._other.name, text)
 
+    def peer_calls_you(self, name: str) -> None:
+        """The peer has a name for whoever is here."""
+        self._here.called(name)
+
     def peer_told(self, words: Words) -> None:
         """The peer passes on what somebody said."""
         self._here.show_words(words)
@@ -263,6 +277,7 @@ class Conversation:
 
     def peer_stored(self) -> None:
         """The peer has stored some of what was said here."""
+        self._here.unstored(self._outbox.lines)
         if self.state in _SAYING:
             self._read_on()
 
@@ -347,12 +362,14 @@ class Conversation:
         """``text``, lines joined by LF, was said here."""
         if self.state in _SILENT or not self._kept(text):
             return
+        self._here.said_here(text)
         if self.state is State.LEFT:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
             self._other.send_from(self._outbox)
         elif self._keyboard is Keyboard.PERSON:
             self._owner.hurry()
+        self._here.unstored(self._outbox.lines)
         if self._outbox.full and self._keyboard is Keyboard.SCRIPT:
             self._here.pause()
 

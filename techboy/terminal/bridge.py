@@ -193,6 +193,17 @@ class StdioBridge(ChunkReceiver):
         if self._prompt is not None:
             self._write(self._prompt.dismiss())
 
+    def said_here(self, text: str) -> None:
+        """Whoever typed it sees it already."""
+
+    def unstored(self, lines: int) -> None:
+        """What was typed stays as it is, stored or not."""
+
+    def called(self, name: str) -> None:
+        """Invite by that name."""
+        if self._prompt is not None:
+            self._prompt.name = name
+
     def pause(self) -> None:
         """Stop reading what is said here."""
         if self._screen is not Screen.CLOSED:

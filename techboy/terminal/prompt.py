@@ -11,8 +11,12 @@ class Prompt:
     """
 
     def __init__(self, name: str, erase: bytes) -> None:
-        self._words, self._erase = f"{name}: ".encode(), erase
+        self.name, self._erase = name, erase
         self._invites = False
+
+    @property
+    def _words(self) -> bytes:
+        return f"{self.name}: ".encode()
 
     def invite(self) -> bytes:
         """Invite from now on."""

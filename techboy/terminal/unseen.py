@@ -44,6 +44,15 @@ class Unseen:
     def dismiss(self) -> None:
         """Nobody was invited."""
 
+    def said_here(self, text: str) -> None:
+        """Nobody sees it."""
+
+    def unstored(self, lines: int) -> None:
+        """Nobody sees it."""
+
+    def called(self, name: str) -> None:
+        """Nobody sees it."""
+
     def pause(self) -> None:
         """Nothing is read."""
 

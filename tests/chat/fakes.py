@@ -78,10 +78,16 @@ class FullShelf:
 
 
 class FakeHere:
-    """Keyboard and screen."""
+    """Keyboard and screen.
+
+    Apart from the events: ``own``, what was said here, ``waits``, how many lines of it wait, ``name``, what
+    the other end calls this one.
+    """
 
     def __init__(self, events: Events) -> None:
         self._events = events
+        self.own: list[str] = []
+        self.waits, self.name = 0, ""
 
     def show(self, author: str, text: str) -> None:
         self._events.append(("here.show", author, text))
@@ -106,6 +112,15 @@ class FakeHere:
 
     def dismiss(self) -> None:
         self._events.append(("here.dismiss",))
+
+    def said_here(self, text: str) -> None:
+        self.own.append(text)
+
+    def unstored(self, lines: int) -> None:
+        self.waits = lines
+
+    def called(self, name: str) -> None:
+        self.name = name
 
     def pause(self) -> None:
         self._events.append(("here.pause",))

@@ -78,7 +78,7 @@ class AnswerTests:
         """After a welcome there is a conversation, with somebody who has a name."""
         scene = Scene()
         scene.gets(WELCOME)
-        assert scene.conversation.told == [("peer_came", scene.door)]
+        assert scene.conversation.told == [("peer_calls_you", "juliet"), ("peer_came", scene.door)]
         assert scene.door.name == "romeo"
         assert scene.acquaintance.known.session == "token"
 
@@ -87,7 +87,7 @@ class AnswerTests:
         scene = Scene()
         scene.gets({**WELCOME, "room": "lobby", "name": "juliet2"})
         assert [event[0] for event in scene.conversation.told] == [
-            "peer_hosts_many", "peer_came", "peer_noted",
+            "peer_hosts_many", "peer_calls_you", "peer_came", "peer_noted",
         ]  # fmt: skip
         assert scene.conversation.told[-1][1] == "you are juliet2"
 

@@ -1,0 +1,1 @@
+"""What a configuration file and the environment say, as options of the command line."""
