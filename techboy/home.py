@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 
 from techboy import exits
@@ -27,8 +29,18 @@ from techboy.program import IReactor, clock_time
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
 
+DRAIN = 2.5
+"""Seconds that a program which ends waits for the disk; two more may go by until its guests are gone."""
+
 PRUNED_EVERY = 3600.0
 """Seconds after which it is looked again at what is too old to be kept."""
+
+
+class Disk(Enum):
+    """Whether what is written there gets done."""
+
+    ANSWERS = auto()
+    SILENT = auto()  # it took longer than a program that ends can wait
 
 
 class Home(Service):
@@ -54,7 +66,8 @@ class Home(Service):
             self.house = House(rules, self.hall, self.logs, clock_time, shut_down, motd or [])
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
-        self.lodging: Lodging | None = None
+        self.lodgings: list[Lodging] = []
+        self._disk = Disk.ANSWERS
         self._pruning = LoopingCall(self._prune)
         self._pruning.clock = reactor
 
@@ -75,14 +88,30 @@ class Home(Service):
         """Let go of everything, all of which is stored."""
         super().stopService()
         self._pruning.stop()
-        if self.lodging is not None:
-            self.lodging.close()
+        for lodging in self.lodgings:
+            lodging.close()
         self.hall.close()
-        if self._thread is not None:
-            self._thread.stop()
+        if self._thread is not None and not self._thread.stop():
+            return  # who waits now for a disk that does not answer waits for ever
         self.logs.close()
         if self._folder is not None:
             self._folder.close()
+
+    def keep_sessions(self) -> None:
+        """Have all sessions that are in use stored as they are now."""
+        for lodging in self.lodgings:
+            lodging.keep_all()
+
+    def drain(self) -> Deferred[bool]:
+        """Store and bring all that is new; fires with whether that was done within `DRAIN` seconds."""
+        if self._disk is Disk.SILENT:
+            return succeed(False)
+        drained = self.hall.drain().addCallback(lambda _: True)
+        return drained.addTimeout(DRAIN, self._reactor, self._not_drained)
+
+    def _not_drained(self, failure: object, seconds: float) -> bool:
+        self._disk = Disk.SILENT
+        return False
 
     def _logs(self) -> Logs:
         options = self._options
@@ -95,8 +124,7 @@ class Home(Service):
 
     def _prune(self) -> None:
         """Forget what is old; sessions in use are not."""
-        if self.lodging is not None:
-            self.lodging.keep_all()
+        self.keep_sessions()
         now, keep = self._reactor.seconds(), self._options["keep"]
         self.hall.prune(None if keep is None else now - keep, now - self._options["remember"])
 

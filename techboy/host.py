@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
@@ -18,12 +19,13 @@ from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
+from techboy.doors.desk import Desk
 from techboy.doors.guest import GuestDoor
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.threshold import Door, PlainDoor, Threshold
 from techboy.home import Home, new_token
-from techboy.listening import Listening
+from techboy.listening import Listening, Places, PrivateSocket, told
 from techboy.options import ConversationOptions
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
@@ -109,6 +111,25 @@ class HouseFactory(ServerFactory):
         return Bucket(rate, rate * BURST)
 
 
+class DeskFactory(HouseFactory):
+    """Lets the host in by the host's own door, which leads to ``desk``."""
+
+    def __init__(self, host: Host, desk: Desk) -> None:
+        super().__init__(host)
+        self._desk = desk
+
+    def _plain(self, caller: Caller, name: str) -> PlainDoor:
+        self._log.info("turned away {caller} from the host's door: plain lines", caller=name)
+        return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
+
+    def _native(self, caller: Caller, name: str) -> Door:
+        host = self._host
+        if host.is_leaving:
+            return TurnedAway(written(host.last_word), host.reactor)
+        self._admitted(caller, name)
+        return host.home.native_guest(self._desk, Bucket(0, 0), two=False)
+
+
 class HouseLodging(Lodging):
     """The lodging of a house that may be full."""
 
@@ -149,8 +170,11 @@ class Host(Program):
         self.home = Home(reactor, options, rules, self.leave, options["motd"])
         self.hall, self.house = self.home.hall, self.home.house
         self.factory = HouseFactory(self)
-        self.lodging = self.home.lodging = HouseLodging(self)
-        self._listening = Listening(reactor, options, self.factory, self.here.state, self._refused)
+        self.lodging = HouseLodging(self)
+        self.home.lodgings.append(self.lodging)
+        self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
+        if options["socket"] is not None:
+            self._doors.append(self._own_door(options["socket"]))
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
         if isinstance(self.here, StdioBridge):
@@ -169,10 +193,12 @@ class Host(Program):
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not; then take the host's seat."""
-        self._listening.startService()
+        for _, listening in self._doors:
+            listening.startService()
         self.home.startService()
         super().startService()
-        self._listening.announced()
+        for _, listening in self._doors:
+            listening.announced()
         if self._seat is not None:
             if self.keyboard is Keyboard.NONE:
                 self._seat.listen()
@@ -181,8 +207,10 @@ class Host(Program):
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
-        stopped = gatherResults([self._listening.stopService(), super().stopService()])
-        return stopped.addCallback(lambda _: self.home.stopService())
+        closed = [listening.stopService() for _, listening in self._doors]
+        gone = gatherResults([*closed, super().stopService()])
+        gone.addCallback(lambda _: self.home.drain())  # how far everybody had read
+        return gone.addCallback(lambda _: self.home.stopService())
 
     def leave(self) -> None:
         """Send all guests home."""
@@ -201,30 +229,50 @@ class Host(Program):
         return "has no room for more guests" if others >= self.house.rules.guests else None
 
     def empty(self) -> None:
-        """The last guest is gone."""
+        """The last who came in by one of the doors is gone."""
         if self._leaving is Leaving.GONE:
-            self.ended()
-        elif not self.is_leaving and self.options["once"]:
+            self._end_if_empty()
+        elif not self.is_leaving and self.options["once"] and not self.factory.guests:
             self.leave()
 
     def _leave(self, how: Leaving) -> None:
         self._leaving = how
         self.here.dismiss()
-        for caller in self.factory.callers:
+        for caller in self._callers:
             caller.hear_nothing()
-        self.lodging.keep_all()
-        self.hall.drain().addCallback(self._all_stored)
+        self.home.keep_sessions()
+        self.home.drain().addCallback(self._all_stored)
 
-    def _all_stored(self, _: None) -> None:
-        for caller in self.factory.callers:
+    def _all_stored(self, stored: bool) -> None:
+        if not stored:
+            self._status = exits.IO_FAILED
+            self.here.state(f"{self.options.program}: not all that was said is stored")
+        for caller in self._callers:
             caller.hear_again()
         for member in list(self.house.members.values()):
             self._send_home(member)
-        for caller in list(self.factory.callers):
+        for caller in self._callers:
             caller.dismiss(self.last_word)
         self._leaving = Leaving.GONE
-        if not self.factory.guests:
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if not any(factory.guests for factory, _ in self._doors):
             self.ended()
+
+    @property
+    def _callers(self) -> list[Caller]:
+        return [caller for factory, _ in self._doors for caller in factory.callers]
+
+    def _own_door(self, path: str) -> tuple[HouseFactory, Listening]:
+        """Return the host's own door, at ``path``."""
+        desk = Desk(self.house, self.hall, new_token)
+        self.home.lodgings.append(desk)
+        factory = DeskFactory(self, desk)
+        return factory, self._listening(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
+
+    def _listening(self, places: Callable[[], Places], factory: HouseFactory) -> Listening:
+        return Listening(places, factory, self.here.state, self._refused)
 
     def _send_home(self, member: Member) -> None:
         guest = member.guest

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IAddress
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
 
 from techboy import exits
 from techboy.chat.acquaintance import Acquaintance, Forgetful
@@ -64,19 +65,30 @@ class Options(ConversationOptions):
         ["host", None, None, f"Where Romeo listens [default: {HOST}]"],
         ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
+        ["socket", None, None, "The host's own door, instead of host and port: be the host"],
         ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
     ]
     optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
 
     def postOptions(self) -> None:
         """Fill in what was not said."""
+        script = self.streams().keyboard is Keyboard.SCRIPT
+        self["hears"] = self["socket"] is None or not script
+        if self["socket"] is not None:
+            if self["host"] is not None or self["port"] is not None:
+                raise UsageError("--socket goes without --host and --port")
+            if self["plain"]:
+                raise UsageError("--socket and --plain do not go together")
         super().postOptions()
+        self["dialect"] = Dialect.PLAIN if self["plain"] else Dialect.UNKNOWN
+        if self["socket"] is not None:
+            self["dialect"] = Dialect.NATIVE
         self["host"] = HOST if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
 
     def ask(self, streams: Streams) -> None:
         """Ask where Romeo is, as the original did."""
-        if self["host"] is not None:
+        if self["host"] is not None or self["socket"] is not None:
             return
         self["host"] = ask(streams, "Enter Romeo IP address - ex: 0.tcp.ngrok.io : ", HOST, str)
         if self["port"] is None:
@@ -248,12 +260,9 @@ class Juliet(Talk):
         self._kept = Kept(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
         super().__init__(reactor, options, streams, CALLER, self._kept.outbox, stays=False, patient=patient)
-        self.endpoint = HostnameEndpoint(
-            reactor, options["host"], options["port"], attemptDelay=ATTEMPT_DELAY
-        )
+        self.endpoint, self._place = _whereabouts(reactor, options)
         self._factory = JulietFactory(self, spread)
-        self._place = host_and_port(options["host"], options["port"])
-        self._dialect = Dialect.PLAIN if options["plain"] else Dialect.UNKNOWN
+        self._dialect = options["dialect"]
         self._return = Return.SOON
         self.is_greeting = False  # there is a connection, and no welcome yet
         self._reason = ""
@@ -348,7 +357,7 @@ class Juliet(Talk):
         self.here.state(f"Calling {self._place}...")
         if not again:
             return
-        if self._return is Return.WITH_OTHERS:
+        if self._return is Return.WITH_OTHERS and self.options["socket"] is None:
             self._return = Return.SOON
             self._factory.call_later()
         else:
@@ -385,7 +394,8 @@ class Juliet(Talk):
     def _hello(self) -> Hello:
         known, received = self._kept.acquaintance.known, self._kept.acquaintance.received
         seen = None if known.session is None else received
-        return Hello(self.options["name"], known.session, known.log, known.room, seen)
+        hears = self.options["hears"]
+        return Hello(self.options["name"], known.session, known.log, known.room, seen, hears)
 
     def _time_is_up(self) -> None:
         lines = self.outbox.lines
@@ -393,6 +403,14 @@ class Juliet(Talk):
         self._status = exits.UNAVAILABLE
         self.here.state(f"juliet: no answer from {self._place} in {self.options['timeout']:g} s{fate}")
         self.conversation.abandon()
+
+
+def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndpoint, str]:
+    """Return where Romeo is, for the reactor and for people."""
+    path, host, port = options["socket"], options["host"], options["port"]
+    if path is not None:
+        return UNIXClientEndpoint(cast(Any, reactor), path), path
+    return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)
 
 
 def makeService(options: Options) -> Juliet:

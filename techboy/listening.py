@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.endpoints import (
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    UNIXServerEndpoint,
+    serverFromString,
+)
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from techboy import exits
 from techboy.doors.addresses import host_and_port, place_of
@@ -21,8 +28,42 @@ BACKLOG = 1024
 """Callers that the kernel keeps while the program is busy; a house may be called by many at once."""
 
 
+Places: TypeAlias = list[tuple[str, IStreamServerEndpoint]]
+"""Where to listen: each place as it is written for people, and the endpoint."""
+
+_OWNER_ONLY = 0o600
+
+
+def told(reactor: Any, options: ConversationOptions) -> Places:
+    """Return the host and port, or the endpoints, that ``options`` say; end the process where it is none."""
+    host, port, described = options["host"], options["port"], options["listen"]
+    if described:
+        return [(text, _endpoint(reactor, text)) for text in described]
+    kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
+    return [(host_and_port(host, port), kind(reactor, port, backlog=BACKLOG, interface=host))]
+
+
+@implementer(IStreamServerEndpoint)
+class PrivateSocket:
+    """A UNIX socket at ``path`` that is its owner's alone from its first moment on.
+
+    One that a program left behind when it was killed is replaced, one in use is not.
+    """
+
+    def __init__(self, reactor: Any, path: str) -> None:
+        self._endpoint = UNIXServerEndpoint(reactor, path, BACKLOG, _OWNER_ONLY, wantPID=True)
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen."""
+        before = os.umask(0o777 & ~_OWNER_ONLY)  # as the mode is set after the socket is made
+        try:
+            return cast("Deferred[IListeningPort]", self._endpoint.listen(factory))
+        finally:
+            os.umask(before)
+
+
 class Listening(Service):
-    """The open ports of ``factory``, at the host and port or the endpoints that ``options`` say.
+    """The open ports of ``factory``, at the ``places``, which are asked for at the start.
 
     `startService` ends the process where a port can't be had; where that is known only later, ``refused``
     is told the line. ``announce`` is told where it listens, once `announced` was called.
@@ -30,20 +71,19 @@ class Listening(Service):
 
     def __init__(
         self,
-        reactor: Any,
-        options: ConversationOptions,
+        places: Callable[[], Places],
         factory: IProtocolFactory,
         announce: Callable[[str], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._reactor, self._options, self._factory = reactor, options, factory
+        self._places, self._factory = places, factory
         self._announce, self._refused = announce, refused
         self._refusals: list[str] = []
         self._ports: list[Deferred[IListeningPort | None]] = []
 
     def startService(self) -> None:
         """Open all ports, or end the process with one line that says why not."""
-        self._ports = [self._listen(place, endpoint) for place, endpoint in self._endpoints()]
+        self._ports = [self._listen(place, endpoint) for place, endpoint in self._places()]
         if self._refusals:
             exits.fail(exits.NO_LISTENING, self._refusals[0])
         super().startService()
@@ -57,19 +97,6 @@ class Listening(Service):
         """Close all ports; fires when that is done."""
         super().stopService()
         return gatherResults([port.addCallback(_stop_listening) for port in self._ports])
-
-    def _endpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
-        host, port, described = self._options["host"], self._options["port"], self._options["listen"]
-        if described:
-            return [(text, self._endpoint(text)) for text in described]
-        kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
-        return [(host_and_port(host, port), kind(self._reactor, port, backlog=BACKLOG, interface=host))]
-
-    def _endpoint(self, text: str) -> IStreamServerEndpoint:
-        try:
-            return cast(IStreamServerEndpoint, serverFromString(self._reactor, text))
-        except Exception as refused:  # each kind of endpoint has errors of its own
-            exits.fail(exits.USAGE, f"romeo: --listen {text}: {_why(refused)}")
 
     def _listen(self, place: str, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort | None]:
         return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, place)
@@ -85,6 +112,13 @@ class Listening(Service):
         if port is not None:
             self._announce(f"Listening for connection on {place_of(port.getHost())}...")
         return port
+
+
+def _endpoint(reactor: Any, text: str) -> IStreamServerEndpoint:
+    try:
+        return cast(IStreamServerEndpoint, serverFromString(reactor, text))
+    except Exception as refused:  # each kind of endpoint has errors of its own
+        exits.fail(exits.USAGE, f"romeo: --listen {text}: {_why(refused)}")
 
 
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:

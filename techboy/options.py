@@ -158,6 +158,7 @@ class ConversationOptions(Options):
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
+        self.setdefault("hears", True)
         self["shown"] = self.talks(streams)
         self["output"] = self["output"] or CHOICES[0]
         if self.parent is not None:

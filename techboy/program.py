@@ -70,7 +70,8 @@ class Program(Service):
         if isinstance(self.here, StdioBridge):
             self.here.conversation = self.speaker
             stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
-            self.here.open(self.reactor, stdin, descriptor(self._streams.stdout))
+            stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
+            self.here.open(self.reactor, stdin, stdout)
         self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
 
     def stopService(self) -> Deferred[Any]:

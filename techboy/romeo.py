@@ -27,7 +27,7 @@ from techboy.doors.threshold import Door, Threshold
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
 from techboy.home import Home, new_token, state_directory
 from techboy.host import Host
-from techboy.listening import Listening
+from techboy.listening import Listening, told
 from techboy.logs.memory import KEEP_MEMORY
 from techboy.logs.sqlite import KEEP_RECENT
 from techboy.options import (
@@ -104,6 +104,7 @@ class Options(ConversationOptions):
             "Seconds after which a guest who takes nothing is ended",
             option("stall", seconds),
         ],
+        ["socket", None, None, "The host's own door: a socket for twist juliet --socket"],
         ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
         [
             "keep",
@@ -207,11 +208,10 @@ class Romeo(Talk):
         super().__init__(reactor, options, streams, HOST, Outbox(), stays=bool(options["stay"]))
         rules = Rules(options["name"], guests=1, history=0)
         self.home = Home(reactor, options, rules)
-        self.duet = self.home.lodging = Duet(
-            self.home.house, self.home.hall, self.conversation, new_token, options["grace"]
-        )
+        self.duet = Duet(self.home.house, self.home.hall, self.conversation, new_token, options["grace"])
+        self.home.lodgings.append(self.duet)
         factory = RomeoFactory(self)
-        self._listening = Listening(reactor, options, factory, self.here.state, self._refused)
+        self._listening = Listening(lambda: told(reactor, options), factory, self.here.state, self._refused)
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not."""
@@ -224,9 +224,12 @@ class Romeo(Talk):
         """Listen no more, say goodbye; fires when everything was stored, sent and shown."""
         self.duet.back_soon = self.conversation.state is not State.OVER
         stopped = gatherResults([self._listening.stopService(), super().stopService()])
-        return stopped.addCallback(lambda _: self.home.hall.drain()).addCallback(self._close)
+        return stopped.addCallback(lambda _: self.home.drain()).addCallback(self._close)
 
-    def _close(self, _: None) -> None:
+    def _close(self, stored: bool) -> None:
+        if not stored:
+            self.end_with(exits.IO_FAILED)
+            self.here.state("romeo: not all that was said is stored")
         self.home.stopService()
 
     def _refused(self, why: str) -> None:

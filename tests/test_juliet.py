@@ -319,7 +319,7 @@ class NativeTests:
         transport.receive(frame(stored=4, id=3))
         assert frames(transport) == []
         transport.receive(frame(stored=5, id=4))
-        assert frames(transport) == [{"bye": True}]
+        assert frames(transport) == [{"bye": True, "seen": 0}]
         transport.receive(frame(bye="closed"))
         transport.flush()
         assert juliet.reactor.stops == 1

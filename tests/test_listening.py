@@ -13,7 +13,7 @@ from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
 from techboy import exits, listening
-from techboy.listening import BACKLOG, Listening
+from techboy.listening import BACKLOG, Listening, told
 from tests.programs import FakeReactor
 
 
@@ -26,7 +26,7 @@ class Ear:
         self.refused: list[str] = []
         options: Any = {"host": host, "port": port, "listen": list(endpoints)}
         self.service = Listening(
-            self.reactor, options, self.factory, self.announced.append, self.refused.append
+            lambda: told(self.reactor, options), self.factory, self.announced.append, self.refused.append
         )
 
     def start(self) -> Ear:

@@ -91,9 +91,10 @@ def _msg(house: House, member: Member, arguments: str) -> list[str]:
     name, _, text = arguments.partition(" ")
     other = _somebody(house, name)
     if member.number not in other.ignoring:
-        if not other.guest.tell([f"{member.name} says to you: {text}"]):
+        if not _told(house, other, f"{member.name} says to you: {text}"):
             raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
-        other.answers_to = member.number
+        for way in house.ways_of(other):
+            way.answers_to = member.number
     away = [] if other.away is None else [_away_line(other)]
     return [f"you say to {other.name}: {text}", *away]
 
@@ -132,8 +133,8 @@ def _part(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _rooms(house: House, member: Member, arguments: str) -> list[str]:
-    rooms = sorted(house.rooms.values(), key=lambda room: (-len(room.members), room.name))
-    lines = [f"{room.name}: {len(room.members)} here" for room in rooms[:LAST_LINES]]
+    rooms = sorted(house.rooms.values(), key=lambda room: (-len(room.listed), room.name))
+    lines = [f"{room.name}: {len(room.listed)} here" for room in rooms[:LAST_LINES]]
     more = len(rooms) - LAST_LINES
     return lines if more <= 0 else [*lines, f"and {more} more rooms"]
 
@@ -218,6 +219,12 @@ def _motd(house: House, member: Member, arguments: str) -> list[str]:
 def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
     house.shut_down()
     return []
+
+
+def _told(house: House, member: Member, line: str) -> bool:
+    """Tell ``member`` a line, by all ways; return whether one of them took it."""
+    taken = [way.guest.tell([line]) for way in house.ways_of(member)]
+    return any(taken)
 
 
 def _somebody(house: House, name: str) -> Member:

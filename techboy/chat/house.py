@@ -71,19 +71,21 @@ class House:
         *,
         host: bool = False,
         session: Session | None = None,
+        quiet: bool = False,
     ) -> Member:
         """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's.
 
-        With a ``session`` they go on with its number, in its room.
+        With a ``session`` they go on with its number, in its room. A ``host`` gets the host's name, by
+        however many ways at a time; who is ``quiet`` comes and goes without a word.
         Raise ValueError where they can't have the name, nor the like of it.
         """
         number = self.logs.new_number() if session is None else session.number
-        member = Member(number, guest, self.lobby, host=host, came_at=at, session=session)
+        member = Member(number, guest, self.lobby, host=host, came_at=at, session=session, quiet=quiet)
         member.name = self._name(member, wanted)
         try:
             room = member.room = self.lobby if session is None else self.room(session.room)
         except StorageError:
-            self.names.release(member.name, member)
+            self._release(member.name, member)
             raise
         self.members[number] = member
         room.enter(member)
@@ -101,7 +103,7 @@ class House:
 
     def company(self, member: Member) -> str:
         """Return the line that tells ``member`` who is here."""
-        here = member.room.members
+        here = member.room.listed
         return f"{len(here)} here: {listed(map(_shown, here.values()), len(here))}"
 
     def history(self, member: Member) -> list[Batch]:
@@ -112,7 +114,7 @@ class House:
         """``member`` is gone."""
         if self.members.pop(member.number, None) is None:
             return
-        self.names.release(member.name, member)
+        self._release(member.name, member)
         self._leave_room(member)
 
     # what they do
@@ -124,6 +126,12 @@ class House:
     def commanded(self, member: Member, line: str) -> list[str]:
         """``member`` gives the command ``line``, without its slash; return what to answer."""
         return commands.obey(self, member, line)
+
+    def ways_of(self, member: Member) -> list[Member]:
+        """Return ``member`` as everybody who is the same one: the host may be here by several ways."""
+        if not member.host:
+            return [member]
+        return [other for other in self.members.values() if other.host and not other.quiet]
 
     def move(self, member: Member, name: str) -> None:
         """Bring ``member`` into the room ``name``."""
@@ -139,6 +147,8 @@ class House:
 
         Raise ValueError where it can't be called so.
         """
+        if member.host and len(self.ways_of(member)) > 1:
+            raise ValueError("the host is here more than once, and called one name")
         before = member.name
         if wanted.lower() == member.given.lower():  # which nobody else is given
             member.name = member.given
@@ -146,15 +156,23 @@ class House:
         else:
             member.name = self.names.claim(wanted, member)
         if before.lower() != member.name.lower():
-            self.names.release(before, member)
+            self._release(before, member)
         return before != member.name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
         if not member.host and wanted is not None:
             return self.names.claim(wanted, member)
         member.given = self.rules.host if member.host else self.names.guest(member)
-        self.names.take(member.given, member)
+        if not member.quiet:
+            self.names.take(member.given, member)
         return member.given
+
+    def _release(self, name: str, member: Member) -> None:
+        """Take ``name`` from ``member``; the host keeps it by any other way in."""
+        self.names.release(name, member)
+        for other in self.ways_of(member):
+            if other is not member and other.name == name:
+                self.names.take(name, other)
 
     def _leave_room(self, member: Member) -> None:
         room = member.room

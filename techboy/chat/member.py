@@ -48,7 +48,7 @@ class Member:
     ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``absent``:
     the connection was lost, and may come back. ``ignoring`` and ``answers_to`` are numbers. ``session``:
     what survives a connection, where the way in has such. ``unstored``: characters said that are not stored
-    yet.
+    yet. ``quiet``: came to say something and not to hear, so that nobody needs to know.
     """
 
     __slots__ = (
@@ -62,18 +62,27 @@ class Member:
         "ignoring",
         "name",
         "number",
+        "quiet",
         "room",
         "session",
         "unstored",
     )
 
     def __init__(
-        self, number: int, guest: Guest, room: Room, *, host: bool, came_at: float, session: Session | None
+        self,
+        number: int,
+        guest: Guest,
+        room: Room,
+        *,
+        host: bool,
+        came_at: float,
+        session: Session | None,
+        quiet: bool = False,
     ) -> None:
         self.number, self.guest, self.room, self.host, self.came_at = number, guest, room, host, came_at
         self.name = self.given = ""
         self.away: str | None = None
-        self.absent, self.unstored, self.session = False, 0, session
+        self.absent, self.unstored, self.session, self.quiet = False, 0, session, quiet
         self.ignoring: frozenset[int] = frozenset()
         self.answers_to: int | None = None
 

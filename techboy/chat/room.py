@@ -99,11 +99,16 @@ class Segment:
 
 
 class Room:
-    """One conversation of any number, in one order. What is said waits until it is stored with the rest."""
+    """One conversation of any number, in one order. What is said waits until it is stored with the rest.
+
+    ``members`` are all who hear, by number; ``listed`` those of them whom the others know of: not the quiet,
+    and the host once, by however many ways at a time.
+    """
 
     def __init__(self, name: str, log: Log, waker: Waker) -> None:
         self.name, self.log, self.topic = name, log, ""
         self.members: dict[int, Member] = {}
+        self.listed: dict[int, Member] = {}
         self._waker = waker
         self._segments = [Segment()]
 
@@ -124,6 +129,9 @@ class Room:
     def enter(self, member: Member) -> None:
         """``member`` comes in."""
         self.members[member.number] = member
+        if member.quiet or self._twin(member) is not None:
+            return
+        self.listed[member.number] = member
         news = self._segments[-1].news
         before = news.left.pop(member.number, None)
         if before is None:
@@ -134,8 +142,14 @@ class Room:
 
     def leave(self, member: Member) -> None:
         """``member`` goes."""
-        news = self._news_after(member)
         del self.members[member.number]
+        if self.listed.pop(member.number, None) is None:
+            return
+        twin = self._twin(member)
+        if twin is not None:
+            self.listed[twin.number] = twin
+            return
+        news = self._news_after(member)
         if news.joined.pop(member.number, None) is None:
             news.left[member.number] = member.name
         self._waker.nudge(self)
@@ -153,6 +167,19 @@ class Room:
         """Tell everybody in the room one line."""
         self._segments[-1].news.lines.append(line)
         self._waker.nudge(self)
+
+    def _twin(self, member: Member) -> Member | None:
+        """Return another way by which the host, if ``member`` is that, is in the room."""
+        if not member.host:
+            return None
+        return next(
+            (
+                other
+                for other in self.members.values()
+                if other.host and other is not member and not other.quiet and other.name == member.name
+            ),
+            None,
+        )
 
     def _news_after(self, member: Member) -> News:
         """Return where news of ``member`` goes, so that it comes after what they said."""

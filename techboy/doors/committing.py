@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from threading import Condition, Thread
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,6 +15,9 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from techboy.logs.contract import StorageError
+
+PATIENCE = 1.0
+"""Seconds that the end of a program waits for work that is under way."""
 
 T = TypeVar("T")
 
@@ -43,20 +48,39 @@ class InThread:
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor: Any = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
+        # what a disk keeps waiting must not keep the process from ending
+        self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+        self._under_way, self._changed = 0, Condition()
 
     def start(self) -> None:
         """Begin to work."""
         self._pool.start()
 
-    def stop(self) -> None:
-        """Wait for the work under way, and end the thread."""
+    def stop(self) -> bool:
+        """Wait for the work under way, and end the thread; return False if that takes `PATIENCE` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._under_way, PATIENCE):
+                return False
         self._pool.stop()
+        return True
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
         """Do ``work`` in the thread; ``then`` is told in the reactor's."""
-        done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, _outcome, work)
+        self._count(1)
+        done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._do, work)
         done.addErrback(self._unforeseen).addCallback(then)
         done.addErrback(lambda failure: self._log.failure("after storing", failure))
+
+    def _do(self, work: Callable[[], T]) -> T | StorageError:
+        try:
+            return _outcome(work)
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._under_way += more
+            self._changed.notify_all()
 
     def _unforeseen(self, failure: Failure) -> StorageError:
         """Let what must not happen be seen, and everything else go on."""

@@ -156,7 +156,7 @@ class Duet(Lodging):
         self._within = within
         if flushed_within is not None:
             self._stop_deadline()
-            self._deadline = self._hall.clock.callLater(flushed_within, self._close)
+            self._deadline = self.hall.clock.callLater(flushed_within, self._close)
         self._part_if_all_is_said()
 
     def abort(self) -> None:
@@ -186,7 +186,7 @@ class Duet(Lodging):
                 words = Words(batch.author, batch.text, batch.kind, batch.first, batch.at)
                 self._conversation.peer_told(words)
         if delivery.batches:
-            self._hall.clock.callLater(0, self._look_at_guest)
+            self.hall.clock.callLater(0, self._look_at_guest)
 
     def stored(self, last: int) -> None:
         """What was said here is on its way."""
@@ -228,7 +228,7 @@ class Duet(Lodging):
             self._close()
         elif self._ending is Ending.LAST_WORDS and self._deadline is None:
             guest.send(Bye(CLOSED))
-            self._deadline = self._hall.clock.callLater(self._within, self._close)
+            self._deadline = self.hall.clock.callLater(self._within, self._close)
 
     def _close(self) -> None:
         self._stop_deadline()

@@ -69,7 +69,7 @@ class Lodging:
     def __init__(
         self, house: House, hall: Hall, new_token: Callable[[], str], grace: float = GRACE, places: int = 1000
     ) -> None:
-        self.house, self._hall, self._new_token = house, hall, new_token
+        self.house, self.hall, self._new_token = house, hall, new_token
         self._grace, self._places = grace, places
         self._stays: dict[bytes, Stay] = {}
         self._absent: dict[bytes, None] = {}
@@ -78,7 +78,7 @@ class Lodging:
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, who said ``hello``; it is told what comes of it."""
         token = hello.session or ""
-        digest = digest_of(token)
+        digest = self.digest(token)
         if digest in self._closing:
             self._arrive_later(self._closing[digest], guest, hello)
             return
@@ -104,10 +104,30 @@ class Lodging:
             return
         stay.member.guest, stay.member.absent = Absent(), True
         self._heard(stay.session)
-        stay.waiting = self._hall.clock.callLater(self._grace, self._given_up, stay)
+        stay.waiting = self.hall.clock.callLater(self._grace, self._given_up, stay)
         self._absent[stay.session.digest] = None
         if len(self._absent) > self._places:
             self._given_up(self._stays[next(iter(self._absent))])
+
+    # what another lodging may do in another way
+
+    def digest(self, token: str) -> bytes:
+        """Return by what a session is known whose secret is ``token``."""
+        return digest_of(token)
+
+    def check(self, hello: Hello) -> None:
+        """Raise ValueError where who said ``hello`` can't be let in."""
+        self.house.names.check(hello.name)
+
+    def first_cursor(self, hello: Hello) -> int:
+        """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
+        log = self.house.lobby.log
+        return max(log.last - self.house.rules.history, log.forgotten) if hello.hears else log.last
+
+    def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
+        """Let ``guest`` in; raise ValueError where that can't be."""
+        now = self.hall.clock.seconds()
+        return self.house.enter(guest, now, hello.name, session=session)
 
     def said_goodbye(self, guest: Lodger) -> None:
         """Answer the goodbye of ``guest``."""
@@ -136,14 +156,14 @@ class Lodging:
 
     def knows(self, token: str) -> bool:
         """Whether the session with that ``token`` is in use, or was until its connection broke."""
-        return digest_of(token) in self._stays
+        return self.digest(token) in self._stays
 
     def keep_all(self) -> None:
         """Have all sessions that are in use stored as they are now."""
         for stay in self._stays.values():
             if not stay.member.absent:
-                stay.session.heard = self._hall.clock.seconds()
-            self._hall.remember(stay.session)
+                stay.session.heard = self.hall.clock.seconds()
+            self.hall.remember(stay.session)
 
     def close(self) -> None:
         """Wait for nobody any more."""
@@ -159,12 +179,11 @@ class Lodging:
         self._gone(stay)
 
     def _come_new(self, guest: Lodger, hello: Hello) -> None:
-        house, token = self.house, self._new_token()
-        house.names.check(hello.name)
-        log = house.lobby.log
-        after = max(log.last - house.rules.history, log.forgotten)
-        number, now = house.logs.new_number(), self._hall.clock.seconds()
-        session = Session(SessionRecord(number, digest_of(token), hello.name, 1, LOBBY, after, now))
+        token = self._new_token()
+        self.check(hello)
+        after = self.first_cursor(hello)
+        number, now = self.house.logs.new_number(), self.hall.clock.seconds()
+        session = Session(SessionRecord(number, self.digest(token), hello.name, 1, LOBBY, after, now))
 
         def remembered(hindrance: StorageError | None) -> None:
             if hindrance is not None:
@@ -174,7 +193,7 @@ class Lodging:
                 guest.admitted(guest.member, token, after, back=False)
                 self._begin(guest)
 
-        self._hall.remember(session, remembered)
+        self.hall.remember(session, remembered)
 
     def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
         self._enter(session, guest, hello)
@@ -208,7 +227,7 @@ class Lodging:
             elif guest.is_open:
                 self.arrive(guest, hello)
 
-        self._hall.remember(session, stored)
+        self.hall.remember(session, stored)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""
@@ -218,8 +237,7 @@ class Lodging:
         return min(seen, member.room.log.last)
 
     def _enter(self, session: Session, guest: Lodger, hello: Hello) -> None:
-        now = self._hall.clock.seconds()
-        guest.member = self.house.enter(guest, now, hello.name, session=session)
+        guest.member = self.enter(session, guest, hello)
         session.name = guest.member.name
         self._stays[session.digest] = Stay(session, guest.member)
 
@@ -232,17 +250,17 @@ class Lodging:
     def _store_last(self, session: Session, *, at_end: bool) -> None:
         """Have ``session`` stored as it was left; who comes back before that has to wait for it."""
         if at_end:
-            session.heard = self._hall.clock.seconds()
+            session.heard = self.hall.clock.seconds()
         self._closing[session.digest] = session
 
         def stored(hindrance: StorageError | None) -> None:
             self._closing.pop(session.digest, None)
 
-        self._hall.remember(session, stored)
+        self.hall.remember(session, stored)
 
     def _heard(self, session: Session) -> None:
-        session.heard = self._hall.clock.seconds()
-        self._hall.remember(session)
+        session.heard = self.hall.clock.seconds()
+        self.hall.remember(session)
 
     def _stop_waiting(self, stay: Stay) -> None:
         self._absent.pop(stay.session.digest, None)

@@ -336,7 +336,8 @@ class NativeCaller(ChunkReceiver):
         answered = self._bye_heard
         self._standing = Standing.BYE
         self._stop_deadline()
-        self.transport.write(written(Goodbye()))
+        known = self._acquaintance.known
+        self.transport.write(written(Goodbye(known.seen, known.room)))
         self._parting.end_within(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
             self._close()

@@ -330,17 +330,22 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             case Do():
                 self._do(" ".join([frame.command, *frame.args]))
             case Ping(number, seen, room):
-                if seen is not None and room == self._room(session):
-                    session.seen = min(seen, self.member.room.log.last)
+                self._seen(session, seen, room)
                 self.send(Pong(number))
             case Pong():
                 pass
-            case Goodbye():
+            case Goodbye(seen, room):
+                self._seen(session, seen, room)
                 self._stage.said_goodbye(self)
             case Hello():
                 self.send(Error(frames.UNKNOWN, "hello was said before"))
             case Misread():
                 self.send(frame)
+
+    def _seen(self, session: Session, seen: int | None, room: str | None) -> None:
+        """The guest has shown everything up to there."""
+        if seen is not None and room == self._room(session):
+            session.seen = min(seen, self.member.room.log.last)
 
     def _room(self, session: Session) -> str | None:
         return None if self._terms.two else session.room

@@ -88,6 +88,13 @@ def yes(value: object) -> bool:
     return True
 
 
+def yes_or_no(value: object) -> bool:
+    """Return ``value``, true or false."""
+    if not isinstance(value, bool):
+        raise FieldError("this is neither true nor false")
+    return value
+
+
 def one_line(value: object) -> str:
     """Return ``value``, a string of one line, cleaned."""
     return cleaned_line(_string(value))

@@ -35,7 +35,8 @@ class Hello:
     """The caller's first frame: who calls, and what is known from before.
 
     ``session``: the token of the session to go on with. ``log``: that of the last welcome. ``room``: the one
-    the caller was in. ``seen``: the id up to which it has shown everything in there.
+    the caller was in. ``seen``: the id up to which it has shown everything in there. ``hears``: it wants to
+    know what was said before it came, and may be counted as one who listens.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Hello:
     log: str | None = None
     room: str | None = None
     seen: int | None = None
+    hears: bool = True
     version: int = VERSION
 
 
@@ -80,7 +82,10 @@ class Pong:
 
 @dataclass(frozen=True)
 class Goodbye:
-    """The caller is leaving."""
+    """The caller is leaving; ``seen`` and ``room`` are as in `Hello`."""
+
+    seen: int | None = None
+    room: str | None = None
 
 
 @dataclass(frozen=True)

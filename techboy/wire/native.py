@@ -24,6 +24,7 @@ from techboy.wire.fields import (
     read_object,
     several_lines,
     yes,
+    yes_or_no,
 )
 from techboy.wire.frames import (
     FIELD,
@@ -148,6 +149,7 @@ def _hello(there: Fields) -> Hello:
         log=there.may("log", one_line),
         room=there.may("room", one_line),
         seen=there.may("seen", number),
+        hears=there.may("hears", yes_or_no) is not False,
     )
 
 
@@ -173,7 +175,7 @@ def _pong(there: Fields) -> Pong:
 
 def _goodbye(there: Fields) -> Goodbye:
     there.need("bye", yes)
-    return Goodbye()
+    return Goodbye(there.may("seen", number), there.may("room", one_line))
 
 
 def _welcome(there: Fields) -> Welcome:
@@ -259,16 +261,17 @@ _FROM_HOST: Mapping[str, Callable[[Fields], HostFrame]] = {
 
 def _fields_of(frame: _Small) -> dict[str, object]:
     match frame:
-        case Hello(name, session, log, room, seen, version):
-            return {"hello": version, "name": name, **_known(session=session, log=log, room=room, seen=seen)}
+        case Hello(name, session, log, room, seen, hears, version):
+            known = _known(session=session, log=log, room=room, seen=seen, hears=None if hears else False)
+            return {"hello": version, "name": name, **known}
         case Do(command, args):
             return {"do": command, "args": args}
         case Ping(number, seen, room):
             return {"ping": number, **_known(seen=seen, room=room)}
         case Pong(number):
             return {"pong": number}
-        case Goodbye():
-            return {"bye": True}
+        case Goodbye(seen, room):
+            return {"bye": True, **_known(seen=seen, room=room)}
         case Welcome():
             return _welcome_fields(frame)
         case Stored(next_one, last):

@@ -47,9 +47,10 @@ from tests.wire.texts import any_bytes, any_texts, clean_texts, is_unsafe, quick
 FROM_CALLER = [
     (Hello("juliet"), {"hello": 1, "name": "juliet"}),
     (
-        Hello("juliet", "t0ken", "l0g", "#all", 58, 2),
+        Hello("juliet", "t0ken", "l0g", "#all", 58, version=2),
         {"hello": 2, "name": "juliet", "session": "t0ken", "log": "l0g", "room": "#all", "seen": 58},
     ),
+    (Hello("juliet", hears=False), {"hello": 1, "name": "juliet", "hears": False}),
     (Say(17, "one\ntwo"), {"say": "one\ntwo", "seq": 17}),
     (Do("nick", ("rosaline",)), {"do": "nick", "args": ["rosaline"]}),
     (Do("who"), {"do": "who", "args": []}),
@@ -100,7 +101,7 @@ EACH = pytest.mark.parametrize(("frame", "fields", "read"), BOTH, ids=[repr(fram
 ENDS = pytest.mark.parametrize("read", [read_caller, read_host], ids=["from caller", "from host"])
 
 OPTIONAL = {
-    "hello": {"session", "log", "room", "seen"},
+    "hello": {"session", "log", "room", "seen", "hears"},
     "do": {"args"},
     "ping": {"seen"},
     "welcome": {"room"},
@@ -108,6 +109,7 @@ OPTIONAL = {
 }
 NOT_A_NUMBER = [True, False, -1, LARGEST + 1, 10**399, 1.0, 1.5, "1", [1], {"1": 1}]
 NOT_A_MOMENT = [True, -1, -0.5, LARGEST + 1, 1e17, 10**399, "1", [1], {}]
+NOT_YES_OR_NO = [0, 1, "true", [True], {}]
 NOT_A_STRING = [True, False, 0, 1.5, ["a"], {"a": "a"}]
 NOT_STRINGS = [True, 0, "a", {"a": "a"}, ["a", 1], [["a"]], [None]]
 NOT_LIMITS = [True, 1, "a", [1, 2], {}, {"line": 1}, {"line": 1, "frame": "2"}, {"line": None, "frame": 2}]
@@ -118,7 +120,9 @@ texts = clean_texts()
 strings = texts.map(lambda text: text.replace("\n", ""))
 maybe_numbers = st.none() | numbers
 maybe_strings = st.none() | strings
-hellos = st.builds(Hello, strings, maybe_strings, maybe_strings, maybe_strings, maybe_numbers, numbers)
+hellos = st.builds(
+    Hello, strings, maybe_strings, maybe_strings, maybe_strings, maybe_numbers, st.booleans(), numbers
+)
 caller_frames = st.one_of(
     hellos,
     st.builds(Say, numbers, texts),
@@ -188,6 +192,8 @@ def wrong_values(kind: str, name: str, value: object) -> list[Any]:
     """Return what the field ``name`` of a frame of that ``kind``, where ``value`` is right, must not be."""
     if kind == "bye" and value is True:
         return [False, 1, "true", [True]]
+    if name == "hears":
+        return NOT_YES_OR_NO
     if name == "at":
         return NOT_A_MOMENT
     if name == "room" or isinstance(value, str):
