@@ -317,7 +317,7 @@ class Juliet(Talk):
             self.reactor,
             options["ping"],
             options["dead"],
-            options["name"],
+            None if options["socket"] is not None else options["name"],
         )
 
     def plain_door(self) -> PlainDoor:

@@ -115,7 +115,7 @@ class NativeCaller(ChunkReceiver):
         clock: IReactorTime,
         ping: float,
         dead: float,
-        name: str,
+        name: str | None,
     ) -> None:
         self.name, self._wanted = "", name
         self._conversation, self._owner, self._clock = conversation, owner, clock
@@ -250,7 +250,7 @@ class NativeCaller(ChunkReceiver):
             self._conversation.peer_hosts_many()
         self._conversation.peer_calls_you(welcome.name)
         self._conversation.peer_came(self)
-        if welcome.name != self._wanted:
+        if self._wanted not in (None, welcome.name):
             self._conversation.peer_noted(f"you are {welcome.name}")
 
     def _told(self, frame: HostFrame) -> None:

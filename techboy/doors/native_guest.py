@@ -183,7 +183,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 after, room.log.last, house.rules.host, limits,
             )
         )  # fmt: skip
-        if not self._terms.two:
+        if not (self._terms.two or member.quiet):
             self.tell([*([] if back else house.welcome(member)), house.company(member)])
 
     def begin(self) -> None:
