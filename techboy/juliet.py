@@ -270,6 +270,16 @@ class Juliet(Talk):
             reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
         )
 
+    @property
+    def doing(self) -> str:
+        """Juliet calls."""
+        return f"calling {self._place}"
+
+    @property
+    def hindrance(self) -> str:
+        """Why there was no answer."""
+        return self._reason
+
     def startService(self) -> None:
         """Begin to call."""
         super().startService()
@@ -353,6 +363,7 @@ class Juliet(Talk):
 
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: call, for no longer than the timeout."""
+        super().waiting(again)
         self._reason, self.is_greeting = "", False
         self.here.state(f"Calling {self._place}...")
         if not again:

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFro
 from techboy import exits
 from techboy.chat.conversation import Conversation, Keyboard
 from techboy.chat.outbox import Outbox
+from techboy.chat.standing import Alone, Together
 from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
@@ -46,6 +47,11 @@ class Program(Service):
     @property
     def speaker(self) -> Speaker:
         """Who is told what is read here."""
+        raise NotImplementedError
+
+    @property
+    def standing(self) -> object:
+        """How things stand; as a string, one line for people."""
         raise NotImplementedError
 
     def leave(self) -> None:
@@ -114,6 +120,7 @@ class Talk(Program):
     ) -> None:
         super().__init__(reactor, options, streams, dialect)
         self.outbox = outbox
+        self._alone_since = reactor.seconds()
         self.conversation = Conversation(
             self.here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
         )
@@ -122,6 +129,24 @@ class Talk(Program):
     def speaker(self) -> Speaker:
         """Return the conversation."""
         return self.conversation
+
+    @property
+    def standing(self) -> Alone | Together:
+        """How the conversation stands."""
+        peer, waiting = self.conversation.peer, self.outbox.lines
+        if peer is None:
+            return Alone(self.doing, self.reactor.seconds() - self._alone_since, self.hindrance, waiting)
+        return Together(peer.name, peer.silence, waiting, peer.missing)
+
+    @property
+    def doing(self) -> str:
+        """What is done while nobody is at the other end."""
+        raise NotImplementedError
+
+    @property
+    def hindrance(self) -> str:
+        """What came of the last attempt to reach the other end, as far as that is known."""
+        return ""
 
     def startService(self) -> None:
         """Open keyboard and screen, and begin."""
@@ -136,6 +161,7 @@ class Talk(Program):
 
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: not yet, or not any more (``again``)."""
+        self._alone_since = self.reactor.seconds()
 
     def hurry(self) -> None:
         """The person here would like the other end to be reached now."""

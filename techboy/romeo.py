@@ -213,6 +213,11 @@ class Romeo(Talk):
         factory = RomeoFactory(self)
         self._listening = Listening(lambda: told(reactor, options), factory, self.here.state, self._refused)
 
+    @property
+    def doing(self) -> str:
+        """Romeo waits."""
+        return "waiting for somebody to call"
+
     def startService(self) -> None:
         """Listen, or end with one line that says why not."""
         self._listening.startService()

@@ -254,6 +254,21 @@ class NativeTests:
         assert juliet.said[1:] == ["Connected to montague ('127.0.0.1', 33770)"]
         assert juliet.shown == ""
 
+    def test_standing(self) -> None:
+        """How things stand can be told at any time: since when she calls and why, and what waits."""
+        juliet = started(keyboard=PERSON)
+        assert str(juliet.program.standing) == "calling 192.0.2.1:4444 for 0 s"
+        refuse(juliet)
+        juliet.terminal.receive(b"early\n")
+        standing = "calling 192.0.2.1:4444 for 0 s: connection refused, 1 line waits"
+        assert str(juliet.program.standing) == standing
+        transport = welcome(juliet)
+        assert str(juliet.program.standing) == "connected to romeo, 1 line waits"
+        juliet.reactor.advance(20)
+        assert str(juliet.program.standing) == "connected to romeo, last heard 20 s ago, 1 line waits"
+        transport.receive(frame(stored=2, id=1))
+        assert str(juliet.program.standing) == "connected to romeo"
+
     def test_talk(self) -> None:
         """What she says is numbered, what she hears is shown."""
         juliet = started(keyboard=PERSON)

@@ -81,6 +81,14 @@ class ModeTests:
 class ListeningTests:
     """Where Romeo listens."""
 
+    def test_standing(self) -> None:
+        """How things stand can be told at any time."""
+        romeo = running().start()
+        romeo.reactor.advance(42)
+        assert str(romeo.program.standing) == "waiting for somebody to call for 42 s"
+        native(romeo)
+        assert str(romeo.program.standing) == "connected to juliet"
+
     def test_default(self) -> None:
         """A script's Romeo listens on port 4444 of all IPv4 addresses, and says so."""
         romeo = Running(Romeo, Options(), [], SCRIPT).start()

@@ -61,6 +61,10 @@ class Peer(Protocol):
     def silence(self) -> float:
         """For how many seconds nothing was heard from it."""
 
+    @property
+    def missing(self) -> int:
+        """How many lines that were said before are still to come, as far as is known."""
+
     def send_from(self, outbox: Outbox) -> None:
         """Send what waits in ``outbox``; from where nothing is acknowledged it is taken."""
 
@@ -221,6 +225,11 @@ class Conversation:
     def free(self) -> bool:
         """Whether a peer may come."""
         return self.state in _ALONE
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who is at the other end."""
+        return self._peer
 
     @property
     def is_talking(self) -> bool:

@@ -43,6 +43,9 @@ from techboy.wire.native import read_host, say_frame, written
 LONGEST_FRAME = 2 * 1024 * 1024
 """Bytes in a frame that is taken; a host sends a page at a time, and far shorter ones."""
 
+CAUGHT_UP = 3.0
+"""Seconds without lines after which nothing is missing."""
+
 SAY_AGAIN = 15.0
 """Seconds after which is said again what could not be stored."""
 
@@ -120,6 +123,8 @@ class NativeCaller(ChunkReceiver):
         self.name, self._wanted = "", name
         self._conversation, self._owner, self._clock = conversation, owner, clock
         self._outbox, self._acquaintance = outbox, acquaintance
+        self._last = 0  # the id up to which lines were said when this end came in, or into a room
+        self._last_lines_at = 0.0
         self._past = 0  # the id up to which lines were said before this end came in
         self.pulse = Pulse(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
 
@@ -174,6 +179,16 @@ class NativeCaller(ChunkReceiver):
     def silence(self) -> float:
         """For how many seconds nothing was heard."""
         return self.pulse.silence
+
+    @property
+    def missing(self) -> int:
+        """How many lines of those said before are still to come.
+
+        One's own do not come, so who has heard no lines for a while has heard all.
+        """
+        if self._clock.seconds() - self._last_lines_at > CAUGHT_UP:
+            return 0
+        return max(self._last - self._acquaintance.received, 0)
 
     def send_from(self, outbox: Outbox) -> None:
         """Send what waits, as fast as it is taken; it is kept until it is stored."""
@@ -237,6 +252,7 @@ class NativeCaller(ChunkReceiver):
     def _welcomed(self, welcome: Welcome) -> None:
         self._standing = Standing.WELCOME
         self.name = welcome.host
+        self._to_catch_up(welcome.last)
         known = self._acquaintance.exists
         same = self._acquaintance.welcomed(
             welcome.session, welcome.log, welcome.room, welcome.name, welcome.after
@@ -252,6 +268,9 @@ class NativeCaller(ChunkReceiver):
         self._conversation.peer_came(self)
         if self._wanted not in (None, welcome.name):
             self._conversation.peer_noted(f"you are {welcome.name}")
+
+    def _to_catch_up(self, last: int) -> None:
+        self._last, self._last_lines_at = last, self._clock.seconds()
 
     def _told(self, frame: HostFrame) -> None:
         conversation = self._conversation
@@ -271,8 +290,9 @@ class NativeCaller(ChunkReceiver):
             case Missed(count, upto):
                 self._acquaintance.received = max(self._acquaintance.received, upto)
                 conversation.peer_noted(gone(count))
-            case Moved(room, after, _):
+            case Moved(room, after, last):
                 self._acquaintance.moved(room, after)
+                self._to_catch_up(last)
             case Misread():
                 self._log.warn("a frame could not be read: {why}", why=frame.text)
             case Error():
@@ -288,6 +308,7 @@ class NativeCaller(ChunkReceiver):
             text = text.split("\n", received - first + 1)[-1]
             first = received + 1
         acquaintance.received = lines.last
+        self._last_lines_at = self._clock.seconds()
         past = lines.last <= self._past
         self._conversation.peer_told(Words(lines.author, text, lines.kind, first, lines.at, past))
 

@@ -115,6 +115,11 @@ class PlainDoor(PlainReceiver):
         """For how many seconds nothing was heard."""
         return self.clock.seconds() - self._heard_at
 
+    @property
+    def missing(self) -> int:
+        """Nothing is known of it."""
+        return 0
+
     def send_from(self, outbox: Outbox) -> None:
         """Send all that waits, which is not acknowledged."""
         text = outbox.take_all()

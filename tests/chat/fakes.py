@@ -25,6 +25,7 @@ class FakePeer:
     """The other, while connected: it acknowledges nothing, so that what it is sent is on its own."""
 
     silence = 3.4
+    missing = 0
 
     def __init__(self, events: Events, name: str = "juliet", address: str = "('127.0.0.1', 33770)") -> None:
         self.name, self.address, self._events = name, address, events

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.outbox import Outbox
-from techboy.doors.native_caller import SAY_AGAIN, NativeCaller
+from techboy.doors.native_caller import CAUGHT_UP, SAY_AGAIN, NativeCaller
 from tests.transports import FakeTransport
 
 WELCOME = {
@@ -161,6 +161,18 @@ class LinesTests:
         scene = Scene().welcomed(room="lobby")
         scene.gets(line(9, "nine"), {"room": "garden", "after": 0, "last": 0}, line(1, "one"))
         assert [event[1].text for event in scene.conversation.happened("peer_told")] == ["nine", "one"]
+
+    def test_missing(self) -> None:
+        """What is still to come of what was said before is known, and forgotten when no more comes."""
+        scene = Scene().welcomed(after=0, last=10)
+        scene.gets(line(1, "one\ntwo"))
+        assert scene.door.missing == 8
+        scene.gets(line(3, "\n".join("3456789")))
+        assert scene.door.missing == 1
+        scene.clock.advance(CAUGHT_UP + 0.1)
+        assert scene.door.missing == 0
+        scene.gets({"room": "balcony", "after": 0, "last": 4})
+        assert scene.door.missing == 4
 
     def test_not_understood(self) -> None:
         """A frame of a newer host is passed over."""

@@ -1,0 +1,82 @@
+"""How things stand, in one line for people: at a prompt, and for a service manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from techboy.chat.conversation import lines_wait
+
+QUIET = 5.0
+"""Seconds without a word from which on it is said for how long nothing was heard."""
+
+_UNITS = (("day", 86400), ("h", 3600), ("min", 60))
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Nobody is at the other end.
+
+    ``doing``: what is done about it, for so many ``seconds``. ``why``: what came of the last attempt, if that
+    is known. ``waiting``: how many lines wait to be sent.
+    """
+
+    doing: str
+    seconds: float
+    why: str = ""
+    waiting: int = 0
+
+    def __str__(self) -> str:
+        """Return it as a line."""
+        line = f"{self.doing} for {duration(self.seconds)}"
+        return _with(f"{line}: {self.why}" if self.why else line, waiting=self.waiting)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Somebody, ``name``, is at the other end, of whom nothing was heard for ``silence`` seconds.
+
+    ``waiting``: how many lines are not stored there. ``missing``: how many that were said before are still to
+    come.
+    """
+
+    name: str
+    silence: float
+    waiting: int = 0
+    missing: int = 0
+
+    def __str__(self) -> str:
+        """Return it as a line."""
+        heard = f", last heard {duration(self.silence)} ago" if self.silence >= QUIET else ""
+        coming = f", catching up: {_lines(self.missing)} to come" if self.missing else ""
+        return _with(f"connected to {self.name}{heard}{coming}", waiting=self.waiting)
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """A host of many: how many guests are here, lines were said, and wait to be stored."""
+
+    guests: int
+    lines: int
+    waiting: int
+
+    def __str__(self) -> str:
+        """Return it as a line."""
+        guests = "1 guest" if self.guests == 1 else f"{self.guests} guests"
+        return f"{guests}, {_lines(self.lines)}, {self.waiting} waiting"
+
+
+def duration(seconds: float) -> str:
+    """Return so many seconds in the largest unit of which there are two, roughly, or in seconds."""
+    for unit, size in _UNITS:
+        if seconds >= 2 * size:
+            count = int(seconds // size)
+            return f"{count} {unit}s" if unit == "day" else f"{count} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
+
+
+def _with(line: str, waiting: int) -> str:
+    return f"{line}, {lines_wait(waiting)}" if waiting else line
