@@ -139,4 +139,13 @@ def state_directory() -> str | None:
 
     systemd.exec(5): ``$STATE_DIRECTORY`` may name several, with colons between them; the first is taken.
     """
-    return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None
+    return _first("STATE_DIRECTORY")
+
+
+def runtime_directory() -> str | None:
+    """Return the directory that a service manager gives for what ends with the program, as above."""
+    return _first("RUNTIME_DIRECTORY")
+
+
+def _first(variable: str) -> str | None:
+    return os.environ.get(variable, "").partition(":")[0] or None

@@ -14,7 +14,6 @@ from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
-from twisted.python.usage import UsageError
 
 from techboy import exits
 from techboy.chat.acquaintance import Acquaintance, Forgetful
@@ -30,7 +29,7 @@ from techboy.doors.plain import PlainDoor
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
-from techboy.options import PORT, ConversationOptions, option, seconds, whole_number
+from techboy.options import PORT, ConversationOptions, file_name, option, seconds, whole_number
 from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -65,26 +64,38 @@ class Options(ConversationOptions):
         ["host", None, None, f"Where Romeo listens [default: {HOST}]"],
         ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
-        ["socket", None, None, "The host's own door, instead of host and port: be the host"],
         ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
+        [
+            "socket",
+            None,
+            None,
+            "Socket of a Romeo without keyboard: talk as he does, instead of calling host and port",
+            option("socket", file_name),
+        ],
     ]
     optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
+    sides = (frozenset({"host", "port"}), frozenset({"socket"}))
 
     def postOptions(self) -> None:
-        """Fill in what was not said."""
-        script = self.streams().keyboard is Keyboard.SCRIPT
-        self["hears"] = self["socket"] is None or not script
+        """Refuse what does not go together, and fill in what was not said."""
         if self["socket"] is not None:
-            if self["host"] is not None or self["port"] is not None:
-                raise UsageError("--socket goes without --host and --port")
-            if self["plain"]:
-                raise UsageError("--socket and --plain do not go together")
+            self._refuse_with_socket()
+        self["hears"] = self["socket"] is None or self.streams().keyboard is not Keyboard.SCRIPT
         super().postOptions()
-        self["dialect"] = Dialect.PLAIN if self["plain"] else Dialect.UNKNOWN
-        if self["socket"] is not None:
-            self["dialect"] = Dialect.NATIVE
+        self["dialect"] = self._dialect()
         self["host"] = HOST if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
+
+    def _refuse_with_socket(self) -> None:
+        if self["host"] is not None or self["port"] is not None:
+            self.refuse("--socket goes without --host and --port", "socket", "host", "port")
+        if self["plain"]:
+            self.refuse("--socket and --plain do not go together", "socket", "plain")
+
+    def _dialect(self) -> Dialect:
+        if self["socket"] is not None:
+            return Dialect.NATIVE
+        return Dialect.PLAIN if self["plain"] else Dialect.UNKNOWN
 
     def ask(self, streams: Streams) -> None:
         """Ask where Romeo is, as the original did."""

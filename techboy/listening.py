@@ -9,19 +9,14 @@ from typing import Any, TypeAlias, cast
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import (
-    TCP4ServerEndpoint,
-    TCP6ServerEndpoint,
-    UNIXServerEndpoint,
-    serverFromString,
-)
-from twisted.internet.error import CannotListenError
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy import exits
 from techboy.doors.addresses import host_and_port, place_of
+from techboy.endpoints import reason_for, server
 from techboy.options import ConversationOptions
 
 BACKLOG = 1024
@@ -102,7 +97,7 @@ class Listening(Service):
         return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, place)
 
     def _cannot_listen(self, failure: Failure, place: str) -> None:
-        refusal = f"romeo: can't listen on {place}: {_why(failure.value)}"
+        refusal = f"romeo: can't listen on {place}: {reason_for(failure.value)}"
         if self.running:
             self._refused(refusal)
         else:
@@ -116,18 +111,10 @@ class Listening(Service):
 
 def _endpoint(reactor: Any, text: str) -> IStreamServerEndpoint:
     try:
-        return cast(IStreamServerEndpoint, serverFromString(reactor, text))
-    except Exception as refused:  # each kind of endpoint has errors of its own
-        exits.fail(exits.USAGE, f"romeo: --listen {text}: {_why(refused)}")
+        return server(reactor, text)
+    except ValueError as refused:
+        exits.fail(exits.USAGE, f"romeo: --listen {refused}")
 
 
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
     return maybeDeferred(lambda: port and port.stopListening())
-
-
-def _why(error: BaseException | None) -> str:
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).partition("\n")[0] or type(error).__name__

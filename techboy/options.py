@@ -6,15 +6,18 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from getopt import GetoptError, getopt
+from typing import Any, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
+from twisted.python.reflect import accumulateClassList
 from twisted.python.usage import Options, UsageError
 
-from techboy import __version__, exits
+from techboy import __version__, endpoints, exits, reactors, settings
 from techboy.chat.conversation import Keyboard
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
+from techboy.settings import ConfigError, Kind, Layer, Setting
 from techboy.terminal.output import CHOICES
 from techboy.terminal.streams import StandardError, Streams
 from techboy.wire.clean import clean
@@ -24,6 +27,8 @@ PORT = 4444
 DAY = 86400.0
 LONGEST_FILE = 64 * 1024
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+_ANSWERED = {"help", "version"}
+_ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
@@ -84,6 +89,13 @@ def _directory(text: str) -> str:
     return text
 
 
+def file_name(text: str) -> str:
+    """Return ``text``, the path of a file; raise ValueError where there is none."""
+    if not text:
+        raise ValueError("a file is wanted, not nothing")
+    return text
+
+
 def _output(text: str) -> str:
     if text not in CHOICES:
         raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
@@ -103,11 +115,18 @@ def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 class ConversationOptions(Options):
-    """What both programs can be told. Wrong use ends the program with one line and status 64."""
+    """What both programs can be told: on the command line, by the environment, in a file, in this order.
+
+    What is wrong ends the program with one line, and status 64 where it is the command line, else 78.
+    ``repeated`` are options that can be given more than once; ``sides`` the ways of saying one thing, of
+    which the highest that is used decides.
+    """
 
     program = "techboy"
     synopsis = "[options]"
     streams: Callable[[], Streams] = Streams.standard
+    repeated: Sequence[str] = ()
+    sides: settings.Sides = ()
 
     optParameters = [
         [
@@ -139,22 +158,54 @@ class ConversationOptions(Options):
             option("ping", seconds),
         ],
         ["dead", None, DEAD, "Seconds of silence after which it is dead", option("dead", seconds)],
+        [
+            "transcript",
+            None,
+            None,
+            "File to which what is said is written too",
+            option("transcript", file_name),
+        ],
+        [
+            "config",
+            None,
+            None,
+            "File with what is not said here or by the environment",
+            option("config", file_name),
+        ],
     ]
+    optFlags = [["check", None, "Only say whether the configuration is good"]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.configured: Layer = {}
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line; twist's own answer to a mistake is its whole help."""
+        """Read the command line and the configuration; twist's own answer to a mistake is its whole help."""
+        words = sys.argv[1:] if options is None else options
         try:
-            super().parseOptions(options)
+            super().parseOptions([*self._configuration(words), *words])
+        except ConfigError as mistake:
+            self._fail(exits.CONFIG, str(mistake))
         except UsageError as mistake:
-            exits.fail(exits.USAGE, f"{self.program}: {mistake} (see twist {self.program} --help)")
+            self._fail(exits.USAGE, str(mistake))
 
     def postOptions(self) -> None:
-        """Ask what was not given, and keep the log apart from the conversation."""
+        """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
         if self["ping"] is None:
             self["ping"] = min(PING, self["dead"] / 2)
         elif self["ping"] >= self["dead"]:
-            raise UsageError("--ping has to be less than --dead")
+            self.refuse("--ping has to be less than --dead", "ping", "dead")
         streams = self.streams()
+        self["prompted"] = (
+            self.parent is not None
+            and not self["check"]
+            and reactors.can_prompt(streams, self.terminal_type)
+            and reactors.runs_on_asyncio()
+        )
+        self._try_endpoints()
+        if self["check"]:
+            print(f"{self.program}: the configuration is good")
+            raise SystemExit(exits.OK)
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
@@ -179,7 +230,82 @@ class ConversationOptions(Options):
         return True
 
     def ask(self, streams: Streams) -> None:
-        """Ask the person for what the command line does not say."""
+        """Ask the person for what was not said."""
+
+    def described(self) -> list[tuple[str, str]]:
+        """Return the descriptions of endpoints that were given, each after the name of its option."""
+        return []
+
+    def refuse(self, why: str, *names: str) -> NoReturn:
+        """End the program because of what the options ``names`` say together."""
+        places = [self.configured[name].where for name in names if name in self.configured]
+        if places:
+            self._fail(exits.CONFIG, f"{', '.join(places)}: {why}")
+        self._fail(exits.USAGE, why)
+
+    def _try_endpoints(self) -> None:
+        for name, text in self.described():
+            if self["check"] and endpoints.is_passed(text):
+                continue
+            try:
+                endpoints.server(reactors.current(), text)
+            except ValueError as refused:
+                self.refuse(str(refused) if name in self.configured else f"--{name} {refused}", name)
+
+    def _configuration(self, words: Sequence[str]) -> list[str]:
+        """Return what environment and file say, as words of a command line that go before ``words``."""
+        try:
+            given, _ = getopt(list(words), self.shortOpt, self.longOpt)
+        except GetoptError:
+            return []  # the parser says what is wrong, or answers a shell that completes the line
+        said = {self.synonyms[option.lstrip("-")]: text for option, text in given}
+        if said.keys() & _ANSWERED:
+            return []
+        self.configured = settings.merged(said, self._layers(said.get("config")), self.sides)
+        return [word for name, setting in self.configured.items() for word in setting.words(name)]
+
+    def _layers(self, path: str | None) -> list[Layer]:
+        """Return what the environment says, and the file ``path`` or the one that the environment names."""
+        kinds = self._kinds()
+        layers = [settings.from_environment(self.program, kinds, os.environ)]
+        self._check(layers[0])
+        named = layers[0].get("config")
+        if path is None and named is not None:
+            [path] = named.texts
+        if path:
+            del kinds["config"]
+            layers.append(settings.from_file(path, self.program, kinds))
+            self._check(layers[1])
+        return layers
+
+    def _kinds(self) -> dict[str, Kind]:
+        kinds = {
+            name.rstrip("="): Kind.TEXT if name.endswith("=") else Kind.FLAG
+            for name in self.longOpt
+            if name not in _ON_THE_COMMAND_LINE
+        }
+        return kinds | dict.fromkeys(self.repeated, Kind.LIST)
+
+    def _check(self, layer: Layer) -> None:
+        """Raise ConfigError for what is wrong in ``layer``, whether it holds in the end or not."""
+        settings.refuse_both(layer, self.sides)
+        parameters: list[list[Any]] = []
+        accumulateClassList(type(self), "optParameters", parameters)
+        for name, _, _, _, *read in parameters:
+            if name in layer and read:
+                self._check_value(name, layer[name], *read)
+
+    def _check_value(self, name: str, setting: Setting, read: Callable[[str], Any]) -> None:
+        try:
+            for text in setting.texts:
+                read(text)
+        except UsageError as refused:
+            why = str(refused).removeprefix(f"--{name}: ")
+            raise ConfigError(f"{setting.where}: {why}") from None
+
+    def _fail(self, status: int, why: str) -> NoReturn:
+        hint = f" (see twist {self.program} --help)" if status == exits.USAGE else ""
+        exits.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 
 def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
-from twisted.python.usage import UsageError
 
-from techboy import exits
+from techboy import endpoints, exits
 from techboy.chat.conversation import Keyboard, State
 from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
@@ -25,7 +25,7 @@ from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
 from techboy.doors.threshold import Door, Threshold
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
-from techboy.home import Home, new_token, state_directory
+from techboy.home import Home, new_token, runtime_directory, state_directory
 from techboy.host import Host
 from techboy.listening import Listening, told
 from techboy.logs.memory import KEEP_MEMORY
@@ -35,6 +35,7 @@ from techboy.options import (
     PORT,
     ConversationOptions,
     days,
+    file_name,
     lines_of,
     option,
     port_number,
@@ -56,6 +57,7 @@ GUESTS = 1000
 HISTORY = 20
 RATE = 20
 _MOST = 1_000_000
+SOCKET = "romeo.sock"
 
 
 SYNC = ("full", "normal")
@@ -65,6 +67,15 @@ def _sync(text: str) -> str:
     if text not in SYNC:
         raise ValueError(f"one of {', '.join(SYNC)} is wanted, not {text!r}")
     return text
+
+
+def _motd(path: str) -> tuple[str, list[str]]:
+    return path, lines_of(path)
+
+
+def _socket() -> str | None:
+    directory = runtime_directory()
+    return None if directory is None else str(Path(directory, SOCKET))
 
 
 def _number(name: str, lowest: int) -> Callable[[str], Any]:
@@ -87,7 +98,7 @@ class Options(ConversationOptions):
             f"How many guests may be here; without a keyboard {GUESTS}",
             _number("guests", 1),
         ],
-        ["motd", None, None, "File with the lines that guests are shown first", option("motd", lines_of)],
+        ["motd", None, None, "File with the lines that guests are shown first", option("motd", _motd)],
         ["history", None, HISTORY, "Lines said before that a guest is shown", _number("history", 0)],
         [
             "keep-memory",
@@ -127,11 +138,27 @@ class Options(ConversationOptions):
             f"Days for which a session that is not used is kept [default: {REMEMBER}]",
             option("remember", days),
         ],
+        [
+            "metrics",
+            None,
+            None,
+            "Endpoint of figures for Prometheus, of a host of many; tcp:PORT is for this machine alone",
+            option("metrics", endpoints.on_loopback),
+        ],
+        [
+            "socket",
+            None,
+            None,
+            "Socket by which you come to the keyboard of a host of many [default: in $RUNTIME_DIRECTORY]",
+            option("socket", file_name),
+        ],
     ]
     optFlags = [
         ["once", None, "With many guests: end when the last has left"],
         ["stay", None, "With one guest: wait for the next when one has left"],
     ]
+    repeated = ("listen",)
+    sides = (frozenset({"host", "port"}), frozenset({"listen"}))
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,19 +171,29 @@ class Options(ConversationOptions):
     def postOptions(self) -> None:
         """Refuse what does not go together, and fill in what was not said."""
         if self["listen"] and (self["host"] is not None or self["port"] is not None):
-            raise UsageError("--listen goes without --host and --port")
+            self.refuse("--listen goes without --host and --port", "listen", "host", "port")
         if self["once"] and self["stay"]:
-            raise UsageError("--once and --stay do not go together")
+            self.refuse("--once and --stay do not go together", "once", "stay")
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
+        self._refuse_for_one()
+        if not (self["listen"] or self["check"]) and self["host"] is None and self["port"] is None:
+            self["listen"] = self._passed()
+        if self["many"] and self["socket"] is None:
+            self["socket"] = _socket()
         self["guests"] = self["guests"] or GUESTS
-        self["motd"] = self["motd"] or []
+        self["motd-path"], self["motd"] = self["motd"] or (None, [])
         self["state"] = state_directory() if self["state"] is None else self["state"]
         self["keep-memory"] = self["keep-memory"] or (KEEP_MEMORY if self["state"] is None else KEEP_RECENT)
         self["remember"] = self["remember"] or REMEMBER * DAY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
+
+    def described(self) -> list[tuple[str, str]]:
+        """Return where he listens, and where his figures are."""
+        figures = [] if self["metrics"] is None else [self["metrics"]]
+        return [*(("listen", text) for text in self["listen"]), *(("metrics", text) for text in figures)]
 
     def talks(self, streams: Streams) -> bool:
         """A daemon's standard output is its log's, unless --output was said outright."""
@@ -167,6 +204,20 @@ class Options(ConversationOptions):
         if not self["listen"] and self["host"] is None and self["port"] is None:
             self["host"] = ask(streams, f"Enter Romeo IP address ex : {ADDRESS} : ", ADDRESS, str)
             self["port"] = ask(streams, f"Enter Romeo port number ex : {PORT} : ", PORT, port_number)
+
+    def _refuse_for_one(self) -> None:
+        """Refuse what only a host of many has; a check may be made at another keyboard than the program's."""
+        if self["many"] or self["check"]:
+            return
+        for name in ("metrics", "socket"):
+            if self[name] is not None:
+                self.refuse(f"--{name} is for a host of many: without a keyboard, or with --guests", name)
+
+    def _passed(self) -> list[str]:
+        try:
+            return endpoints.passed()
+        except ValueError as refused:
+            self._fail(exits.CONFIG, f"$LISTEN_FDS: {refused}")
 
 
 class RomeoFactory(ServerFactory):

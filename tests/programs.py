@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IStreamServerEndpoi
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
-from techboy import listening
+from techboy import endpoints
 from techboy.chat.conversation import Keyboard
 from techboy.options import ConversationOptions
 from techboy.program import Program
@@ -146,5 +146,5 @@ def later_endpoint(monkeypatch: pytest.MonkeyPatch) -> Deferred[Any]:
         def listen(self, factory: object) -> Deferred[Any]:
             return later
 
-    monkeypatch.setattr(listening, "serverFromString", lambda *_: Endpoint())
+    monkeypatch.setattr(endpoints, "serverFromString", lambda *_: Endpoint())
     return later

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
-from techboy import exits, listening
+from techboy import endpoints, exits
 from techboy.listening import BACKLOG, Listening, told
 from tests.programs import FakeReactor
 
@@ -46,7 +46,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[[Deferred[Any]], None]
             def listen(self, factory: object) -> Deferred[Any]:
                 return result
 
-        monkeypatch.setattr(listening, "serverFromString", lambda *_: Endpoint())
+        monkeypatch.setattr(endpoints, "serverFromString", lambda *_: Endpoint())
 
     return set_result
 

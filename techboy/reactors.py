@@ -1,0 +1,60 @@
+"""Which reactor a program runs on: a prompt needs asyncio's.
+
+`twist` installs the reactor of its ``--reactor`` at once, and one of its own only when the options of the
+program are read. Until then nothing here or in what is imported may import ``twisted.internet.reactor``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from techboy.chat.conversation import Keyboard
+from techboy.terminal.streams import Streams, is_terminal
+
+REACTOR = "twisted.internet.reactor"
+TOOLKIT = "prompt_toolkit"
+
+
+def can_prompt(
+    streams: Streams, terminal_type: str | None, find: Callable[[str], object] = find_spec
+) -> bool:
+    """Tell whether a person sits at a terminal that can do more than show text, and the toolkit is there."""
+    return (
+        streams.keyboard is Keyboard.PERSON
+        and is_terminal(streams.stdout)
+        and terminal_type not in (None, "", "dumb")
+        and find(TOOLKIT) is not None
+    )
+
+
+def install_asyncio() -> None:
+    """Install Twisted's asyncio reactor."""
+    import asyncio
+
+    from twisted.internet import asyncioreactor
+
+    # said outright, as on Windows the usual loop is one that Twisted can't use
+    loop = asyncio.SelectorEventLoop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+
+
+def runs_on_asyncio(
+    modules: Mapping[str, object] = sys.modules, install: Callable[[], None] = install_asyncio
+) -> bool:
+    """Install asyncio's reactor unless there is one already; tell whether it is the one in use."""
+    if REACTOR not in modules:
+        install()
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+
+    return isinstance(modules[REACTOR], AsyncioSelectorReactor)
+
+
+def current() -> Any:
+    """Return the reactor in use; from then on no other can be."""
+    from twisted.internet import reactor
+
+    return reactor
