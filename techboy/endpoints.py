@@ -8,9 +8,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any, cast
 
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
+
+from techboy.doors.passed import PassedSocket
 
 DOMAINS = ("INET", "INET6", "UNIX")
 
@@ -22,9 +24,12 @@ _FIELD = re.compile(r"(?:\\.|[^:\\])+")
 def server(reactor: Any, text: str) -> IStreamServerEndpoint:
     """Return the endpoint that ``text`` describes; raise ValueError, in one line, where it is none."""
     try:
-        return cast(IStreamServerEndpoint, serverFromString(reactor, text))
+        endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, text))
     except Exception as refused:  # each kind of endpoint has errors of its own
         raise ValueError(f"{text}: {reason_for(refused)}") from None
+    if isinstance(endpoint, AdoptedStreamServerEndpoint) and endpoint.addressFamily.name == "AF_UNIX":
+        return PassedSocket(reactor, endpoint.fileno)
+    return endpoint
 
 
 def is_passed(text: str) -> bool:

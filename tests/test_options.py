@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,7 +14,7 @@ from twisted.logger import LogLevel, jsonFileLogObserver, textFileLogObserver
 from twisted.python.usage import Options, UsageError
 
 import techboy
-from techboy import juliet, romeo
+from techboy import endpoints, juliet, reactors, romeo
 from techboy.options import (
     DAY,
     LONGEST_FILE,
@@ -36,7 +37,8 @@ BOTH = pytest.mark.parametrize("program", [romeo.Options, juliet.Options], ids=[
 @pytest.fixture(autouse=True)
 def no_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be said by the environment."""
-    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    for variable in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture
@@ -63,11 +65,17 @@ def parsed(
     return options
 
 
-def mistake(program: type[ConversationOptions], *words: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what the program that ends because of ``words`` says."""
+def mistake(
+    program: type[ConversationOptions],
+    *words: str,
+    capsys: pytest.CaptureFixture[str],
+    streams: Streams | None = None,
+    status: int = 64,
+) -> str:
+    """Return what the program that ends because of ``words``, or with another ``status``, says."""
     with pytest.raises(SystemExit) as ended:
-        parsed(program, *words)
-    assert ended.value.code == 64
+        parsed(program, *words, streams=streams)
+    assert ended.value.code == status
     said = capsys.readouterr()
     assert said.out == ""
     return said.err
@@ -222,6 +230,8 @@ class ConversationOptionsTests:
         options = parsed(program)
         assert (options["max-line"], options["output"], options["port"]) == (4096, "auto", 4444)
         assert (options["state"], options["ping"], options["dead"]) == (None, 25.0, 60.0)
+        names = ["transcript", "config", "socket", "prompted"]
+        assert [options[name] for name in names] == [None, None, None, False]
 
     def test_base(self) -> None:
         """By itself it is a program that asks nothing, and shows what is said."""
@@ -234,8 +244,9 @@ class ConversationOptionsTests:
         options = parsed(program, "--max-line", "64", "--output", "json", "--name=rosaline", "-p", "13005")
         assert (options["max-line"], options["output"]) == (64, "json")
         assert (options["name"], options["port"]) == ("rosaline", 13005)
-        options = parsed(program, "--state", "a/b", "--ping", "0.5", "--dead=2")
+        options = parsed(program, "--state", "a/b", "--ping", "0.5", "--dead=2", "--transcript", "c/d")
         assert (options["state"], options["ping"], options["dead"]) == ("a/b", 0.5, 2.0)
+        assert options["transcript"] == "c/d"
 
     @BOTH
     @pytest.mark.parametrize(
@@ -246,6 +257,8 @@ class ConversationOptionsTests:
             (["--output", "xml"], "--output: one of auto, names, bare, json is wanted, not 'xml'"),
             (["--ping", "9", "--dead", "9"], "--ping has to be less than --dead"),
             (["--state", ""], "--state: a directory is wanted, not nothing"),
+            (["--transcript", ""], "--transcript: a file is wanted, not nothing"),
+            (["--config", ""], "--config: a file is wanted, not nothing"),
             (["--ping", "0"], "--ping: a number of seconds is wanted, not '0'"),
             (["--dead", "inf"], "--dead: a number of seconds is wanted, not 'inf'"),
             (["--sonnet"], "option --sonnet not recognized"),
@@ -298,6 +311,243 @@ class ConversationOptionsTests:
         options.streams = lambda: Streams(None, file, None)
         options.parseOptions(["--output", "bare"])
         assert isinstance(options.parent["logFile"], StandardError)
+
+
+class ConfigurationTests:
+    """What is said by the environment and in a file."""
+
+    @BOTH
+    def test_precedence(
+        self, program: type[ConversationOptions], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The command line is above the environment, and that is above the file."""
+        path = tmp_path / "techboy.toml"
+        path.write_text(f"[{program.program}]\nmax-line = 64\ndead = 10\nname = 'in-file'\n")
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_MAX_LINE", "65")
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_DEAD", "11.5")
+        options = parsed(program, "--config", str(path), "--max-line", "66")
+        assert (options["max-line"], options["dead"], options["name"]) == (66, 11.5, "in-file")
+        assert options["config"] == str(path)
+
+    @BOTH
+    def test_named_by_environment(
+        self, program: type[ConversationOptions], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The environment may say which file it is, unless the command line does."""
+        for name in ("one", "other"):
+            (tmp_path / name).write_text(f"[{program.program}]\nname = '{name}'\n")
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_CONFIG", str(tmp_path / "one"))
+        options = parsed(program)
+        assert (options["name"], options["config"]) == ("one", str(tmp_path / "one"))
+        options = parsed(program, "--config", str(tmp_path / "other"))
+        assert (options["name"], options["config"]) == ("other", str(tmp_path / "other"))
+
+    def test_flag_unsaid(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """What the file switches on, the environment can switch off."""
+        path = tmp_path / "techboy.toml"
+        path.write_text("[romeo]\nonce = true\n")
+        assert parsed(romeo.Options, "--config", str(path))["once"]
+        monkeypatch.setenv("TECHBOY_ROMEO_ONCE", "no")
+        assert not parsed(romeo.Options, "--config", str(path))["once"]
+
+    def test_where_to_listen(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Where to listen is one choice: host and port above are not disturbed by endpoints below."""
+        path = tmp_path / "techboy.toml"
+        path.write_text('[romeo]\nlisten = ["tcp:1", "tcp:2"]\n')
+        words = ("--config", str(path))
+        assert parsed(romeo.Options, *words)["listen"] == ["tcp:1", "tcp:2"]
+        assert parsed(romeo.Options, *words, "--listen", "tcp:3")["listen"] == ["tcp:3"]
+        options = parsed(romeo.Options, *words, "--port", "0")
+        assert (options["listen"], options["port"]) == ([], 0)
+        monkeypatch.setenv("TECHBOY_ROMEO_HOST", "::1")
+        options = parsed(romeo.Options, *words)
+        assert (options["listen"], options["host"]) == ([], "::1")
+        assert parsed(romeo.Options, *words, "--listen", "tcp:3")["listen"] == ["tcp:3"]
+
+    def test_whom_to_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So is whom to call."""
+        monkeypatch.setenv("TECHBOY_JULIET_SOCKET", "/run/romeo.sock")
+        assert parsed(juliet.Options)["socket"] == "/run/romeo.sock"
+        options = parsed(juliet.Options, "-p", "1")
+        assert (options["socket"], options["port"]) == (None, 1)
+
+    @BOTH
+    @pytest.mark.parametrize(
+        ("name", "text", "why"),
+        [
+            ("PORT", "x", "a whole number from {} to 65535 is wanted, not 'x'"),
+            ("NAME", "\x1b[2J", "a name is 1 to 32 letters (a to z), digits, _ . or -, not '\\x1b[2J'"),
+            ("PROT", "1", "there is no such option"),
+            ("VERSION", "1", "there is no such option"),
+            ("CONFIG", "", "a file is wanted, not nothing"),
+            ("PING", "60", "--ping has to be less than --dead"),
+        ],
+    )
+    def test_mistake_in_environment(
+        self,
+        program: type[ConversationOptions],
+        name: str,
+        text: str,
+        why: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A mistake of the environment's is one line that names the variable, and status 78."""
+        variable = f"TECHBOY_{program.program.upper()}_{name}"
+        monkeypatch.setenv(variable, text)
+        why = why.format(0 if program is romeo.Options else 1)
+        said = mistake(program, capsys=capsys, status=78)
+        assert said == f"{program.program}: ${variable}: {why}\n"
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("port = 'x'", "[romeo] port: a whole number from 0 to 65535 is wanted, not 'x'"),
+            ("config = 'x'", "[romeo] config: there is no such option"),
+            ("help = true", "[romeo] help: there is no such option"),
+            ("motd = '/dev/null/x'", "[romeo] motd: /dev/null/x: Not a directory"),
+            ("listen = ['nosuch:1']", "[romeo] listen: nosuch:1: Unknown endpoint type: 'nosuch'"),
+            ("port = 1\nlisten = ['tcp:1']", "[romeo] listen: it goes without port"),
+            ("metrics = 9100", "[romeo] metrics: an endpoint as tcp:9100 is wanted, not '9100'"),
+            (
+                "once = true\nstay = true",
+                "[romeo] once, {}: [romeo] stay: --once and --stay do not go together",
+            ),
+            ("port =", "Invalid value (at line 2, column 7)"),
+        ],
+    )
+    def test_mistake_in_file(
+        self, text: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A mistake in the file is one line that names file, table and key, and status 78."""
+        path = tmp_path / "techboy.toml"
+        path.write_text(f"[romeo]\n{text}\n")
+        said = mistake(romeo.Options, "--config", str(path), capsys=capsys, status=78)
+        assert said == f"romeo: {path}: {why.format(path)}\n"
+
+    def test_overridden_mistake(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A mistake is one also where something above says it better."""
+        monkeypatch.setenv("TECHBOY_ROMEO_PORT", "x")
+        assert "$TECHBOY_ROMEO_PORT: " in mistake(romeo.Options, "--port", "1", capsys=capsys, status=78)
+
+    def test_whose_mistake(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """What does not go together is the configuration's mistake only where that has a part in it."""
+        monkeypatch.setenv("TECHBOY_JULIET_NAME", "rosaline")
+        mistake(juliet.Options, "--ping", "60", capsys=capsys, status=64)
+        monkeypatch.setenv("TECHBOY_JULIET_DEAD", "9")
+        said = mistake(juliet.Options, "--ping", "60", capsys=capsys, status=78)
+        assert said == "juliet: $TECHBOY_JULIET_DEAD: --ping has to be less than --dead\n"
+        mistake(juliet.Options, "--sonnet", capsys=capsys, status=64)
+
+    def test_safe(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """What is said about a mistake is one line, whatever was given."""
+        said = mistake(romeo.Options, "--motd", "/nosuch\n\x1b[2J" + "x" * 1000, capsys=capsys)
+        assert said.count("\n") == 1
+        assert "\x1b" not in said
+        assert len(said) < 500
+
+    @BOTH
+    @pytest.mark.parametrize("word", ["--help", "--version"])
+    def test_answers_anyway(
+        self,
+        program: type[ConversationOptions],
+        word: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Help can be had also where the configuration is wrong."""
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_PROT", "1")
+        with pytest.raises(SystemExit) as ended:
+            parsed(program, word)
+        assert not ended.value.code
+        assert capsys.readouterr().err == ""
+
+
+class CheckTests:
+    """`--check`."""
+
+    @BOTH
+    def test_good(
+        self, program: type[ConversationOptions], screen: TextIO, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A good configuration is called so, and nobody is asked anything."""
+        with pytest.raises(SystemExit) as ended:
+            parsed(program, "--check", "--name", "x", streams=at_terminal(Typed(), screen))
+        assert ended.value.code == 0
+        assert capsys.readouterr().out == f"{program.program}: the configuration is good\n"
+        assert written(screen) == ""
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--listen", "systemd:domain=INET:index=0"],
+            ["--listen", "tcp:4444", "--listen", "unix:/nosuch/place"],
+            ["--metrics", "tcp:9100"],
+            ["--socket", "/nosuch/place"],
+            ["--config", "/dev/null"],
+        ],
+    )
+    def test_opens_nothing(
+        self, words: list[str], screen: TextIO, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What only the program itself can find out, where it will run, is not looked at."""
+        with pytest.raises(SystemExit) as ended:
+            parsed(romeo.Options, "--check", *words, streams=at_terminal(Typed(), screen))
+        assert ended.value.code == 0
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (["--listen", "nosuch:1"], "--listen nosuch:1: Unknown endpoint type: 'nosuch'"),
+            (["--metrics", "nosuch:1"], "--metrics nosuch:1: Unknown endpoint type: 'nosuch'"),
+            (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
+            (["--ping", "60"], "--ping has to be less than --dead"),
+        ],
+    )
+    def test_wrong(self, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """A wrong command line is refused as ever."""
+        assert mistake(romeo.Options, "--check", *words, capsys=capsys) == (
+            f"romeo: {why} (see twist romeo --help)\n"
+        )
+
+
+class PromptedTests:
+    """Whether there can be a prompt."""
+
+    @BOTH
+    def test_reactor_chosen(
+        self, program: type[ConversationOptions], screen: TextIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At a terminal it is asked for the reactor of a prompt; where that is not had, there is none."""
+        monkeypatch.setenv("TERM", "xterm")
+        for runs in (True, False):
+            monkeypatch.setattr(reactors, "runs_on_asyncio", lambda runs=runs: runs)
+            options = program()
+            options.parent = twist_options()
+            options.streams = lambda: at_terminal(Typed(), screen)
+            options.parseOptions(["--host", "127.0.0.1"])
+            assert options["prompted"] is runs
+
+    def test_left_alone(self, screen: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where there is no use for one, for a check, or outside of twist, no reactor is chosen."""
+
+        def never() -> bool:
+            raise AssertionError("a reactor was chosen")
+
+        monkeypatch.setattr(reactors, "runs_on_asyncio", never)
+        monkeypatch.setenv("TERM", "xterm")
+        streams = at_terminal(Typed(), screen)
+        assert parsed(juliet.Options, "--host", "::1", streams=streams)["prompted"] is False
+        for term, words in (("dumb", []), ("xterm", ["--check"])):
+            monkeypatch.setenv("TERM", term)
+            options = juliet.Options()
+            options.parent = twist_options()
+            options.streams = lambda: streams
+            with suppress(SystemExit):
+                options.parseOptions(["--host", "::1", *words])
+            assert options["prompted"] is False
 
 
 class RomeoTests:
@@ -373,6 +623,7 @@ class RomeoTests:
         assert [options[name] for name in names] == [1000, [], 20, 16 * 1024**2, 20, 30.0]
         names = ["sync", "keep", "grace", "remember"]
         assert [options[name] for name in names] == ["full", None, 600.0, 30 * DAY]
+        assert (options["motd-path"], options["metrics"]) == (None, None)
 
     def test_house(self, tmp_path: Path) -> None:
         """What a house is like can be said."""
@@ -392,6 +643,7 @@ class RomeoTests:
             "--motd",
         ]
         options = parsed(romeo.Options, *words, str(path))
+        assert options["motd-path"] == str(path)
         names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
         assert [options[name] for name in names] == [3, ["two households", "both alike"], 0, 1024**2, 0, 2.5]
 
@@ -422,6 +674,70 @@ class RomeoTests:
         """The state directory is the one that was said, or the first that the service manager gives."""
         monkeypatch.setenv("STATE_DIRECTORY", variable)
         assert parsed(romeo.Options, *words)["state"] == state
+
+    @pytest.mark.parametrize(
+        ("variable", "words", "path"),
+        [
+            ("/run/romeo", [], "/run/romeo/romeo.sock"),
+            ("/run/romeo:/run/other", [], "/run/romeo/romeo.sock"),
+            ("", [], None),
+            ("/run/romeo", ["--socket", "x"], "x"),
+            ("", ["--socket", "x"], "x"),
+        ],
+    )
+    def test_socket(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, words: list[str], path: str | None
+    ) -> None:
+        """The host's own door is where it was said, or where the service manager has a place for it."""
+        monkeypatch.setenv("RUNTIME_DIRECTORY", variable)
+        assert parsed(romeo.Options, *words)["socket"] == path
+
+    def test_metrics(self) -> None:
+        """Figures are for this machine alone, unless it is said otherwise."""
+        assert parsed(romeo.Options, "--metrics", "tcp:9100")["metrics"] == "tcp:9100:interface=127.0.0.1"
+        elsewhere = "tcp:9100:interface=0.0.0.0"
+        assert parsed(romeo.Options, "--metrics", elsewhere)["metrics"] == elsewhere
+
+    @pytest.mark.parametrize(("name", "text"), [("metrics", "tcp:9100"), ("socket", "x")])
+    def test_for_many(
+        self,
+        name: str,
+        text: str,
+        screen: TextIO,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """What only a host of many has is refused where there is one guest."""
+        streams = at_terminal(Typed(), screen)
+        monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/romeo")
+        words = [f"--{name}", text, "--port", "0"]
+        why = f"--{name} is for a host of many: without a keyboard, or with --guests"
+        said = mistake(romeo.Options, *words, streams=streams, capsys=capsys)
+        assert said == f"romeo: {why} (see twist romeo --help)\n"
+        assert parsed(romeo.Options, *words, "--guests", "2", streams=streams)[name].startswith(text)
+        assert parsed(romeo.Options, "--port", "0", streams=streams)["socket"] is None
+
+    def test_passed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Sockets that a service manager passes are listened on, unless it is said where."""
+        passed = ["unix:x", "tcp:1"]
+        monkeypatch.setattr(endpoints, "passed", lambda: list(passed))
+        assert parsed(romeo.Options)["listen"] == passed
+        assert parsed(romeo.Options, "--port", "1")["listen"] == []
+        assert parsed(romeo.Options, "--listen", "tcp:2")["listen"] == ["tcp:2"]
+        monkeypatch.setenv("TECHBOY_ROMEO_HOST", "::1")
+        assert parsed(romeo.Options)["listen"] == []
+
+    def test_passed_in_vain(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What is passed and can't be listened on is a mistake of the service's."""
+
+        def passed() -> list[str]:
+            raise ValueError("descriptor 3 is no socket that can be called")
+
+        monkeypatch.setattr(endpoints, "passed", passed)
+        said = mistake(romeo.Options, capsys=capsys, status=78)
+        assert said == "romeo: $LISTEN_FDS: descriptor 3 is no socket that can be called\n"
 
     def test_many(self, screen: TextIO, file: TextIO) -> None:
         """Without a keyboard there are many guests; with one there is one, unless more are asked for."""
@@ -477,6 +793,15 @@ class JulietTests:
         assert mistake(juliet.Options, "--timeout", "0", capsys=capsys) == (
             "juliet: --timeout: a number of seconds is wanted, not '0' (see twist juliet --help)\n"
         )
+
+    def test_socket(self, screen: TextIO, capsys: pytest.CaptureFixture[str]) -> None:
+        """Who takes the host's own door is asked nothing, and calls nobody."""
+        options = parsed(juliet.Options, "--socket", "x", streams=at_terminal(Typed(), screen))
+        assert options["socket"] == "x"
+        assert written(screen) == ""
+        for words in (["--host", "::1"], ["--port", "1"]):
+            said = mistake(juliet.Options, "--socket", "x", *words, capsys=capsys)
+            assert said == "juliet: --socket goes without --host and --port (see twist juliet --help)\n"
 
     def test_plain(self) -> None:
         """She speaks the native dialect, unless told not to."""
