@@ -1,0 +1,105 @@
+"""A program under a service manager, which hears when it is ready, how it is, and that it is alive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+STATUS_EVERY = 1.0
+"""Seconds between two looks at the status, which is sent where it has changed."""
+
+
+class Notified(Protocol):
+    """Who is told, as `techboy.daemon.notify.Notifier` does it; what it returns says whether it was."""
+
+    @property
+    def is_heard(self) -> bool: ...
+
+    def ready(self, status: str) -> bool: ...
+
+    def status(self, status: str) -> bool: ...
+
+    def reloading(self, monotonic_usec: int) -> bool: ...
+
+    def stopping(self, status: str) -> bool: ...
+
+    def watchdog(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+def monotonic_usec() -> int:
+    """Return the microseconds of CLOCK_MONOTONIC, by which a service manager orders what it hears."""
+    return time.monotonic_ns() // 1000
+
+
+class Supervised(Service):
+    """Tells ``notifier`` what becomes of the program; where nobody is told, nothing is done.
+
+    ``watchdog_seconds``: after so much silence the program is taken for hung; half of that is kept between
+    two signs of life, which come from the reactor, so that one that is blocked gives none. ``status`` returns
+    a line for people, and is called once a second at most.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        notifier: Notified,
+        watchdog_seconds: float | None,
+        status: Callable[[], str],
+        monotonic_usec: Callable[[], int] = monotonic_usec,
+    ) -> None:
+        self._notifier, self._status, self._monotonic_usec = notifier, status, monotonic_usec
+        self._untold: Callable[[str], bool] = notifier.status
+        self._looking = _repeated(clock, self._look)
+        self._living = _repeated(clock, notifier.watchdog)
+        self._living_every = None if watchdog_seconds is None else watchdog_seconds / 2
+
+    def started(self) -> None:
+        """Everything is open: say that it is ready, and from now on how it is and that it is alive."""
+        if not self._notifier.is_heard or self._looking.running:
+            return
+        self._untold = self._notifier.ready
+        self._looking.start(STATUS_EVERY)
+        if self._living_every is not None:
+            self._living.start(self._living_every)
+
+    def reload(self, work: Callable[[], object]) -> None:
+        """Do ``work``, which makes changes take effect, and say when it begins and when it is done.
+
+        What it raises is raised, and it is done then too. Before the program is ready nothing is said.
+        """
+        if not self._looking.running:
+            work()
+            return
+        self._notifier.reloading(self._monotonic_usec())
+        try:
+            work()
+        finally:
+            self._untold = self._notifier.ready
+            self._look()
+
+    def stopService(self) -> None:
+        """Say that it is about to end, and nothing any more."""
+        super().stopService()
+        for call in (self._looking, self._living):
+            if call.running:
+                call.stop()
+        self._notifier.stopping(self._status())
+        self._notifier.close()
+
+    def _look(self) -> None:
+        # what could not be said is said the next time: without READY=1 the program would be taken for stuck
+        if self._untold(self._status()):
+            self._untold = self._notifier.status
+
+
+def _repeated(clock: IReactorTime, work: Callable[[], Any]) -> LoopingCall:
+    call = LoopingCall(work)
+    call.clock = clock
+    return call
