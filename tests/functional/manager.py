@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
@@ -159,7 +159,7 @@ class Manager:
             assert self._process is None, "it runs already"
             self._wanted, ended = Wanted.RUNNING, len(self.statuses)
             self._spawn()
-        wait_until(lambda: ended in self._ready_after or len(self.statuses) > ended)
+        self._wait(lambda: ended in self._ready_after or len(self.statuses) > ended)
         if ended not in self._ready_after:
             raise StartError(f"{self.unit.name}: {self.result}\n{self.said}")
 
@@ -194,7 +194,7 @@ class Manager:
 
     def until(self, *states: State) -> None:
         """Return as soon as it is in one of ``states``."""
-        wait_until(lambda: self.state in states)
+        self._wait(lambda: self.state in states)
 
     def told(self, key: str) -> str:
         """Return what it says of ``key`` after what was asked for last, as soon as it is there."""
@@ -223,6 +223,15 @@ class Manager:
             f"{self.unit.name}: {self.state.name} {self.result}\n{self.journal.read_text(errors='replace')}"
         )
         shutil.rmtree(self._folder)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as ``condition`` is true, and nothing is half done."""
+
+        def is_true() -> bool:
+            with self._lock:
+                return condition()
+
+        wait_until(is_true)
 
     # what goes on in the thread, or before it
 
@@ -284,7 +293,6 @@ class Manager:
     def _ended(self, status: int) -> None:
         ready = self.state is not State.STARTING
         self._kill(signal.SIGKILL)  # whatever it started
-        self.statuses.append(status)
         self._process = None
         clean = status in _CLEAN
         if not self.result:
@@ -297,6 +305,7 @@ class Manager:
             self.state, self._deadline = State.RESTARTING, time.monotonic() + self._restart_after
         else:
             self.state = State.FAILED if failed else State.INACTIVE
+        self.statuses.append(status)
 
     def _is_restarted_after(self, status: int) -> bool:
         prevented = self.unit.get("Service", "RestartPreventExitStatus").split()
