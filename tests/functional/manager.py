@@ -99,7 +99,7 @@ class Manager:
         assert self.unit.get("Service", "Type") == "notify"
         assert self.unit.get("Service", "NotifyAccess") == "main"
         self.options, self.twist, self.listeners = options, twist, listeners
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._watchdog = self._span("WatchdogSec") if watchdog is None else watchdog
         self._restart_after = (self._span("RestartSec") or 0.1) if restart_after is None else restart_after
         self._patience = self._span("TimeoutStopSec") or DEADLINE
@@ -351,7 +351,7 @@ class Manager:
             "LANG": "C.UTF-8",
             "HOME": str(self.places.home),
             "NOTIFY_SOCKET": str(self._folder / "notify"),
-            **self._environment,
+            **self.environment,
         }
         if self._watchdog:
             environment["WATCHDOG_USEC"] = str(int(self._watchdog * 1_000_000))
