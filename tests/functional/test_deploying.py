@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.functional.machines import SHOWN, Machine
-from tests.functional.programs import NULL
+from tests.functional.programs import NULL, wait_until
 from tests.functional.units import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "deploying.rst"
@@ -48,13 +48,22 @@ class Command:
         if self.typed:
             machine.run_at_terminal(self.text, self.typed)
             return
+        if self.text.startswith("journalctl "):  # who looks too early looks again
+            wait_until(lambda: self._missing(machine, machine.run(self.text)) is None)
+            return
         written = machine.run(self.text)
+        missing = self._missing(machine, written)
+        assert missing is None, f"{PAGE.name}:{self.line}: {missing!r} is not in\n{written}"
+
+    def _missing(self, machine: Machine, written: str) -> str | None:
+        """Return the first line that is not in ``written`` after those before it; None if all are."""
         print(written)
-        rest = written
         for expected in self.written:
-            found = re.search(_pattern(machine.here(expected)), rest, re.MULTILINE)
-            assert found, f"{PAGE.name}:{self.line}: {expected!r} is not in\n{written}"
-            rest = rest[found.end() :]
+            found = re.search(_pattern(machine.here(expected)), written, re.MULTILINE)
+            if found is None:
+                return expected
+            written = written[found.end() :]
+        return None
 
 
 def _pattern(line: str) -> str:
