@@ -138,6 +138,19 @@ class OneOrderTests:
             assert read.split("\n") == [*room.others(guest), ""]
 
     @given(
+        st.lists(st.lists(TEXT, max_size=8), min_size=AUTHORS, max_size=AUTHORS), st.lists(STEP, max_size=40)
+    )
+    def test_counted(self, texts: list[list[str]], steps: list[Sends | Takes | Turn]) -> None:
+        """However they come, lines count once as said and stored, and once for each who is sent them."""
+        room = Room(texts)
+        room.play(steps)
+        room.finish()
+        lines, tally = sum(map(len, texts)), room.verona.hall.tally
+        assert (tally.said, tally.stored, room.verona.hall.waiting) == (lines, lines, 0)
+        assert tally.sent == sum(read.count("\n") for read in room.read)
+        assert room.verona.house.lagging == 0
+
+    @given(
         st.lists(st.lists(TEXT, max_size=8), min_size=AUTHORS, max_size=AUTHORS),
         st.lists(STEP, max_size=40),
         st.integers(1, 3000),

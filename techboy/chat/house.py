@@ -54,6 +54,11 @@ class House:
         """Whether nobody else may come in."""
         return len(self.members) >= self.rules.guests
 
+    @property
+    def lagging(self) -> int:
+        """How many who are here have not been sent all that was said in their room."""
+        return sum(member.guest.behind > 0 for member in self.members.values())
+
     def room(self, name: str) -> Room:
         """Return the room ``name``, a new one where there is none."""
         key = name.lower()

@@ -97,6 +97,12 @@ class Segment:
             for name, kind, texts in said.runs
         ]
 
+    @property
+    def lines(self) -> int:
+        """How many lines were said."""
+        texts = (text for said in self.said.values() for _, _, run in said.runs for text in run)
+        return sum(text.count("\n") + 1 for text in texts)
+
 
 class Room:
     """One conversation of any number, in one order. What is said waits until it is stored with the rest.
@@ -125,6 +131,11 @@ class Room:
         """Return what is new, in its order, and forget it."""
         segments, self._segments = self._segments, [Segment()]
         return segments
+
+    @property
+    def waiting(self) -> int:
+        """How many lines were said since it was last taken from."""
+        return sum(segment.lines for segment in self._segments)
 
     def enter(self, member: Member) -> None:
         """``member`` comes in."""

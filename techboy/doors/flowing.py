@@ -211,9 +211,11 @@ class FlowingDoor:
         data = rendering.data
         sent = self._sent(data)
         if sent == len(data):
+            self._hall.tally.sent += rendering.lines
             return True
         end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.cursor = rendering.reached(end)
+        self._hall.tally.sent += self.cursor - rendering.before
         self._queue(data[sent:end])
         return False
 

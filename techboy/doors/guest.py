@@ -9,11 +9,12 @@ from twisted.internet.interfaces import IDelayedCall
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
+from techboy.chat.tally import Refusal
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import PAGE, Hall
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
-from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices
+from techboy.doors.rendering import PLAIN, Rendering, gone, lines_in, plain_batch, plain_notices
 from techboy.logs.contract import Batch
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
@@ -55,6 +56,10 @@ class GuestDoor(FlowingDoor, PlainReceiver):
             self._obey(allowed)
             if self.member.unstored > UNSTORED_LIMIT:
                 self._pauses.begin(Reason.STORE)
+
+    def too_long(self) -> None:
+        """Count it."""
+        self._hall.tally.refuse(Refusal.LINE)
 
     def left(self) -> None:
         """Answer the guest's goodbye."""
@@ -146,6 +151,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         if self.ends_lines:
             return super().send_alone(rendering)
         self.write_lines(rendering.data[:-1])
+        self._hall.tally.sent += rendering.lines
         return True
 
     def tell_news(self, lines: list[str]) -> None:
@@ -157,6 +163,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         for batch in self.member.room.log.read(self.cursor, PAGE):
             if batch.by not in left_out:
                 self.write_lines(plain_batch(batch)[:-1])
+                self._hall.tally.sent += lines_in([batch])
 
     def _obey(self, block: bytes) -> None:
         for event in HOST.understand(block):

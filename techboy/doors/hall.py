@@ -18,8 +18,9 @@ from twisted.logger import Logger
 
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
+from techboy.chat.tally import Refusal, Tally
 from techboy.doors.committing import Committer
-from techboy.doors.rendering import Delivery
+from techboy.doors.rendering import Delivery, lines_in
 from techboy.logs.contract import Batch, Group, Logs, SessionRecord, StorageError
 
 STALL = 30.0
@@ -54,7 +55,12 @@ class Store(Enum):
 
 
 class Hall:
-    """Has what is new in rooms stored, brings it to everybody, and keeps an eye on who takes nothing."""
+    """Has what is new in rooms stored, brings it to everybody, and keeps an eye on who takes nothing.
+
+    ``tally`` counts it. ``hindrance``: why the last group could not be stored, None where it could, or there
+    was none. ``timed`` is told for each group how many seconds it took: from its being handed over until it
+    is known here what became of it.
+    """
 
     _log = Logger()
 
@@ -62,7 +68,11 @@ class Hall:
         self.clock, self._logs, self._committer = clock, logs, committer
         self._observers: dict[Room, list[Hearer]] = {}
         self._stall = stall
+        self.tally = Tally()
+        self.hindrance: str | None = None
+        self.timed: Callable[[float], object] | None = None
         self._state = Store.IDLE
+        self._writing = 0
         self._stirred: dict[Room, None] = {}
         self._nudged: dict[Room, None] = {}
         self._sessions: dict[int, SessionRecord] = {}
@@ -135,6 +145,11 @@ class Hall:
         """``hearer`` has taken everything, or is gone."""
         self._waiting.pop(hearer, None)
 
+    @property
+    def waiting(self) -> int:
+        """How many lines were said and are not stored yet, counted when it is asked."""
+        return self._writing + sum(room.waiting for room in self._stirred)
+
     def drain(self) -> Deferred[None]:
         """Store and bring all that is new; fires when that is done."""
         drained: Deferred[None] = Deferred()
@@ -193,10 +208,13 @@ class Hall:
                 if words.member.session is not None:
                     sessions[number] = words.member.session.record()
         drafts = [(room.log, segment.drafts()) for room, segment in said]
-        group = self._logs.group(drafts, list(sessions.values()), self.clock.seconds())
+        now = self.clock.seconds()
+        group = self._logs.group(drafts, list(sessions.values()), now)
         self._state = Store.WRITING
+        self._writing = sum(lines_in(batches) for _, batches in group.batches)
+        self.tally.said += self._writing
         self._committer.commit(
-            partial(self._logs.write, group), partial(self._written, group, segments, remembered)
+            partial(self._logs.write, group), partial(self._written, group, segments, remembered, now)
         )
 
     def _written(
@@ -204,9 +222,11 @@ class Hall:
         group: Group,
         segments: list[tuple[Room, Segment]],
         remembered: list[Remembered],
+        began: float,
         outcome: StorageError | None,
     ) -> None:
         self._state = Store.IDLE
+        self._account(began, outcome)
         if outcome is not None:
             remembered += self._not_stored(segments, outcome)
         else:
@@ -215,6 +235,18 @@ class Hall:
         for then in remembered:
             then(outcome)
         self._all_settled()
+
+    def _account(self, began: float, outcome: StorageError | None) -> None:
+        """Note what became of the group that was handed over when it was ``began``."""
+        lines, self._writing = self._writing, 0
+        if outcome is None:
+            self.tally.stored += lines
+            self.hindrance = None
+        else:
+            self.tally.refuse(Refusal.STORAGE, lines)
+            self.hindrance = str(outcome)
+        if self.timed is not None:
+            self.timed(max(self.clock.seconds() - began, 0.0))  # the clock may have been set back
 
     def _all_settled(self) -> None:
         """Go on with what has come meanwhile; or nothing is left to be stored."""
@@ -250,7 +282,11 @@ class Hall:
         """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
         self._log.error("lines could not be stored: {why}", why=str(why))
         remembered, self._remembered, self._sessions = self._remembered, [], {}
-        segments += self._segments()
+        since = self._segments()
+        lines = sum(segment.lines for _, segment in since)
+        self.tally.said += lines
+        self.tally.refuse(Refusal.STORAGE, lines)
+        segments += since
         told: set[int] = set()
         for _, segment in segments:
             for number, said in segment.said.items():

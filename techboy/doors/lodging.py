@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall
 from techboy.chat.house import LOBBY, House
 from techboy.chat.member import Absent, Guest, Member
 from techboy.chat.session import Session, digest_of
+from techboy.chat.tally import Refusal
 from techboy.doors.hall import Hall
 from techboy.logs.contract import SessionRecord, StorageError
 from techboy.wire.frames import Hello
@@ -93,9 +94,10 @@ class Lodging:
             else:
                 self._come_back(Session(record), guest, hello)
         except ValueError as refused:
+            self._hall.tally.refuse(Refusal.NAME)
             guest.refused(str(refused))
         except StorageError as unreadable:
-            guest.put_off(str(unreadable))
+            self._put_off(guest, unreadable)
 
     def lost(self, guest: Lodger) -> None:
         """The connection of ``guest`` is gone without a goodbye: keep the place."""
@@ -187,7 +189,7 @@ class Lodging:
 
         def remembered(hindrance: StorageError | None) -> None:
             if hindrance is not None:
-                guest.put_off(str(hindrance))
+                self._put_off(guest, hindrance)
             elif guest.is_open and self.may_enter(guest):
                 self._enter(session, guest, hello)
                 guest.admitted(guest.member, token, after, back=False)
@@ -209,10 +211,15 @@ class Lodging:
         self._admit_again(stay.session, guest, hello)
 
     def _admit_again(self, session: Session, guest: Lodger, hello: Hello) -> None:
+        self._hall.tally.returns += 1
         self._heard(session)
         after = self._cursor(session, guest.member, hello)
         guest.admitted(guest.member, hello.session or "", after, back=True)
         self._begin(guest)
+
+    def _put_off(self, guest: Lodger, hindrance: StorageError) -> None:
+        self._hall.tally.refuse(Refusal.SESSION)
+        guest.put_off(str(hindrance))
 
     def _begin(self, guest: Lodger) -> None:
         self.entered(guest)
@@ -223,7 +230,7 @@ class Lodging:
 
         def stored(hindrance: StorageError | None) -> None:
             if hindrance is not None:
-                guest.put_off(str(hindrance))
+                self._put_off(guest, hindrance)
             elif guest.is_open:
                 self.arrive(guest, hello)
 

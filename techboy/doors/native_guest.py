@@ -15,6 +15,7 @@ from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.chat.session import Numbering, Session
+from techboy.chat.tally import Refusal
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import PAGE, Hall
@@ -22,7 +23,7 @@ from techboy.doors.lodging import Lodger
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.pulse import Pulse
-from techboy.doors.rendering import NATIVE
+from techboy.doors.rendering import NATIVE, lines_in
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -136,6 +137,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A frame is too long, and so is what follows it."""
+        self._hall.tally.refuse(Refusal.FRAME)
         self.send(Error(frames.FRAME, f"a frame has at most {FRAME_LIMIT} bytes"))
         self.close_with(Bye(frames.REFUSED, "frames are too long"))
 
@@ -312,15 +314,17 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _greeted(self, frame: CallerFrame | Misread) -> None:
         match frame:
             case Misread():
-                self.send(frame)
+                self._misread(frame)
                 self.close_with(Bye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
+                self._hall.tally.refuse(Refusal.FRAME)
                 self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
                 self._sign = self.clock.callLater(SIGN_OF_LIFE, self.send, Ping(0))
                 self._stage.arrive(self, frame)
             case _:
+                self._hall.tally.refuse(Refusal.FRAME)
                 self.close_with(Bye(frames.REFUSED, "a hello comes first"))
 
     def _obey(self, frame: CallerFrame | Misread, session: Session) -> None:
@@ -338,9 +342,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self._seen(session, seen, room)
                 self._stage.said_goodbye(self)
             case Hello():
-                self.send(Error(frames.UNKNOWN, "hello was said before"))
+                self._misread(Misread(frames.UNKNOWN, "hello was said before"))
             case Misread():
-                self.send(frame)
+                self._misread(frame)
+
+    def _misread(self, why: Misread) -> None:
+        self._hall.tally.refuse(Refusal.FRAME)
+        self.send(why)
 
     def _seen(self, session: Session, seen: int | None, room: str | None) -> None:
         """The guest has shown everything up to there."""
@@ -352,6 +360,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def _do(self, command: str) -> None:
         if not within(command, self._terms.max_line):
+            self._hall.tally.refuse(Refusal.LINE)
             self.send(Error(frames.FIELD, f"a command has at most {self._terms.max_line} bytes"))
             return
         self.tell(self._stage.obey(self, command))
@@ -363,8 +372,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         lines = text.count("\n") + 1
         known = session.accept(seq, lines)
         if known is Numbering.GAP:
+            self._hall.tally.refuse(Refusal.GAP)
             self.send(Error(frames.GAP, "lines before these never came", session.next))
-        elif known == lines:
+            return
+        self._hall.tally.duplicates += known
+        if known == lines:
             if seq + lines <= session.next:
                 self.send(Stored(session.next, self.member.room.log.last))
         else:
@@ -377,6 +389,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if within(text, limit) <= text.count("\n"):
             self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
             kept = [line for line in text.split("\n") if within(line, limit)]
+            self._hall.tally.refuse(Refusal.LINE, text.count("\n") + 1 - len(kept))
             if not kept:
                 self._hall.remember(session, partial(self._passed_over, session, session.accepted))
                 return
@@ -411,6 +424,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         for batch in self.member.room.log.read(self.cursor, PAGE):
             if batch.by not in left_out:
                 self.write(NATIVE.render([], [batch], 0).data)
+                self._hall.tally.sent += lines_in([batch])
 
     def _stop_sign(self) -> None:
         if self._sign is not None and self._sign.active():

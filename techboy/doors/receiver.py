@@ -78,6 +78,9 @@ class PlainReceiver(ChunkReceiver):
         """The connection is gone: closed in good order (``clean``), or broken."""
         raise NotImplementedError
 
+    def too_long(self) -> None:
+        """A line is too long, and will not be `heard`; the peer is told."""
+
     # what it may call
 
     def write(self, data: bytes) -> None:
@@ -154,6 +157,7 @@ class PlainReceiver(ChunkReceiver):
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long: its author is told, and it is skipped."""
         self.notice(f"a line of more than {self.MAX_LENGTH} bytes was not taken")
+        self.too_long()
         self._hearing, self._skipped = Hearing.SKIPPING, 0
         self.setRawMode()
         self.dataReceived(line)

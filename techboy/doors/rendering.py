@@ -18,6 +18,10 @@ class Rendering(Protocol):
     data: bytes
     heading: int
     """How many of the bytes are notices, which come first and have no ids."""
+    before: int
+    """The id after which those of the lines begin."""
+    lines: int
+    """How many lines were said in it."""
 
     def reached(self, end: int) -> int:
         """Return the id up to which lines said are whole in the first ``end`` bytes, where a line ends."""
@@ -33,32 +37,33 @@ class Dialect(Protocol):
 class PlainRendering:
     """Plain lines: one for each line that was said."""
 
-    __slots__ = ("_before", "data", "heading")
+    __slots__ = ("before", "data", "heading", "lines")
 
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = plain_notices(notices)
-        self.heading, self._before = len(heading), before
+        self.heading, self.before, self.lines = len(heading), before, lines_in(batches)
         self.data = b"".join([heading, *map(plain_batch, batches)])
 
     def reached(self, end: int) -> int:
         """Count the lines."""
-        return self._before + self.data.count(LF, self.heading, end)
+        return self.before + self.data.count(LF, self.heading, end)
 
 
 class NativeRendering:
     """Native frames: one for each batch, which may be of many lines."""
 
-    __slots__ = ("_batches", "_before", "data", "heading")
+    __slots__ = ("_batches", "before", "data", "heading", "lines")
 
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = b"".join(native.written(Notice(line)) for line in notices)
-        self.heading, self._before, self._batches = len(heading), before, batches
+        self.heading, self.before, self.lines = len(heading), before, lines_in(batches)
+        self._batches = batches
         self.data = b"".join([heading, *map(native.lines_frame, batches)])
 
     def reached(self, end: int) -> int:
         """Count the frames."""
         frames = self.data.count(LF, self.heading, end)
-        return self._batches[frames - 1].last if frames else self._before
+        return self._batches[frames - 1].last if frames else self.before
 
 
 class Plain:
@@ -103,6 +108,11 @@ class Delivery:
             rendering = dialect.render(self.news.told(), self.batches, self.before)
             self._renderings[dialect] = rendering
         return rendering
+
+
+def lines_in(batches: list[Batch]) -> int:
+    """Return how many lines there are in ``batches``."""
+    return sum(batch.last - batch.first + 1 for batch in batches)
 
 
 def plain_notices(lines: list[str]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 from typing import Protocol as Interface
 
@@ -18,6 +19,14 @@ PATIENCE = 0.25
 
 
 _MOST_BLANKS = 256  # bytes that a hello may begin with and not be known yet
+
+
+class Spoken(Enum):
+    """How a caller speaks; the value is its name for programs."""
+
+    UNKNOWN = "unknown"  # it has not said anything, nor been silent for long
+    PLAIN = "plain"
+    NATIVE = "native"
 
 
 class Door(Interface):
@@ -72,6 +81,13 @@ class Threshold(Protocol):
     def door(self) -> Door | None:
         """What has taken the connection over, None where it is not known yet how the caller speaks."""
         return self._door or self._plain_door
+
+    @property
+    def spoken(self) -> Spoken:
+        """How the caller speaks, as far as is known."""
+        if self._plain_door is not None:
+            return Spoken.PLAIN
+        return Spoken.UNKNOWN if self._door is None else Spoken.NATIVE
 
     def hear_nothing(self) -> None:
         """Read no more, for a while."""

@@ -304,3 +304,16 @@ class CommandTests:
         host = house.enter(FakeGuest(), 9.0, host=True)
         assert house.commanded(host, "shutdown") == []
         assert house.members == {host.number: host}
+
+
+class LaggingTests:
+    """Who has not been sent everything."""
+
+    def test_counted(self) -> None:
+        """It is known how many are behind, in whichever room."""
+        house = FakeHouse()
+        guests = [house.comes() for _ in range(3)]
+        assert house.lagging == 0
+        house.move(guests[0][0], "garden")
+        guests[0][1].behind, guests[2][1].behind = 1, 500
+        assert house.lagging == 2

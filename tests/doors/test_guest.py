@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
+from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED
@@ -914,6 +915,7 @@ class NoiseTests:
         verona.turn()
         assert two.reads() == "* a line of more than 64 bytes was not taken\n"
         assert one.reads() == "guest2: short\n"
+        assert verona.hall.tally.refused[Refusal.LINE] == 1
 
 
 class EnteringTests:
@@ -924,3 +926,67 @@ class EnteringTests:
         """A guest is greeted on whatever transport it comes."""
         visitor = Verona().visit(kind)
         assert visitor.reads() == WELCOME.format(visitor.name) + "* 1 here: guest1\n"
+
+
+class SentTests:
+    """How many lines go out."""
+
+    def sent(self, verona: Verona) -> int:
+        """Return how many lines were sent to guests."""
+        return verona.hall.tally.sent
+
+    def test_each(self) -> None:
+        """A line counts once for each guest who is sent it: neither its author nor who ignores that one."""
+        verona = Verona()
+        one, two, three, _ = verona.company(4)
+        one.says(b"a\nb\n")
+        verona.turn()
+        assert self.sent(verona) == 2 * 3
+        three.says(b"/ignore guest1\n")
+        one.says(b"c\n")
+        two.says(b"d\n")
+        verona.turn()
+        assert self.sent(verona) == 6 + 2 + 3
+
+    def test_no_notices(self) -> None:
+        """Notices are no lines, nor is what was said before and is shown with its time."""
+        verona = Verona()
+        (one,) = verona.company(1)
+        one.says(b"a\n")
+        verona.turn()
+        verona.visit().says(b"/last\n")
+        verona.settle()
+        assert self.sent(verona) == 0
+
+    def test_slow(self) -> None:
+        """What waits in the log counts when it is sent; a line that was begun counts as sent."""
+        verona = Verona()
+        one, two = verona.company(2)
+        two.stops_reading(14)
+        one.says(b"a\nb\nc\n")
+        verona.turn()
+        assert (self.sent(verona), verona.house.lagging) == (2, 1)
+        assert verona.reading_again(two) == "guest1: a\nguest1: b\nguest1: c\n"
+        assert (self.sent(verona), verona.house.lagging) == (3, 0)
+
+    def test_last_words(self) -> None:
+        """What a guest who is behind is sent with the goodbye counts too."""
+        verona = Verona()
+        one, two = verona.company(2)
+        two.stops_reading()
+        one.says(b"a\n")
+        verona.turn()
+        one.says(b"b\nc\n")
+        verona.turn()
+        two.door.goodbye("")
+        assert self.sent(verona) == 3
+
+    def test_bare_peer(self) -> None:
+        """So does what is sent to one who does not end lines."""
+        verona = Verona()
+        one, two = verona.company(2)
+        one.says(b"hello")
+        verona.turn(1)
+        two.says(b"a\nb\n")
+        verona.turn()
+        assert self.sent(verona) == 1 + 2

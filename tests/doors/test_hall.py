@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from techboy.chat.house import House, Rules
 from techboy.chat.member import Member
 from techboy.chat.session import Session
+from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.hall import NEWS_DELAY, Hall
@@ -324,6 +325,88 @@ class RefusedGroupTests:
         storing.committer.refuse()
         assert (kept.next, kept.accepted) == (1, 1)
         assert storing.scene.logs.session(kept.digest) is None
+
+
+class CountTests:
+    """What is known of it in numbers."""
+
+    def test_stored(self) -> None:
+        """Lines are counted as said when they are handed over, and as stored when they are."""
+        storing = Storing()
+        one, two = storing.listeners
+        tally = storing.hall.tally
+        storing.house.said(one.member, "a\nb")
+        assert (tally.said, tally.stored) == (0, 0)
+        storing.scene.says(two, "c")
+        assert (tally.said, tally.stored) == (3, 0)
+        storing.committer.answer()
+        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 3, 0)
+
+    def test_refused(self) -> None:
+        """What could not be stored, and what was said meanwhile, is counted as said and as refused."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        storing.scene.says(two, "c")
+        storing.committer.refuse()
+        tally = storing.hall.tally
+        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 0, 3)
+
+    def test_waiting(self) -> None:
+        """It is known how many lines wait to be stored: those being written, and those that gather."""
+        storing = Storing(3)
+        one, two, three = storing.listeners
+        storing.house.move(three.member, "garden")
+        assert storing.hall.waiting == 0
+        storing.scene.says(one, "a\nb")
+        for listener, text in ((one, "c"), (two, "d\ne\n"), (three, "f")):
+            storing.scene.says(listener, text)
+        assert storing.hall.waiting == 2 + 5
+        storing.committer.answer()
+        assert storing.hall.waiting == 5
+        storing.clock.advance(0)
+        assert storing.hall.waiting == 5
+        storing.committer.refuse()
+        assert storing.hall.waiting == 0
+
+    def test_hindrance(self) -> None:
+        """Why nothing can be stored is known until something was, if it is no more than a session."""
+        storing = Storing()
+        one, _ = storing.listeners
+        assert storing.hall.hindrance is None
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        assert storing.hall.hindrance == "the disk is full"
+        storing.hall.remember(session())
+        storing.clock.advance(0)
+        assert storing.hall.hindrance == "the disk is full"
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+
+    def test_timed(self) -> None:
+        """Who wants to know is told how long each group took, whatever became of it."""
+        storing = Storing()
+        one, _ = storing.listeners
+        took: list[float] = []
+        storing.hall.timed = took.append
+        storing.scene.says(one, "a")
+        storing.clock.advance(0.25)
+        storing.committer.answer()
+        storing.scene.says(one, "b")
+        storing.clock.advance(2)
+        storing.committer.refuse()
+        assert took == [0.25, 2]
+
+    def test_clock_set_back(self) -> None:
+        """Nothing takes less than no time, even where the clock is set back meanwhile."""
+        storing = Storing()
+        one, _ = storing.listeners
+        took: list[float] = []
+        storing.hall.timed = took.append
+        storing.scene.says(one, "a")
+        storing.clock.rightNow -= 60
+        storing.committer.answer()
+        assert took == [0]
 
 
 class SessionTests:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from techboy.chat.tally import Refusal
 from techboy.doors.lodging import Lodging
+from techboy.logs.contract import SessionRecord, StorageError
+from techboy.logs.memory import MemoryLogs
 from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 
 
 def back(verona: NativeVerona, seen: int = 0, session: str = "token1") -> Caller:
     """Let the guest with that session come back, who has shown lines up to ``seen``."""
     return verona.hello(session=session, log=verona.logs.id, room="lobby", seen=seen)
+
+
+class UnreadableLogs(MemoryLogs):
+    """Logs on a disk that is broken."""
+
+    def session(self, digest: bytes) -> SessionRecord | None:
+        raise StorageError("the disk is broken")
 
 
 class ReturnTests:
@@ -179,3 +189,53 @@ class GraceTests:
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
             "juliet", "juliet2",
         ]  # fmt: skip
+
+
+class CountTests:
+    """What is counted of it."""
+
+    def test_returns(self) -> None:
+        """Each time that a session is taken up again counts: after a cut, at once, after a goodbye."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        assert verona.hall.tally.returns == 0
+        juliet.transport.breaks()
+        back(verona)
+        assert verona.hall.tally.returns == 1
+        juliet = back(verona)
+        assert verona.hall.tally.returns == 2
+        juliet.sends({"bye": True})
+        verona.turn()
+        back(verona)
+        assert verona.hall.tally.returns == 3
+
+    def test_not_stored(self) -> None:
+        """Who is asked to come again, as the session can't be stored, counts as refused."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        verona.hello()
+        committer.refuse()
+        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+
+    def test_not_stored_after_goodbye(self) -> None:
+        """So does who comes back before the last of the session could be stored, and it can't be."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        juliet.sends({"bye": True})
+        verona.turn()
+        again = back(verona)
+        while committer.waiting:
+            committer.refuse()
+            verona.turn()
+        assert again.hears()[-1]["bye"] == "restart"
+        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+        assert verona.hall.tally.returns == 0
+
+    def test_not_read(self) -> None:
+        """So does one whose session can't be read."""
+        verona = NativeVerona(logs=UnreadableLogs())
+        caller = verona.hello(session="token1")
+        assert caller.reads() == [{"bye": "restart", "text": "the disk is broken"}]
+        assert verona.hall.tally.refused[Refusal.SESSION] == 1

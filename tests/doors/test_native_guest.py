@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from techboy.chat.tally import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
@@ -353,3 +356,76 @@ class SilenceTests:
         assert caller.reads() == []
         verona.turn(DEAD - PING)
         assert caller.events == ["abort"]
+
+
+class CountTests:
+    """What is counted of it."""
+
+    def test_duplicates(self) -> None:
+        """Lines that were here already are counted, and are not counted as said again."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.says("one", 1)
+        juliet.says("one\ntwo", 1)
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        verona.turn()
+        assert (verona.hall.tally.duplicates, verona.hall.tally.said) == (1 + 2, 2)
+
+    def test_sent(self) -> None:
+        """Lines that go out are counted, with what was missed, and what waits at the goodbye."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        nurse.says("three", 3)
+        verona.turn()
+        assert verona.hall.tally.sent == 2
+        juliet = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=2)
+        assert verona.hall.tally.sent == 3
+        juliet.socket.room = 0
+        nurse.says("four", 4)
+        verona.turn()
+        nurse.says("five\nsix", 5)
+        verona.turn()
+        assert verona.hall.tally.sent == 4
+        juliet.door.goodbye("")
+        assert verona.hall.tally.sent == 6
+
+    @pytest.mark.parametrize(
+        ("data", "why", "count"),
+        [
+            (b"{}\n", Refusal.FRAME, 1),
+            (b"nonsense\n" * 3, Refusal.FRAME, 3),
+            (b'{"hello": 1, "name": "nurse"}\n', Refusal.FRAME, 1),
+            (b"x" * (FRAME_LIMIT + 1), Refusal.FRAME, 1),
+            (b'{"say": "one", "seq": 9}\n', Refusal.GAP, 1),
+            (b'{"say": "12345678901\\n1\\n12345678901", "seq": 1}\n', Refusal.LINE, 2),
+            (b'{"do": "me", "args": ["12345678901"]}\n', Refusal.LINE, 1),
+        ],
+    )
+    def test_refused(self, data: bytes, why: Refusal, count: int) -> None:
+        """What is not taken is counted by its reason, lines that are too long one by one."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.transport.receive(data)
+        verona.turn()
+        refused = verona.hall.tally.refused
+        assert refused == {**dict.fromkeys(Refusal, 0), why: count}
+
+    @pytest.mark.parametrize(
+        ("hello", "why"),
+        [
+            ({"hello": 2, "name": "juliet"}, Refusal.FRAME),
+            ({"hello": "one"}, Refusal.FRAME),
+            ({"ping": 1}, Refusal.FRAME),
+            ({"hello": 1, "name": "romeo"}, Refusal.NAME),
+        ],
+    )
+    def test_refused_caller(self, hello: dict, why: Refusal) -> None:
+        """So is a caller who can't come in."""
+        verona = NativeVerona()
+        verona.call().sends(hello)
+        verona.turn()
+        assert verona.hall.tally.refused == {**dict.fromkeys(Refusal, 0), why: 1}

@@ -9,7 +9,7 @@ import pytest
 from techboy.chat.rate import Bucket
 from techboy.doors.guest import GuestDoor
 from techboy.doors.native_guest import NativeGuest, Terms
-from techboy.doors.threshold import PATIENCE, Threshold
+from techboy.doors.threshold import PATIENCE, Spoken, Threshold
 from tests.native import DEAD, PING, NativeVerona
 from tests.transports import SocketTransport, cuts
 
@@ -26,7 +26,7 @@ class Entrance:
             lambda: GuestDoor(verona.house, verona.hall, Bucket(0, 0), 4096),
             lambda: NativeGuest(verona.lodging, verona.hall, Bucket(0, 0), Terms(4096, PING, DEAD)),
         )
-        self.transport = SocketTransport(door)
+        self.door, self.transport = door, SocketTransport(door)
         door.makeConnection(self.transport)
 
     def names(self) -> list[str]:
@@ -119,3 +119,28 @@ class EndTests:
         entrance.verona.turn()
         assert nurse.hears_said() == ['{"hel']
         assert "half close" in entrance.transport.events
+
+
+class SpokenTests:
+    """How a caller speaks."""
+
+    def test_native(self) -> None:
+        """It is not known before the hello."""
+        entrance = Entrance()
+        assert entrance.door.spoken is Spoken.UNKNOWN
+        entrance.transport.receive(HELLO)
+        assert entrance.door.spoken is Spoken.NATIVE
+
+    def test_plain(self) -> None:
+        """Who says anything else speaks plain lines."""
+        entrance = Entrance()
+        entrance.transport.receive(b"hello\n")
+        assert entrance.door.spoken is Spoken.PLAIN
+
+    def test_late_hello(self) -> None:
+        """Who is silent is taken for a person, until a hello comes after all."""
+        entrance = Entrance()
+        entrance.verona.turn(PATIENCE)
+        assert entrance.door.spoken is Spoken.PLAIN
+        entrance.transport.receive(HELLO)
+        assert entrance.door.spoken is Spoken.NATIVE
