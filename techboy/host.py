@@ -17,13 +17,16 @@ from techboy.chat.conversation import Keyboard
 from techboy.chat.house import Rules
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
+from techboy.chat.tally import Refusal
+from techboy.daemon.watch import Watch
+from techboy.daemon.watched import Watched
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
 from techboy.doors.guest import GuestDoor
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
-from techboy.doors.threshold import Door, PlainDoor, Threshold
+from techboy.doors.threshold import Door, PlainDoor, Spoken, Threshold
 from techboy.home import Home, new_token
 from techboy.listening import Listening, Places, PrivateSocket, told
 from techboy.options import ConversationOptions
@@ -91,6 +94,7 @@ class HouseFactory(ServerFactory):
         why = host.refusal(len(self.guests))
         if why is not None:
             self._log.info("turned away {caller}: {why}", caller=name, why=why)
+            host.turned_away()
             return TurnedAway(plainly(f"{host.house.rules.host} {why}"), host.reactor)
         self._admitted(caller, name)
         return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"])
@@ -98,6 +102,7 @@ class HouseFactory(ServerFactory):
     def _native(self, caller: Caller, name: str) -> Door:
         host = self._host
         if host.is_leaving:
+            host.turned_away()
             return TurnedAway(written(host.last_word), host.reactor)
         self._admitted(caller, name)
         return host.home.native_guest(host.lodging, self._bucket(), two=False)
@@ -141,6 +146,7 @@ class HouseLodging(Lodging):
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, unless the house is full of others."""
         if self._program.is_leaving:
+            self._program.turned_away()
             guest.put_off("")
             return
         others = len(self._program.factory.guests) - 1
@@ -149,6 +155,7 @@ class HouseLodging(Lodging):
             super().arrive(guest, hello)
         else:
             assert isinstance(guest, NativeGuest)
+            self._program.turned_away()
             guest.close_with(Bye(BUSY, f"{self.house.rules.host} {why}"))
 
 
@@ -175,6 +182,8 @@ class Host(Program):
         self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
         if options["socket"] is not None:
             self._doors.append(self._own_door(options["socket"]))
+        watched = Watched(self.house, self.hall, self._spoken, self.trouble)
+        self._watch = Watch(reactor, options["metrics"], watched, self.here.state, self._refused)
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
         if isinstance(self.here, StdioBridge):
@@ -195,10 +204,12 @@ class Host(Program):
         """Listen, or end with one line that says why not; then take the host's seat."""
         for _, listening in self._doors:
             listening.startService()
+        self._watch.startService()
         self.home.startService()
         super().startService()
         for _, listening in self._doors:
             listening.announced()
+        self._watch.announced()
         if self._seat is not None:
             if self.keyboard is Keyboard.NONE:
                 self._seat.listen()
@@ -209,6 +220,7 @@ class Host(Program):
         """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
         closed = [listening.stopService() for _, listening in self._doors]
         gone = gatherResults([*closed, super().stopService()])
+        gone.addCallback(lambda _: self._watch.stopService())
         gone.addCallback(lambda _: self.home.drain())  # how far everybody had read
         return gone.addCallback(lambda _: self.home.stopService())
 
@@ -227,6 +239,17 @@ class Host(Program):
         if self.is_leaving:
             return "is leaving"
         return "has no room for more guests" if others >= self.house.rules.guests else None
+
+    def turned_away(self) -> None:
+        """Count a caller for whom there was a `refusal`."""
+        self.hall.tally.refuse(Refusal.LEAVING if self.is_leaving else Refusal.FULL)
+
+    def trouble(self) -> str | None:
+        """Return why nobody should count on the house now, None where all is well."""
+        if self.is_leaving:
+            return "leaving"
+        hindrance = self.hall.hindrance
+        return None if hindrance is None else f"storing fails: {hindrance}"
 
     def empty(self) -> None:
         """The last who came in by one of the doors is gone."""
@@ -282,6 +305,9 @@ class Host(Program):
             guest.come_back_later()
         else:
             guest.goodbye(f"{self.house.rules.host} is leaving")
+
+    def _spoken(self) -> list[Spoken]:
+        return [caller.spoken for caller in self.factory.callers]
 
     def _refused(self, why: str) -> None:
         self.give_up(exits.NO_LISTENING, why)

@@ -10,10 +10,12 @@ import pytest
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
+from techboy.chat.tally import Refusal
 from techboy.doors.hall import NEWS_DELAY
 from techboy.doors.threshold import PATIENCE
 from techboy.host import Host
 from techboy.romeo import Options
+from tests.daemon.test_web import Asker, question
 from tests.native import HeldCommitter
 from tests.programs import Running, frame, frames, later_endpoint
 from tests.transports import JULIET, SocketTransport
@@ -404,6 +406,79 @@ class EndTests:
         assert host.said == ["romeo: can't listen on later: no such thing"]
         assert host.status == exits.NO_LISTENING
         assert host.reactor.stops == 1
+
+
+def asked(host: Running, path: bytes) -> tuple[bytes, bytes]:
+    """Return first line and body of what is answered where the host is watched."""
+    channel, asker = host.reactor.tcpServers[1][1].buildProtocol(None), Asker()
+    asker.protocol = channel
+    channel.makeConnection(asker)
+    first, _, body = asker.asks(question(b"GET " + path))
+    return first, body
+
+
+class WatchedTests:
+    """A host who was told where he can be asked about the house."""
+
+    def test_announced(self) -> None:
+        """He says where, after where he can be called; it is for this machine alone."""
+        host = running("--metrics", "tcp:9190").start()
+        assert host.said == ["Listening for connection on 0.0.0.0:4444...", "Metrics on 0.0.0.0:9190"]
+        assert host.reactor.tcpServers[1][::3] == (9190, "127.0.0.1")
+
+    def test_not_asked(self) -> None:
+        """Without that option he listens nowhere else."""
+        assert len(running().start().reactor.tcpServers) == 1
+
+    def test_connections(self) -> None:
+        """It is told how those who are connected speak."""
+        host = running("--metrics", "tcp:9190").start()
+        visit(host)
+        visit(host)
+        native(host)
+        call(host)
+        body = asked(host, b"/metrics")[1]
+        for kind, count in (("plain", 2), ("native", 1), ("unknown", 1)):
+            assert f'techboy_connections{{dialect="{kind}"}} {count}.0\n'.encode() in body
+
+    def test_turned_away(self) -> None:
+        """Who finds no room is counted, however it speaks."""
+        host = running("--guests", "1", "--metrics", "tcp:9190").start()
+        visit(host)
+        visit(host)
+        native(host)
+        assert b'techboy_refused_total{reason="full"} 2.0\n' in asked(host, b"/metrics")[1]
+
+    def test_drain(self) -> None:
+        """While he leaves that is told, until the guests are gone; who comes then is counted."""
+        host = running("--metrics", "tcp:9190").start()
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
+        guest, late = visit(host), call(host)
+        done = host.stop()
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"leaving\n")
+        late.receive(frame(hello=1, name="juliet"))
+        native(host)
+        call(host).receive(b"hello\n")
+        assert host.program.hall.tally.refused[Refusal.LEAVING] == 3
+        assert not done.called
+        guest.flush()
+        leave(guest)
+        assert done.called
+
+    def test_not_stored(self) -> None:
+        """Where nothing can be stored that is told, and why, until something can."""
+        host, committer = running("--metrics", "tcp:9190").start(), HeldCommitter()
+        host.program.hall._committer = committer
+        guest = visit(host)
+        guest.receive(b"hello\n")
+        host.reactor.advance(0)
+        committer.refuse()
+        told = b"storing fails: the disk is full\n"
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", told)
+        guest.receive(b"hello\n")
+        host.reactor.advance(0)
+        committer.answer()
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
 
 
 class SeatTests:

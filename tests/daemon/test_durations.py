@@ -1,0 +1,31 @@
+"""Tests of `techboy.daemon.durations`."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.daemon.durations import BOUNDS, Durations
+
+
+class DurationsTests:
+    """A histogram."""
+
+    def test_nothing_yet(self) -> None:
+        """At first nothing took any time, and every bound is there."""
+        durations = Durations()
+        assert durations.upto == [*((bound, 0) for bound in BOUNDS), (inf, 0)]
+        assert durations.total == 0
+
+    @given(st.lists(st.one_of(st.floats(0, 10), st.sampled_from(BOUNDS))))
+    def test_counted(self, seconds: list[float]) -> None:
+        """For each bound, what took at most so long is counted; the total is the sum."""
+        durations = Durations()
+        for each in seconds:
+            durations.add(each)
+        for bound, count in durations.upto:
+            assert count == sum(each <= bound for each in seconds)
+        assert durations.total == pytest.approx(sum(seconds))

@@ -1,0 +1,65 @@
+"""Tests of `techboy.daemon.lag`."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from techboy.daemon.lag import EVERY, REMEMBERED, Lag
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock of the test's own."""
+    return Clock()
+
+
+@pytest.fixture
+def lag(clock: Clock) -> Lag:
+    """Give what measures, and has begun to."""
+    lag = Lag(clock)
+    lag.start()
+    return lag
+
+
+def pass_evenly(clock: Clock, seconds: float) -> None:
+    """Let ``seconds`` pass, with everything done when it is due."""
+    clock.pump([EVERY] * round(seconds / EVERY))
+
+
+class LagTests:
+    """How late the reactor is."""
+
+    def test_in_time(self, clock: Clock, lag: Lag) -> None:
+        """Where all is done when it is due there is no lag."""
+        assert lag.seconds == 0
+        pass_evenly(clock, 60)
+        assert lag.seconds == 0
+
+    def test_late(self, clock: Clock, lag: Lag) -> None:
+        """It is the time by which something was done too late, at its worst."""
+        for kept in (0.5, 2.0, 1.0):
+            clock.advance(EVERY + kept)
+        assert lag.seconds == 2.0
+
+    def test_forgotten(self, clock: Clock, lag: Lag) -> None:
+        """So it stays for 15 s, and no longer."""
+        clock.advance(EVERY + 2)
+        pass_evenly(clock, REMEMBERED)
+        assert lag.seconds == 2.0
+        pass_evenly(clock, EVERY)
+        assert lag.seconds == 0
+
+    def test_set_back(self, clock: Clock, lag: Lag) -> None:
+        """A clock that is set back makes nothing early."""
+        pass_evenly(clock, 1)
+        clock.rightNow -= 5
+        pass_evenly(clock, 10)
+        assert lag.seconds == 0
+
+    def test_stopped(self, clock: Clock, lag: Lag) -> None:
+        """When it is stopped nothing is waited for; stopping it twice does no harm."""
+        pass_evenly(clock, 1)
+        lag.stop()
+        lag.stop()
+        assert clock.getDelayedCalls() == []

@@ -1,0 +1,276 @@
+"""Tests of `techboy.daemon.web`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.testing import StringTransportWithDisconnection
+from zope.interface import implementer
+
+from techboy import exits
+from techboy.daemon import web
+from techboy.daemon.web import HEADERS_SIZE, PATIENCE, Answer, Web, health, on_loopback
+from tests.programs import FakeReactor
+
+PAGE = b"a page\n"
+
+
+class Asker(StringTransportWithDisconnection):
+    """A connection of somebody who asks."""
+
+    aborted = False
+
+    def loseConnection(self) -> None:
+        self.disconnecting = True  # as any transport is that was told to close
+        super().loseConnection()
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        super().abortConnection()
+
+    def asks(self, data: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
+        """Send ``data``; return the first line, the headers and the rest of what is answered."""
+        self.protocol.dataReceived(data)
+        head, _, body = self.value().partition(b"\r\n\r\n")
+        first, *lines = head.split(b"\r\n")
+        return first, dict(line.split(b": ", 1) for line in lines), body
+
+
+class Scene:
+    """A service with one page, and what it says."""
+
+    def __init__(self, endpoint: str = "tcp:9190") -> None:
+        self.reactor = FakeReactor()
+        self.announced: list[str] = []
+        self.refused: list[str] = []
+        pages = {b"/page": lambda: Answer(PAGE, "text/plain; version=1"), b"/ill": lambda: health("no disk")}
+        self.service = Web(self.reactor, endpoint, pages, self.announced.append, self.refused.append)
+
+    def start(self) -> Scene:
+        """Listen, and say where."""
+        self.service.startService()
+        self.service.announced()
+        return self
+
+    def call(self) -> Asker:
+        """Return a connection to it."""
+        channel = self.reactor.tcpServers[0][1].buildProtocol(None)
+        asker = Asker()
+        asker.protocol = channel
+        channel.makeConnection(asker)
+        return asker
+
+
+@pytest.fixture
+def asker() -> Asker:
+    """Give a connection to a service that has started."""
+    return Scene().start().call()
+
+
+def question(start: bytes, *headers: bytes) -> bytes:
+    """Return a question."""
+    return b"\r\n".join([start + b" HTTP/1.1", b"Host: localhost", *headers, b"", b""])
+
+
+class AnswerTests:
+    """What is answered."""
+
+    def test_page(self, asker: Asker) -> None:
+        """A page is given as it is; nothing says which program gives it; one question is a connection."""
+        first, headers, body = asker.asks(question(b"GET /page"))
+        assert first == b"HTTP/1.1 200 OK"
+        assert headers.pop(b"Date") == b"Thu, 01 Jan 1970 00:00:00 GMT"
+        assert headers == {
+            b"Content-Type": b"text/plain; version=1",
+            b"Content-Length": b"7",
+            b"Cache-Control": b"no-store",
+            b"Connection": b"close",
+        }
+        assert body == PAGE
+        assert not asker.connected
+
+    def test_head(self, asker: Asker) -> None:
+        """Its headers can be had alone."""
+        first, headers, body = asker.asks(question(b"HEAD /page"))
+        assert (first, headers[b"Content-Length"], body) == (b"HTTP/1.1 200 OK", b"7", b"")
+
+    def test_with_a_query(self, asker: Asker) -> None:
+        """What stands after a question mark does not matter."""
+        assert asker.asks(question(b"GET /page?name[]=techboy_members"))[2] == PAGE
+
+    @pytest.mark.parametrize("path", [b"/", b"/page/", b"/nosuch", b"*", b"http://localhost/page"])
+    def test_no_such_page(self, asker: Asker, path: bytes) -> None:
+        """There are no other pages."""
+        first, _, body = asker.asks(question(b"GET " + path))
+        assert (first, body) == (b"HTTP/1.1 404 Not Found", b"not found\n")
+
+    @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"OPTIONS", b"get"])
+    def test_other_methods(self, asker: Asker, method: bytes) -> None:
+        """Pages can be read and nothing else."""
+        first, headers, _ = asker.asks(question(method + b" /page"))
+        assert first == b"HTTP/1.1 405 Method Not Allowed"
+        assert headers[b"Allow"] == b"GET, HEAD"
+
+    def test_health(self, asker: Asker) -> None:
+        """What is not well is told in one line, with a status of its own."""
+        first, _, body = asker.asks(question(b"GET /ill"))
+        assert (first, body) == (b"HTTP/1.1 503 Service Unavailable", b"no disk\n")
+
+    def test_well(self) -> None:
+        """Where all is well that is said; of a trouble no more than a line is."""
+        assert health(None) == Answer(b"ok\n")
+        assert health("one\ntwo").body == b"one\n"
+
+
+class BoundTests:
+    """What a question may be."""
+
+    def test_slow(self) -> None:
+        """Who does not ask in time, however busy, is not waited for."""
+        scene = Scene().start()
+        asker = scene.call()
+        for _ in range(10):
+            asker.protocol.dataReceived(b"G")
+            scene.reactor.advance(PATIENCE / 10 - 0.01)
+        assert not asker.aborted
+        scene.reactor.advance(0.1)
+        assert asker.aborted
+
+    def test_nothing_waits(self) -> None:
+        """When a question was answered nothing waits for that connection."""
+        scene = Scene().start()
+        scene.call().asks(question(b"GET /page"))
+        assert scene.reactor.getDelayedCalls() == []
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"GET /page HTTP/1.1\r\n" + (b"X: " + b"x" * (HEADERS_SIZE // 2) + b"\r\n") * 2,
+            b"GET /page HTTP/1.1\r\n" + b"X: x\r\n" * (HEADERS_SIZE // 4),
+            b"nonsense\r\n\r\n",
+        ],
+    )
+    def test_too_much(self, asker: Asker, data: bytes) -> None:
+        """A question that is too long, or none at all, is refused, and the connection closed."""
+        assert asker.asks(data)[0] == b"HTTP/1.1 400 Bad Request"
+        assert not asker.connected
+
+    def test_endless_line(self, asker: Asker) -> None:
+        """A line that does not end closes the connection."""
+        asker.protocol.dataReceived(b"GET /" + b"x" * HEADERS_SIZE)
+        assert not asker.connected
+
+    @pytest.mark.parametrize(
+        ("header", "body"),
+        [
+            (b"Content-Length: 1000000", b"x" * 1_000_000),
+            (b"Transfer-Encoding: chunked", b"f4240\r\n" + b"x" * 1_000_000 + b"\r\n0\r\n\r\n"),
+        ],
+    )
+    def test_body(self, asker: Asker, header: bytes, body: bytes) -> None:
+        """What comes with a question is passed over, and nothing of it kept."""
+        asker.protocol.dataReceived(question(b"GET /page", header))
+        [asked] = asker.protocol.requests
+        for at in range(0, len(body) - 1, 1000):
+            asker.protocol.dataReceived(body[at : min(at + 1000, len(body) - 1)])
+        assert asked.content.read() == b""
+        assert asker.asks(body[-1:])[2] == PAGE
+
+
+class PlaceTests:
+    """Where it is answered."""
+
+    @pytest.mark.parametrize(
+        ("endpoint", "where"),
+        [
+            ("tcp:9190", "tcp:9190:interface=127.0.0.1"),
+            ("tcp:port=9190", "tcp:port=9190:interface=127.0.0.1"),
+            ("tcp:9190:backlog=5", "tcp:9190:backlog=5:interface=127.0.0.1"),
+            ("tcp6:9190", r"tcp6:9190:interface=\:\:1"),
+            ("ssl:9190:privateKey=key.pem", "ssl:9190:privateKey=key.pem:interface=127.0.0.1"),
+            ("tcp:9190:interface=0.0.0.0", "tcp:9190:interface=0.0.0.0"),
+            ("tcp:9190:0.0.0.0", "tcp:9190:0.0.0.0"),
+            (r"tcp:9190:interface=\:\:", r"tcp:9190:interface=\:\:"),
+            ("unix:/run/techboy/metrics", "unix:/run/techboy/metrics"),
+            ("systemd:domain=INET:index=1", "systemd:domain=INET:index=1"),
+            ("tcp", "tcp"),
+            ("", ""),
+        ],
+    )
+    def test_loopback(self, endpoint: str, where: str) -> None:
+        """A port is this machine's alone unless an interface is named; all else is taken as it is."""
+        assert on_loopback(endpoint) == where
+
+    def test_listens(self) -> None:
+        """It listens there when it is started, and says so when it is asked to."""
+        scene = Scene("tcp:9190:interface=127.0.0.2")
+        assert scene.reactor.tcpServers == []
+        scene.service.startService()
+        assert [(port, interface) for port, _, _, interface in scene.reactor.tcpServers] == [
+            (9190, "127.0.0.2")
+        ]
+        assert scene.announced == []
+        scene.service.announced()
+        assert scene.announced == ["Metrics on 0.0.0.0:9190"]  # as the reactor in memory has it
+
+    def test_stopped(self) -> None:
+        """When it is stopped the port is closed, which is waited for."""
+        scene, closed = Scene(), Deferred[None]()
+        port: Any = FakeReactor().listenTCP(9190, ServerFactory())
+        port.stopListening = lambda: closed
+        scene.reactor.listenTCP = lambda *_, **__: port
+        scene.start()
+        ended: list[object] = []
+        scene.service.stopService().addCallback(ended.append)
+        assert ended == []
+        closed.callback(None)
+        assert ended == [None]
+
+
+class RefusedTests:
+    """Where it can't listen."""
+
+    @pytest.mark.parametrize("endpoint", ["nonsense:1", "tcp:abc", "tcp", ""])
+    def test_bad_endpoint(self, endpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """An endpoint that is none is one line on standard error."""
+        with pytest.raises(SystemExit) as ended:
+            Scene(endpoint).start()
+        assert ended.value.code == exits.USAGE
+        told = capsys.readouterr().err
+        assert told.startswith(f"romeo: --metrics {endpoint}: ")
+        assert told.count("\n") == 1
+
+    def test_no_port(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """So is a port that can't be had."""
+        scene = Scene()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise CannotListenError("127.0.0.1", 9190, OSError(98, "Address already in use"))
+
+        scene.reactor.listenTCP = refuse
+        with pytest.raises(SystemExit) as ended:
+            scene.start()
+        assert ended.value.code == exits.NO_LISTENING
+        told = "romeo: can't listen on tcp:9190 for --metrics: Address already in use\n"
+        assert capsys.readouterr().err == told
+
+    def test_refused_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where that is known only later it is told in one line, and stopping does not fail of it."""
+        later: Deferred[Any] = Deferred()
+
+        @implementer(IStreamServerEndpoint)
+        class Endpoint:
+            def listen(self, factory: object) -> Deferred[Any]:
+                return later
+
+        monkeypatch.setattr(web, "serverFromString", lambda *_: Endpoint())
+        scene = Scene("later").start()
+        later.errback(RuntimeError("no such thing"))
+        assert scene.refused == ["romeo: can't listen on later for --metrics: no such thing"]
+        assert scene.announced == []
+        assert scene.service.stopService().called
