@@ -34,6 +34,7 @@ class Seat:
     def sit(self) -> None:
         """Be the host."""
         self._member = self._house.enter(self, self._hall.clock.seconds(), host=True)
+        self._cursor = self._room.log.last
         self._bridge.invite()
 
     def listen(self) -> None:

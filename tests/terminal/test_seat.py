@@ -91,6 +91,20 @@ class HostTests:
         assert terminal.flush() == b"romeo: "
         assert verona.house.names.get("romeo").host
 
+    def test_said_before(self) -> None:
+        """What the log has from an earlier run does not wait for the host, nor is shown on a busy screen."""
+        verona, bridge = Verona(), StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64)
+        (guest,) = verona.company(1)
+        guest.says(b"hello\n")
+        verona.turn()
+        terminal = connected(bridge)
+        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
+        seat.sit()
+        assert (seat.behind, verona.house.lagging) == (0, 0)
+        seat.here_full()
+        seat.here_ready()
+        assert terminal.flush() == b""
+
     def test_said(self) -> None:
         """What the host types is said to all, and not shown again."""
         home = Home()
