@@ -17,8 +17,8 @@ from techboy.chat.conversation import Keyboard
 from techboy.chat.house import Rules
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
+from techboy.chat.standing import Hosting
 from techboy.chat.tally import Refusal
-from techboy.daemon.watch import Watch
 from techboy.daemon.watched import Watched
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
@@ -34,6 +34,7 @@ from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.seat import Seat
 from techboy.terminal.streams import Streams
+from techboy.watching import Watching
 from techboy.wire.frames import BUSY, CLOSED, RESTART, Bye, Hello
 from techboy.wire.native import written
 from techboy.wire.plain import HOST
@@ -182,8 +183,7 @@ class Host(Program):
         self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
         if options["socket"] is not None:
             self._doors.append(self._own_door(options["socket"]))
-        watched = Watched(self.house, self.hall, self._spoken, self.trouble)
-        self._watch = Watch(reactor, options["metrics"], watched, self.here.state, self._refused)
+        self._watching = [self._figures(options["metrics"])] if options["metrics"] is not None else []
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
         if isinstance(self.here, StdioBridge):
@@ -202,14 +202,12 @@ class Host(Program):
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not; then take the host's seat."""
-        for _, listening in self._doors:
+        ports = [*(listening for _, listening in self._doors), *self._watching]
+        for listening in ports:
             listening.startService()
-        self._watch.startService()
         self.home.startService()
         super().startService()
-        for _, listening in self._doors:
-            listening.announced()
-        self._watch.announced()
+        gatherResults([listening.announced() for listening in ports]).addCallback(self.all_open)
         if self._seat is not None:
             if self.keyboard is Keyboard.NONE:
                 self._seat.listen()
@@ -220,8 +218,8 @@ class Host(Program):
         """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
         closed = [listening.stopService() for _, listening in self._doors]
         gone = gatherResults([*closed, super().stopService()])
-        gone.addCallback(lambda _: self._watch.stopService())
         gone.addCallback(lambda _: self.home.drain())  # how far everybody had read
+        gone.addCallback(lambda _: gatherResults(figures.stopService() for figures in self._watching))
         return gone.addCallback(lambda _: self.home.stopService())
 
     def leave(self) -> None:
@@ -243,6 +241,11 @@ class Host(Program):
     def turned_away(self) -> None:
         """Count a caller for whom there was a `refusal`."""
         self.hall.tally.refuse(Refusal.LEAVING if self.is_leaving else Refusal.FULL)
+
+    @property
+    def standing(self) -> Hosting:
+        """How many are here, and how much was said."""
+        return Hosting(len(self.factory.guests), self.hall.tally.stored, self.hall.waiting)
 
     def trouble(self) -> str | None:
         """Return why nobody should count on the house now, None where all is well."""
@@ -295,7 +298,14 @@ class Host(Program):
         return factory, self._listening(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
 
     def _listening(self, places: Callable[[], Places], factory: HouseFactory) -> Listening:
-        return Listening(places, factory, self.here.state, self._refused)
+        return Listening(places, factory, self.listens, self._refused)
+
+    def _figures(self, endpoint: str) -> Watching:
+        watched = Watched(self.house, self.hall, self._spoken, self.trouble)
+        return Watching(self.reactor, endpoint, watched, self._watched_at, self._refused)
+
+    def _watched_at(self, place: str) -> None:
+        self.here.state(f"Metrics on {place}")
 
     def _send_home(self, member: Member) -> None:
         guest = member.guest

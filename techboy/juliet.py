@@ -300,6 +300,7 @@ class Juliet(Talk):
         if self.options["timeout"] is not None:
             self._patience.start()
         self._factory.call()
+        self.all_open()
 
     def stopService(self) -> Deferred[Any]:
         """Call no more, say goodbye; fires when everything was sent and shown."""

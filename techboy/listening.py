@@ -29,11 +29,19 @@ Places: TypeAlias = list[tuple[str, IStreamServerEndpoint]]
 _OWNER_ONLY = 0o600
 
 
+def described(reactor: Any, option: str, text: str) -> Places:
+    """Return the endpoint that ``text``, given by ``--option``, describes; end the process if it is none."""
+    try:
+        return [(text, server(reactor, text))]
+    except ValueError as refused:
+        exits.fail(exits.USAGE, f"romeo: --{option} {refused}")
+
+
 def told(reactor: Any, options: ConversationOptions) -> Places:
     """Return the host and port, or the endpoints, that ``options`` say; end the process where it is none."""
-    host, port, described = options["host"], options["port"], options["listen"]
-    if described:
-        return [(text, _endpoint(reactor, text)) for text in described]
+    host, port, texts = options["host"], options["port"], options["listen"]
+    if texts:
+        return [place for text in texts for place in described(reactor, "listen", text)]
     kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
     return [(host_and_port(host, port), kind(reactor, port, backlog=BACKLOG, interface=host))]
 
@@ -61,7 +69,7 @@ class Listening(Service):
     """The open ports of ``factory``, at the ``places``, which are asked for at the start.
 
     `startService` ends the process where a port can't be had; where that is known only later, ``refused``
-    is told the line. ``announce`` is told where it listens, once `announced` was called.
+    is told the line. ``announce`` is told each place where it listens, once `announced` was called.
     """
 
     def __init__(
@@ -83,10 +91,23 @@ class Listening(Service):
             exits.fail(exits.NO_LISTENING, self._refusals[0])
         super().startService()
 
-    def announced(self) -> None:
-        """Say where it listens, now and for every port that is opened later."""
+    def announced(self) -> Deferred[Any]:
+        """Say where it listens, now and for every port that is opened later; fires when all are open."""
+        all_open: Deferred[Any] = Deferred()
+        waiting = len(self._ports)
+
+        def opened(port: IListeningPort | None) -> IListeningPort | None:
+            nonlocal waiting
+            if port is not None:
+                self._announce(place_of(port.getHost()))
+                waiting -= 1
+            if not waiting:
+                all_open.callback(None)
+            return port
+
         for port in self._ports:
-            port.addCallback(self._announced)
+            port.addCallback(opened)
+        return all_open
 
     def stopService(self) -> Deferred[Any]:
         """Close all ports; fires when that is done."""
@@ -102,18 +123,6 @@ class Listening(Service):
             self._refused(refusal)
         else:
             self._refusals.append(refusal)
-
-    def _announced(self, port: IListeningPort | None) -> IListeningPort | None:
-        if port is not None:
-            self._announce(f"Listening for connection on {place_of(port.getHost())}...")
-        return port
-
-
-def _endpoint(reactor: Any, text: str) -> IStreamServerEndpoint:
-    try:
-        return server(reactor, text)
-    except ValueError as refused:
-        exits.fail(exits.USAGE, f"romeo: --listen {refused}")
 
 
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ from techboy import exits
 from techboy.chat.conversation import Conversation, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.standing import Alone, Together
+from techboy.daemon.notify import Notifier, watchdog_seconds
+from techboy.daemon.supervised import Supervised
 from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
@@ -42,6 +45,8 @@ class Program(Service):
         self.reactor, self.options, self.dialect = reactor, options, dialect
         self.keyboard = streams.keyboard
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
+        watchdog = watchdog_seconds(os.environ, os.getpid())
+        self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
         self.here: StdioBridge | Unseen = self._bridge() if options["shown"] else Unseen(streams.states.write)
 
     @property
@@ -64,6 +69,14 @@ class Program(Service):
         if self.running:
             self.reactor.stop()
 
+    def listens(self, place: str) -> None:
+        """It listens at ``place``: say so."""
+        self.here.state(f"Listening for connection on {place}...")
+
+    def all_open(self, _: object = None) -> None:
+        """Everything is open, and the program does what it is for: tell the service manager."""
+        self.supervised.started()
+
     def give_up(self, status: int, why: str) -> None:
         """End with ``status``, saying why."""
         self._status = status
@@ -83,6 +96,7 @@ class Program(Service):
     def stopService(self) -> Deferred[Any]:
         """Say goodbye; fires when everything was sent and shown."""
         super().stopService()
+        self.supervised.stopService()
         self.leave()
         return self._ended.addCallback(lambda _: self.here.close()).addCallback(self._set_status)
 

@@ -262,7 +262,7 @@ class Romeo(Talk):
         self.duet = Duet(self.home.house, self.home.hall, self.conversation, new_token, options["grace"])
         self.home.lodgings.append(self.duet)
         factory = RomeoFactory(self)
-        self._listening = Listening(lambda: told(reactor, options), factory, self.here.state, self._refused)
+        self._listening = Listening(lambda: told(reactor, options), factory, self.listens, self._refused)
 
     @property
     def doing(self) -> str:
@@ -274,7 +274,7 @@ class Romeo(Talk):
         self._listening.startService()
         self.home.startService()
         super().startService()
-        self._listening.announced()
+        self._listening.announced().addCallback(self.all_open)
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, say goodbye; fires when everything was stored, sent and shown."""

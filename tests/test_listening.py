@@ -58,19 +58,19 @@ class ListeningTests:
         """He listens where he was told, and says so; many may call at once."""
         ear = Ear().start()
         assert ear.reactor.tcpServers == [(4444, ear.factory, BACKLOG, "0.0.0.0")]
-        assert ear.announced == ["Listening for connection on 0.0.0.0:4444..."]
+        assert ear.announced == ["0.0.0.0:4444"]
 
     def test_ipv6(self) -> None:
         """An IPv6 address can be listened on too."""
         ear = Ear(host="::1", port=5000).start()
         assert ear.reactor.tcpServers[0][3] == "::1"
-        assert ear.announced == ["Listening for connection on [::1]:5000..."]
+        assert ear.announced == ["[::1]:5000"]
 
     def test_endpoints(self) -> None:
         """He listens on as many endpoints as he is given."""
         ear = Ear("tcp:5000", "unix:/run/romeo").start()
         assert len(ear.reactor.tcpServers) == 1
-        assert ear.announced[1] == "Listening for connection on /run/romeo..."
+        assert ear.announced[1] == "/run/romeo"
 
     def test_nothing_before_the_start(self) -> None:
         """Until he is started, no port is open."""
@@ -83,7 +83,7 @@ class ListeningTests:
         ear = Ear("later").start()
         assert ear.announced == []
         later.callback(FakeReactor().listenTCP(5000, ServerFactory()))
-        assert ear.announced == ["Listening for connection on 0.0.0.0:5000..."]
+        assert ear.announced == ["0.0.0.0:5000"]
 
     def test_stopped(self, endpoint: Callable[[Deferred[Any]], None]) -> None:
         """When he is stopped all ports are closed, one that is slow to close is waited for."""

@@ -579,14 +579,6 @@ class RomeoTests:
         said = mistake(romeo.Options, *words, capsys=capsys)
         assert said == f"romeo: {why} (see twist romeo --help)\n"
 
-    def test_metrics(self, screen: TextIO, capsys: pytest.CaptureFixture[str]) -> None:
-        """Metrics are those of a house: who wants them of a conversation of two is told so."""
-        assert parsed(romeo.Options)["metrics"] is None
-        assert parsed(romeo.Options, "--metrics", "tcp:9190")["metrics"] == "tcp:9190"
-        with pytest.raises(SystemExit):
-            parsed(romeo.Options, "--metrics", "tcp:9190", streams=at_terminal(Typed("\n\n"), screen))
-        assert "--metrics is for a Romeo who has many guests" in capsys.readouterr().err
-
     def test_listen(self) -> None:
         """Several endpoints may be listened on."""
         assert parsed(romeo.Options, "--listen", "tcp:1", "--listen=unix:x")["listen"] == ["tcp:1", "unix:x"]

@@ -94,7 +94,7 @@ class Lodging:
             else:
                 self._come_back(Session(record), guest, hello)
         except ValueError as refused:
-            self._hall.tally.refuse(Refusal.NAME)
+            self.hall.tally.refuse(Refusal.NAME)
             guest.refused(str(refused))
         except StorageError as unreadable:
             self._put_off(guest, unreadable)
@@ -211,14 +211,14 @@ class Lodging:
         self._admit_again(stay.session, guest, hello)
 
     def _admit_again(self, session: Session, guest: Lodger, hello: Hello) -> None:
-        self._hall.tally.returns += 1
+        self.hall.tally.returns += 1
         self._heard(session)
         after = self._cursor(session, guest.member, hello)
         guest.admitted(guest.member, hello.session or "", after, back=True)
         self._begin(guest)
 
     def _put_off(self, guest: Lodger, hindrance: StorageError) -> None:
-        self._hall.tally.refuse(Refusal.SESSION)
+        self.hall.tally.refuse(Refusal.SESSION)
         guest.put_off(str(hindrance))
 
     def _begin(self, guest: Lodger) -> None:

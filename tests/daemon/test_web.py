@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
-from zope.interface import implementer
 
-from techboy import exits
-from techboy.daemon import web
-from techboy.daemon.web import HEADERS_SIZE, PATIENCE, Answer, Web, health, on_loopback
+from techboy.daemon.web import HEADERS_SIZE, PATIENCE, Answer, Site, health
 from tests.programs import FakeReactor
 
 PAGE = b"a page\n"
@@ -42,24 +34,16 @@ class Asker(StringTransportWithDisconnection):
 
 
 class Scene:
-    """A service with one page, and what it says."""
+    """A site with one page."""
 
-    def __init__(self, endpoint: str = "tcp:9190") -> None:
+    def __init__(self) -> None:
         self.reactor = FakeReactor()
-        self.announced: list[str] = []
-        self.refused: list[str] = []
         pages = {b"/page": lambda: Answer(PAGE, "text/plain; version=1"), b"/ill": lambda: health("no disk")}
-        self.service = Web(self.reactor, endpoint, pages, self.announced.append, self.refused.append)
-
-    def start(self) -> Scene:
-        """Listen, and say where."""
-        self.service.startService()
-        self.service.announced()
-        return self
+        self.site = Site(self.reactor, pages)
 
     def call(self) -> Asker:
         """Return a connection to it."""
-        channel = self.reactor.tcpServers[0][1].buildProtocol(None)
+        channel = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 4444))
         asker = Asker()
         asker.protocol = channel
         channel.makeConnection(asker)
@@ -68,8 +52,8 @@ class Scene:
 
 @pytest.fixture
 def asker() -> Asker:
-    """Give a connection to a service that has started."""
-    return Scene().start().call()
+    """Give a connection to it."""
+    return Scene().call()
 
 
 def question(start: bytes, *headers: bytes) -> bytes:
@@ -132,7 +116,7 @@ class BoundTests:
 
     def test_slow(self) -> None:
         """Who does not ask in time, however busy, is not waited for."""
-        scene = Scene().start()
+        scene = Scene()
         asker = scene.call()
         for _ in range(10):
             asker.protocol.dataReceived(b"G")
@@ -143,7 +127,7 @@ class BoundTests:
 
     def test_nothing_waits(self) -> None:
         """When a question was answered nothing waits for that connection."""
-        scene = Scene().start()
+        scene = Scene()
         scene.call().asks(question(b"GET /page"))
         assert scene.reactor.getDelayedCalls() == []
 
@@ -180,97 +164,3 @@ class BoundTests:
             asker.protocol.dataReceived(body[at : min(at + 1000, len(body) - 1)])
         assert asked.content.read() == b""
         assert asker.asks(body[-1:])[2] == PAGE
-
-
-class PlaceTests:
-    """Where it is answered."""
-
-    @pytest.mark.parametrize(
-        ("endpoint", "where"),
-        [
-            ("tcp:9190", "tcp:9190:interface=127.0.0.1"),
-            ("tcp:port=9190", "tcp:port=9190:interface=127.0.0.1"),
-            ("tcp:9190:backlog=5", "tcp:9190:backlog=5:interface=127.0.0.1"),
-            ("tcp6:9190", r"tcp6:9190:interface=\:\:1"),
-            ("ssl:9190:privateKey=key.pem", "ssl:9190:privateKey=key.pem:interface=127.0.0.1"),
-            ("tcp:9190:interface=0.0.0.0", "tcp:9190:interface=0.0.0.0"),
-            ("tcp:9190:0.0.0.0", "tcp:9190:0.0.0.0"),
-            (r"tcp:9190:interface=\:\:", r"tcp:9190:interface=\:\:"),
-            ("unix:/run/techboy/metrics", "unix:/run/techboy/metrics"),
-            ("systemd:domain=INET:index=1", "systemd:domain=INET:index=1"),
-            ("tcp", "tcp"),
-            ("", ""),
-        ],
-    )
-    def test_loopback(self, endpoint: str, where: str) -> None:
-        """A port is this machine's alone unless an interface is named; all else is taken as it is."""
-        assert on_loopback(endpoint) == where
-
-    def test_listens(self) -> None:
-        """It listens there when it is started, and says so when it is asked to."""
-        scene = Scene("tcp:9190:interface=127.0.0.2")
-        assert scene.reactor.tcpServers == []
-        scene.service.startService()
-        assert [(port, interface) for port, _, _, interface in scene.reactor.tcpServers] == [
-            (9190, "127.0.0.2")
-        ]
-        assert scene.announced == []
-        scene.service.announced()
-        assert scene.announced == ["Metrics on 0.0.0.0:9190"]  # as the reactor in memory has it
-
-    def test_stopped(self) -> None:
-        """When it is stopped the port is closed, which is waited for."""
-        scene, closed = Scene(), Deferred[None]()
-        port: Any = FakeReactor().listenTCP(9190, ServerFactory())
-        port.stopListening = lambda: closed
-        scene.reactor.listenTCP = lambda *_, **__: port
-        scene.start()
-        ended: list[object] = []
-        scene.service.stopService().addCallback(ended.append)
-        assert ended == []
-        closed.callback(None)
-        assert ended == [None]
-
-
-class RefusedTests:
-    """Where it can't listen."""
-
-    @pytest.mark.parametrize("endpoint", ["nonsense:1", "tcp:abc", "tcp", ""])
-    def test_bad_endpoint(self, endpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """An endpoint that is none is one line on standard error."""
-        with pytest.raises(SystemExit) as ended:
-            Scene(endpoint).start()
-        assert ended.value.code == exits.USAGE
-        told = capsys.readouterr().err
-        assert told.startswith(f"romeo: --metrics {endpoint}: ")
-        assert told.count("\n") == 1
-
-    def test_no_port(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """So is a port that can't be had."""
-        scene = Scene()
-
-        def refuse(*_: object, **__: object) -> None:
-            raise CannotListenError("127.0.0.1", 9190, OSError(98, "Address already in use"))
-
-        scene.reactor.listenTCP = refuse
-        with pytest.raises(SystemExit) as ended:
-            scene.start()
-        assert ended.value.code == exits.NO_LISTENING
-        told = "romeo: can't listen on tcp:9190 for --metrics: Address already in use\n"
-        assert capsys.readouterr().err == told
-
-    def test_refused_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where that is known only later it is told in one line, and stopping does not fail of it."""
-        later: Deferred[Any] = Deferred()
-
-        @implementer(IStreamServerEndpoint)
-        class Endpoint:
-            def listen(self, factory: object) -> Deferred[Any]:
-                return later
-
-        monkeypatch.setattr(web, "serverFromString", lambda *_: Endpoint())
-        scene = Scene("later").start()
-        later.errback(RuntimeError("no such thing"))
-        assert scene.refused == ["romeo: can't listen on later for --metrics: no such thing"]
-        assert scene.announced == []
-        assert scene.service.stopService().called

@@ -140,6 +140,7 @@ class PassedPortTests:
         """It is known where it is, and what it is for."""
         assert ear.port.getHost().name == bytes(ear.path)
         assert ear.port.logPrefix() == "Factory"
+        assert ear.port.fileno() > 2
         assert ear.factory.uses == 1
 
     def test_refused(self, tmp_path: Path) -> None:

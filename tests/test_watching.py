@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.watch`."""
+"""Tests of `techboy.watching`, and of what it shows: `techboy.daemon.watch`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from techboy import exits
 from techboy.daemon.lag import EVERY
-from techboy.daemon.watch import Watch
 from techboy.daemon.watched import Watched
+from techboy.watching import Watching
 from tests.daemon.test_web import Asker, question
 from tests.native import NativeVerona
 from tests.programs import FakeReactor
@@ -18,12 +18,14 @@ from tests.programs import FakeReactor
 class Scene:
     """A house that is watched at ``endpoint``."""
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, endpoint: str) -> None:
         self.reactor, self.verona = FakeReactor(), NativeVerona()
         self.announced: list[str] = []
         self.trouble: str | None = None
         self.watched = Watched(self.verona.house, self.verona.hall, list, lambda: self.trouble)
-        self.watch = Watch(self.reactor, endpoint, self.watched, self.announced.append, self.announced.append)
+        self.watch = Watching(
+            self.reactor, endpoint, self.watched, self.announced.append, self.announced.append
+        )
 
     def start(self) -> Scene:
         """Begin to watch, and say where."""
@@ -69,16 +71,9 @@ class WatchTests:
     def test_stopped(self) -> None:
         """When it is stopped nothing is measured any more."""
         scene = Scene("tcp:9190").start()
-        assert scene.announced == ["Metrics on 0.0.0.0:9190"]
+        assert scene.announced == ["0.0.0.0:9190"]
         assert scene.watch.stopService().called
         assert scene.reactor.getDelayedCalls() == []
-
-    def test_nobody_asks(self) -> None:
-        """Where no endpoint is given no port is open, nothing is measured and nobody is told."""
-        scene = Scene(None).start()
-        assert (scene.reactor.tcpServers, scene.reactor.getDelayedCalls()) == ([], [])
-        assert (scene.announced, scene.verona.hall.timed) == ([], None)
-        assert scene.watch.stopService().called
 
 
 class MissingTests:
@@ -97,7 +92,3 @@ class MissingTests:
         assert ended.value.code == exits.CONFIG
         told = "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'\n"
         assert capsys.readouterr().err == told
-
-    def test_not_needed(self) -> None:
-        """Who does not, does not need it."""
-        assert Scene(None).start().announced == []

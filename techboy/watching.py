@@ -1,0 +1,39 @@
+"""The port at which a house tells its figures, and whether it is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from techboy.daemon.watch import Watch
+from techboy.daemon.watched import Watched
+from techboy.listening import Listening, described
+
+
+class Watching(Listening):
+    """Answers at ``endpoint`` with the figures of what is ``watched``. See `Listening`, and `Watch`."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: str,
+        watched: Watched,
+        announce: Callable[[str], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        self._watch = Watch(reactor, watched)
+        places = partial(described, reactor, "metrics", endpoint)
+        super().__init__(places, self._watch.site, announce, refused)
+
+    def startService(self) -> None:
+        """Open the port, or end the process with one line that says why not; measure."""
+        super().startService()
+        self._watch.start()
+
+    def stopService(self) -> Deferred[Any]:
+        """Measure no more, and close the port; fires when that is done."""
+        self._watch.stop()
+        return super().stopService()
