@@ -90,11 +90,12 @@ def _me(house: House, member: Member, arguments: str) -> list[str]:
 def _msg(house: House, member: Member, arguments: str) -> list[str]:
     name, _, text = arguments.partition(" ")
     other = _somebody(house, name)
-    if member.number not in other.ignoring:
-        if not _told(house, other, f"{member.name} says to you: {text}"):
-            raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
-        for way in house.ways_of(other):
-            way.answers_to = member.number
+    ways = [way for way in house.ways_of(other) if member.number not in way.ignoring]
+    taken = [way.guest.tell([f"{member.name} says to you: {text}"]) for way in ways]
+    if ways and not any(taken):
+        raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
+    for way in ways:
+        way.answers_to = member.number
     away = [] if other.away is None else [_away_line(other)]
     return [f"you say to {other.name}: {text}", *away]
 
@@ -158,14 +159,16 @@ def _last(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _away(house: House, member: Member, arguments: str) -> list[str]:
-    member.away = arguments[:LONGEST_NOTE]
+    for way in house.ways_of(member):
+        way.away = arguments[:LONGEST_NOTE]
     return ["you are away; /back ends it"]
 
 
 def _back(house: House, member: Member, arguments: str) -> list[str]:
     if member.away is None:
         raise RefusedError("you were not away")
-    member.away = None
+    for way in house.ways_of(member):
+        way.away = None
     return ["you are back"]
 
 
@@ -173,6 +176,8 @@ def _ignore(house: House, member: Member, arguments: str) -> list[str]:
     other = _somebody(house, arguments)
     if other is member:
         raise RefusedError("you can't ignore yourself")
+    if other.host:
+        raise RefusedError("you can't ignore the host")
     member.ignoring |= {other.number}
     return [f"you ignore {other.name}; /unignore {other.name} ends it"]
 
@@ -219,12 +224,6 @@ def _motd(house: House, member: Member, arguments: str) -> list[str]:
 def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
     house.shut_down()
     return []
-
-
-def _told(house: House, member: Member, line: str) -> bool:
-    """Tell ``member`` a line, by all ways; return whether one of them took it."""
-    taken = [way.guest.tell([line]) for way in house.ways_of(member)]
-    return any(taken)
 
 
 def _somebody(house: House, name: str) -> Member:

@@ -80,8 +80,8 @@ class House:
     ) -> Member:
         """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's.
 
-        With a ``session`` they go on with its number, in its room. A ``host`` gets the host's name, by
-        however many ways at a time; who is ``quiet`` comes and goes without a word.
+        With a ``session`` they go on with its number, in its room. A ``host`` gets the host's name, and is
+        the same by however many ways at a time; who is ``quiet`` comes and goes without a word.
         Raise ValueError where they can't have the name, nor the like of it.
         """
         number = self.logs.new_number() if session is None else session.number
@@ -120,6 +120,7 @@ class House:
         if self.members.pop(member.number, None) is None:
             return
         self._release(member.name, member)
+        self._hand_on(member)
         self._leave_room(member)
 
     # what they do
@@ -152,8 +153,8 @@ class House:
 
         Raise ValueError where it can't be called so.
         """
-        if member.host and len(self.ways_of(member)) > 1:
-            raise ValueError("the host is here more than once, and called one name")
+        if member.host and self.ways_of(member) != [member]:
+            raise ValueError("the host is here by more ways than this one, and keeps the name")
         before = member.name
         if wanted.lower() == member.given.lower():  # which nobody else is given
             member.name = member.given
@@ -165,19 +166,35 @@ class House:
         return before != member.name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
-        if not member.host and wanted is not None:
+        if member.host:
+            return self._name_of_host(member)
+        if wanted is not None:
             return self.names.claim(wanted, member)
-        member.given = self.rules.host if member.host else self.names.guest(member)
-        if not member.quiet:
-            self.names.take(member.given, member)
+        member.given = self.names.guest(member)
         return member.given
+
+    def _name_of_host(self, member: Member) -> str:
+        """Return the name that the host has now; who comes in by another way is away where the host is."""
+        name = member.given = self.rules.host
+        for way in self.ways_of(member):
+            name, member.away, member.answers_to = way.name, way.away, way.answers_to
+        if not member.quiet:
+            self.names.take(name, member)
+        return name
 
     def _release(self, name: str, member: Member) -> None:
         """Take ``name`` from ``member``; the host keeps it by any other way in."""
         self.names.release(name, member)
         for other in self.ways_of(member):
-            if other is not member and other.name == name:
+            if other is not member:
                 self.names.take(name, other)
+
+    def _hand_on(self, member: Member) -> None:
+        """Let answers to ``member``, who is gone, go to the host where the host is here by another way."""
+        for heir in self.ways_of(member) if member.host else ():
+            for other in self.members.values():
+                if other.answers_to == member.number:
+                    other.answers_to = heir.number
 
     def _leave_room(self, member: Member) -> None:
         room = member.room

@@ -144,7 +144,7 @@ class Room:
             return
         self.listed[member.number] = member
         news = self._segments[-1].news
-        before = news.left.pop(member.number, None)
+        before = news.left.pop(self._number_before(member), None)
         if before is None:
             news.joined[member.number] = member.name
         elif before != member.name:
@@ -183,14 +183,15 @@ class Room:
         """Return another way by which the host, if ``member`` is that, is in the room."""
         if not member.host:
             return None
-        return next(
-            (
-                other
-                for other in self.members.values()
-                if other.host and other is not member and not other.quiet and other.name == member.name
-            ),
-            None,
-        )
+        others = (other for other in self.members.values() if other is not member)
+        return next((other for other in others if other.host and not other.quiet), None)
+
+    def _number_before(self, member: Member) -> int:
+        """Return the number that ``member`` may just have left with: the host's may be another each time."""
+        left = self._segments[-1].news.left
+        if member.host:
+            return next((number for number, name in left.items() if name == member.name), member.number)
+        return member.number
 
     def _news_after(self, member: Member) -> News:
         """Return where news of ``member`` goes, so that it comes after what they said."""

@@ -289,11 +289,16 @@ class FakeHouse(House):
         )
 
     def comes(
-        self, name: str | None = None, *, host: bool = False, session: Session | None = None
+        self,
+        name: str | None = None,
+        *,
+        host: bool = False,
+        session: Session | None = None,
+        quiet: bool = False,
     ) -> tuple[Member, FakeGuest]:
         """Somebody comes in at 9; return who, and the way."""
         guest = FakeGuest()
-        return self.enter(guest, 9.0, name, host=host, session=session), guest
+        return self.enter(guest, 9.0, name, host=host, session=session, quiet=quiet), guest
 
     def news(self, room: str = "lobby") -> list[str]:
         """Return what is new about who is in a room, and forget it with all else that is new there."""

@@ -409,6 +409,66 @@ class LastTests:
         assert verona.juliet_way.events == []
 
 
+class WaysTests:
+    """The host is the same by however many ways."""
+
+    def test_message(self, verona: Verona) -> None:
+        """What is said to the host alone comes by all ways, and can be answered by each."""
+        other, other_way = verona.house.comes(host=True)
+        assert verona.does(verona.juliet, "msg romeo psst") == ["you say to romeo: psst"]
+        told = [("tell", ["juliet says to you: psst"])]
+        assert (verona.host_way.events, other_way.events) == (told, told)
+        for way in (verona.host, other):
+            assert verona.does(way, "r hush") == ["you say to juliet: hush"]
+
+    def test_message_to_one(self, verona: Verona) -> None:
+        """It has arrived where one of them takes it."""
+        verona.house.comes(host=True)
+        verona.host_way.takes = False
+        assert verona.does(verona.juliet, "msg romeo psst") == ["you say to romeo: psst"]
+
+    def test_message_to_none(self, verona: Verona) -> None:
+        """And has not where none does."""
+        _, other_way = verona.house.comes(host=True)
+        verona.host_way.takes = other_way.takes = False
+        [answer] = verona.does(verona.juliet, "msg romeo psst")
+        assert answer.endswith("your message was not delivered")
+
+    def test_message_ignored(self, verona: Verona) -> None:
+        """Each way is told nothing by whom it ignores."""
+        other, other_way = verona.house.comes(host=True)
+        verona.does(other, "ignore juliet")
+        verona.does(verona.juliet, "msg romeo psst")
+        assert len(verona.host_way.events) == 1
+        assert other_way.events == []
+
+    def test_quiet(self, verona: Verona) -> None:
+        """Nothing is said to who only came to say something."""
+        _, quiet_way = verona.house.comes(host=True, quiet=True)
+        verona.does(verona.juliet, "msg romeo psst")
+        assert quiet_way.events == []
+        verona.house.leave(verona.host)
+        assert verona.does(verona.juliet, "msg romeo psst") == ["there is nobody called romeo"]
+
+    def test_answer(self, verona: Verona) -> None:
+        """An answer reaches the host as long as one of the ways is open."""
+        other, other_way = verona.house.comes(host=True)
+        verona.does(other, "msg nurse good morrow")
+        verona.house.leave(other)
+        assert verona.does(verona.nurse, "r good morrow") == ["you say to romeo: good morrow"]
+        assert verona.host_way.events == [("tell", ["nurse says to you: good morrow"])]
+        assert other_way.events == []
+
+    def test_away(self, verona: Verona) -> None:
+        """The host is away, or back, by all of them."""
+        other, _ = verona.house.comes(host=True)
+        verona.does(other, "away")
+        third, _ = verona.house.comes(host=True)
+        assert verona.does(verona.nurse, "who") == ["3 here: romeo (away), juliet, nurse"]
+        assert verona.does(third, "back") == ["you are back"]
+        assert verona.does(verona.host, "back") == ["you were not away"]
+
+
 class AwayTests:
     """Who is not at the keyboard may say so."""
 
@@ -445,6 +505,7 @@ class IgnoreTests:
         [
             ("ignore paris", "there is nobody called paris"),
             ("ignore juliet", "you can't ignore yourself"),
+            ("ignore romeo", "you can't ignore the host"),
             ("unignore paris", "there is nobody called paris"),
             ("unignore nurse", "you do not ignore nurse"),
         ],

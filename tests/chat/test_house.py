@@ -6,7 +6,8 @@ import pytest
 
 from techboy.chat.house import House, Rules
 from techboy.chat.room import SHOWN_NAMES
-from techboy.logs.memory import MemoryLogs
+from techboy.logs.contract import StorageError
+from techboy.logs.memory import MemoryLog, MemoryLogs
 from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker, session
 
 
@@ -288,6 +289,98 @@ class RenameTests:
         house.rename(host, "Romeo")
         assert house.names.get("romeo") is host
         assert house.names.get("montague") is None
+
+
+class HostTests:
+    """The host may be in the house by several ways at once."""
+
+    def test_one_name(self) -> None:
+        """All ways have the host's one name, which stays the host's until the last one is gone."""
+        house = FakeHouse()
+        one, two = house.comes(host=True)[0], house.comes(host=True)[0]
+        assert (one.name, two.name) == ("romeo", "romeo")
+        house.leave(two)
+        assert house.names.get("romeo") is one
+        house.leave(one)
+        assert house.names.get("romeo") is None
+
+    def test_first_leaves(self) -> None:
+        """Whichever way is closed first."""
+        house = FakeHouse()
+        one, two = house.comes(host=True)[0], house.comes(host=True)[0]
+        house.leave(one)
+        assert house.names.get("romeo") is two
+
+    def test_renamed(self) -> None:
+        """Who comes in by another way is called as the host is called now."""
+        house = FakeHouse()
+        one, _ = house.comes(host=True)
+        house.rename(one, "montague")
+        two, quiet = house.comes(host=True)[0], house.comes(host=True, quiet=True)[0]
+        assert (two.name, quiet.name) == ("montague", "montague")
+        house.leave(one)
+        house.leave(two)
+        house.leave(quiet)
+        assert house.names.get("montague") is None
+        assert house.comes(host=True)[0].name == "romeo"
+
+    def test_one_name_stays(self) -> None:
+        """As long as there are several they can't be called something else."""
+        house = FakeHouse()
+        one, two = house.comes(host=True)[0], house.comes(host=True)[0]
+        for way in (one, two):
+            with pytest.raises(ValueError, match="keeps the name"):
+                house.rename(way, "montague")
+        house.leave(two)
+        house.rename(one, "montague")
+        assert house.names.get("montague") is one
+
+    def test_listed_once(self) -> None:
+        """They are one in the list of who is here."""
+        house = FakeHouse()
+        one, _ = house.comes(host=True)
+        house.comes(host=True)
+        house.comes(host=True, quiet=True)
+        assert house.company(one) == "1 here: romeo"
+        assert house.commanded(one, "rooms") == ["lobby: 1 here"]
+
+    def test_in_two_rooms(self) -> None:
+        """By different ways the host may be in different rooms, and is listed in both."""
+        house = FakeHouse()
+        one, two = house.comes(host=True)[0], house.comes(host=True)[0]
+        house.news()
+        house.move(two, "balcony")
+        assert house.news() == []
+        assert house.news("balcony") == ["romeo joined"]
+        assert (house.company(one), house.company(two)) == ("1 here: romeo", "1 here: romeo")
+        house.move(one, "balcony")
+        assert house.news() == ["romeo left"]
+        assert house.news("balcony") == []
+
+    def test_quiet(self) -> None:
+        """Who only speaks for the host has no name that could be asked for, nor takes one away."""
+        house = FakeHouse()
+        quiet, _ = house.comes(host=True, quiet=True)
+        assert house.names.get("romeo") is None
+        with pytest.raises(ValueError, match="keeps the name"):
+            house.rename(quiet, "montague")
+        host, _ = house.comes(host=True)
+        house.leave(quiet)
+        assert house.names.get("romeo") is host
+        assert house.ways_of(host) == [host]
+
+    def test_unreadable_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who can't be let in leaves the name to whoever is here."""
+        house = FakeHouse()
+        host, _ = house.comes(host=True)
+
+        def unreadable(room: str) -> MemoryLog:
+            raise StorageError("the disk is broken")
+
+        monkeypatch.setattr(house.logs, "open", unreadable)
+        with pytest.raises(StorageError):
+            house.comes(host=True, session=session(room="balcony"))
+        assert house.names.get("romeo") is host
 
 
 class CommandTests:

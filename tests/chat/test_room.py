@@ -19,11 +19,18 @@ class Verona:
         self.room = Room("verona", self.logs.open("verona"), self.waker)
         self._numbers = 0
 
-    def somebody(self, name: str) -> Member:
+    def somebody(self, name: str, *, host: bool = False, quiet: bool = False) -> Member:
         """Return somebody who is not in the room."""
         self._numbers += 1
-        member = Member(self._numbers, FakeGuest(), self.room, host=False, came_at=0.0, session=None)
+        way = FakeGuest()
+        member = Member(self._numbers, way, self.room, host=host, came_at=0.0, session=None, quiet=quiet)
         member.name = name
+        return member
+
+    def host(self) -> Member:
+        """Return a way in by which the host came."""
+        member = self.somebody("romeo", host=True)
+        self.room.enter(member)
         return member
 
     def inhabitant(self, name: str) -> Member:
@@ -191,6 +198,71 @@ class NewsTests:
         verona.room.announce("two")
         assert verona.waker.events == [("nudge", "verona")] * 2
         assert verona.news() == ["one", "two"]
+
+
+class HostTests:
+    """The host may be there by several ways at once, and is one for the others."""
+
+    def test_once(self, verona: Verona) -> None:
+        """Who comes and goes is told of when the first way is open, and when the last one is closed."""
+        one, two = verona.host(), verona.host()
+        assert verona.news() == ["romeo joined"]
+        assert verona.room.listed == {one.number: one}
+        assert verona.room.members == {one.number: one, two.number: two}
+        verona.room.leave(one)
+        assert verona.news() == []
+        assert verona.room.listed == {two.number: two}
+        verona.room.leave(two)
+        assert verona.news() == ["romeo left"]
+        assert verona.room.listed == verona.room.members == {}
+
+    def test_the_second_leaves(self, verona: Verona) -> None:
+        """Nor is it told that another way is closed than the one that is listed."""
+        one, two = verona.host(), verona.host()
+        verona.news()
+        verona.room.leave(two)
+        assert verona.news() == []
+        assert verona.room.listed == {one.number: one}
+
+    def test_out_and_in(self, verona: Verona) -> None:
+        """Who left by one way and is back at once by another was never gone."""
+        one = verona.host()
+        verona.news()
+        verona.room.leave(one)
+        two = verona.host()
+        assert verona.news() == []
+        assert verona.room.listed == {two.number: two}
+
+    def test_in_and_out(self, verona: Verona) -> None:
+        """Who was there for a moment only is not announced."""
+        verona.room.leave(verona.host())
+        assert verona.news() == []
+
+    def test_guests_of_one_name(self, verona: Verona) -> None:
+        """Guests are not each other, whatever they are called."""
+        verona.room.leave(verona.inhabitant("juliet"))
+        verona.room.enter(verona.somebody("juliet"))
+        assert verona.news() == ["juliet joined", "juliet left"]
+
+    def test_quiet(self, verona: Verona) -> None:
+        """Who only came to say something is heard, and neither listed nor told of."""
+        quiet = verona.somebody("romeo", host=True, quiet=True)
+        verona.room.enter(quiet)
+        verona.room.say(quiet, "say", "back at nine")
+        assert verona.room.listed == {}
+        verona.room.leave(quiet)
+        [segment] = verona.room.take()
+        assert (segment.news.told(), [draft.text for draft in segment.drafts()]) == ([], ["back at nine"])
+        assert verona.room.members == {}
+
+    def test_quiet_is_no_other_way(self, verona: Verona) -> None:
+        """The host is not there because somebody speaks for the host."""
+        quiet = verona.somebody("romeo", host=True, quiet=True)
+        verona.room.enter(quiet)
+        one = verona.host()
+        assert verona.news() == ["romeo joined"]
+        verona.room.leave(one)
+        assert verona.news() == ["romeo left"]
 
 
 class SegmentTests:
