@@ -88,7 +88,7 @@ class HouseFactory(ServerFactory):
         if caller in self.guests:
             self.guests.discard(caller)
             if not self.guests:
-                self._host.empty()
+                self._host.empty(self)
 
     def _plain(self, caller: Caller, name: str) -> PlainDoor:
         host, options = self._host, self._host.options
@@ -170,7 +170,12 @@ class Leaving(Enum):
 
 
 class Host(Program):
-    """Listens, and has any number of guests talk to each other, and to the person here if there is one."""
+    """Listens, and has any number of guests talk to each other, and to the person here if there is one.
+
+    ``last_word``: what a caller who is no guest is told when the program ends.
+    """
+
+    last_word = Bye(CLOSED)
 
     def __init__(self, reactor: IReactor, options: ConversationOptions, streams: Streams) -> None:
         super().__init__(reactor, options, streams, HOST)
@@ -227,11 +232,6 @@ class Host(Program):
         if not self.is_leaving:
             self._leave(Leaving.FOR_GOOD if self.running else Leaving.FOR_NOW)
 
-    @property
-    def last_word(self) -> Bye:
-        """What a caller who is no guest is told when the program ends."""
-        return Bye(RESTART if self._leaving is Leaving.FOR_NOW else CLOSED)
-
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""
         if self.is_leaving:
@@ -254,15 +254,16 @@ class Host(Program):
         hindrance = self.hall.hindrance
         return None if hindrance is None else f"storing fails: {hindrance}"
 
-    def empty(self) -> None:
-        """The last who came in by one of the doors is gone."""
+    def empty(self, factory: HouseFactory) -> None:
+        """The last who came in by the door of ``factory`` is gone."""
         if self._leaving is Leaving.GONE:
             self._end_if_empty()
-        elif not self.is_leaving and self.options["once"] and not self.factory.guests:
+        elif not self.is_leaving and self.options["once"] and factory is self.factory:
             self.leave()
 
     def _leave(self, how: Leaving) -> None:
         self._leaving = how
+        self.last_word = Bye(RESTART if how is Leaving.FOR_NOW else CLOSED)
         self.here.dismiss()
         for caller in self._callers:
             caller.hear_nothing()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.address import UNIXAddress
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
@@ -33,6 +34,30 @@ def running(*arguments: str, keyboard: Keyboard = NONE) -> Running:
 def call(host: Running) -> SocketTransport:
     """Connect a caller."""
     protocol = host.reactor.tcpServers[0][1].buildProtocol(JULIET)
+    transport = SocketTransport(protocol)
+    protocol.makeConnection(transport)
+    return transport
+
+
+def attached(host: Running, **known: Any) -> SocketTransport:
+    """Let the host come in by the host's own door, and read all there is to read."""
+    caller = attach(host, **known)
+    settle(host)
+    caller.flush()
+    return caller
+
+
+def attach(host: Running, **known: Any) -> SocketTransport:
+    """Let somebody say hello at the host's own door."""
+    transport = knock(host)
+    transport.receive(frame(hello=1, name="juliet", **known))
+    host.reactor.advance(0)
+    return transport
+
+
+def knock(host: Running) -> SocketTransport:
+    """Connect somebody to the host's own door."""
+    protocol = host.reactor.unixServers[0][1].buildProtocol(UNIXAddress(None))
     transport = SocketTransport(protocol)
     protocol.makeConnection(transport)
     return transport
@@ -321,6 +346,148 @@ class NativeGuestTests:
         leave(late)
         leave(guest)
         assert host.reactor.stops == 1
+
+
+class OwnDoorTests:
+    """The host's own door."""
+
+    def test_talk(self) -> None:
+        """Who comes in by it is the host, for a daemon too, and may come and go."""
+        host = running("--socket", "/run/romeo").start()
+        assert host.said == [
+            "Listening for connection on 0.0.0.0:4444...",
+            "Listening for connection on /run/romeo...",
+        ]
+        guest, romeo = visit(host), attached(host)
+        settle(host)
+        guest.flush()
+        romeo.receive(frame(say="good day", seq=1))
+        host.reactor.advance(0)
+        assert guest.flush() == b"romeo: good day\n"
+        romeo.receive(frame(bye=True))
+        leave(romeo)
+        settle(host)
+        assert guest.flush() == b"* romeo left\n"
+        assert host.reactor.stops == 0
+
+    def test_full(self) -> None:
+        """The host always gets in, and takes no guest's room."""
+        host = running("--guests", "1", "--socket", "/run/romeo").start()
+        assert welcomed(visit(host))
+        romeo = [attached(host), attached(host)]
+        assert all(way.events == [] for way in romeo)
+        assert not welcomed(visit(host))
+
+    def test_room_for_guests(self) -> None:
+        """However many ways the host is here by, as many guests may come as before."""
+        host = running("--guests", "1", "--socket", "/run/romeo").start()
+        attached(host)
+        assert welcomed(visit(host))
+
+    def test_no_rate(self) -> None:
+        """The host may say as much as there is to say."""
+        host = running("--rate", "1", "--socket", "/run/romeo").start()
+        romeo = attached(host)
+        romeo.receive(frame(say="\n".join(["x"] * 1000), seq=1))
+        assert romeo.reading
+
+    @pytest.mark.parametrize("words", [b"", b"hello\n"])
+    def test_plain(self, words: bytes) -> None:
+        """Who speaks plain lines there is told what it takes, and closed."""
+        host = running("--socket", "/run/romeo").start()
+        caller = knock(host)
+        if words:
+            caller.receive(words)
+        host.reactor.advance(PATIENCE)
+        assert caller.flush() == b"* this is the host's own door: twist juliet --socket\n"
+        assert caller.events == ["half close"]
+        assert host.program.house.members == {}
+
+    def test_once(self) -> None:
+        """With --once he ends when the last guest has left, whether or not the host came and went."""
+        host = running("--once", "--socket", "/run/romeo").start()
+        romeo = attached(host)
+        romeo.receive(frame(bye=True))
+        leave(romeo)
+        assert host.reactor.stops == 0
+        romeo = attached(host)
+        leave(visit(host))
+        assert frames(romeo)[-1] == {"bye": "closed", "text": "romeo is leaving"}
+        leave(romeo)
+        assert host.reactor.stops == 1
+
+    def test_shutdown(self) -> None:
+        """The host may end it from there, for everybody."""
+        host = running("--socket", "/run/romeo").start()
+        guest, one, two = visit(host), attached(host), attached(host)
+        guest.flush()
+        one.receive(frame(do="shutdown"))
+        for way in (one, two):
+            assert without_notices(way) == [{"bye": "closed", "text": "romeo is leaving"}]
+            leave(way)
+        assert host.reactor.stops == 0
+        leave(guest)
+        assert host.reactor.stops == 1
+
+    def test_stopped(self) -> None:
+        """When he is stopped by a signal, the host is told to come back too."""
+        host = running("--socket", "/run/romeo").start()
+        romeo = attached(host)
+        done = host.stop()
+        assert without_notices(romeo) == [{"bye": "restart"}]
+        assert not done.called
+        leave(romeo)
+        assert done.called
+
+    @pytest.mark.parametrize(("how", "word"), [("interrupt", "closed"), ("stop", "restart")])
+    def test_late(self, how: str, word: str) -> None:
+        """Who comes by it while he is leaving is told so, and does not keep him."""
+        host = running("--socket", "/run/romeo").start()
+        visit(host).flush()
+        getattr(host, how)()
+        late = attach(host)
+        assert frames(late) == [{"bye": word}]
+
+    def test_hello_under_way(self) -> None:
+        """Who has not said a whole hello by then is told so as well."""
+        host = running("--socket", "/run/romeo").start()
+        caller = knock(host)
+        caller.receive(b'{"hello": 1, "name"')
+        host.interrupt()
+        assert frames(caller) == [{"bye": "closed"}]
+        leave(caller)
+        assert host.reactor.stops == 1
+
+    def test_seat(self) -> None:
+        """At his own keyboard and by this door the host is one, and each hears what the other says."""
+        host = running("--socket", "/run/romeo", keyboard=PERSON).start()
+        guest, romeo = visit(host), attached(host)
+        settle(host)
+        assert b"* 2 here: romeo, guest1\n" in guest.flush()
+        host.terminal.receive(b"one\n")
+        host.reactor.advance(0)
+        assert [values["say"] for values in without_notices(romeo)] == ["one"]
+        romeo.receive(frame(say="two", seq=1))
+        host.reactor.advance(0)
+        assert "romeo: two\n" in host.shown
+        assert guest.flush() == b"romeo: one\nromeo: two\n"
+        host.terminal.receive(b"exit\n")
+        assert without_notices(romeo)[-1] == {"bye": "closed", "text": "romeo is leaving"}
+
+    def test_missed(self) -> None:
+        """How far the host had read is stored when he ends, told only with the last goodbye or not."""
+        host = running("--socket", "/run/romeo").start()
+        guest, romeo = visit(host), attached(host)
+        guest.receive(b"one\n")
+        host.reactor.advance(0)
+        romeo.receive(frame(do="shutdown"))
+        romeo.receive(frame(bye=True, seen=1, room="lobby"))
+        for caller in (romeo, guest):
+            leave(caller)
+        assert host.reactor.stops == 1
+        assert host.stop().called
+        record = host.program.home.logs.session(b"the host")
+        assert record.seen == 1
 
 
 class EndTests:

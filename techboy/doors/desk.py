@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from techboy.chat.house import LOBBY, House
 from techboy.chat.member import Member
+from techboy.chat.room import Room
 from techboy.chat.session import Session, digest_of
-from techboy.doors.hall import Hall
+from techboy.doors.hall import PAGE, Hall
 from techboy.doors.lodging import Lodger, Lodging, Stay
-from techboy.logs.contract import SessionRecord
+from techboy.logs.contract import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
 _HOST = b"the host"  # no hash of a token is as short, so nobody can ask for the host's own record
@@ -19,8 +21,8 @@ class Desk(Lodging):
     """The sessions of the host, who may be in the house by several ways at once, or by none.
 
     One record, kept with the others, says up to where the host has read in the lobby: it moves when one who
-    heard goes. Whoever comes in by this door anew is shown what was said since then. A connection that is
-    lost here is over; its session can be gone on with, but never by another door.
+    heard leaves it. Whoever comes in by this door anew is shown what was said since then. A connection that
+    is lost here is over; its session can be gone on with, but never by another door.
     """
 
     def __init__(self, house: House, hall: Hall, new_token: Callable[[], str]) -> None:
@@ -51,14 +53,53 @@ class Desk(Lodging):
         now = self.hall.clock.seconds()
         return self.house.enter(guest, now, host=True, session=session, quiet=not hello.hears)
 
+    def obey(self, guest: Lodger, line: str) -> list[str]:
+        """Do what the host asks for; who goes to another room has left the lobby."""
+        member = guest.member
+        room, seen = member.room, _session_of(member).seen
+        answer = super().obey(guest, line)
+        if member.room is not room:
+            self._has_left(member, room, seen)
+        return answer
+
+    def parted(self, guest: Lodger) -> None:
+        """Know how far the host had read who was sent away, or asked to be."""
+        self._goes(guest.member)
+
+    def gone(self, guest: Lodger) -> None:
+        """The host whose connection was closed because the program ends may be back, or not."""
+        for stay in self._stays.values():
+            if stay.member.guest is guest:
+                self._goes(stay.member)
+
     def _gone(self, stay: Stay) -> None:
         super()._gone(stay)
-        session = stay.session
-        if not stay.member.quiet and session.room == LOBBY:
-            self._read_to(max(self._record.seen, session.seen))
+        self._goes(stay.member)
+
+    def _goes(self, member: Member) -> None:
+        self._has_left(member, member.room, _session_of(member).seen)
+
+    def _has_left(self, member: Member, room: Room, seen: int) -> None:
+        """The host has read up to the id ``seen`` of the ``room`` that ``member`` left."""
+        if room is self.house.lobby and not member.quiet:
+            self._read_to(max(self._record.seen, self._after_own(member, seen)))
+
+    def _after_own(self, member: Member, seen: int) -> int:
+        """Return where what ``member`` said itself ends that follows the id ``seen`` at once."""
+        with suppress(StorageError):  # then it is shown once more
+            for batch in self.house.lobby.log.read(seen, PAGE):
+                if batch.by != member.number or batch.first > seen + 1:
+                    break
+                seen = batch.last
+        return seen
 
     def _read_to(self, seen: int) -> None:
         now = self.hall.clock.seconds()
         record = self._record
         self._record = SessionRecord(record.number, _HOST, record.name, record.next, LOBBY, seen, now)
         self.hall.remember(Session(self._record))
+
+
+def _session_of(member: Member) -> Session:
+    assert member.session is not None
+    return member.session

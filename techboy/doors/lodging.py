@@ -152,6 +152,9 @@ class Lodging:
     def caught_up(self, guest: Lodger) -> None:
         """Everything that was said is on its way to ``guest``."""
 
+    def parted(self, guest: Lodger) -> None:
+        """``guest`` answered the goodbye: its session knows how far it has read."""
+
     def obey(self, guest: Lodger, line: str) -> list[str]:
         """Do what ``guest`` asks for, and return what to answer."""
         return self.house.commanded(guest.member, line)

@@ -23,7 +23,7 @@ from techboy.doors.lodging import Lodger
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.pulse import Pulse
-from techboy.doors.rendering import NATIVE, lines_in
+from techboy.doors.rendering import NATIVE, Delivery, lines_in
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -67,6 +67,7 @@ class Stage(Protocol):
     def left(self, guest: Lodger) -> None: ...
     def gone(self, guest: Lodger) -> None: ...
     def caught_up(self, guest: Lodger) -> None: ...
+    def parted(self, guest: Lodger) -> None: ...
     def obey(self, guest: Lodger, line: str) -> list[str]: ...
 
 
@@ -91,6 +92,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     dialect = NATIVE
     member: Member
     _session: Session | None = None
+    _parting_session: Session | None = None  # the same, once goodbye was said
     _release: IDelayedCall | None = None
     _sign: IDelayedCall | None = None
     _open = True
@@ -128,6 +130,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def lineReceived(self, line: bytes) -> None:
         """A frame arrived."""
         if self.is_closing:
+            self._answered(line)
             return
         frame = read_caller(line)
         if self._session is None:
@@ -137,6 +140,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A frame is too long, and so is what follows it."""
+        if self.is_closing:
+            return
         self._hall.tally.refuse(Refusal.FRAME)
         self.send(Error(frames.FRAME, f"a frame has at most {FRAME_LIMIT} bytes"))
         self.close_with(Bye(frames.REFUSED, "frames are too long"))
@@ -257,6 +262,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.send(Moved(member.session.room, last, last))
         self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])
 
+    # what the hall calls
+
+    def hear(self, delivery: Delivery) -> None:
+        """Send what is new to one who hears."""
+        if not self.member.quiet:
+            super().hear(delivery)
+
     # what a conversation of two calls
 
     def pause(self) -> None:
@@ -284,18 +296,15 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             return
         self._stop_sign()
         session, self._session = self._session, None
+        self._parting_session = session
         if session is not None:
             self._send_what_is_left()
         self.send(bye)
         self.close_flow()
         self._pauses.forget()  # so that the guest's own goodbye is seen
-        self.setRawMode()
         if session is not None and bye.reason != frames.RESTART:
             self._stage.left(self)
         self._parting.begin(within, flushed_within)
-
-    def rawDataReceived(self, data: bytes) -> None:
-        """Take no notice of what comes after the goodbye."""
 
     # what the flow calls
 
@@ -349,6 +358,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _misread(self, why: Misread) -> None:
         self._hall.tally.refuse(Refusal.FRAME)
         self.send(why)
+
+    def _answered(self, line: bytes) -> None:
+        """Take no notice of what comes after the goodbye, but of how far the guest had read."""
+        frame = read_caller(line) if b'"bye"' in line else None
+        if self._parting_session is not None and isinstance(frame, Goodbye):
+            self._seen(self._parting_session, frame.seen, frame.room)
+            self._stage.parted(self)
 
     def _seen(self, session: Session, seen: int | None, room: str | None) -> None:
         """The guest has shown everything up to there."""

@@ -88,13 +88,14 @@ class StdioBridge(ChunkReceiver):
         self.status = OK
         self._reader, self._shown, self._states, self._prompt = reader, output, states, prompt
         self._output: Output = output.of_two
-        self._unwritten, self._full = 0, False
+        self._unwritten, self._full, self._unseen = 0, False, False
         self._screen = Screen.CLOSED
         self._closed: Deferred[None] = Deferred()
         self._streams = ExitStack()
 
     def open(self, reactor: IReactorFDSet, stdin: int | None, stdout: int | None) -> None:
         """Begin to read and show; each descriptor is None where there is none."""
+        self._unseen = stdout is None
         keyboard = self._never() if stdin is None else stdin
         screen = self._nowhere() if stdout is None else stdout
         for descriptor in (keyboard, screen):
@@ -178,7 +179,7 @@ class StdioBridge(ChunkReceiver):
 
     def state(self, text: str) -> None:
         """Show one line about the conversation itself."""
-        if self._screen is Screen.OPEN and self._states.on_screen:
+        if self._screen is Screen.OPEN and self._states.on_screen and not self._unseen:
             self._show(f"{text}\n")
         else:
             self._states.write(f"{text}\n")

@@ -386,6 +386,15 @@ class StandardStreamsTests:
         assert bridge.bridge.status == exits.OK
 
     @pytest_twisted.ensureDeferred
+    async def test_states_without_screen(self, pipes: Pipes) -> None:
+        """The states are seen nevertheless, where standard error is the screen that is not made use of."""
+        bridge = Bridge(on_screen=True)
+        bridge.bridge.open(reactor, pipes.stdin, None)
+        bridge.bridge.state("Calling...")
+        await bridge.bridge.close()
+        assert bridge.states.written == "Calling...\n"
+
+    @pytest_twisted.ensureDeferred
     async def test_screen_gone(self, pipes: Pipes) -> None:
         """The bridge notices when nobody reads what it shows, and can be closed all the same."""
         bridge = Bridge()
