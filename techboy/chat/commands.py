@@ -19,6 +19,9 @@ MOST_LAST_LINES = 1000
 LONGEST_NOTE = 200
 """Characters of a topic or a reason for being away."""
 
+FAREWELL = "goodbye"
+"""What is said to who leaves by a command."""
+
 
 class RefusedError(Exception):
     """A command can't be obeyed: the sentence is for the one who gave it."""
@@ -201,7 +204,7 @@ def _ping(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _quit(house: House, member: Member, arguments: str) -> list[str]:
-    member.guest.goodbye("goodbye")
+    member.guest.goodbye(FAREWELL)
     return []
 
 

@@ -1,0 +1,210 @@
+"""What an operator can read afterwards about connections: events with fields, and a short id for each.
+
+An event says in ``event`` what happened, and in ``connection`` to which of them. Nothing that was said is
+ever in it; what comes from the other end otherwise, as names and reasons, is escaped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from typing import Any
+
+from twisted.logger import Logger, LogLevel, LogPublisher
+
+from techboy.chat.commands import FAREWELL
+
+LONGEST = 200
+"""Characters of a text from elsewhere that are written, each as ten of ASCII at most."""
+
+REMARKS = 5
+"""Events between the beginning and the end of a connection that are written; the others are only counted."""
+
+_DIGITS = string.digits + string.ascii_lowercase
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` as one line of printable ASCII, where a backslash is two.
+
+    All else is an escape as in a Python string. Of more than LONGEST characters the rest is ``...``.
+    """
+    rest = "..." if len(text) > LONGEST else ""
+    return text[:LONGEST].encode("unicode_escape").decode("ascii") + rest
+
+
+def short_ids() -> Iterator[str]:
+    """Count from 1 in base 36."""
+    return map(_in_base_36, itertools.count(1))
+
+
+class End(Enum):
+    """Why a connection is at its end."""
+
+    LEFT = "left"  # the other end said goodbye
+    CLOSED = "closed"  # this end said goodbye
+    LOST = "lost"  # nobody said goodbye
+    SILENT = "silent"  # the other end was not heard for too long
+    STALLED = "stalled"  # the other end took nothing for too long
+    REPLACED = "replaced"  # its session goes on by another connection
+
+
+class Standing(Enum):
+    """What became of a connection."""
+
+    UNKNOWN = auto()
+    ENTERED = auto()
+    TURNED_AWAY = auto()
+    ENDED = auto()
+
+
+class Record:
+    """What is written about one connection: a line when it came in or was turned away, one at its end.
+
+    ``lines``: how many lines came by it, as far as somebody counts them.
+    """
+
+    def __init__(self, log: Logger, seconds: Callable[[], float], connection: str, address: str) -> None:
+        self.connection, self.lines = connection, 0
+        self._log, self._seconds, self._came_at = log, seconds, seconds()
+        self._address, self._dialect, self._name = escaped(address), "", ""
+        self._standing, self._remarks = Standing.UNKNOWN, 0
+        self._end: End | None = None
+        self._why = ""
+        self._write("connection {connection} with {address}", "came", LogLevel.debug)
+
+    def speaks(self, dialect: str) -> None:
+        """It is known which dialect is spoken."""
+        self._dialect = dialect
+        self._write("connection {connection} speaks {dialect}", "speaks", LogLevel.debug, dialect=dialect)
+
+    def entered(self, name: str, room: str | None, *, back: bool = False) -> None:
+        """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
+        self._standing, self._name = Standing.ENTERED, escaped(name)
+        self._write(
+            "connection {connection} with {address}: {name} {how} {room} ({dialect})",
+            "back" if back else "entered",
+            name=self._name,
+            how="is back in" if back else "entered",
+            room="the conversation" if room is None else escaped(room),
+            dialect=self._dialect,
+        )
+
+    def turned_away(self, why: str) -> None:
+        """Nobody came in."""
+        self._standing = Standing.TURNED_AWAY
+        self._write(
+            "connection {connection} with {address} was turned away: {why}", "turned_away", why=escaped(why)
+        )
+
+    def called(self, name: str) -> None:
+        """Whoever came in is called ``name``, as before or from now on."""
+        before, self._name = self._name, escaped(name)
+        if before != self._name:
+            self._remark("{before} is now {name}", "renamed", before=before, name=self._name)
+
+    def too_long(self, most: int) -> None:
+        """There was a line of more than ``most`` bytes."""
+        self._remark("a line of more than {most} bytes was not taken", "too_long", most=most)
+
+    def misread(self, why: str, level: Any = LogLevel.info) -> None:
+        """There was something that could not be understood."""
+        self._remark("a frame could not be read: {why}", "misread", level, why=escaped(why))
+
+    def unreadable(self, why: str) -> None:
+        """What was said can't be read from where it is kept, which ends the connection."""
+        self.ends(End.CLOSED, why)
+        self._remark("the log can't be read: {why}", "unreadable", LogLevel.error, why=escaped(why))
+
+    def ends(self, end: End, why: str = "") -> None:
+        """It will be at its end; the first who says so knows best."""
+        if self._end is None:
+            self._end, self._why = end, escaped(why)
+
+    def closes(self, why: str) -> None:
+        """It is closed here, saying ``why``; a FAREWELL answers the other end's."""
+        self.ends(End.LEFT if why == FAREWELL else End.CLOSED, "" if why == FAREWELL else why)
+
+    def ended(self, *, clean: bool) -> None:
+        """It is gone: closed in good order (``clean``), or broken. Once is enough."""
+        standing, self._standing = self._standing, Standing.ENDED
+        if standing is Standing.ENDED:
+            return
+        self.ends(End.LEFT if clean else End.LOST)
+        assert self._end is not None
+        self._write(
+            "connection {connection} of {name} has ended after {seconds} s and {lines} lines: {ending}",
+            "ended",
+            LogLevel.debug if standing is Standing.TURNED_AWAY else LogLevel.info,
+            name=self._name or "nobody",
+            ending=f"{self._end.value}: {self._why}" if self._why else self._end.value,
+            end=self._end.value,
+            why=self._why,
+            seconds=round(self._seconds() - self._came_at, 1),
+            lines=self.lines,
+            remarks=self._remarks,
+        )
+
+    def _remark(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
+        self._remarks += 1
+        if self._remarks <= REMARKS:
+            more = "" if self._remarks < REMARKS else "; no more remarks about it are written"
+            self._write(f"connection {{connection}}: {text}{more}", event, level, **fields)
+
+    def _write(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
+        self._log.emit(level, text, event=event, connection=self.connection, address=self._address, **fields)
+
+
+class Journal:
+    """The records of all connections of a program; ``ids`` has an id for each, by default a short one."""
+
+    _log = Logger()
+
+    def __init__(self, seconds: Callable[[], float], ids: Iterator[str] | None = None) -> None:
+        self._seconds, self._ids = seconds, short_ids() if ids is None else ids
+
+    def came(self, address: str) -> Record:
+        """There is a connection with ``address``: return what is written about it."""
+        return Record(self._log, self._seconds, next(self._ids), address)
+
+
+class Trouble:
+    """Something that fails again and again: written when it begins and when it is over, not each time.
+
+    ``failing`` and ``over`` are formats, of ``lines``, how many are missing so far, and ``why``.
+    """
+
+    def __init__(self, log: Logger, failing: str, over: str) -> None:
+        self._log, self._failing, self._over = log, failing, over
+        self._lines: int | None = None
+
+    @property
+    def lines(self) -> int:
+        """How many lines are missing since it began."""
+        return self._lines or 0
+
+    def failed(self, why: str, lines: int) -> None:
+        """It failed, for so many lines."""
+        first, self._lines = self._lines is None, self.lines + lines
+        if first:
+            self._log.error(self._failing, event="failing", lines=lines, why=escaped(why))
+
+    def worked(self) -> None:
+        """It did not fail."""
+        if self._lines is not None:
+            lines, self._lines = self._lines, None
+            self._log.warn(self._over, event="works_again", lines=lines)
+
+
+def unrecorded(seconds: Callable[[], float]) -> Record:
+    """Return a record of which nothing is written."""
+    return Record(Logger(observer=LogPublisher()), seconds, "", "")
+
+
+def _in_base_36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits

@@ -1,0 +1,246 @@
+"""Tests of `techboy.doors.journal`."""
+
+from __future__ import annotations
+
+import ast
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.logger import Logger
+
+from techboy.chat.commands import FAREWELL
+from techboy.doors.journal import (
+    LONGEST,
+    REMARKS,
+    End,
+    Journal,
+    Record,
+    Trouble,
+    escaped,
+    short_ids,
+    unrecorded,
+)
+from tests.journals import written
+
+# surrogates too, as an escape in JSON may bring them
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=2 * LONGEST)
+
+
+class EscapedTests:
+    """`escaped`."""
+
+    @given(ANY_TEXT)
+    def test_one_printable_line(self, text: str) -> None:
+        """Whatever it is, it is one line of printable ASCII, of bounded length."""
+        line = escaped(text)
+        assert line.isascii()
+        assert line.isprintable()
+        assert len(line) <= 10 * LONGEST + len("...")
+
+    @given(ANY_TEXT)
+    def test_nothing_is_taken_for_something_else(self, text: str) -> None:
+        """What was there can be read back, as far as it is written."""
+        line = escaped(text).removesuffix("..." if len(text) > LONGEST else "")
+        quoted = line.replace("'", "\\'")
+        assert ast.literal_eval(f"'{quoted}'") == text[:LONGEST]
+
+    def test_examples(self) -> None:
+        """Plain words stay as they are."""
+        assert escaped("('127.0.0.1', 33770)") == "('127.0.0.1', 33770)"
+        assert escaped("a\x1b[31m\nb\u202e\\é💌") == r"a\x1b[31m\nb\u202e\\\xe9\U0001f48c"
+        assert escaped("x" * (LONGEST + 1)) == "x" * LONGEST + "..."
+
+
+class ShortIdsTests:
+    """`short_ids`."""
+
+    def test_count(self) -> None:
+        """They are short, and none comes twice."""
+        ids = list(islice(short_ids(), 2000))
+        assert ids[:3] == ["1", "2", "3"]
+        assert (ids[8], ids[9], ids[34], ids[35], ids[36]) == ("9", "a", "z", "10", "11")
+        assert len(set(ids)) == len(ids)
+        assert max(map(len, ids)) == 3
+
+
+class Watched:
+    """A journal, on a clock of the test's."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.journal = Journal(self.clock.seconds)
+
+    def came(self) -> Record:
+        """Return the record of a new connection."""
+        return self.journal.came("('127.0.0.1', 33770)")
+
+
+class RecordTests:
+    """What is written about one connection."""
+
+    def test_visit(self) -> None:
+        """A whole visit is two lines, which tell who, how, where, how long and why it ended."""
+        watched = Watched()
+        with written() as log:
+            record = watched.came()
+            record.speaks("plain")
+            record.entered("guest1", "lobby")
+            record.lines += 3
+            watched.clock.advance(2.25)
+            record.ends(End.LEFT)
+            record.ended(clean=True)
+        assert log.texts == [
+            "connection 1 with ('127.0.0.1', 33770): guest1 entered lobby (plain)",
+            "connection 1 of guest1 has ended after 2.2 s and 3 lines: left",
+        ]
+        fields = {
+            name: log.last[name] for name in ("connection", "address", "name", "end", "seconds", "lines")
+        }
+        assert fields == {
+            "connection": "1",
+            "address": "('127.0.0.1', 33770)",
+            "name": "guest1",
+            "end": "left",
+            "seconds": 2.2,
+            "lines": 3,
+        }
+
+    def test_debugging(self) -> None:
+        """Who wants to know more is told when it came and which dialect is spoken."""
+        with written() as log:
+            Watched().came().speaks("native")
+        assert [event["event"] for event in log.events] == ["came", "speaks"]
+        assert log.texts == []
+
+    def test_ids(self) -> None:
+        """Each connection has an id of its own, from the source that was given."""
+        journal = Journal(lambda: 0.0, iter(["red", "blue"]))
+        assert [journal.came("").connection, journal.came("").connection] == ["red", "blue"]
+        assert Watched().came().connection == "1"
+
+    def test_back(self) -> None:
+        """Who comes back is told from who comes for the first time; two have no rooms."""
+        with written() as log:
+            record = Watched().came()
+            record.speaks("native")
+            record.entered("juliet", None, back=True)
+        assert log.texts == [
+            "connection 1 with ('127.0.0.1', 33770): juliet is back in the conversation (native)"
+        ]
+        assert log.last["event"] == "back"
+
+    def test_turned_away(self) -> None:
+        """Who is turned away is one line, which says why."""
+        with written() as log:
+            record = Watched().came()
+            record.turned_away("romeo is busy")
+            record.ended(clean=True)
+        assert log.texts == ["connection 1 with ('127.0.0.1', 33770) was turned away: romeo is busy"]
+
+    @pytest.mark.parametrize(("clean", "end"), [(True, "left"), (False, "lost")])
+    def test_nobody(self, clean: bool, end: str) -> None:
+        """Who goes before coming in is one line, however often the end is told."""
+        with written() as log:
+            record = Watched().came()
+            record.ended(clean=clean)
+            record.ended(clean=clean)
+        assert log.texts == [f"connection 1 of nobody has ended after 0.0 s and 0 lines: {end}"]
+
+    def test_first_reason(self) -> None:
+        """The first reason for the end is the true one."""
+        with written() as log:
+            record = Watched().came()
+            record.ends(End.STALLED)
+            record.closes("romeo is leaving")
+            record.ended(clean=False)
+        assert (log.last["end"], log.last["why"]) == ("stalled", "")
+
+    @pytest.mark.parametrize(
+        ("why", "ending"),
+        [(FAREWELL, "left"), ("", "closed"), ("romeo sent you away", "closed: romeo sent you away")],
+    )
+    def test_closes(self, why: str, ending: str) -> None:
+        """What is said at the end tells who wanted it; the answer to a goodbye is none of its own."""
+        with written() as log:
+            record = Watched().came()
+            record.closes(why)
+            record.ended(clean=True)
+        assert log.last["ending"] == ending
+
+    def test_renamed(self) -> None:
+        """A new name is written once, and is the one that is written at the end."""
+        with written() as log:
+            record = Watched().came()
+            record.entered("guest1", "lobby")
+            for name in ("guest1", "rosaline", "rosaline"):
+                record.called(name)
+            record.ended(clean=True)
+        assert log.texts[1] == "connection 1: guest1 is now rosaline"
+        assert log.texts[2].startswith("connection 1 of rosaline has ended")
+
+    def test_unreadable(self) -> None:
+        """That the log can't be read is an error, and ends the connection."""
+        with written() as log:
+            record = Watched().came()
+            record.unreadable("the disk is gone")
+            record.ended(clean=False)
+        error, end = log.events[-2:]
+        assert (error["log_level"].name, error["why"]) == ("error", "the disk is gone")
+        assert end["ending"] == "closed: the disk is gone"
+
+    def test_flood(self) -> None:
+        """Who does odd things all the time fills no log; at the end it is known how many they were."""
+        with written() as log:
+            record = Watched().came()
+            for number in range(1000):
+                record.misread("this is not JSON")
+                record.too_long(4096)
+                record.called(f"guest{number}")
+            record.ended(clean=True)
+        assert len(log.texts) == REMARKS + 1
+        assert log.texts[REMARKS - 1].endswith("; no more remarks about it are written")
+        assert log.last["remarks"] == 3000
+
+    @given(ANY_TEXT)
+    def test_hostile(self, text: str) -> None:
+        """Whatever the other end sends as address, name or reason, each event stays one printable line."""
+        with written() as log:
+            record = Journal(lambda: 0.0).came(text)
+            record.entered(text, text)
+            record.called(text + "!")
+            record.misread(text)
+            record.turned_away(text)
+            record.ends(End.CLOSED, text)
+            record.unreadable(text)
+            record.ended(clean=True)
+        for line in log.texts:
+            assert line.isascii()
+            assert line.isprintable()
+
+    def test_unrecorded(self) -> None:
+        """Where nobody asked for a record nothing is written."""
+        with written() as log:
+            record = unrecorded(lambda: 0.0)
+            record.entered("juliet", None)
+            record.ended(clean=True)
+        assert log.events == []
+
+
+class TroubleTests:
+    """`Trouble`."""
+
+    def test_told_once(self) -> None:
+        """It is told when it begins and when it is over, with all that is missing, and not in between."""
+        with written() as log:
+            trouble = Trouble(Logger("techboy.x"), "failing: {lines}: {why}", "over: {lines}")
+            trouble.worked()
+            trouble.failed("the disk is\nfull", 2)
+            trouble.failed("the disk is full", 3)
+            trouble.worked()
+            trouble.worked()
+            trouble.failed("again", 1)
+        assert log.texts == ["failing: 2: the disk is\\nfull", "over: 5", "failing: 1: again"]
+        assert [event["log_level"].name for event in log.events] == ["error", "warn", "error"]
