@@ -7,11 +7,11 @@ from socket import socket
 from typing import Any, cast
 
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
-from twisted.logger import Logger
 
 from techboy.chat.member import Member
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import Hall
+from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, Dialect, Rendering
 from techboy.logs.contract import Batch, StorageError
@@ -43,13 +43,13 @@ class FlowingDoor:
     TLS can't be bypassed so; its transport takes what is new until it says that it has enough.
     """
 
-    _log = Logger()
     dialect: Dialect
     member: Member
     transport: Any
     cursor = 0
     _hall: Hall
     _pauses: Pauses
+    _record: Record
     _flow = Flow.READY
     _backlog = b""
     _socket: socket | None = None
@@ -131,7 +131,7 @@ class FlowingDoor:
         try:
             page = self._hall.page(self.member.room, self.cursor)
         except StorageError as unreadable:
-            self._log.error("the log can't be read: {why}", why=str(unreadable))
+            self._record.unreadable(str(unreadable))
             self.transport.abortConnection()
             return
         self._send_page(page)
@@ -162,6 +162,7 @@ class FlowingDoor:
 
     def stalled(self) -> None:
         """End a connection that takes nothing."""
+        self._record.ends(End.STALLED)
         self.transport.abortConnection()
 
     @property

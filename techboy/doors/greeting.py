@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol as Interface
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.doors.journal import Record, unrecorded
 from techboy.doors.threshold import Door
 from techboy.wire.frames import Bye, Hello, Ping, Welcome
 from techboy.wire.lines import LF
@@ -40,16 +42,25 @@ class Greeting(Protocol):
 
     What came before a welcome is ignored; without one, it is the first that the plain door gets.
     ``may_be_plain``: it is given up in favour of plain lines after PATIENCE seconds, else after ``dead``.
+    ``record``: what is written about the connection.
     """
 
     _before = b""
     _door: Door | None = None
 
     def __init__(
-        self, caller: Caller, hello: Hello, clock: IReactorTime, dead: float, *, may_be_plain: bool
+        self,
+        caller: Caller,
+        hello: Hello,
+        clock: IReactorTime,
+        dead: float,
+        *,
+        may_be_plain: bool,
+        record: Record | None = None,
     ) -> None:
         self._caller, self._hello, self._clock = caller, hello, clock
         self._dead, self._may_be_plain = dead, may_be_plain
+        self._record = record or unrecorded(clock.seconds)
         self._silence: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -69,6 +80,7 @@ class Greeting(Protocol):
         self._before += data
         answer = _answer(self._before)
         if answer >= 0:
+            self._record.speaks("native")
             self._give_to(self._caller.native_door(), self._before[answer:])
         elif len(self._before) > LONGEST_BEFORE:
             self._waited_in_vain()
@@ -96,9 +108,11 @@ class Greeting(Protocol):
             self._door.connectionLost(reason)
         else:
             self._caller.unanswered()
+        self._record.ended(clean=reason.check(ConnectionDone) is not None)
 
     def _waited_in_vain(self) -> None:
         if self._may_be_plain:
+            self._record.speaks("plain")
             self._give_to(self._caller.plain_door(), self._before)
         else:
             self._close()

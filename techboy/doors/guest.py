@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from twisted.internet.interfaces import IDelayedCall
 
+from techboy.chat.commands import FAREWELL
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.chat.tally import Refusal
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import PAGE, Hall
+from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
 from techboy.doors.rendering import PLAIN, Rendering, gone, lines_in, plain_batch, plain_notices
@@ -31,8 +33,10 @@ class GuestDoor(FlowingDoor, PlainReceiver):
     _held = b""
     _release: IDelayedCall | None = None
 
-    def __init__(self, house: House, hall: Hall, bucket: Bucket, max_line: int) -> None:
-        super().__init__(hall.clock, max_line)
+    def __init__(
+        self, house: House, hall: Hall, bucket: Bucket, max_line: int, record: Record | None = None
+    ) -> None:
+        super().__init__(hall.clock, max_line, record)
         self._house, self._hall, self._bucket = house, hall, bucket
         self._heard_at = hall.clock.seconds()
         self._pauses = Pauses(self.pauseProducing, self.resumeProducing)
@@ -44,6 +48,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         self.member = self._house.enter(self, self.clock.seconds())
         self.cursor = self.member.room.log.last
         self.open_flow()
+        self._record.entered(self.member.name, self.member.room.name)
         self._greet(self._house.welcome(self.member))
 
     def heard(self, block: bytes) -> None:
@@ -63,6 +68,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     def left(self) -> None:
         """Answer the guest's goodbye."""
+        self._record.ends(End.LEFT)
         self.goodbye("")
 
     def gone(self, clean: bool) -> None:
@@ -107,6 +113,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         """Tell ``why``, unless that is clear, and close."""
         if self.is_closing:
             return
+        self._record.closes(why)
         if not self.is_ready:
             self._send_what_is_left()
         if why:
@@ -166,14 +173,16 @@ class GuestDoor(FlowingDoor, PlainReceiver):
                 self._hall.tally.sent += lines_in([batch])
 
     def _obey(self, block: bytes) -> None:
+        self._record.lines += block.count(LF) + 1
         for event in HOST.understand(block):
             match event:
                 case Said(text):
                     self._house.said(self.member, text)
                 case Command(line):
                     self.tell(self._house.commanded(self.member, line))
+                    self._record.called(self.member.name)
                 case Goodbye():
-                    self.goodbye("goodbye")
+                    self.goodbye(FAREWELL)
             if self.is_closing:
                 return
 

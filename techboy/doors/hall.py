@@ -20,6 +20,7 @@ from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal, Tally
 from techboy.doors.committing import Committer
+from techboy.doors.journal import Trouble, escaped
 from techboy.doors.rendering import Delivery, lines_in
 from techboy.logs.contract import Batch, Group, Logs, SessionRecord, StorageError
 
@@ -47,6 +48,13 @@ class Hearer(Protocol):
         """Nothing was taken for too long."""
 
 
+class Witness(Protocol):
+    """Somebody who sees what is new in all rooms."""
+
+    def witness(self, room: Room, delivery: Delivery) -> None:
+        """Take what is new in ``room``, in its log's order."""
+
+
 class Store(Enum):
     """What is done about what is new."""
 
@@ -67,6 +75,8 @@ class Hall:
     def __init__(self, clock: IReactorTime, logs: Logs, committer: Committer, stall: float = STALL) -> None:
         self.clock, self._logs, self._committer = clock, logs, committer
         self._observers: dict[Room, list[Hearer]] = {}
+        self._witnesses: list[Witness] = []
+        self._storing = Trouble(self._log, _NOT_STORED, _STORED_AGAIN)
         self._stall = stall
         self.tally = Tally()
         self.hindrance: str | None = None
@@ -108,13 +118,17 @@ class Hall:
         """Bring what is new in ``room`` to ``observer`` too, who is not a member."""
         self._observers.setdefault(room, []).append(observer)
 
+    def observe_all(self, witness: Witness) -> None:
+        """Bring what is new in any room, from now on, to ``witness`` too."""
+        self._witnesses.append(witness)
+
     def prune(self, lines_before: float | None, sessions_before: float) -> None:
         """Forget what was stored before those times."""
         work: Callable[[], Mapping[str, int]] = partial(self._logs.prune, lines_before, sessions_before)
 
         def pruned(outcome: Mapping[str, int] | StorageError) -> None:
             if isinstance(outcome, StorageError):
-                self._log.warn("what is old could not be forgotten: {why}", why=str(outcome))
+                self._log.warn("what is old could not be forgotten: {why}", why=escaped(str(outcome)))
             else:
                 self._logs.pruned(outcome)
 
@@ -231,6 +245,7 @@ class Hall:
             remembered += self._not_stored(segments, outcome)
         else:
             self._logs.settle(group)
+            self._storing.worked()
             self._stored(group, segments)
         for then in remembered:
             then(outcome)
@@ -280,13 +295,13 @@ class Hall:
 
     def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
         """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
-        self._log.error("lines could not be stored: {why}", why=str(why))
         remembered, self._remembered, self._sessions = self._remembered, [], {}
         since = self._segments()
         lines = sum(segment.lines for _, segment in since)
         self.tally.said += lines
         self.tally.refuse(Refusal.STORAGE, lines)
         segments += since
+        self._storing.failed(str(why), sum(segment.lines for _, segment in segments))
         told: set[int] = set()
         for _, segment in segments:
             for number, said in segment.said.items():
@@ -312,6 +327,8 @@ class Hall:
             member.guest.hear(delivery)
         for observer in self._observers.get(room, ()):
             observer.hear(delivery)
+        for witness in self._witnesses:
+            witness.witness(room, delivery)
 
     def _end_stalled(self) -> None:
         self._sweep = None
@@ -328,3 +345,5 @@ class Hall:
 _PAGES_KEPT = 32
 _SWEEP = 0.5  # seconds between two looks at who waits, at least
 _NO_NEWS = News()
+_NOT_STORED = "what is said can't be stored, {lines} lines so far: {why}"
+_STORED_AGAIN = "what is said is stored again; {lines} lines were not"

@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -18,6 +18,7 @@ from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import peer_of
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Congestion
+from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.parting import Parting
 from techboy.doors.pulse import Pulse
 from techboy.doors.rendering import gone
@@ -96,11 +97,13 @@ class Standing(Enum):
 
 @implementer(IHalfCloseableProtocol)
 class NativeCaller(ChunkReceiver):
-    """A connection that was answered with a welcome, or a goodbye: the `Peer` of a conversation."""
+    """A connection that was answered with a welcome, or a goodbye: the `Peer` of a conversation.
+
+    ``record``: what is written about it.
+    """
 
     MAX_LENGTH = LONGEST_FRAME
     address = ""
-    _log = Logger()
     _standing = Standing.HELLO
     _bye_heard = False  # the other end said goodbye
     _full = False
@@ -119,7 +122,9 @@ class NativeCaller(ChunkReceiver):
         ping: float,
         dead: float,
         name: str | None,
+        record: Record | None = None,
     ) -> None:
+        self._record = record or unrecorded(clock.seconds)
         self.name, self._wanted = "", name
         self._conversation, self._owner, self._clock = conversation, owner, clock
         self._outbox, self._acquaintance = outbox, acquaintance
@@ -165,6 +170,7 @@ class NativeCaller(ChunkReceiver):
         for call in (self._again, self._deadline):
             if call is not None and call.active():
                 call.cancel()
+        self._record.ends(End.LOST)
         broken = not self._bye_heard or not reason.check(ConnectionDone)
         if self._standing in (Standing.WELCOME, Standing.PARTING) and broken:
             self._conversation.peer_lost()
@@ -227,6 +233,7 @@ class NativeCaller(ChunkReceiver):
 
     def abort(self) -> None:
         """Be gone at once."""
+        self._record.ends(End.CLOSED)
         self.transport.abortConnection()
 
     def end_within(self, seconds: float) -> None:
@@ -243,6 +250,7 @@ class NativeCaller(ChunkReceiver):
                 self.transport.write(written(Pong(number)))
             case Bye(reason, text):
                 self._standing = Standing.TURNED_AWAY
+                self._record.turned_away(text or reason)
                 self._close()
                 if reason == frames.RESTART:
                     self._owner.returning()
@@ -262,6 +270,7 @@ class NativeCaller(ChunkReceiver):
         else:
             self._outbox.renumber(welcome.next)
             self._past = 0 if known else welcome.last
+        self._record.entered(welcome.name, welcome.room, back=known and same)
         if welcome.room is not None:
             self._conversation.peer_hosts_many()
         self._conversation.peer_calls_you(welcome.name)
@@ -294,7 +303,7 @@ class NativeCaller(ChunkReceiver):
                 self._acquaintance.moved(room, after)
                 self._to_catch_up(last)
             case Misread():
-                self._log.warn("a frame could not be read: {why}", why=frame.text)
+                self._record.misread(frame.text, LogLevel.warn)
             case Error():
                 self._failed(frame)
 
@@ -309,6 +318,7 @@ class NativeCaller(ChunkReceiver):
             first = received + 1
         acquaintance.received = lines.last
         self._last_lines_at = self._clock.seconds()
+        self._record.lines += acquaintance.received - first + 1
         past = lines.last <= self._past
         self._conversation.peer_told(Words(lines.author, text, lines.kind, first, lines.at, past))
 
@@ -339,6 +349,7 @@ class NativeCaller(ChunkReceiver):
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: Bye) -> None:
+        self._record.ends(End.LEFT, bye.text or ("" if bye.reason == frames.CLOSED else bye.reason))
         if bye.reason == frames.RESTART:
             self._owner.returning()
             self._close()
@@ -356,6 +367,7 @@ class NativeCaller(ChunkReceiver):
     def _say_goodbye(self) -> None:
         answered = self._bye_heard
         self._standing = Standing.BYE
+        self._record.ends(End.CLOSED)
         self._stop_deadline()
         known = self._acquaintance.known
         self.transport.write(written(Goodbye(known.seen, known.room)))
@@ -385,4 +397,5 @@ class NativeCaller(ChunkReceiver):
         self.transport.write(written(Ping(self._pings, known.seen, known.room)))
 
     def _give_up(self) -> None:
+        self._record.ends(End.SILENT)
         self.transport.abortConnection()

@@ -19,6 +19,7 @@ from techboy.chat.tally import Refusal
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import PAGE, Hall
+from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.lodging import Lodger
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
@@ -86,7 +87,10 @@ class Terms:
 
 @implementer(IHalfCloseableProtocol)
 class NativeGuest(FlowingDoor, ChunkReceiver):
-    """A guest's connection in the native dialect: a member's `Guest`, and a `Lodger`."""
+    """A guest's connection in the native dialect: a member's `Guest`, and a `Lodger`.
+
+    ``record``: what is written about it.
+    """
 
     MAX_LENGTH = FRAME_LIMIT
     dialect = NATIVE
@@ -98,7 +102,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     _open = True
     _pings = 0
 
-    def __init__(self, stage: Stage, hall: Hall, bucket: Bucket, terms: Terms) -> None:
+    def __init__(
+        self, stage: Stage, hall: Hall, bucket: Bucket, terms: Terms, record: Record | None = None
+    ) -> None:
+        self._record = record or unrecorded(hall.clock.seconds)
         self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
         self.clock = hall.clock
         self._pauses = Pauses(self.pauseProducing, self._read_on)
@@ -142,6 +149,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """A frame is too long, and so is what follows it."""
         if self.is_closing:
             return
+        self._record.too_long(FRAME_LIMIT)
         self._hall.tally.refuse(Refusal.FRAME)
         self.send(Error(frames.FRAME, f"a frame has at most {FRAME_LIMIT} bytes"))
         self.close_with(Bye(frames.REFUSED, "frames are too long"))
@@ -166,6 +174,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if self._release is not None and self._release.active():
             self._release.cancel()
         if self._session is not None:
+            self._record.ends(End.LOST)
             self._stage.lost(self)
         self._stage.gone(self)
 
@@ -183,6 +192,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._stop_sign()
         self._session, self.cursor = session, after
         session.bucket = self._bucket = session.bucket or self._bucket
+        self._record.entered(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
         self.send(
             Welcome(
@@ -209,6 +219,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def replaced(self) -> None:
         """Close a connection that was dead, or soon will be."""
         self._session = None
+        self._record.ends(End.REPLACED)
         self.drop_flow()
         self.transport.abortConnection()
 
@@ -297,7 +308,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._stop_sign()
         session, self._session = self._session, None
         self._parting_session = session
-        if session is not None:
+        why = bye.text or ("" if bye.reason == frames.CLOSED else bye.reason)
+        if session is None:
+            self._record.turned_away(why)
+        else:
+            self._record.closes(why)
             self._send_what_is_left()
         self.send(bye)
         self.close_flow()
@@ -348,6 +363,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             case Pong():
                 pass
             case Goodbye(seen, room):
+                self._record.ends(End.LEFT)
                 self._seen(session, seen, room)
                 self._stage.said_goodbye(self)
             case Hello():
@@ -356,6 +372,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self._misread(frame)
 
     def _misread(self, why: Misread) -> None:
+        self._record.misread(why.text)
         self._hall.tally.refuse(Refusal.FRAME)
         self.send(why)
 
@@ -380,12 +397,14 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self.send(Error(frames.FIELD, f"a command has at most {self._terms.max_line} bytes"))
             return
         self.tell(self._stage.obey(self, command))
+        self._record.called(self.member.name)
         if not self.is_closing:
             self._slow_down(1)
             self._wait_for_store()
 
     def _said(self, session: Session, seq: int, text: str) -> None:
         lines = text.count("\n") + 1
+        self._record.lines += lines
         known = session.accept(seq, lines)
         if known is Numbering.GAP:
             self._hall.tally.refuse(Refusal.GAP)
@@ -403,6 +422,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Say ``text``, whose lines are new, but those that are too long."""
         limit = self._terms.max_line
         if within(text, limit) <= text.count("\n"):
+            self._record.too_long(limit)
             self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
             kept = [line for line in text.split("\n") if within(line, limit)]
             self._hall.tally.refuse(Refusal.LINE, text.count("\n") + 1 - len(kept))
@@ -453,4 +473,5 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.send(Ping(self._pings))
 
     def _give_up(self) -> None:
+        self._record.ends(End.SILENT)
         self.transport.abortConnection()

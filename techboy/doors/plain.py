@@ -12,6 +12,7 @@ from techboy.chat.outbox import LIMIT, Outbox
 from techboy.doors.addresses import peer_of
 from techboy.doors.flow import Congestion
 from techboy.doors.greeting import is_answer
+from techboy.doors.journal import End, Record
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Plain, Said
@@ -48,8 +49,9 @@ class PlainDoor(PlainReceiver):
         clock: IReactorTime,
         max_line: int = MAX_LINE,
         mistaken: Callable[[], None] | None = None,
+        record: Record | None = None,
     ) -> None:
-        super().__init__(clock, max_line)
+        super().__init__(clock, max_line, record)
         self.name, self.address = name, ""
         self._heard_at = clock.seconds()
         self._unheard: list[str] | None = []
@@ -64,6 +66,7 @@ class PlainDoor(PlainReceiver):
         conversation = self._conversation
         self.address = peer_of(self.transport.getPeer())
         self.transport.registerProducer(Congestion(conversation.peer_full, conversation.peer_ready), True)
+        self._record.entered(self.name, None)
         conversation.peer_came(self)
 
     def heard(self, block: bytes) -> None:
@@ -72,6 +75,7 @@ class PlainDoor(PlainReceiver):
             self._take_back(self._mistaken)
             return
         self._heard_at, self._unheard = self.clock.seconds(), None
+        self._record.lines += block.count(LF) + 1
         for event in self._dialect.understand(block):
             match event:
                 case Said(text):
@@ -80,15 +84,18 @@ class PlainDoor(PlainReceiver):
                     self._conversation.peer_commanded(event.word)
                 case Goodbye():
                     self.hear_no_more()
+                    self._record.ends(End.LEFT)
                     self._conversation.peer_said_goodbye()
 
     def left(self) -> None:
         """Tell the conversation that the peer closed its half."""
         if not self._taken_back:
+            self._record.ends(End.LEFT)
             self._conversation.peer_left()
 
     def gone(self, clean: bool) -> None:
         """Tell the conversation that the connection is gone, if it does not know."""
+        self._record.ended(clean=clean)
         if self._taken_back:
             return
         self._conversation.peer_gone(clean)
@@ -96,6 +103,7 @@ class PlainDoor(PlainReceiver):
     def _take_back(self, mistaken: Callable[[], None]) -> None:
         """Have said again what was said to a peer who takes no plain lines, in another connection."""
         self._taken_back = True
+        self._record.ends(End.CLOSED, "the other dialect is spoken")
         self.displaced()
         self.hear_no_more()
         self.transport.abortConnection()
@@ -141,6 +149,7 @@ class PlainDoor(PlainReceiver):
 
     def abort(self) -> None:
         """Be gone at once."""
+        self._record.ends(End.CLOSED)
         self.transport.abortConnection()
 
     def pause(self) -> None:

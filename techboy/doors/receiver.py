@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.doors.chunks import ChunkReceiver
+from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.parting import Parting
 from techboy.wire.lines import LF, ends_inside_character
 from techboy.wire.plain import notice
@@ -50,15 +51,17 @@ class PlainReceiver(ChunkReceiver):
     """A connection to a peer that speaks plain lines.
 
     A subclass defines `came`, `heard`, `left` and `gone`. What it writes goes through `write_lines`.
+    ``record``: what is written about the connection.
     """
 
     _silence: IDelayedCall | None = None
     _ends, _hearing, _skipped = Ends.UNKNOWN, Hearing.LINES, 0
     _last_write = float("-inf")
 
-    def __init__(self, clock: IReactorTime, max_line: int) -> None:
+    def __init__(self, clock: IReactorTime, max_line: int, record: Record | None = None) -> None:
         self.MAX_LENGTH = max_line
         self.clock = clock
+        self._record = record or unrecorded(clock.seconds)
 
     # what a subclass defines
 
@@ -127,6 +130,7 @@ class PlainReceiver(ChunkReceiver):
 
     def part(self, within: float, flushed_within: float | None) -> None:
         """Say goodbye, as `Parting.begin` has it."""
+        self._record.ends(End.CLOSED)
         self._parting.begin(within, flushed_within)
 
     def end_within(self, seconds: float) -> None:
@@ -157,6 +161,7 @@ class PlainReceiver(ChunkReceiver):
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long: its author is told, and it is skipped."""
         self.notice(f"a line of more than {self.MAX_LENGTH} bytes was not taken")
+        self._record.too_long(self.MAX_LENGTH)
         self.too_long()
         self._hearing, self._skipped = Hearing.SKIPPING, 0
         self.setRawMode()
@@ -174,6 +179,7 @@ class PlainReceiver(ChunkReceiver):
         self._skipped += len(data)
         if self._skipped > LONGEST_UNENDED:
             self.notice(f"{LONGEST_UNENDED} bytes without a line's end: closed")
+            self._record.ends(End.CLOSED, "no line's end")
             self.give_up()
 
     def readConnectionLost(self) -> None:

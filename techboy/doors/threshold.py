@@ -7,11 +7,13 @@ from enum import Enum
 from typing import Any
 from typing import Protocol as Interface
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.doors.journal import Record, unrecorded
 from techboy.wire.native import is_hello
 
 PATIENCE = 0.25
@@ -54,6 +56,7 @@ class Threshold(Protocol):
     """A connection that is not known yet: after a hello it is given a ``native`` door, else a ``plain`` one.
 
     A hello that comes late, through a slow tunnel, is understood as long as nothing else came before.
+    ``record``: what is written about the connection.
     """
 
     _beginning = b""
@@ -61,9 +64,14 @@ class Threshold(Protocol):
     _plain_door: PlainDoor | None = None
 
     def __init__(
-        self, clock: IReactorTime, plain: Callable[[], PlainDoor], native: Callable[[], Door]
+        self,
+        clock: IReactorTime,
+        plain: Callable[[], PlainDoor],
+        native: Callable[[], Door],
+        record: Record | None = None,
     ) -> None:
         self._clock, self._plain, self._native = clock, plain, native
+        self._record = record or unrecorded(clock.seconds)
         self._silence: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -113,6 +121,7 @@ class Threshold(Protocol):
         door = self._door or self._plain_door
         if door is not None:
             door.connectionLost(reason)
+        self._record.ended(clean=reason.check(ConnectionDone) is not None)
 
     def _look_at(self, data: bytes) -> None:
         self._beginning += data
@@ -131,6 +140,7 @@ class Threshold(Protocol):
         if plain is not None and not plain.displaced():
             self.transport.abortConnection()  # type: ignore[union-attr]
             return
+        self._record.speaks("native")
         self._door = self._native()
         self._door.makeConnection(self.transport)
         self._hand_over()
@@ -139,6 +149,7 @@ class Threshold(Protocol):
         """Greet the caller; a hello may still follow."""
         self._stop_waiting()
         if self._plain_door is None:
+            self._record.speaks("plain")
             self._plain_door = self._plain()
             self._plain_door.makeConnection(self.transport)
 
