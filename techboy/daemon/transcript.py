@@ -1,0 +1,184 @@
+"""The record of a conversation that somebody asked for, in a file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from twisted.logger import Logger
+
+from techboy.chat.conversation import Here, Words
+from techboy.chat.room import Room
+from techboy.daemon.appending import AppendedFile, AppendError
+from techboy.doors.journal import Trouble
+from techboy.doors.rendering import Delivery
+from techboy.wire.clean import cleaned_line, shown
+from techboy.wire.lines import LF
+from techboy.wire.plain import in_room, notice
+
+UNKNOWN = "-"
+"""What stands for the id of a line where that is not known."""
+
+_MODE = 0o600
+
+
+class Transcript:
+    """The file ``path``, to which every line said is appended, as are notices.
+
+    ``TIME [ROOM] ID name: text`` is a line said, ``TIME [ROOM] ID * name text`` one that tells what somebody
+    does, ``TIME [ROOM] - * text`` a notice. Everything is cleaned, so that no line can have an end in it.
+    ``clock_text`` writes a moment, in seconds since 1970; ``seconds`` returns the present one.
+
+    Making it raises OSError where the file can't be opened. After that, what can't be written is counted,
+    said once in the log, and again when writing works; nobody else notices.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        clock_text: Callable[[float], str],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._file = AppendedFile(path, _MODE)
+        self._clock_text, self._seconds = clock_text, seconds
+        self._writing = Trouble(
+            self._log,
+            "the transcript can't be written, {lines} lines so far: {why}",
+            "the transcript is written again; {lines} lines are missing",
+        )
+
+    def witness(self, room: Room, delivery: Delivery) -> None:
+        """Write down what is new in ``room``, in one piece."""
+        place = cleaned_line(room.name)
+        news = [self._noted(line, place) for line in delivery.news.told()]
+        said = [
+            self._said(Words(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
+            for batch in delivery.batches
+        ]
+        self._write("".join([*news, *said]))
+
+    def said(self, words: Words) -> None:
+        """Write down what was said in a conversation without rooms."""
+        self._write(self._said(words))
+
+    def relayed(self, text: str) -> None:
+        """Write down lines that say themselves who spoke, joined by LF."""
+        self._write(self._lines(text.split("\n"), itertools.repeat(UNKNOWN)))
+
+    def noted(self, text: str) -> None:
+        """Write down one line about a conversation without rooms."""
+        self._write(self._noted(text))
+
+    def reopen(self) -> None:
+        """Go on in a new file, where the old one was moved away; raise OSError, and go on in the old one."""
+        self._file.reopen()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _said(self, words: Words, place: str = "") -> str:
+        lines = in_room(cleaned_line(words.author), words.kind, words.text).split("\n")
+        ids = map(str, itertools.count(words.first)) if words.first else itertools.repeat(UNKNOWN)
+        return self._lines(lines, ids, words.at, place)
+
+    def _noted(self, text: str, place: str = "") -> str:
+        return self._lines([notice(cleaned_line(text))], [UNKNOWN], place=place)
+
+    def _lines(self, lines: list[str], ids: Iterable[str], at: float = 0.0, place: str = "") -> str:
+        before = f"{self._clock_text(at or self._seconds())} {place}{' ' if place else ''}"
+        return "".join([f"{before}{id_} {line}\n" for id_, line in zip(ids, lines, strict=False)])
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        data = shown(text)
+        try:
+            self._file.append(data)
+        except AppendError as refused:
+            self._writing.failed(str(refused), data.count(LF, refused.written))
+        else:
+            self._writing.worked()
+
+
+class Recorded:
+    """Keyboard and screen ``here`` of a conversation of two, which is written down in ``transcript`` too.
+
+    What is said here is ``name``'s, until the other end has another name for it. What was said before this
+    end came in is left out.
+    """
+
+    def __init__(self, here: Here, transcript: Transcript, name: str) -> None:
+        self._here, self._transcript, self._name = here, transcript, name
+
+    def show(self, author: str, text: str) -> None:
+        """Write down and show what ``author`` said."""
+        self._transcript.said(Words(author, text))
+        self._here.show(author, text)
+
+    def show_signed(self, author: str, text: str) -> None:
+        """Write down and show lines that say themselves who spoke."""
+        self._transcript.relayed(text)
+        self._here.show_signed(author, text)
+
+    def show_words(self, words: Words) -> None:
+        """Write down and show what was said."""
+        if not words.past:
+            self._transcript.said(words)
+        self._here.show_words(words)
+
+    def show_names(self) -> None:
+        """Show who speaks; that is always written down."""
+        self._here.show_names()
+
+    def refuse(self, text: str) -> None:
+        """Write down and show why a line was not taken."""
+        self._note(text)
+        self._here.refuse(text)
+
+    def state(self, text: str) -> None:
+        """Write down and show one line about the conversation itself."""
+        self._note(text)
+        self._here.state(text)
+
+    def invite(self) -> None:
+        """Show that somebody is there to talk to."""
+        self._here.invite()
+
+    def dismiss(self) -> None:
+        """Show that nobody is there to talk to."""
+        self._here.dismiss()
+
+    def said_here(self, text: str) -> None:
+        """Write down what was said here."""
+        self._transcript.said(Words(self._name, text))
+        self._here.said_here(text)
+
+    def unstored(self, lines: int) -> None:
+        """Show how many lines wait."""
+        self._here.unstored(lines)
+
+    def called(self, name: str) -> None:
+        """Write down by that name what is said here."""
+        self._name = name
+        self._here.called(name)
+
+    def pause(self) -> None:
+        """Stop reading what is said here."""
+        self._here.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._here.resume()
+
+    def _note(self, text: str) -> None:
+        self._transcript.noted(text.removeprefix("* "))
+
+
+def local_iso(at: float) -> str:
+    """Return the local time of the moment ``at`` with its offset, to the second (RFC 3339)."""
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")

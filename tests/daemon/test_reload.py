@@ -1,0 +1,117 @@
+"""Tests of `techboy.daemon.reload`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from techboy.daemon.reload import Reload, on_hangup
+from tests.journals import written
+
+SIGHUP = getattr(signal, "SIGHUP", None)
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    """Return what can't be done, because of ``error``."""
+
+    def work() -> None:
+        raise error
+
+    return work
+
+
+class ReloadTests:
+    """`Reload`."""
+
+    def test_order(self) -> None:
+        """All is done in its order, each time that it is asked for, and the log says what."""
+        reload, done = Reload(), list[str]()
+        for name in ("the log file", "the transcript"):
+            reload.add(name, lambda name=name: done.append(name))  # type: ignore[misc]
+        with written() as log:
+            reload()
+            reload()
+        assert done == ["the log file", "the transcript"] * 2
+        assert log.texts == ["reloaded: the log file, the transcript"] * 2
+
+    @pytest.mark.parametrize(
+        ("error", "why"),
+        [
+            (FileNotFoundError(2, "No such file or directory", "motd"), "No such file or directory"),
+            (OSError("odd"), "odd"),
+            (ValueError("mo\ntd: it is\x1b[31m gone"), r"mo\ntd: it is\x1b[31m gone"),
+        ],
+    )
+    def test_refused(self, error: Exception, why: str) -> None:
+        """What can't be done is a warning, and the rest is done all the same."""
+        reload, done = Reload(), list[str]()
+        reload.add("the word before the welcome", fails(error))
+        reload.add("the rest", lambda: done.append("the rest"))
+        with written() as log:
+            reload()
+        assert done == ["the rest"]
+        assert log.texts == [f"the word before the welcome stays as it was: {why}", "reloaded: the rest"]
+        assert log.events[0]["log_level"].name == "warn"
+
+    def test_nothing(self) -> None:
+        """Where nothing can be done anew it is said so."""
+        with written() as log:
+            Reload()()
+        assert log.texts == ["reloaded: nothing"]
+
+    def test_around(self) -> None:
+        """A service manager can be told before and after."""
+        reload, done = Reload(), list[str]()
+        reload.add("it", lambda: done.append("it"))
+
+        def around(work: Callable[[], None]) -> None:
+            done.append("before")
+            work()
+            done.append("after")
+
+        reload.around = around
+        reload()
+        assert done == ["before", "it", "after"]
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Put back what is done about SIGHUP."""
+    assert SIGHUP is not None
+    before = signal.getsignal(SIGHUP)
+    yield
+    signal.signal(SIGHUP, before)
+
+
+@pytest.mark.skipif(SIGHUP is None, reason="this system has no SIGHUP")
+@pytest.mark.usefixtures("hangup")
+class HangupTests:
+    """`on_hangup`."""
+
+    def test_each(self) -> None:
+        """Each signal is told."""
+        assert SIGHUP is not None
+        told: list[str] = []
+        on_hangup(lambda: told.append("hung up"))
+        os.kill(os.getpid(), SIGHUP)
+        os.kill(os.getpid(), SIGHUP)
+        assert told == ["hung up"] * 2
+
+    def test_ignored(self) -> None:
+        """A process that was told to ignore it, as by nohup, goes on to do so."""
+        assert SIGHUP is not None
+        signal.signal(SIGHUP, signal.SIG_IGN)
+        on_hangup(lambda: pytest.fail("it was not ignored"))
+        assert signal.getsignal(SIGHUP) is signal.SIG_IGN
+        os.kill(os.getpid(), SIGHUP)
+
+    def test_no_such_signal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A platform without it is none to fail on."""
+        before = signal.getsignal(signal.SIGHUP)
+        monkeypatch.delattr(signal, "SIGHUP")
+        on_hangup(lambda: None)
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGHUP) is before

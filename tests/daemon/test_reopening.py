@@ -1,0 +1,100 @@
+"""Tests of `techboy.daemon.reopening`."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
+
+from techboy.daemon.reopening import ReopeningFile, reopening
+from tests.daemon.test_appending import FullDisk, disk
+
+__all__ = ["disk"]
+
+
+class ReopeningFileTests:
+    """The log in a file."""
+
+    def test_observer(self, tmp_path: Path) -> None:
+        """Twisted's observer writes to it as text, and to a new file once the old one was moved away."""
+        path = tmp_path / "log"
+        file = ReopeningFile(path)
+        log = Logger("x", observer=textFileLogObserver(file, None))  # type: ignore[arg-type]
+        log.info("one ½")
+        path.rename(tmp_path / "log.1")
+        file.reopen()
+        log.info("two \udc80")
+        file.close()
+        assert (tmp_path / "log.1").read_bytes() == "- [x#info] one ½\n".encode()
+        assert path.read_bytes() == b"- [x#info] two \\udc80\n"
+        assert not file.isatty()
+
+    def test_reopen_in_vain(self, tmp_path: Path) -> None:
+        """Where there can't be a new file the old one is written to, and whoever asked is told."""
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        file = ReopeningFile(folder / "log")
+        folder.rename(tmp_path / "moved")
+        with pytest.raises(FileNotFoundError):
+            file.reopen()
+        assert file.write("one\n") == 4
+        file.close()
+        assert (tmp_path / "moved" / "log").read_text() == "one\n"
+
+    def test_full_disk(self, tmp_path: Path, disk: FullDisk) -> None:
+        """A full disk hurts nobody, and the log says afterwards how much of it is missing."""
+        path = tmp_path / "log"
+        file = ReopeningFile(path)
+        observer = textFileLogObserver(file, None)  # type: ignore[arg-type]
+        globalLogPublisher.addObserver(observer)
+        try:
+            log = Logger("x")
+            disk.room = 0
+            log.info("one")
+            log.info("two")
+            disk.room = 1000
+            log.info("three")
+            log.info("four")
+        finally:
+            globalLogPublisher.removeObserver(observer)
+        three, missing, four = path.read_text().splitlines()
+        assert three.endswith("three")
+        assert missing.endswith("#warn] 2 entries of this log could not be written")
+        assert four.endswith("four")
+
+
+class ReplacementTests:
+    """`reopening`, for what `twist` was told."""
+
+    def test_file(self, tmp_path: Path) -> None:
+        """A file is replaced, and twist's own is closed."""
+        path = tmp_path / "log"
+        with open(path, "a") as file:
+            twist: dict[str, Any] = {"logFile": file}
+            log = reopening(twist)
+            assert log is not None
+            assert twist["logFile"] is log
+            assert file.closed
+        log.write("a line\n")
+        log.close()
+        assert path.read_text() == "a line\n"
+
+    @pytest.mark.parametrize("stream", [sys.stdout, sys.stderr, None, io.StringIO()])
+    def test_no_file(self, stream: object) -> None:
+        """What is no file of a name stays as it is."""
+        twist: dict[str, Any] = {"logFile": stream}
+        assert reopening(twist) is None
+        assert twist["logFile"] is stream
+
+    def test_gone(self, tmp_path: Path) -> None:
+        """A file that can't be opened a second time is an error."""
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        with open(folder / "log", "a") as file:
+            folder.rename(tmp_path / "moved")
+            with pytest.raises(FileNotFoundError):
+                reopening({"logFile": file})

@@ -1,0 +1,238 @@
+"""Tests of `techboy.daemon.transcript`."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.chat.conversation import Words
+from techboy.chat.room import News, Room
+from techboy.daemon.transcript import Recorded, Transcript, local_iso
+from techboy.doors.rendering import Delivery
+from techboy.logs.contract import Batch
+from techboy.logs.memory import MemoryLogs
+from tests.chat.fakes import Events, FakeHere
+from tests.daemon.test_appending import FullDisk, disk
+from tests.houses import Verona
+from tests.journals import written
+
+__all__ = ["disk"]
+
+
+class Paper:
+    """A transcript that is written at noon, and what is in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "transcript"
+        self.transcript = Transcript(self.path, lambda at: f"T{at:g}", lambda: 12.0)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is in it."""
+        return self.path.read_text().splitlines()
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Iterator[Paper]:
+    """Return a new one."""
+    made = Paper(tmp_path)
+    yield made
+    made.transcript.close()
+
+
+class WordsTests:
+    """A conversation without rooms."""
+
+    def test_lines(self, paper: Paper) -> None:
+        """Each line has its time, its id and its author, as far as they are known."""
+        paper.transcript.said(Words("romeo", "one\ntwo", "say", 7, 3.0))
+        paper.transcript.said(Words("juliet", "three"))
+        paper.transcript.said(Words("juliet", "bows", "me", 9, 4.0))
+        paper.transcript.noted("Connection lost.")
+        paper.transcript.relayed("* mercutio bows\nguest1: hello")
+        assert paper.lines == [
+            "T3 7 romeo: one",
+            "T3 8 romeo: two",
+            "T12 - juliet: three",
+            "T4 9 * juliet bows",
+            "T12 - * Connection lost.",
+            "T12 - * mercutio bows",
+            "T12 - guest1: hello",
+        ]
+
+    def test_private(self, paper: Paper) -> None:
+        """Nobody but its owner reads it."""
+        assert paper.path.stat().st_mode & 0o777 == 0o600
+
+    @given(author=st.text(), text=st.text(), note=st.text())
+    def test_no_forgery(
+        self, tmp_path_factory: pytest.TempPathFactory, author: str, text: str, note: str
+    ) -> None:
+        """Whatever is said or called, there is one line for each that was said, and nothing unsafe in it."""
+        paper = Paper(tmp_path_factory.mktemp("paper"))
+        paper.transcript.said(Words(author, text, "say", 1, 1.0))
+        paper.transcript.noted(note)
+        paper.transcript.close()
+        data = paper.path.read_bytes()
+        assert data.count(b"\n") == text.count("\n") + 2
+        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", data)
+        *said, noted = data.decode().removesuffix("\n").split("\n")
+        for number, line in enumerate(said, 1):
+            assert line.startswith(f"T1 {number} ")
+        assert noted.startswith("T12 - * ")
+
+    def test_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The time is the local one, and says by how much it differs from others'."""
+        monkeypatch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        try:
+            text = local_iso(1795349686.158)
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert text.endswith("+05:30")
+        assert datetime.fromisoformat(text) == datetime.fromtimestamp(1795349686, timezone.utc)
+
+
+class FailureTests:
+    """Where it can't be written."""
+
+    def test_no_folder(self, tmp_path: Path) -> None:
+        """It is known at once where it can't be opened."""
+        with pytest.raises(FileNotFoundError):
+            Transcript(tmp_path / "none" / "transcript", str, lambda: 0.0)
+
+    def test_full_disk(self, paper: Paper, disk: FullDisk) -> None:
+        """What is missing is counted; the log has one line when it begins and one when it is over."""
+        with written() as log:
+            paper.transcript.said(Words("romeo", "one"))
+            disk.room = len("T12 - romeo: two\nT12 - ro")
+            paper.transcript.said(Words("romeo", "two\nthree\nfour"))
+            paper.transcript.said(Words("romeo", "five"))
+            disk.room = 1000
+            paper.transcript.said(Words("romeo", "six"))
+            paper.transcript.said(Words("romeo", "seven"))
+        assert log.texts == [
+            "the transcript can't be written, 2 lines so far: No space left on device",
+            "the transcript is written again; 3 lines are missing",
+        ]
+        assert [line.split(" ")[-1] for line in paper.lines] == ["one", "two", "ro", "six", "seven"]
+
+    def test_reopen(self, paper: Paper) -> None:
+        """Where it was moved away it goes on in a new file."""
+        paper.transcript.said(Words("romeo", "one"))
+        moved = paper.path.rename(paper.path.with_suffix(".1"))
+        paper.transcript.reopen()
+        paper.transcript.said(Words("romeo", "two"))
+        assert moved.read_text() == "T12 - romeo: one\n"
+        assert paper.lines == ["T12 - romeo: two"]
+
+
+class HouseTests:
+    """A house with rooms."""
+
+    def test_all_rooms(self, paper: Paper) -> None:
+        """What is stored in any room is written with its id, in its log's order, and who came and left."""
+        verona = Verona()
+        verona.hall.observe_all(paper.transcript)
+        one, two = verona.company(2)
+        one.says(b"/join balcony\n")
+        verona.settle()
+        one.says(b"a\nb\n")
+        two.says(b"c\n/msg guest1 a secret\n")
+        verona.turn()
+        one.says(b"/me bows\n")
+        verona.turn()
+        said = [line.split(" ", 1)[1] for line in paper.lines]
+        assert [line for line in said if " - " not in line] == [
+            "balcony 1 guest1: a",
+            "balcony 2 guest1: b",
+            "lobby 1 guest2: c",
+            "balcony 3 * guest1 bows",
+        ]
+        assert [line for line in said if " - " in line] == [
+            "lobby - * guest1 joined",
+            "lobby - * guest2 joined",
+            "lobby - * guest1 left",
+            "balcony - * guest1 joined",
+        ]
+
+    def test_one_write(self, paper: Paper, disk: FullDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is brought together is written at once; where nothing is new nothing is written."""
+        writes: list[bytes] = []
+        monkeypatch.setattr("os.write", lambda descriptor, data: writes.append(data) or len(data))
+        room = Room("lobby", MemoryLogs(1000).open("lobby"), Verona().hall)
+        news = News()
+        news.lines.append("guest1 joined")
+        batches = [Batch(1, 2, 5.0, 1, "guest1", "say", "a\nb"), Batch(3, 3, 5.0, 2, "guest2", "say", "c")]
+        paper.transcript.witness(room, Delivery(news, batches))
+        paper.transcript.witness(room, Delivery(News(), []))
+        assert writes == [
+            b"T12 lobby - * guest1 joined\nT5 lobby 1 guest1: a\nT5 lobby 2 guest1: b\nT5 lobby 3 guest2: c\n"
+        ]
+
+
+class RecordedTests:
+    """A conversation of two."""
+
+    def test_both(self, paper: Paper) -> None:
+        """What both say is written, in its order, under the names that they have, as are notices."""
+        here = Recorded(FakeHere([]), paper.transcript, "juliet")
+        here.state("Connected to romeo ('127.0.0.1', 4444)")
+        here.said_here("one\ntwo")
+        here.show("romeo", "three")
+        here.show_words(Words("romeo", "before", "say", 1, 5.0, past=True))
+        here.show_words(Words("romeo", "four", "say", 2, 6.0))
+        here.called("rosaline")
+        here.said_here("five")
+        here.show_signed("romeo", "guest1: six")
+        here.refuse("* a line was not taken")
+        assert paper.lines == [
+            "T12 - * Connected to romeo ('127.0.0.1', 4444)",
+            "T12 - juliet: one",
+            "T12 - juliet: two",
+            "T12 - romeo: three",
+            "T6 2 romeo: four",
+            "T12 - rosaline: five",
+            "T12 - guest1: six",
+            "T12 - * a line was not taken",
+        ]
+
+    def test_nothing_is_kept_back(self, paper: Paper) -> None:
+        """Keyboard and screen are told all that they would be told without it."""
+        events: Events = []
+        plain = FakeHere(events)
+        here = Recorded(plain, paper.transcript, "juliet")
+        here.show("romeo", "a")
+        here.show_signed("romeo", "b")
+        here.show_words(words := Words("romeo", "c"))
+        here.show_names()
+        here.refuse("d")
+        here.state("e")
+        here.invite()
+        here.dismiss()
+        here.pause()
+        here.resume()
+        here.said_here("f")
+        here.unstored(3)
+        here.called("rosaline")
+        assert events == [
+            ("here.show", "romeo", "a"),
+            ("here.show_signed", "romeo", "b"),
+            ("here.show_words", words),
+            ("here.show_names",),
+            ("here.refuse", "d"),
+            ("here.state", "e"),
+            ("here.invite",),
+            ("here.dismiss",),
+            ("here.pause",),
+            ("here.resume",),
+        ]
+        assert (plain.own, plain.waits, plain.name) == (["f"], 3, "rosaline")
