@@ -17,6 +17,7 @@ from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
 from techboy.doors.committing import AtOnce, InThread
 from techboy.doors.hall import Hall
+from techboy.doors.journal import Record
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.logs.contract import Logs, StorageError
@@ -71,11 +72,11 @@ class Home(Service):
         self._pruning = LoopingCall(self._prune)
         self._pruning.clock = reactor
 
-    def native_guest(self, stage: Lodging, bucket: Bucket, *, two: bool) -> NativeGuest:
-        """Return a door for a guest who speaks the native dialect."""
+    def native_guest(self, stage: Lodging, bucket: Bucket, record: Record, *, two: bool) -> NativeGuest:
+        """Return a door for a guest who speaks the native dialect, whose connection has that ``record``."""
         options = self._options
         terms = Terms(options["max-line"], options["ping"], options["dead"], two)
-        return NativeGuest(stage, self.hall, bucket, terms)
+        return NativeGuest(stage, self.hall, bucket, terms, record)
 
     def startService(self) -> None:
         """Begin to store."""

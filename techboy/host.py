@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from techboy import exits
@@ -24,12 +23,13 @@ from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
 from techboy.doors.guest import GuestDoor
+from techboy.doors.journal import End, Record
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.threshold import Door, PlainDoor, Spoken, Threshold
 from techboy.home import Home, new_token
 from techboy.listening import Listening, Places, PrivateSocket, told
-from techboy.options import ConversationOptions
+from techboy.options import ConversationOptions, lines_of
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.seat import Seat
@@ -53,6 +53,7 @@ class Caller(Threshold):
         if isinstance(self.door, NativeGuest):
             self.door.close_with(bye)
         elif self.door is None:
+            self._record.ends(End.CLOSED, bye.reason)
             self.transport.loseConnection()  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -65,7 +66,6 @@ class HouseFactory(ServerFactory):
     """Lets guests into the house, as many as it takes, and knows who is still there."""
 
     noisy = False
-    _log = Logger()
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -74,9 +74,12 @@ class HouseFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return what finds out how a caller speaks, and brings it in."""
-        name = peer_of(addr)
+        record = self._host.journal.came(peer_of(addr))
         caller = Caller(
-            self._host.reactor, lambda: self._plain(caller, name), lambda: self._native(caller, name)
+            self._host.reactor,
+            lambda: self._plain(caller, record),
+            lambda: self._native(caller, record),
+            record,
         )
         caller.factory = self
         self.callers.add(caller)
@@ -90,27 +93,25 @@ class HouseFactory(ServerFactory):
             if not self.guests:
                 self._host.empty(self)
 
-    def _plain(self, caller: Caller, name: str) -> PlainDoor:
+    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
         host, options = self._host, self._host.options
         why = host.refusal(len(self.guests))
         if why is not None:
-            self._log.info("turned away {caller}: {why}", caller=name, why=why)
             host.turned_away()
-            return TurnedAway(plainly(f"{host.house.rules.host} {why}"), host.reactor)
-        self._admitted(caller, name)
-        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"])
+            words = f"{host.house.rules.host} {why}"
+            record.turned_away(words)
+            return TurnedAway(plainly(words), host.reactor)
+        self.guests.add(caller)
+        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
 
-    def _native(self, caller: Caller, name: str) -> Door:
+    def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host
         if host.is_leaving:
             host.turned_away()
+            record.turned_away(host.last_word.reason)
             return TurnedAway(written(host.last_word), host.reactor)
-        self._admitted(caller, name)
-        return host.home.native_guest(host.lodging, self._bucket(), two=False)
-
-    def _admitted(self, caller: Caller, name: str) -> None:
-        self._log.info("connection from {caller}", caller=name)
         self.guests.add(caller)
+        return host.home.native_guest(host.lodging, self._bucket(), record, two=False)
 
     def _bucket(self) -> Bucket:
         rate = self._host.options["rate"]
@@ -124,16 +125,17 @@ class DeskFactory(HouseFactory):
         super().__init__(host)
         self._desk = desk
 
-    def _plain(self, caller: Caller, name: str) -> PlainDoor:
-        self._log.info("turned away {caller} from the host's door: plain lines", caller=name)
+    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
+        record.turned_away("plain lines at the host's own door")
         return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
 
-    def _native(self, caller: Caller, name: str) -> Door:
+    def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host
         if host.is_leaving:
+            record.turned_away(host.last_word.reason)
             return TurnedAway(written(host.last_word), host.reactor)
-        self._admitted(caller, name)
-        return host.home.native_guest(self._desk, Bucket(0, 0), two=False)
+        self.guests.add(caller)
+        return host.home.native_guest(self._desk, Bucket(0, 0), record, two=False)
 
 
 class HouseLodging(Lodging):
@@ -189,6 +191,10 @@ class Host(Program):
         if options["socket"] is not None:
             self._doors.append(self._own_door(options["socket"]))
         self._watching = [self._figures(options["metrics"])] if options["metrics"] is not None else []
+        if self.transcript is not None:
+            self.hall.observe_all(self.transcript)
+        if options["motd-path"] is not None:
+            self.reload.add("the word before the welcome", self._read_motd)
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
         if isinstance(self.here, StdioBridge):
@@ -319,6 +325,9 @@ class Host(Program):
 
     def _spoken(self) -> list[Spoken]:
         return [caller.spoken for caller in self.factory.callers]
+
+    def _read_motd(self) -> None:
+        self.house.motd = lines_of(self.options["motd-path"])
 
     def _refused(self, why: str) -> None:
         self.give_up(exits.NO_LISTENING, why)

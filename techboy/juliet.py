@@ -20,9 +20,10 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
-from techboy.doors.addresses import host_and_port
+from techboy.doors.addresses import host_and_port, peer_of
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
+from techboy.doors.journal import Record, escaped, unrecorded
 from techboy.doors.native_caller import NativeCaller
 from techboy.doors.patience import Patience
 from techboy.doors.plain import PlainDoor
@@ -243,7 +244,7 @@ class JulietFactory(ReconnectingClientFactory):
         if not juliet.conversation.free:
             return None
         self._answered_at = juliet.reactor.seconds()
-        return juliet.door()
+        return juliet.door(juliet.journal.came(peer_of(addr)))
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """Romeo does not answer: say why, and call again later."""
@@ -277,6 +278,7 @@ class Juliet(Talk):
         self._return = Return.SOON
         self.is_greeting = False  # there is a connection, and no welcome yet
         self._reason = ""
+        self._record = unrecorded(reactor.seconds)  # of the last connection there was
         self._patience = Patience(
             reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
         )
@@ -310,19 +312,23 @@ class Juliet(Talk):
 
     # what the factory calls
 
-    def door(self) -> Protocol:
-        """Return what speaks to Romeo, or finds out how he speaks."""
+    def door(self, record: Record) -> Protocol:
+        """Return what speaks to Romeo, or finds out how he speaks, in a connection with that ``record``."""
+        self._record = record
         if self._dialect is Dialect.PLAIN:
+            record.speaks("plain")
             self.heard()
             return self.plain_door()
         may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
         self.is_greeting = True
-        return Greeting(self, self._hello(), self.reactor, self.options["dead"], may_be_plain=may_be_plain)
+        hello, dead = self._hello(), self.options["dead"]
+        return Greeting(self, hello, self.reactor, dead, may_be_plain=may_be_plain, record=record)
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
         if reason != self._reason:
             self._reason = reason
+            self._log.info("no answer: {why}", event="no_answer", why=escaped(reason))
             self.here.state(f"* no answer: {reason}; calling again until there is one")
 
     # what the greeting calls
@@ -340,13 +346,15 @@ class Juliet(Talk):
             options["ping"],
             options["dead"],
             None if options["socket"] is not None else options["name"],
+            self._record,
         )
 
     def plain_door(self) -> PlainDoor:
         """Romeo speaks plain lines."""
         self._dialect, self.is_greeting = Dialect.PLAIN, False
         mistaken = None if self.options["plain"] else self._mistaken
-        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, self.options["max-line"], mistaken)
+        max_line = self.options["max-line"]
+        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, max_line, mistaken, self._record)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""

@@ -11,11 +11,13 @@ from twisted.internet.abstract import isIPv6Address
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy import exits
 from techboy.doors.addresses import host_and_port, place_of
+from techboy.doors.journal import escaped
 from techboy.endpoints import reason_for, server
 from techboy.options import ConversationOptions
 
@@ -72,6 +74,8 @@ class Listening(Service):
     is told the line. ``announce`` is told each place where it listens, once `announced` was called.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         places: Callable[[], Places],
@@ -99,7 +103,7 @@ class Listening(Service):
         def opened(port: IListeningPort | None) -> IListeningPort | None:
             nonlocal waiting
             if port is not None:
-                self._announce(place_of(port.getHost()))
+                self._announced(place_of(port.getHost()))
                 waiting -= 1
             if not waiting:
                 all_open.callback(None)
@@ -108,6 +112,10 @@ class Listening(Service):
         for port in self._ports:
             port.addCallback(opened)
         return all_open
+
+    def _announced(self, place: str) -> None:
+        self._log.info("listening on {place}", event="listening", place=escaped(place))
+        self._announce(place)
 
     def stopService(self) -> Deferred[Any]:
         """Close all ports; fires when that is done."""

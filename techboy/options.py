@@ -15,6 +15,7 @@ from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, endpoints, exits, reactors, settings
 from techboy.chat.conversation import Keyboard
+from techboy.daemon.reopening import ReopeningFile, reopening
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
 from techboy.settings import ConfigError, Kind, Layer, Setting
@@ -162,7 +163,7 @@ class ConversationOptions(Options):
             "transcript",
             None,
             None,
-            "File to which what is said is written too",
+            "File to which what is said is appended",
             option("transcript", file_name),
         ],
         [
@@ -212,6 +213,7 @@ class ConversationOptions(Options):
         self.setdefault("hears", True)
         self["shown"] = self.talks(streams)
         self["output"] = self["output"] or CHOICES[0]
+        self["log-file"] = None if self.parent is None else self._reopened_log(self.parent)
         if self.parent is not None:
             separate_log(self.parent, streams, self["shown"])
 
@@ -224,6 +226,12 @@ class ConversationOptions(Options):
     def terminal_type(self) -> str | None:
         """What kind of terminal it is: ``$TERM``."""
         return os.environ.get("TERM")
+
+    def _reopened_log(self, twist: dict[str, Any]) -> ReopeningFile | None:
+        try:
+            return reopening(twist)
+        except OSError as refused:
+            exits.fail(exits.IO_FAILED, f"{self.program}: the log file: {refused.strerror}")
 
     def talks(self, streams: Streams) -> bool:
         """Tell whether the conversation is shown on standard output."""

@@ -9,13 +9,18 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFromThreads, IReactorTime
+from twisted.logger import Logger
 
-from techboy import exits
-from techboy.chat.conversation import Conversation, Keyboard
+from techboy import __version__, exits
+from techboy.chat.conversation import Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.standing import Alone, Together
 from techboy.daemon.notify import Notifier, watchdog_seconds
+from techboy.daemon.reload import Reload, on_hangup
 from techboy.daemon.supervised import Supervised
+from techboy.daemon.transcript import Recorded, Transcript, local_iso
+from techboy.doors.journal import Journal
+from techboy.logs.folder import shown
 from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
@@ -33,9 +38,12 @@ class IReactor(IReactorCore, IReactorTime, IReactorFDSet, IReactorFromThreads):
 class Program(Service):
     """A program with somebody, or nobody, at this end. ``dialect`` says which end this is.
 
-    A subclass defines `speaker` and `leave`, and calls `ended`.
+    A subclass defines `speaker` and `leave`, and calls `ended`. Making it ends the process with one line
+    where the transcript that ``options`` ask for can't be written.
     """
 
+    _log = Logger()
+    on_hangup = staticmethod(on_hangup)
     on_interrupt = staticmethod(exits.on_interrupt)
     end_with = staticmethod(exits.end_with)
 
@@ -48,6 +56,11 @@ class Program(Service):
         watchdog = watchdog_seconds(os.environ, os.getpid())
         self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
         self.here: StdioBridge | Unseen = self._bridge() if options["shown"] else Unseen(streams.states.write)
+        self.journal, self.reload = Journal(reactor.seconds), Reload()
+        self.reload.around = self.supervised.reload
+        if options["log-file"] is not None:
+            self.reload.add("the log file", options["log-file"].reopen)
+        self.transcript = self._transcript()
 
     @property
     def speaker(self) -> Speaker:
@@ -92,16 +105,41 @@ class Program(Service):
             stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
             self.here.open(self.reactor, stdin, stdout)
         self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
+        self.on_hangup(lambda: self.reactor.callFromThread(self.hung_up))
+        self._log.info(
+            "{program} {version} starts", event="starting", program=self.options.program, version=__version__
+        )
+
+    def hung_up(self) -> None:
+        """The terminal is gone, which ends the program; where there is none, do anew what can be."""
+        if self.keyboard is Keyboard.NONE:
+            self.reload()
+        else:
+            self.leave()
 
     def stopService(self) -> Deferred[Any]:
         """Say goodbye; fires when everything was sent and shown."""
         super().stopService()
+        self._log.info("{program} stops", event="stopping", program=self.options.program)
         self.supervised.stopService()
         self.leave()
         return self._ended.addCallback(lambda _: self.here.close()).addCallback(self._set_status)
 
     def _set_status(self, _: None) -> None:
         self.end_with(self._status or self.here.status)
+
+    def _transcript(self) -> Transcript | None:
+        path = self.options["transcript"]
+        if path is None:
+            return None
+        try:
+            transcript = Transcript(path, local_iso, self.reactor.seconds)
+        except OSError as refused:
+            program, why = self.options.program, refused.strerror
+            exits.fail(exits.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
+        self.reload.add("the transcript", transcript.reopen)
+        self.reactor.addSystemEventTrigger("after", "shutdown", transcript.close)
+        return transcript
 
     def _bridge(self) -> StdioBridge:
         options, streams = self.options, self._streams
@@ -135,8 +173,11 @@ class Talk(Program):
         super().__init__(reactor, options, streams, dialect)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
+        here: Here = self.here
+        if self.transcript is not None:
+            here = Recorded(here, self.transcript, options["name"])
         self.conversation = Conversation(
-            self.here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
+            here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
         )
 
     @property

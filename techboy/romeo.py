@@ -9,7 +9,6 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.logger import Logger
 
 from techboy import endpoints, exits
 from techboy.chat.conversation import Keyboard, State
@@ -21,6 +20,7 @@ from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.duet import Duet
 from techboy.doors.hall import STALL
+from techboy.doors.journal import Record
 from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
 from techboy.doors.threshold import Door, Threshold
@@ -224,32 +224,32 @@ class RomeoFactory(ServerFactory):
     """Lets one guest at a time into the conversation; who comes meanwhile is told that Romeo is busy."""
 
     noisy = False
-    _log = Logger()
 
     def __init__(self, romeo: Romeo) -> None:
         self._romeo = romeo
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return what finds out how a caller speaks, and brings it in."""
-        romeo, name = self._romeo, peer_of(addr)
-        return Threshold(romeo.reactor, lambda: self._plain(name), lambda: self._native(name))
+        romeo = self._romeo
+        record = romeo.journal.came(peer_of(addr))
+        return Threshold(romeo.reactor, lambda: self._plain(record), lambda: self._native(record), record)
 
-    def _plain(self, caller: str) -> PlainThresholdDoor:
+    def _plain(self, record: Record) -> PlainThresholdDoor:
         romeo = self._romeo
         name = romeo.options["name"]
         if not romeo.conversation.free:
-            self._log.info("turned away {caller}: busy", caller=caller)
             why = f"{name} is busy talking to somebody else; try again later"
+            record.turned_away(why)
             return TurnedAway(plainly(why), romeo.reactor)
-        self._log.info("connection from {caller}", caller=caller)
-        return PlainDoor(romeo.conversation, HOST, GUEST, romeo.reactor, romeo.options["max-line"])
+        max_line = romeo.options["max-line"]
+        return PlainDoor(romeo.conversation, HOST, GUEST, romeo.reactor, max_line, record=record)
 
-    def _native(self, caller: str) -> Door:
+    def _native(self, record: Record) -> Door:
         romeo = self._romeo
         if romeo.conversation.state is State.OVER:
+            record.turned_away(RESTART)
             return TurnedAway(written(Bye(RESTART)), romeo.reactor)
-        self._log.info("connection from {caller}", caller=caller)
-        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), two=True)
+        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), record, two=True)
 
 
 class Romeo(Talk):

@@ -94,6 +94,7 @@ class Running:
         self.reactor, self.status = FakeReactor(), None
         self.program: Any = program(self.reactor, options, streams, **extra)
         self.program.on_interrupt = self._on_interrupt
+        self.program.on_hangup = self._on_hangup
         self.program.end_with = self._end_with
         if isinstance(self.program.here, StdioBridge):
             self.program.here.open = self._open
@@ -103,6 +104,9 @@ class Running:
 
     def _on_interrupt(self, leave: Callable[[], None]) -> None:
         self.interrupt = leave
+
+    def _on_hangup(self, act: Callable[[], None]) -> None:
+        self.hang_up = act
 
     def _end_with(self, status: int) -> None:
         self.status = status

@@ -97,6 +97,7 @@ class ChoiceTests:
         """A script is read before anybody is there only where what it says is kept until it is stored."""
         made = program(tap, Streams(ends.pipe(), None, None), *arguments)
         made.on_interrupt = lambda leave: None
+        made.on_hangup = lambda act: None
         made.startService()
         assert made.here.paused is paused
         made.here._let_go()
@@ -105,6 +106,7 @@ class ChoiceTests:
         """A script is not read before somebody is there, and the terminal is let go of at the end."""
         romeo_ = program(romeo, Streams(ends.pipe(), None, None))
         romeo_.on_interrupt = lambda leave: None
+        romeo_.on_hangup = lambda act: None
         romeo_.end_with = lambda status: None
         romeo_.startService()
         assert romeo_.here.paused
@@ -119,6 +121,7 @@ class ChoiceTests:
         """A Juliet without keyboard is given one that is never typed at."""
         juliet_ = program(juliet, Streams(None, None, None))
         juliet_.on_interrupt = lambda leave: None
+        juliet_.on_hangup = lambda act: None
         juliet_.startService()
         juliet_.here._let_go()
         assert juliet_.conversation.free
