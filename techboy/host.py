@@ -53,7 +53,7 @@ class Caller(Threshold):
         if isinstance(self.door, NativeGuest):
             self.door.close_with(bye)
         elif self.door is None:
-            self._record.ends(End.CLOSED, bye.reason)
+            self._record.ends(End.CLOSED, bye.why)
             self.transport.loseConnection()  # type: ignore[union-attr]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

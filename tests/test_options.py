@@ -312,6 +312,44 @@ class ConversationOptionsTests:
         options.parseOptions(["--output", "bare"])
         assert isinstance(options.parent["logFile"], StandardError)
 
+    @BOTH
+    def test_log_file(self, program: type[ConversationOptions], file: TextIO, tmp_path: Path) -> None:
+        """A log file is one that can be opened again."""
+        options = program()
+        options.parent = twist_options(logFile=file)
+        options.streams = lambda: Streams(None, None, None)
+        options.parseOptions(["--host", "127.0.0.1"])
+        assert options["log-file"] is options.parent["logFile"]
+        options["log-file"].write("a line\n")
+        options["log-file"].close()
+        assert (tmp_path / "file").read_text() == "a line\n"
+
+    @BOTH
+    def test_no_log_file(self, program: type[ConversationOptions]) -> None:
+        """Where the log goes to standard output there is nothing to open again."""
+        assert parsed(program)["log-file"] is None
+
+    def test_log_file_gone(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A log file that is gone by then ends the program with one line."""
+        options = romeo.Options()
+        (tmp_path / "folder").mkdir()
+        with open(tmp_path / "folder" / "log", "w") as log:
+            (tmp_path / "folder").rename(tmp_path / "moved")
+            options.parent = twist_options(logFile=log)
+            options.streams = lambda: Streams(None, None, None)
+            with pytest.raises(SystemExit) as ended:
+                options.parseOptions([])
+        assert ended.value.code == 74
+        assert capsys.readouterr().err == "romeo: the log file: No such file or directory\n"
+
+    @BOTH
+    def test_transcript(self, program: type[ConversationOptions], capsys: pytest.CaptureFixture[str]) -> None:
+        """A transcript is a file, and there is none unless it is asked for."""
+        assert parsed(program)["transcript"] is None
+        assert parsed(program, "--transcript", "said")["transcript"] == "said"
+        refusal = mistake(program, "--transcript", "", capsys=capsys)
+        assert "--transcript: a file is wanted, not nothing" in refusal
+
 
 class ConfigurationTests:
     """What is said by the environment and in a file."""

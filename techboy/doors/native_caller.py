@@ -349,7 +349,7 @@ class NativeCaller(ChunkReceiver):
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: Bye) -> None:
-        self._record.ends(End.LEFT, bye.text or ("" if bye.reason == frames.CLOSED else bye.reason))
+        self._record.ends(End.LEFT, bye.why)
         if bye.reason == frames.RESTART:
             self._owner.returning()
             self._close()

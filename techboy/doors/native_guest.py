@@ -308,11 +308,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._stop_sign()
         session, self._session = self._session, None
         self._parting_session = session
-        why = bye.text or ("" if bye.reason == frames.CLOSED else bye.reason)
         if session is None:
-            self._record.turned_away(why)
+            self._record.turned_away(bye.why)
         else:
-            self._record.closes(why)
+            self._record.closes(bye.why)
             self._send_what_is_left()
         self.send(bye)
         self.close_flow()

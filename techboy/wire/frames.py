@@ -189,6 +189,11 @@ class Bye:
     reason: str
     text: str | None = None
 
+    @property
+    def why(self) -> str:
+        """Why, in words: nothing where the conversation is over and that is all."""
+        return self.text or ("" if self.reason == CLOSED else self.reason)
+
 
 CallerFrame: TypeAlias = Hello | Say | Do | Ping | Pong | Goodbye
 HostFrame: TypeAlias = Welcome | Stored | Lines | Moved | Notice | Missed | Error | Ping | Pong | Bye

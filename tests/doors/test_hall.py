@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
 from techboy.chat.member import Member
+from techboy.chat.room import Room
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal
 from techboy.doors import hall
@@ -609,6 +610,26 @@ class ObserverTests:
         scene.house.said(one.member, "hello")
         scene.clock.advance(0)
         assert observer.data == b"guest1: hello\n"
+
+    def test_all_rooms(self) -> None:
+        """Who observes all rooms sees what is new in each, also those that are made later."""
+        seen: list[tuple[str, list[str], list[str]]] = []
+
+        class Everywhere:
+            def witness(self, room: Room, delivery: Delivery) -> None:
+                seen.append((room.name, delivery.news.told(), [batch.text for batch in delivery.batches]))
+
+        scene = Scene()
+        scene.hall.observe_all(Everywhere())
+        (one,) = scene.settled(1)
+        scene.says(one, "a\nb")
+        scene.house.move(one.member, "balcony")
+        scene.says(one, "c")
+        assert seen == [
+            ("lobby", ["guest1 joined"], []),
+            ("lobby", [], ["a\nb"]),
+            ("balcony", ["guest1 joined"], ["c"]),
+        ]
 
 
 class PageTests:

@@ -206,7 +206,15 @@ class Terminal(Program):
         """Wait for ``text`` on the screen."""
         self.shows(text)
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a window is closed; nothing is seen of it any more."""
+        self._screen.close()
+        os.close(self._device)
+        self._device = os.open(os.devnull, os.O_RDWR)
+
     def _said_in_all(self) -> str:
+        if self._screen.closed:
+            return ""
         with suppress(TIMEOUT):
             self._screen.expect(EOF, timeout=0)
         return str(self._screen.before)

@@ -1,0 +1,617 @@
+"""What an operator finds written after connections of all kinds: in the log, and in a transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from techboy import exits
+from techboy.chat.conversation import Keyboard
+from techboy.doors.greeting import PATIENCE as WELCOME_PATIENCE
+from techboy.doors.native_guest import FRAME_LIMIT
+from techboy.doors.pulse import DEAD, PING
+from techboy.doors.receiver import LONGEST_UNENDED
+from techboy.doors.threshold import PATIENCE
+from techboy.host import Host
+from techboy.juliet import Juliet
+from techboy.juliet import Options as JulietOptions
+from techboy.logs.contract import StorageError
+from techboy.logs.memory import MemoryLog
+from techboy.romeo import Options, Romeo
+from tests.journals import Written, written
+from tests.native import HeldCommitter
+from tests.programs import Running, frame, frames
+from tests.transports import JULIET, FakeTransport, SocketTransport, connected
+
+NONE, PERSON, SCRIPT = Keyboard.NONE, Keyboard.PERSON, Keyboard.SCRIPT
+
+WELCOME: dict[str, Any] = {
+    "welcome": 1,
+    "name": "juliet",
+    "session": "token",
+    "next": 1,
+    "log": "log",
+    "room": "lobby",
+    "after": 0,
+    "last": 0,
+    "host": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
+}
+WITH = "with ('127.0.0.1', 33770)"
+
+
+@pytest.fixture
+def log() -> Iterator[Written]:
+    """Return what is written during the test."""
+    with written() as log:
+        yield log
+
+
+def host(*arguments: str, keyboard: Keyboard = NONE) -> Running:
+    """Return a host of many, who has started."""
+    many = [] if keyboard is NONE else ["--guests", "5"]
+    return Running(Host, Options(), ["--host", "127.0.0.1", *many, *arguments], keyboard).start()
+
+
+def romeo(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
+    """Return a Romeo who talks to one guest, and has started."""
+    return Running(Romeo, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
+
+
+def juliet(*arguments: str, keyboard: Keyboard = NONE) -> Running:
+    """Return a Juliet who has started to call."""
+    words = ["--host", "192.0.2.1", *arguments]
+    return Running(Juliet, JulietOptions(), words, keyboard, spread=lambda: 1.0).start()
+
+
+def call(program: Running) -> SocketTransport:
+    """Connect a caller of whom nothing is known yet."""
+    protocol = program.reactor.tcpServers[0][1].buildProtocol(JULIET)
+    return connected(protocol, kind=SocketTransport)  # type: ignore[return-value]
+
+
+def plain(program: Running) -> SocketTransport:
+    """Connect a caller who is taken for one who speaks plain lines."""
+    transport = call(program)
+    program.reactor.advance(PATIENCE)
+    return transport
+
+
+def native(program: Running, name: str = "juliet", **known: Any) -> SocketTransport:
+    """Connect a caller who speaks the native dialect."""
+    transport = call(program)
+    transport.receive(frame(hello=1, name=name, **known))
+    program.reactor.advance(0)
+    return transport
+
+
+def closes(transport: FakeTransport) -> None:
+    """Let the caller close in good order, and take what it is sent."""
+    transport.peer_closes()
+    transport.flush()
+
+
+def answered(program: Running) -> FakeTransport:
+    """Let Romeo answer Juliet's call."""
+    protocol = program.reactor.tcpClients[-1][2].buildProtocol(None)
+    return connected(protocol)
+
+
+def endings(log: Written) -> list[str]:
+    """Return why each connection ended, as far as it is written."""
+    return [event["ending"] for event in log.events if event.get("event") == "ended"]
+
+
+class VisitTests:
+    """A visit from its beginning to its end."""
+
+    def test_plain(self, log: Written) -> None:
+        """Who comes with nc is written with name, room, dialect, time and lines, and none of the words."""
+        program = host()
+        guest = plain(program)
+        guest.receive(b"hello\n/nick rosaline\nmy secret\n")
+        program.reactor.advance(3)
+        closes(guest)
+        assert log.texts[2:] == [
+            f"connection 1 {WITH}: guest1 entered lobby (plain)",
+            "connection 1: guest1 is now rosaline",
+            "connection 1 of rosaline has ended after 3.2 s and 3 lines: left",
+        ]
+
+    def test_native(self, log: Written) -> None:
+        """So is who comes with a Juliet."""
+        program = host()
+        guest = native(program)
+        guest.receive(frame(say="one\ntwo", seq=1) + frame(do="nick", args=["rosaline"]))
+        program.reactor.advance(0)
+        guest.receive(frame(bye=True))
+        closes(guest)
+        assert log.texts[2:] == [
+            f"connection 1 {WITH}: juliet entered lobby (native)",
+            "connection 1: juliet is now rosaline",
+            "connection 1 of rosaline has ended after 0.0 s and 2 lines: left",
+        ]
+
+    def test_back(self, log: Written) -> None:
+        """Whose connection was lost, and who comes back by another, is written so, also if it comes early."""
+        program = host()
+        first = native(program)
+        token = next(values["session"] for values in frames(first) if "session" in values)
+        second = native(program, session=token)
+        second.breaks()
+        native(program, session=token)
+        assert log.texts[2:] == [
+            f"connection 1 {WITH}: juliet entered lobby (native)",
+            "connection 1 of juliet has ended after 0.0 s and 0 lines: replaced",
+            f"connection 2 {WITH}: juliet is back in lobby (native)",
+            "connection 2 of juliet has ended after 0.0 s and 0 lines: lost",
+            f"connection 3 {WITH}: juliet is back in lobby (native)",
+        ]
+
+    def test_of_two(self, log: Written) -> None:
+        """A conversation of two has no rooms; the next caller is turned away in one line."""
+        program = romeo("--stay")
+        guest, other, third = plain(program), plain(program), native(program)
+        guest.receive(b"my secret\nexit\n")
+        for transport in (other, third, guest):
+            closes(transport)
+        busy = "romeo is busy talking to somebody else; try again later"
+        assert log.texts[2:] == [
+            f"connection 1 {WITH}: juliet entered the conversation (plain)",
+            f"connection 2 {WITH} was turned away: {busy}",
+            f"connection 3 {WITH} was turned away: {busy}",
+            "connection 1 of juliet has ended after 0.5 s and 2 lines: left",
+        ]
+
+    def test_native_of_two(self, log: Written) -> None:
+        """So it is with a Juliet; a goodbye from the keyboard is this end's."""
+        program = romeo()
+        guest = native(program)
+        program.terminal.receive(b"exit\n")
+        program.reactor.pump([0, 0, 0])
+        guest.receive(frame(bye=True))
+        program.reactor.advance(0)
+        closes(guest)
+        assert log.of_connections == ["entered", "ended"]
+        assert endings(log) == ["closed"]
+
+    def test_late_hello(self, log: Written) -> None:
+        """Who is taken for somebody else at first is written as both, under one id."""
+        program = host()
+        guest = plain(program)
+        guest.receive(frame(hello=1, name="juliet"))
+        program.reactor.advance(0)
+        assert log.texts[2:] == [
+            f"connection 1 {WITH}: guest1 entered lobby (plain)",
+            f"connection 1 {WITH}: juliet entered lobby (native)",
+        ]
+
+    def test_program(self, log: Written) -> None:
+        """It is written when the program starts, where it listens, and when it stops."""
+        program = host()
+        program.stop()
+        starts, listening, *_, stops = log.texts
+        assert starts.startswith("romeo ")
+        assert starts.endswith(" starts")
+        assert listening == "listening on 0.0.0.0:4444"
+        assert stops == "romeo stops"
+
+
+class EndingTests:
+    """Why a connection ended."""
+
+    def test_kicked(self, log: Written) -> None:
+        """Who is sent away: by whom, and why, which is escaped."""
+        program = host(keyboard=PERSON)
+        guest = plain(program)
+        program.terminal.receive("/kick guest1 go ½\n".encode())
+        closes(guest)
+        assert endings(log) == ["closed: romeo sent you away: go \\xbd"]
+
+    @pytest.mark.parametrize(
+        ("come", "for_good", "ending"),
+        [
+            (plain, True, "closed: romeo is leaving"),
+            (plain, False, "closed: romeo is leaving"),
+            (native, True, "closed: romeo is leaving"),
+            (native, False, "closed: restart"),
+            (call, True, "closed"),
+            (call, False, "closed: restart"),
+        ],
+    )
+    def test_leaving(
+        self, log: Written, come: Callable[[Running], SocketTransport], for_good: bool, ending: str
+    ) -> None:
+        """Who is there, known or not, when the host leaves, for good or to be started again."""
+        program = host()
+        guest = come(program)
+        if for_good:
+            program.program.leave()
+        else:
+            program.stop()
+        program.reactor.advance(0)
+        if come is call:
+            guest.flush()
+        else:
+            closes(guest)
+        assert endings(log) == [ending]
+
+    @pytest.mark.parametrize("come", [plain, native])
+    def test_too_late(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
+        """Who calls when the host leaves is turned away."""
+        program = host()
+        plain(program)
+        program.stop()
+        closes(come(program))
+        assert log.of_connections == ["entered", "turned_away"]
+
+    @pytest.mark.parametrize("command", [b"exit\n", b"/quit\n"])
+    def test_left(self, log: Written, command: bytes) -> None:
+        """Who says goodbye, in either way."""
+        program = host()
+        guest = plain(program)
+        guest.receive(command)
+        closes(guest)
+        assert endings(log) == ["left"]
+
+    def test_quit_natively(self, log: Written) -> None:
+        """Who says so by a command in the native dialect."""
+        program = host()
+        guest = native(program)
+        guest.receive(frame(do="quit"))
+        closes(guest)
+        assert endings(log) == ["left"]
+
+    @pytest.mark.parametrize("come", [plain, native])
+    def test_lost(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
+        """Whose connection broke."""
+        come(host()).breaks()
+        assert endings(log) == ["lost"]
+
+    @pytest.mark.parametrize("come", [plain, native])
+    def test_stalled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
+        """Who takes nothing for too long."""
+        program = host("--stall", "5")
+        reader, speaker = come(program), plain(program)
+        program.reactor.advance(1)
+        reader.flush()
+        reader.room = 0
+        speaker.receive(b"x\n" * 3)
+        program.reactor.pump([0, 0, 6])
+        assert endings(log) == ["stalled"]
+
+    def test_silent(self, log: Written) -> None:
+        """Who speaks the native dialect and falls silent."""
+        program = host()
+        native(program)
+        program.reactor.pump([PING, DEAD - PING])
+        assert endings(log) == ["silent"]
+
+    def test_never_a_line(self, log: Written) -> None:
+        """Who never ends a line."""
+        program = host()
+        guest = plain(program)
+        for _ in range(LONGEST_UNENDED // 4000 + 2):
+            guest.receive(b"x" * 4000)
+        guest.flush()
+        program.reactor.advance(2)
+        assert log.of_connections == ["entered", "too_long", "ended"]
+        assert endings(log) == ["closed: no line's end"]
+
+    def test_not_readable(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who is to be sent what can't be read any more."""
+
+        def unreadable(*_: object) -> None:
+            raise StorageError("disk I/O error")
+
+        program = host()
+        speaker = plain(program)
+        speaker.receive(b"one\n")
+        program.reactor.advance(1)
+        monkeypatch.setattr(MemoryLog, "read", unreadable)
+        native(program)
+        error = next(event for event in log.events if event["log_level"].name == "error")
+        assert error["event"] == "unreadable"
+        assert endings(log) == ["closed: disk I/O error"]
+
+    def test_before_a_word(self, log: Written) -> None:
+        """Who goes before it is known how it speaks is one line."""
+        call(host()).breaks()
+        assert log.texts[2:] == ["connection 1 of nobody has ended after 0.0 s and 0 lines: lost"]
+
+
+class OddTests:
+    """What callers do that is not as it should be."""
+
+    def test_badframes(self, log: Written) -> None:
+        """A frame that is none, or too long a line, is written; of a flood of them no more than a few."""
+        program = host("--max-line", "64")
+        guest = native(program)
+        guest.receive(b'{"say": "\x1b[31m"}\n' + frame(say="x" * 65, seq=1))
+        guest.receive(b"nonsense\n" * 1000)
+        assert log.texts[3] == (
+            "connection 1: a frame could not be read: this is not JSON: Invalid control character at"
+            " at character 9"
+        )
+        assert log.texts[4] == "connection 1: a line of more than 64 bytes was not taken"
+        assert len(log.texts) < 10
+
+    def test_long_frame(self, log: Written) -> None:
+        """A frame that is too long is written, and that it was the end."""
+        guest = native(host())
+        guest.receive(b"x" * (FRAME_LIMIT + 1))
+        closes(guest)
+        assert log.of_connections == ["entered", "too_long", "ended"]
+        assert endings(log) == ["closed: frames are too long"]
+
+    @pytest.mark.parametrize(
+        ("hello", "why"),
+        [
+            (frame(hello=2, name="juliet"), "version 1 is spoken here"),
+            (frame(hello=1, name="ro\x1bmeo"), "a name is 1 to 32 letters"),
+            (frame(hello=1, name="romeo"), None),
+            (b'{"hello": 1}\n', "name is missing"),
+        ],
+    )
+    def test_refused(self, log: Written, hello: bytes, why: str | None) -> None:
+        """Who is not let in is one line that says why, on which nothing is raw."""
+        program = host()
+        caller = call(program)
+        caller.receive(hello)
+        program.reactor.advance(0)
+        closes(caller)
+        (line,) = log.texts[2:] if why is not None else [log.texts[2]]
+        assert line.isascii()
+        assert line.isprintable()
+        if why is not None:
+            assert why in line
+
+    def test_full(self, log: Written) -> None:
+        """A house that is full says so once for each who is turned away."""
+        program = host("--guests", "1")
+        plain(program)
+        for come in (plain, native):
+            closes(come(program))
+        away = [event["why"] for event in log.events if event.get("event") == "turned_away"]
+        assert away == ["romeo has no room for more guests"] * 2
+
+    def test_flood(self, log: Written) -> None:
+        """A flood of callers is two lines each at most."""
+        program = host()
+        before = len(log.texts)
+        for number in range(50):
+            caller = call(program)
+            if number % 2:
+                closes(caller)
+            else:
+                caller.breaks()
+        assert len(log.texts) - before <= 2 * 50
+
+    def test_storing(self, log: Written) -> None:
+        """That nothing can be stored is written when it begins and when it is over, not for each line."""
+        committer = HeldCommitter()
+        program = host()
+        program.program.hall._committer = committer
+        guest = plain(program)
+        for _ in range(3):
+            guest.receive(b"my secret\nanother\n")
+            program.reactor.advance(0)
+            committer.refuse()
+        guest.receive(b"stored\n")
+        program.reactor.advance(0)
+        committer.answer()
+        about = [event for event in log.events if event.get("event") in ("failing", "works_again")]
+        assert [event["lines"] for event in about] == [2, 6]
+        assert "the disk is full" in about[0]["why"]
+        assert not any("secret" in text for text in log.texts)
+
+
+class JulietTests:
+    """What Juliet writes."""
+
+    def test_native(self, log: Written) -> None:
+        """Her connection has an id, too; a bad frame of Romeo's is a warning."""
+        program = juliet()
+        romeo = answered(program)
+        romeo.receive(frame(**WELCOME))
+        romeo.receive(frame(id=1, at=5.0, say="my\nsecret", **{"from": "romeo"}))
+        romeo.receive(b"\x1b[31m\n")
+        romeo.receive(frame(bye="closed", text="go\x1baway"))
+        romeo.flush()
+        program.reactor.advance(2)
+        assert log.of_connections == ["entered", "misread", "ended"]
+        assert log.texts[1] == "connection 1 with (None): juliet entered lobby (native)"
+        assert [event["log_level"].name for event in log.events if event["event"] == "misread"] == ["warn"]
+        assert endings(log) == ["left: go\\ufffdaway"]
+        assert log.texts[-1].startswith("connection 1 of juliet has ended after 0")
+        assert not any("secret" in text for text in log.texts)
+
+    def test_back(self, log: Written) -> None:
+        """That she lost him and is back is written."""
+        program = juliet()
+        lost = answered(program)
+        lost.receive(frame(**WELCOME))
+        lost.breaks()
+        program.reactor.advance(1)
+        answered(program).receive(frame(**WELCOME))
+        assert log.texts[1:] == [
+            "connection 1 with (None): juliet entered lobby (native)",
+            "connection 1 of juliet has ended after 0.0 s and 0 lines: lost",
+            "connection 2 with (None): juliet is back in lobby (native)",
+        ]
+
+    def test_turned_away(self, log: Written) -> None:
+        """So is why he does not want her."""
+        program = juliet()
+        answered(program).receive(frame(bye="busy", text="romeo is busy"))
+        assert log.texts[1] == "connection 1 with (None) was turned away: romeo is busy"
+
+    def test_silent(self, log: Written) -> None:
+        """So is that he fell silent."""
+        program = juliet()
+        answered(program).receive(frame(**WELCOME))
+        program.reactor.pump([PING, DEAD - PING])
+        assert endings(log) == ["silent"]
+
+    def test_leaves(self, log: Written) -> None:
+        """So is that she said goodbye."""
+        program = juliet()
+        transport = answered(program)
+        transport.receive(frame(**WELCOME))
+        program.program.leave()
+        program.reactor.advance(2)
+        transport.flush()
+        assert endings(log) == ["closed"]
+
+    def test_abandoned(self, log: Written) -> None:
+        """So is that she gave him up."""
+        program = juliet("--timeout", "5", keyboard=SCRIPT)
+        transport = answered(program)
+        transport.receive(frame(**WELCOME))
+        program.terminal.receive(b"hello\n")
+        program.reactor.pump([0.3] * 20)
+        assert endings(log) == ["closed"]
+
+    @pytest.mark.parametrize("arguments", [[], ["--plain"]])
+    def test_plain(self, log: Written, arguments: list[str]) -> None:
+        """A Romeo who speaks plain lines is written as such, whether she knew or found out."""
+        program = juliet(*arguments)
+        romeo = answered(program)
+        program.reactor.advance(WELCOME_PATIENCE)
+        romeo.receive(b"my secret\n")
+        closes(romeo)
+        assert log.texts[1].startswith("connection 1 with (None): romeo entered the conversation (plain)")
+        assert endings(log) == ["left"]
+        assert not any("secret" in text for text in log.texts)
+
+    def test_mistaken(self, log: Written) -> None:
+        """A Romeo who was slow to say that he speaks the native dialect is called again."""
+        program = juliet()
+        romeo = answered(program)
+        program.reactor.advance(WELCOME_PATIENCE)
+        romeo.receive(frame(**WELCOME))
+        assert endings(log) == ["closed: the other dialect is spoken"]
+
+    def test_no_answer(self, log: Written) -> None:
+        """A call that nobody answers is written once for each reason; one without a word is a line."""
+        program = juliet()
+        answered(program).breaks()
+        assert log.texts[1:] == [
+            "no answer: closed before there was a word",
+            "connection 1 of nobody has ended after 0.0 s and 0 lines: lost",
+        ]
+
+
+class ReloadTests:
+    """SIGHUP."""
+
+    def test_motd(self, log: Written, tmp_path: Path) -> None:
+        """A daemon reads again what guests are shown first, and keeps it where that can't be read."""
+        motd = tmp_path / "motd"
+        motd.write_text("be kind\n")
+        program = host("--motd", str(motd))
+        motd.write_text("be kinder\nand quiet\n")
+        program.hang_up()
+        assert plain(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
+        motd.unlink()
+        program.hang_up()
+        assert plain(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
+        warning = next(event for event in log.events if event["log_level"].name == "warn")
+        assert warning["what"] == "the word before the welcome"
+        assert warning["why"].endswith("No such file or directory")
+        assert program.reactor.stops == 0
+
+    def test_nothing_to_read(self, log: Written) -> None:
+        """Where there is nothing to read again, what the host said last stays."""
+        program = host()
+        program.program.house.motd = ["be kind"]
+        program.hang_up()
+        assert program.program.house.motd == ["be kind"]
+        assert log.last["event"] == "reloaded"
+
+    def test_terminal(self) -> None:
+        """A Romeo whose terminal is gone says goodbye and ends."""
+        program = romeo()
+        guest = native(program)
+        program.hang_up()
+        program.reactor.pump([0, 0])
+        assert any(values.get("bye") == "closed" for values in frames(guest))
+        guest.receive(frame(bye=True))
+        closes(guest)
+        program.reactor.advance(2)
+        assert program.reactor.stops == 1
+
+    @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
+    def test_many(self, keyboard: Keyboard) -> None:
+        """So does a host with a keyboard."""
+        program = host(keyboard=keyboard)
+        guest = plain(program)
+        program.hang_up()
+        program.hang_up()
+        program.reactor.advance(0)
+        assert b"* romeo is leaving\n" in guest.flush()
+
+
+class TranscriptTests:
+    """``--transcript``."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """Return where it is."""
+        return tmp_path / "transcript"
+
+    @staticmethod
+    def _lines(path: Path) -> list[str]:
+        return [line.split(" ", 1)[1] for line in path.read_text().splitlines()]
+
+    def test_house(self, path: Path) -> None:
+        """A house writes what is said in it, and goes on in a new file when it was moved away."""
+        program = host("--transcript", str(path))
+        guest = plain(program)
+        guest.receive(b"one\n")
+        program.reactor.advance(0)
+        moved = path.rename(path.with_suffix(".1"))
+        program.hang_up()
+        guest.receive(b"two\n")
+        program.reactor.advance(0)
+        assert self._lines(moved) == ["lobby - * guest1 joined", "lobby 1 guest1: one"]
+        assert self._lines(path) == ["lobby 2 guest1: two"]
+
+    def test_two(self, path: Path) -> None:
+        """A conversation of two has what both said, with ids where Romeo's log gave them."""
+        program = romeo("--transcript", str(path))
+        guest = native(program)
+        program.terminal.receive(b"one\n")
+        program.reactor.pump([0, 0])
+        guest.receive(frame(say="two", seq=1))
+        program.reactor.pump([0, 0])
+        assert self._lines(path) == [
+            "- * Connected to juliet ('127.0.0.1', 33770)",
+            "- romeo: one",
+            "2 juliet: two",
+        ]
+
+    def test_until_the_end(self, path: Path) -> None:
+        """It is written to until nothing more can come."""
+        program = juliet("--transcript", str(path))
+        closing = program.reactor.triggers["after"]["shutdown"]
+        program.program.conversation.said("late")
+        for close, _, _ in closing:
+            close()
+        program.program.conversation.said("too late")
+        assert self._lines(path) == ["- juliet: late"]
+
+    @pytest.mark.parametrize("start", [host, romeo, juliet])
+    def test_impossible(
+        self, start: Callable[..., Running], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Where it can't be written the program ends before it begins, with one line."""
+        with pytest.raises(SystemExit) as ended:
+            start("--transcript", str(tmp_path / "no\nsuch" / "file"))
+        assert ended.value.code == exits.IO_FAILED
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert error.endswith(": No such file or directory\n")
