@@ -65,6 +65,21 @@ class Record:
     ``lines``: how many lines came by it, as far as somebody counts them.
     """
 
+    __slots__ = (
+        "_address",
+        "_came_at",
+        "_dialect",
+        "_end",
+        "_log",
+        "_name",
+        "_remarks",
+        "_seconds",
+        "_standing",
+        "_why",
+        "connection",
+        "lines",
+    )
+
     def __init__(self, log: Logger, seconds: Callable[[], float], connection: str, address: str) -> None:
         self.connection, self.lines = connection, 0
         self._log, self._seconds, self._came_at = log, seconds, seconds()
