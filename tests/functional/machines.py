@@ -24,7 +24,7 @@ from types import TracebackType
 import pexpect
 
 from tests.functional.manager import Manager, StartError, State, socket_of
-from tests.functional.programs import LOOPBACK, NULL, SHELL, free_port
+from tests.functional.programs import DEADLINE, LOOPBACK, NULL, SHELL, free_port
 from tests.functional.units import CHECKOUT, Places, Unit
 
 PATIENCE = 300.0
@@ -115,7 +115,7 @@ class Machine:
             cwd=str(self._checkout),
             env=self._environment,
             encoding="utf-8",
-            timeout=PATIENCE,
+            timeout=DEADLINE,
         )
         try:
             for line in typed:
