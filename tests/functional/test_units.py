@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
-from tests.functional.programs import DEADLINE, NULL, TWIST, Programs
+from tests.functional.programs import DEADLINE, LOOPBACK, NULL, TWIST, Programs
 from tests.functional.units import CHECKOUT, SHIPPED, Places, Unit
 
 if sys.version_info >= (3, 11):
@@ -160,6 +161,77 @@ def uncommented(program: str) -> dict[str, object]:
     text = re.sub(r"(?m)^#(?=[a-z-]+ = )", "", EXAMPLE.read_text())
     table: dict[str, object] = tomllib.loads(text)[program]
     return table
+
+
+def allowed(name: str) -> set[str]:
+    """Return the system calls of the set ``name``, or of the unit's filter of that name."""
+    assert ANALYZE is not None
+    listed = subprocess.run([ANALYZE, "syscall-filter", name], capture_output=True, text=True, check=True)
+    words = [line.strip() for line in listed.stdout.splitlines()[1:]]
+    sets = [allowed(word) for word in words if word.startswith("@")]
+    return {word for word in words if word[:1].isalpha()}.union(*sets)
+
+
+def can_trace() -> bool:
+    """Tell whether strace is here, and may do what it is for."""
+    strace = shutil.which("strace")
+    return (
+        strace is not None
+        and subprocess.run([strace, "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+@needs_analyze
+@pytest.mark.skipif(not can_trace(), reason="strace is not installed, or not allowed to work")
+class SandboxTests:
+    """What the programs do is what the units let them do."""
+
+    EXPECTED_OF_ROOT = frozenset({"fchown"})
+    """What SQLite does as root alone, and does without where it is refused."""
+
+    @pytest.fixture
+    def trace(self, programs: Programs) -> str:
+        """Return what is asked of the kernel by a Romeo who keeps what is said, and a Juliet who says it."""
+        traces = [programs.folder / "romeo.trace", programs.folder / "juliet.trace"]
+        romeo_line, juliet_line = (["strace", "-f", "-qq", "-o", trace, TWIST] for trace in traces)
+        romeo = programs.start(
+            *romeo_line,
+            "romeo",
+            "--host",
+            LOOPBACK,
+            "--port",
+            "0",
+            "--state",
+            "romeo",
+            stdin=NULL,
+            stdout=NULL,
+        )
+        juliet = programs.start(
+            *juliet_line, "juliet", "--host", "localhost", "--port", str(romeo.port), "--state", "juliet"
+        )
+        juliet.writes("good morrow\n")
+        juliet.end_input()
+        assert juliet.ends() == 0
+        [traced] = Path(f"/proc/{romeo.process.pid}/task/{romeo.process.pid}/children").read_text().split()
+        os.kill(int(traced), SIGTERM)
+        romeo.ends()
+        return "".join(trace.read_text() for trace in traces)
+
+    def test_system_calls(self, trace: str) -> None:
+        """The filter allows every system call; no memory is to be written to and run; families are known."""
+        unit = Unit(SHIPPED / "system" / SERVICES[0], Places.of_system(Path("/")))
+        filters = " ".join(unit.all("Service", "SystemCallFilter"))
+        assert filters == "@system-service ~@privileged @resources"
+        permitted = allowed("@system-service") - allowed("@privileged") - allowed("@resources")
+        called = set(re.findall(r"(?m)^\d+ +(\w+)\(", trace))
+        assert len(called) > 30
+        assert called - permitted - self.EXPECTED_OF_ROOT == set()
+        assert not re.search("PROT_WRITE[|]PROT_EXEC", trace)
+        families = set(re.findall(r" socket\((AF_\w+)", trace))
+        permitted_families = unit.get("Service", "RestrictAddressFamilies").split()
+        assert (
+            {"AF_INET"} <= families <= {*permitted_families, "AF_NETLINK"}
+        )  # which getaddrinfo can do without
 
 
 class KnownTests:
