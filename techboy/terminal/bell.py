@@ -1,0 +1,47 @@
+"""The terminal's bell: when it rings."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+HELP = "when the bell rings"
+ARGUMENTS = "[off|mention|all]"
+
+
+class Rings(Enum):
+    """When the bell rings; the value is the word that says so."""
+
+    OFF = "off"
+    MENTION = "mention"
+    ALL = "all"
+
+
+_TOLD = {
+    Rings.OFF: "the bell is off",
+    Rings.MENTION: "the bell rings when somebody says your name",
+    Rings.ALL: "the bell rings when somebody says something",
+}
+
+
+class Bell:
+    """Decides whether to ring, as ``/bell`` has set it: when whoever is here is mentioned, at first."""
+
+    def __init__(self) -> None:
+        self.state = Rings.MENTION
+
+    def rings(self, mentions: bool, said: bool) -> bool:
+        """Tell whether to ring for what one turn shows.
+
+        ``mentions``: somebody else said the name of whoever is here. ``said``: somebody said something.
+        """
+        if self.state is Rings.OFF:
+            return False
+        return mentions or (said and self.state is Rings.ALL)
+
+    def set(self, word: str) -> str:
+        """Obey ``/bell word``, and return the line to show; without a word it says how the bell is set."""
+        try:
+            self.state = Rings(word.strip().lower() or self.state)
+        except ValueError:
+            return f"* usage: /bell {ARGUMENTS}"
+        return f"* {_TOLD[self.state]}"
