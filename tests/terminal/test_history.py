@@ -1,0 +1,196 @@
+"""Tests of `techboy.terminal.history`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from techboy.terminal.history import LIMIT, Remembered, history_file
+
+HOME = {"HOME": "/home/juliet"}
+
+
+def recalled(path: Path | None) -> list[str]:
+    """Return what a program that starts now recalls, the oldest first."""
+    return [*Remembered(path).load_history_strings()][::-1]
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with ``path``."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class HistoryFileTests:
+    """Where what was typed is remembered."""
+
+    @pytest.mark.parametrize(
+        ("environ", "path"),
+        [
+            (HOME, "/home/juliet/.local/state/techboy/juliet.history"),
+            ({**HOME, "XDG_STATE_HOME": "/state"}, "/state/techboy/juliet.history"),
+            ({**HOME, "XDG_STATE_HOME": ""}, "/home/juliet/.local/state/techboy/juliet.history"),
+            ({**HOME, "XDG_STATE_HOME": "state"}, "/home/juliet/.local/state/techboy/juliet.history"),
+            ({"XDG_STATE_HOME": "/state"}, "/state/techboy/juliet.history"),
+        ],
+    )
+    def test_base_directory(self, environ: dict[str, str], path: str) -> None:
+        """It is where the XDG Base Directory Specification says."""
+        assert history_file("juliet", environ, windows=False) == Path(path)
+
+    @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "here", "XDG_STATE_HOME": "there"}])
+    def test_nowhere(self, environ: dict[str, str]) -> None:
+        """Without a home there is no place for it."""
+        assert history_file("juliet", environ, windows=False) is None
+
+    def test_windows(self) -> None:
+        """On Windows it is among the local data of applications."""
+        environ = {**HOME, "LOCALAPPDATA": "/users/juliet/local"}
+        assert history_file("romeo", environ, windows=True) == Path(
+            "/users/juliet/local/techboy/romeo.history"
+        )
+        assert history_file("romeo", HOME, windows=True) is None
+
+
+class RememberedTests:
+    """What is remembered from one run to the next."""
+
+    def test_runs(self, tmp_path: Path) -> None:
+        """What was typed in one run is there in the next, the newest first, as prompt_toolkit wants it."""
+        path = tmp_path / "techboy" / "juliet.history"
+        first = Remembered(path)
+        assert [*first.load_history_strings()] == []
+        first.append_string("one")
+        first.append_string("two")
+        assert first.get_strings() == ["one", "two"]
+        second = Remembered(path)
+        assert [*second.load_history_strings()] == ["two", "one"]
+
+    @given(st.lists(st.text()))
+    @example(["two\nlines", "\r", "\x00\x1b[31m\x85\u2028", "né 💌", '"\\', "\udcff"])
+    def test_any_text(self, entries: list[str]) -> None:
+        """Whatever was typed comes back as it was, each entry by itself, and the file is ASCII."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "history")
+            history = Remembered(path)
+            for entry in entries:
+                history.store_string(entry)
+            assert recalled(path) == entries
+            assert not entries or path.read_bytes().isascii()
+
+    def test_private(self, tmp_path: Path) -> None:
+        """Folder and file are made for nobody but their owner; a folder that is there stays as it is."""
+        path = tmp_path / "techboy" / "juliet.history"
+        Remembered(path).store_string("hello")
+        assert (mode(path.parent), mode(path)) == (0o700, 0o600)
+        path.parent.chmod(0o755)
+        Remembered(path).store_string("hello")
+        assert mode(path.parent) == 0o755
+
+    def test_two_programs(self, tmp_path: Path) -> None:
+        """Two programs that remember in turns lose nothing of each other's."""
+        path = tmp_path / "history"
+        one, other = Remembered(path), Remembered(path)
+        for number in range(10):
+            one.store_string(f"one {number}")
+            other.store_string(f"other {number}")
+        assert recalled(path) == [f"{who} {number}" for number in range(10) for who in ("one", "other")]
+
+    def test_damaged(self, tmp_path: Path) -> None:
+        """What is no entry, or only part of one, is passed over, and spoils nothing after it."""
+        path = tmp_path / "history"
+        Remembered(path).store_string("before")
+        with path.open("ab") as file:
+            file.write(b'\n\xff\xfe\n17\n\n{"a": 1}\n' + b"[" * 100_000 + b'\n"torn')
+        Remembered(path).store_string("after")
+        assert recalled(path) == ["before", "after"]
+
+    def test_too_long(self, tmp_path: Path) -> None:
+        """Of a file that has become too long the newer half is kept, in whole entries."""
+        path = tmp_path / "history"
+        entries = [f"{number:06} {'x' * 90}" for number in range(12_000)]
+        path.write_text("".join(f'\n"{entry}"' for entry in entries))
+        path.chmod(0o600)
+        assert path.stat().st_size > LIMIT
+        kept = recalled(path)
+        assert kept == entries[-len(kept) :]
+        assert LIMIT // 2 - 200 < path.stat().st_size <= LIMIT // 2
+        assert recalled(path) == kept
+        assert mode(path) == 0o600
+        assert os.listdir(tmp_path) == ["history"]
+
+    def test_not_too_long(self, tmp_path: Path) -> None:
+        """A file that is as long as it may be is left alone."""
+        path = tmp_path / "history"
+        path.write_text('\n"' + "x" * (LIMIT - 3) + '"')
+        assert recalled(path) == ["x" * (LIMIT - 3)]
+        assert path.stat().st_size == LIMIT
+
+    def test_one_entry_too_long(self, tmp_path: Path) -> None:
+        """An entry that is longer than all that is kept is forgotten."""
+        path = tmp_path / "history"
+        path.write_text('\n"' + "x" * LIMIT + '"')
+        assert recalled(path) == []
+        assert path.read_bytes() == b""
+
+    def test_link(self, tmp_path: Path) -> None:
+        """A file that is kept elsewhere, with a link to it, stays there when it is shortened."""
+        path, elsewhere = tmp_path / "history", tmp_path / "elsewhere"
+        elsewhere.write_text('\n"old"' * (LIMIT // 6) + '\n"new"')
+        path.symlink_to(elsewhere)
+        assert recalled(path)[-1] == "new"
+        assert path.is_symlink()
+        assert elsewhere.stat().st_size <= LIMIT // 2
+
+    def test_not_replaceable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where a file can't be shortened it is read all the same, and stays as it was."""
+
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        path = tmp_path / "history"
+        path.write_text('\n"old"' * (LIMIT // 6) + '\n"new"')
+        size = path.stat().st_size
+        monkeypatch.setattr(os, "replace", refuse)
+        assert recalled(path)[-1] == "new"
+        assert (path.stat().st_size, os.listdir(tmp_path)) == (size, ["history"])
+
+    def test_grown_meanwhile(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What another program remembers while the file is being shortened is not lost."""
+        path = tmp_path / "history"
+        path.write_text('\n"old"' * (LIMIT // 6) + '\n"new"')
+        resolve = Path.resolve
+
+        def resolved(self: Path, strict: bool = False) -> Path:
+            Remembered(path).store_string("newest")
+            return resolve(self, strict)
+
+        monkeypatch.setattr(Path, "resolve", resolved)
+        recalled(path)
+        monkeypatch.undo()
+        assert recalled(path)[-2:] == ["new", "newest"]
+
+    @pytest.mark.parametrize("obstacle", ["nowhere", "a folder", "below a file", "a pipe"])
+    def test_unusable(self, obstacle: str, tmp_path: Path) -> None:
+        """Where nothing can be kept it is remembered for this run, and nobody has to wait or is told."""
+        path: Path | None = tmp_path / "history"
+        assert path is not None
+        if obstacle == "nowhere":
+            path = None
+        elif obstacle == "a folder":
+            path.mkdir()
+        elif obstacle == "below a file":
+            path.write_text("")
+            path /= "history"
+        else:
+            os.mkfifo(path)
+        history = Remembered(path)
+        assert [*history.load_history_strings()] == []
+        history.append_string("hello")
+        assert history.get_strings() == ["hello"]
+        assert recalled(path) == []
