@@ -1,0 +1,90 @@
+"""What is shown above the prompt: gathered for a turn, printed in one go, and told of when it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol
+
+UNWRITTEN_LIMIT = 64 * 1024
+"""Bytes from which on nothing more should be taken from the other end."""
+
+_KEPT = 16 * 1024  # bytes of what was printed last, for a screen that is drawn anew
+
+
+class Flow(Protocol):
+    """Who is told how far the screen has come."""
+
+    def here_full(self) -> None: ...
+    def here_ready(self) -> None: ...
+    def here_shown(self) -> None: ...
+
+
+class Room(Enum):
+    """Whether more should be shown."""
+
+    FREE = auto()
+    FULL = auto()
+
+
+class Above:
+    """Lines to be printed above the prompt.
+
+    ``soon`` calls `print` when the turn is over; ``print_now`` is given all that was gathered, as bytes.
+    """
+
+    def __init__(self, soon: Callable[[], None], print_now: Callable[[bytes], None]) -> None:
+        self._soon, self._print_now = soon, print_now
+        self._gathered: list[bytes] = []
+        self._size = 0
+        self._last = b""
+        self._owed = False  # lines were printed, and may not be written yet
+        self._room = Room.FREE
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was gathered that is not printed yet."""
+        return bool(self._gathered)
+
+    def add(self, lines: str, flow: Flow, unwritten: int) -> None:
+        """Print ``lines``, each with its LF; ``unwritten`` bytes of earlier ones wait."""
+        data = lines.encode("utf-8", "replace")
+        if not self._gathered:
+            self._soon()
+        self._gathered.append(data)
+        self._size += len(data)
+        if self._room is Room.FREE and self._size + unwritten > UNWRITTEN_LIMIT:
+            self._room = Room.FULL
+            flow.here_full()
+
+    def print(self) -> bool:
+        """Print what was gathered; return False where there is nothing."""
+        if not self._gathered:
+            return False
+        data = b"".join(self._gathered)
+        self._gathered, self._size, self._owed = [], 0, True
+        self._last = (self._last + data)[-_KEPT:]
+        self._print_now(_for_terminal(data))
+        return True
+
+    def written(self, flow: Flow) -> None:
+        """All that was printed is written: print what was gathered since, or tell that all is shown."""
+        if self.print() or not self._owed:
+            return
+        self._owed = False
+        flow.here_shown()
+        if self._room is Room.FULL:
+            self._room = Room.FREE
+            flow.here_ready()
+
+    def forget(self) -> None:
+        """Nothing more is printed."""
+        self._gathered, self._size, self._owed = [], 0, False
+
+    def last(self, lines: int) -> bytes:
+        """Return the last ``lines`` that were printed, as far as they are kept, to print them again."""
+        return _for_terminal(b"".join(self._last.splitlines(keepends=True)[-lines:] if lines > 0 else []))
+
+
+def _for_terminal(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\r\n")  # whatever the terminal does with a mere LF

@@ -1,0 +1,117 @@
+"""The two ends of a terminal as the prompt uses them: what is typed, and what is shown.
+
+On POSIX it is written to by way of an `Outflow`, which never waits. A Windows console takes what is written
+at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.output import ColorDepth, Output, create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from techboy.terminal.outflow import Outflow
+
+USUAL = Size(rows=24, columns=80)
+"""How large a terminal is taken to be that does not say so."""
+
+Told: TypeAlias = Callable[[], None]
+
+
+class Way(Protocol):
+    """Where text for the screen goes, in order with what ``Ends.output`` writes."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether nothing more should be written for now."""
+
+    @property
+    def unwritten(self) -> int:
+        """How many bytes wait."""
+
+    def put(self, data: bytes) -> None:
+        """Write ``data`` soon."""
+
+    def close(self) -> None:
+        """Write nothing any more."""
+
+
+class Ends(NamedTuple):
+    """Both ends, to be closed with ``close`` when the prompt is through with them."""
+
+    input: Input
+    output: Output
+    way: Way
+    close: Told
+
+
+Opened: TypeAlias = Callable[[int, int, Told, Told], Ends]
+"""Opens a terminal by the descriptors of its keyboard and screen.
+
+Then come two to be called: when all is written that was to be, and when the terminal is gone.
+"""
+
+
+def opened(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+    """Open the terminal in the way of this system."""
+    return (console if os.name == "nt" else terminal)(stdin, stdout, written, lost)
+
+
+def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+    """Open a terminal of POSIX."""
+    with ExitStack() as files:
+        keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
+        outflow = Outflow(stdout, written, lost)
+        files.callback(outflow.close)
+        output = Vt100_Output(
+            cast(Any, outflow),
+            lambda: size_of(stdout),
+            term=os.environ.get("TERM"),
+            default_color_depth=ColorDepth.from_env(),
+            enable_cpr=False,  # nothing here depends on where on the screen the prompt stands
+        )
+        return Ends(create_input(keyboard), output, outflow, files.pop_all().close)
+
+
+class ConsoleWay:
+    """A console: nothing waits."""
+
+    stuck = False
+    unwritten = 0
+
+    def __init__(self, output: Output, written: Told) -> None:
+        self._output, self._written = output, written
+
+    def put(self, data: bytes) -> None:
+        """Write ``data`` now."""
+        self._output.write_raw(data.decode())
+        self._output.flush()
+        asyncio.get_running_loop().call_soon(self._written)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def console(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+    """Open a console, which is never lost without the program."""
+    with ExitStack() as files:
+        keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
+        screen = files.enter_context(open(stdout, "w", encoding="utf-8", closefd=False))
+        output = create_output(screen)
+        return Ends(create_input(keyboard), output, ConsoleWay(output, written), files.pop_all().close)
+
+
+def size_of(descriptor: int) -> Size:
+    """Return how large the terminal is."""
+    try:
+        columns, rows = os.get_terminal_size(descriptor)
+    except OSError:
+        return USUAL
+    return Size(rows=rows or USUAL.rows, columns=columns or USUAL.columns)

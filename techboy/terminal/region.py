@@ -1,0 +1,123 @@
+"""What stands at the bottom of the screen: lines that wait, the prompt with what is typed, the status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindingsBase
+from prompt_toolkit.layout import (
+    BufferControl,
+    ConditionalContainer,
+    Dimension,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    Window,
+)
+from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.output import Output
+from prompt_toolkit.styles import Style
+from prompt_toolkit.widgets import SearchToolbar
+from prompt_toolkit.widgets.toolbars import CompletionsToolbar
+
+STYLE = Style.from_dict(
+    {"waiting": "dim", "alone": "dim", "question": "bold", "status": "reverse", "search-toolbar": "dim"}
+)
+
+
+class Shown(Protocol):
+    """What is to be seen, asked for whenever it is drawn."""
+
+    def rows(self) -> list[str]:
+        """Lines that wait, above the prompt."""
+
+    def prompt(self) -> str:
+        """What stands before what is typed."""
+
+    def is_alone(self) -> bool:
+        """Whether nobody is there to talk to."""
+
+    def question(self) -> str:
+        """What is asked, nothing where nothing is."""
+
+    def status_line(self) -> str:
+        """How things are, in one line."""
+
+
+class Region(Application[None]):
+    """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no."""
+
+    def __init__(
+        self,
+        shown: Shown,
+        buffer: Buffer,
+        keys: KeyBindingsBase,
+        may_draw: Callable[[], bool],
+        input: Input,  # noqa: A002 - the name that Application has for it
+        output: Output,
+    ) -> None:
+        self._may_draw = may_draw
+        super().__init__(
+            Layout(_rows(shown, buffer)),
+            style=STYLE,
+            key_bindings=keys,
+            editing_mode=EditingMode.EMACS,
+            erase_when_done=True,
+            input=input,
+            output=output,
+        )
+
+    def draw(self) -> None:
+        """Draw now, not later."""
+        self._redraw()
+
+    def erase(self) -> None:
+        """Take everything away; the cursor is where it began."""
+        self.renderer.erase()
+
+    def _redraw(self, render_as_done: bool = False) -> None:
+        if render_as_done or self._may_draw():
+            super()._redraw(render_as_done)
+
+
+def _rows(shown: Shown, buffer: Buffer) -> HSplit:
+    search = SearchToolbar()
+    typed = BufferControl(
+        buffer,
+        input_processors=[BeforeInput(lambda: _prompt(shown))],
+        search_buffer_control=search.control,
+        preview_search=True,
+    )
+    return HSplit(
+        [
+            _text(lambda: [("class:waiting", "\n".join(shown.rows()))], lambda: len(shown.rows())),
+            Window(typed, height=Dimension(min=1), dont_extend_height=True, wrap_lines=True),
+            _text(lambda: [("class:question", shown.question())], lambda: 1 if shown.question() else 0),
+            search,
+            CompletionsToolbar(),
+            _text(lambda: [("", shown.status_line())], lambda: 1, "class:status"),
+        ]
+    )
+
+
+def _prompt(shown: Shown) -> StyleAndTextTuples:
+    return [("class:alone" if shown.is_alone() else "", shown.prompt())]
+
+
+def _text(
+    text: Callable[[], StyleAndTextTuples], height: Callable[[], int], style: str = ""
+) -> ConditionalContainer:
+    """Return rows that are cut at the screen's width, and not there while they are none."""
+
+    def rows() -> Dimension:
+        return Dimension(min=0, preferred=height(), max=height())
+
+    control = FormattedTextControl(text)
+    return ConditionalContainer(Window(control, height=rows, style=style), Condition(lambda: height() > 0))

@@ -1,0 +1,287 @@
+"""A terminal with a region at its bottom that is drawn, and lines that are printed above it.
+
+All that is written goes one way, in order. Lines are printed by taking the region away, writing them, and
+drawing it anew, in one turn and, as a rule, one write; while the terminal takes nothing, nothing is drawn.
+
+prompt_toolkit runs as a task of the asyncio loop under the reactor. Twisted keeps SIGINT and the others that
+end a program; what is wrong in a task or a key is logged and ends the prompt, as nothing else would tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from enum import Enum, auto
+from typing import Any, Protocol, TypeAlias
+
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import Output
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from techboy.terminal.above import Above, Flow
+from techboy.terminal.ends import Ends, Opened
+from techboy.terminal.modes import Attending, modes_of, set_modes, stop
+from techboy.terminal.region import Region
+
+PATIENCE = 5.0
+"""Seconds that a terminal has to take what is left, at the end."""
+
+
+class Reactor(Protocol):
+    """What is asked of the reactor, which runs on an asyncio loop."""
+
+    @property
+    def callLater(self) -> Callable[..., IDelayedCall]: ...
+    @property
+    def callFromThread(self) -> Callable[..., object]: ...
+
+
+class Owner(Protocol):
+    """Whose stage it is."""
+
+    @property
+    def conversation(self) -> Flow:
+        """Who is told how far the screen has come."""
+
+    def rings(self) -> bool:
+        """Whether the bell is to ring for what is printed now."""
+
+    def lost(self) -> None:
+        """The terminal is gone, or was hung up; this may be told more than once."""
+
+    def broke(self) -> None:
+        """The prompt failed, for a reason that was logged; lines are still shown."""
+
+
+class Phase(Enum):
+    """Where the stage stands."""
+
+    CLOSED = auto()  # not open yet, or not any more
+    OPENING = auto()  # what is shown is printed, and the region drawn, when the reactor runs
+    OPEN = auto()
+    CLEARED = auto()  # the region was taken away: at the end, or because it failed
+    LOST = auto()  # the terminal is gone
+
+
+MadeRegion: TypeAlias = Callable[[Callable[[], bool], Input, Output], Region]
+"""Makes what is drawn; it is given what tells whether it may draw, and both ends."""
+
+
+class Stage:
+    """Keyboard and screen, from `open` to `close`."""
+
+    _log = Logger()
+
+    def __init__(self, owner: Owner, opened: Opened) -> None:
+        self._owner, self._opened = owner, opened
+        self._phase = Phase.CLOSED
+        self._above = Above(self._print_soon, self._print)
+        self._run: asyncio.Task[None] | None = None
+        self._calls: dict[Callable[[], None], IDelayedCall] = {}
+        self._restored = ExitStack()
+        self._closed: list[Deferred[None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be shown."""
+        return self._phase in (Phase.OPENING, Phase.OPEN, Phase.CLEARED)
+
+    def open(
+        self,
+        reactor: Reactor,
+        stdin: int,
+        stdout: int,
+        region: MadeRegion,
+    ) -> None:
+        """Begin to read and show, as soon as the reactor runs."""
+        self._reactor, self._stdin = reactor, stdin
+        self._modes, self._own_modes = modes_of(stdin), None
+        self._set_up = lambda: self._open_ends(self._opened(stdin, stdout, self._written, self._lose), region)
+        told = reactor.callFromThread
+        attending = Attending(lambda: told(self._owner.lost), lambda: told(self._go_on))
+        self._restored.callback(attending.close)
+        self._phase = Phase.OPENING
+        self._call(0, self._begin)
+
+    def show(self, lines: str) -> None:
+        """Print ``lines``, each with its LF, above the region."""
+        if self.is_open:
+            unwritten = 0 if self._phase is Phase.OPENING else self._ends.way.unwritten
+            self._above.add(lines, self._owner.conversation, unwritten)
+
+    def refresh(self) -> None:
+        """Something in the region is different."""
+        if self._phase is Phase.OPEN:
+            self._region.invalidate()
+
+    def redraw(self) -> None:
+        """Clear the screen, print again what was printed last, and draw."""
+        self._region.renderer.clear()
+        self._ends.way.put(self._above.last(self._ends.output.get_size().rows))
+        self._region.draw()
+
+    def suspend(self) -> None:
+        """Stop the program, with the terminal as it was, until it is told to go on."""
+        self._region.erase()
+        self._call(0, self._stop)  # what takes the region away is written before
+
+    def close(self) -> Deferred[None]:
+        """Print what was shown, then let go of the terminal as it was; fires when that is done."""
+        closed: Deferred[None] = Deferred()
+        self._closed.append(closed)
+        if self._phase is Phase.OPENING:
+            self._cancel(self._begin)
+            self._set_up()
+            self._phase = Phase.CLEARED
+        if self._phase is not Phase.CLOSED:
+            self._call(PATIENCE, self._let_go)
+            self._clear()
+            self._above.print()
+        self._end_if_done()
+        return closed
+
+    # what the reactor and the loop call
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._restored.callback(loop.set_exception_handler, loop.get_exception_handler())
+        loop.set_exception_handler(self._failed)
+        self._set_up()
+        self._phase = Phase.OPEN
+        self._above.print()
+        running = self._region.run_async(handle_sigint=False, set_exception_handler=False)
+        self._run = loop.create_task(running)
+        self._run.add_done_callback(self._ran)
+
+    def _open_ends(self, ends: Ends, region: MadeRegion) -> None:
+        self._ends = ends
+        self._restored.callback(ends.close)
+        self._region = region(self._may_draw, ends.input, ends.output)
+        self._region.after_render += self._drawn
+
+    def _ran(self, run: asyncio.Task[None]) -> None:
+        """The region is not drawn any more."""
+        self._run = None
+        error = None if run.cancelled() else run.exception()
+        if isinstance(error, EOFError):  # prompt_toolkit's word for a keyboard that was closed
+            self._lose()
+        elif error is not None:
+            self._break(error)
+        self._end_if_done()
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something went wrong in a task, a timer or a key."""
+        error = context.get("exception")
+        if error is None:
+            self._log.warn("asyncio: {message}", message=context["message"])
+        else:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        self._log.failure("the prompt failed", Failure(error))
+        if self._phase is Phase.OPEN:
+            self._clear()
+            self._owner.broke()
+
+    def _written(self) -> None:
+        """The terminal has taken all."""
+        self._above.written(self._owner.conversation)
+        self.refresh()  # what was not drawn while it took nothing
+        self._end_if_done()
+
+    def _lose(self) -> None:
+        """The terminal is gone."""
+        if self.is_open:
+            self._clear()
+            self._phase = Phase.LOST
+            self._above.forget()
+            self._owner.lost()
+
+    def _stop(self) -> None:
+        if self._phase is Phase.OPEN:
+            set_modes(self._stdin, self._modes)
+            stop()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The program was stopped, and the terminal may be any way now."""
+        if self._phase is Phase.OPEN:
+            set_modes(self._stdin, self._own_modes)
+            self._region.erase()
+            self._region.draw()
+
+    def _drawn(self, _: object) -> None:
+        if self._own_modes is None:
+            self._own_modes = modes_of(self._stdin)
+
+    # printing
+
+    def _may_draw(self) -> bool:
+        return self._phase is Phase.OPEN and not self._ends.way.stuck
+
+    def _print_soon(self) -> None:
+        if self._phase is not Phase.OPENING:
+            self._call(0, self._print_gathered)
+
+    def _print_gathered(self) -> None:
+        if not self._ends.way.stuck:
+            self._above.print()
+
+    def _print(self, data: bytes) -> None:
+        if self._phase is Phase.OPEN:
+            self._region.erase()
+        self._ends.way.put(data + b"\a" if self._owner.rings() else data)
+        if self._phase is Phase.OPEN:
+            self._region.draw()
+
+    # ending
+
+    def _clear(self) -> None:
+        """Take the region away for good; the keyboard is as it was when its task has ended."""
+        if self._phase is Phase.OPEN:
+            self._phase = Phase.CLEARED
+            self._region.erase()
+        if self._run is None:
+            return
+        future = self._region.future
+        if future is None:  # it has not begun, or is about to end
+            self._run.cancel()
+        elif not future.done():
+            self._region.exit()
+
+    def _end_if_done(self) -> None:
+        if self._closed and self._run is None and (self._phase is not Phase.CLEARED or self._all_written):
+            self._let_go()
+
+    @property
+    def _all_written(self) -> bool:
+        return not (self._above.waits or self._ends.way.unwritten)
+
+    def _let_go(self) -> None:
+        if self._phase is not Phase.CLOSED:
+            self._phase = Phase.CLOSED
+            for call in list(self._calls):
+                self._cancel(call)
+            if self._run is not None:
+                self._run.cancel()
+            self._restored.close()
+            set_modes(self._stdin, self._modes)
+        closed, self._closed = self._closed, []
+        for deferred in closed:
+            deferred.callback(None)
+
+    def _call(self, delay: float, call: Callable[[], None]) -> None:
+        def called() -> None:
+            del self._calls[call]
+            call()
+
+        self._cancel(call)
+        self._calls[call] = self._reactor.callLater(delay, called)
+
+    def _cancel(self, call: Callable[[], None]) -> None:
+        if call in self._calls:
+            self._calls.pop(call).cancel()
