@@ -31,9 +31,10 @@ from techboy.home import Home, new_token
 from techboy.listening import Listening, Places, PrivateSocket, told
 from techboy.options import ConversationOptions, lines_of
 from techboy.program import IReactor, Program
-from techboy.terminal.bridge import Speaker, StdioBridge
+from techboy.terminal.bridge import Speaker
 from techboy.terminal.seat import Seat
 from techboy.terminal.streams import Streams
+from techboy.terminal.unseen import Unseen
 from techboy.watching import Watching
 from techboy.wire.frames import BUSY, CLOSED, RESTART, Bye, Hello
 from techboy.wire.native import written
@@ -197,7 +198,7 @@ class Host(Program):
             self.reload.add("the word before the welcome", self._read_motd)
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
-        if isinstance(self.here, StdioBridge):
+        if not isinstance(self.here, Unseen):
             self._seat = Seat(self.house, self.hall, self.here, self.leave)
 
     @property
@@ -205,6 +206,12 @@ class Host(Program):
         """Return the host's seat."""
         assert self._seat is not None
         return self._seat
+
+    @property
+    def status_line(self) -> str:
+        """How many guests are here."""
+        guests = len(self.factory.guests)
+        return f"{guests} guest{'' if guests == 1 else 's'} here"
 
     @property
     def is_leaving(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -30,8 +30,11 @@ from techboy.terminal.streams import Streams, descriptor, is_terminal
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import Plain
 
+if TYPE_CHECKING:
+    from techboy.terminal.prompted import PromptScreen
 
-class IReactor(IReactorCore, IReactorTime, IReactorFDSet, IReactorFromThreads):
+
+class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
     """What is asked of the reactor."""
 
 
@@ -55,7 +58,7 @@ class Program(Service):
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
         watchdog = watchdog_seconds(os.environ, os.getpid())
         self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
-        self.here: StdioBridge | Unseen = self._bridge() if options["shown"] else Unseen(streams.states.write)
+        self.here = self._here()
         self.journal, self.reload = Journal(reactor.seconds), Reload()
         self.reload.around = self.supervised.reload
         if options["log-file"] is not None:
@@ -99,7 +102,7 @@ class Program(Service):
     def startService(self) -> None:
         """Open keyboard and screen."""
         super().startService()
-        if isinstance(self.here, StdioBridge):
+        if not isinstance(self.here, Unseen):
             self.here.conversation = self.speaker
             stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
             stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
@@ -140,6 +143,18 @@ class Program(Service):
         self.reload.add("the transcript", transcript.reopen)
         self.reactor.addSystemEventTrigger("after", "shutdown", transcript.close)
         return transcript
+
+    def _here(self) -> StdioBridge | PromptScreen | Unseen:
+        if not self.options["shown"]:
+            return Unseen(self._streams.states.write)
+        return self._prompted() if self.options["prompted"] else self._bridge()
+
+    def _prompted(self) -> PromptScreen:
+        from techboy.prompting import prompted  # prompt_toolkit is large
+
+        return prompted(
+            self._reader(), self.options, self._streams.states, lambda: str(self.standing), os.environ
+        )
 
     def _bridge(self) -> StdioBridge:
         options, streams = self.options, self._streams
@@ -207,6 +222,11 @@ class Talk(Program):
         """Open keyboard and screen, and begin."""
         super().startService()
         self.conversation.start()
+
+    @property
+    def status_line(self) -> str:
+        """Whether somebody is there, when that was heard last, and how much waits."""
+        return self.conversation.liveness
 
     def leave(self) -> None:
         """Leave the conversation."""

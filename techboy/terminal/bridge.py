@@ -200,6 +200,9 @@ class StdioBridge(ChunkReceiver):
     def unstored(self, lines: int) -> None:
         """What was typed stays as it is, stored or not."""
 
+    def unsaid(self) -> None:
+        """What was typed stays as it is."""
+
     def called(self, name: str) -> None:
         """Invite by that name."""
         if self._prompt is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Here, Words
 from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.room import Room
@@ -13,8 +14,14 @@ from techboy.doors.hall import Hall
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, gone
 from techboy.logs.contract import Batch
-from techboy.terminal.bridge import StdioBridge
 from techboy.wire.plain import notice
+
+
+class HostsScreen(Here, Protocol):
+    """The host's keyboard and screen."""
+
+    def unsaid(self) -> None:
+        """What was said here and waits to be stored will not be."""
 
 
 class Seat:
@@ -24,11 +31,12 @@ class Seat:
     listen to the lobby.
     """
 
-    def __init__(self, house: House, hall: Hall, bridge: StdioBridge, leave: Callable[[], None]) -> None:
+    def __init__(self, house: House, hall: Hall, bridge: HostsScreen, leave: Callable[[], None]) -> None:
         self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
         self._member: Member | None = None
         self._cursor = 0
         self._full = False
+        self._unstored = 0  # lines said here of which the room does not know yet that they are stored
         self._pauses = Pauses(bridge.pause, bridge.resume)
 
     def sit(self) -> None:
@@ -47,6 +55,8 @@ class Seat:
         """Say ``text``, lines joined by LF."""
         assert self._member is not None
         self._house.said(self._member, text)
+        self._bridge.said_here(text)
+        self._wait_for(self._unstored + _lines(text))
         if self._member.unstored > UNSTORED_LIMIT:
             self._pauses.begin(Reason.STORE)
 
@@ -71,6 +81,8 @@ class Seat:
         self._full = False
         while not self._full and self._cursor < self._room.log.last:
             self._show_page()
+        if not self._full and self._member is not None and not self._member.unstored:
+            self._wait_for(0)  # what was forgotten before it was shown was stored too
 
     def here_shown(self) -> None:
         """Nothing depends on it."""
@@ -102,6 +114,8 @@ class Seat:
     def not_stored(self, why: str) -> None:
         """Tell the host."""
         self.tell([f"not stored, and not said: {why}; say it again later"])
+        self._unstored = 0
+        self._bridge.unsaid()
         self._pauses.end(Reason.STORE)
 
     def goodbye(self, why: str) -> None:
@@ -122,6 +136,7 @@ class Seat:
         """Go on in another room."""
         assert self._member is not None
         self._cursor = self._room.log.last
+        self._wait_for(0)  # in the room that was left nothing is heard any more
         self.tell([*self._house.arrival(self._member), self._house.company(self._member)])
 
     # what the hall calls
@@ -154,9 +169,19 @@ class Seat:
 
     def _show(self, batch: Batch) -> None:
         member = self._member
-        if member is not None and (batch.by == member.number or batch.by in member.ignoring):
-            return
-        self._show_said(batch)
+        if member is not None and batch.by == member.number:
+            if batch.kind == "say":
+                self._wait_for(max(self._unstored - _lines(batch.text), 0))
+        elif member is None or batch.by not in member.ignoring:
+            self._show_said(batch)
+
+    def _wait_for(self, lines: int) -> None:
+        self._unstored = lines
+        self._bridge.unstored(lines)
 
     def _show_said(self, batch: Batch, *, past: bool = False) -> None:
         self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1

@@ -10,6 +10,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -56,10 +57,15 @@ class StandardError:
     def __init__(self, stream: TextIO | None, screen: TextIO | None) -> None:
         self._stream = stream
         self.on_screen = same_place(stream, screen)
+        self._other_way: Callable[[str], bool] = lambda text: False
+
+    def divert(self, other_way: Callable[[str], bool]) -> None:
+        """Give what is written to ``other_way``, which says whether it takes it, as somebody draws there."""
+        self._other_way = other_way
 
     def write(self, text: str) -> int:
         """Write all of ``text``."""
-        if self._stream is not None:
+        if self._stream is not None and not self._other_way(text):
             self._write_all(self._stream.fileno(), text.encode("utf-8", "replace"))
         return len(text)
 

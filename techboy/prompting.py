@@ -1,0 +1,55 @@
+"""The prompt of a person at a terminal, with everything that belongs to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from techboy.options import ConversationOptions
+from techboy.terminal.bell import Bell
+from techboy.terminal.company import Company
+from techboy.terminal.completing import GUEST, HOST, TWO, Completing
+from techboy.terminal.history import Remembered, history_file
+from techboy.terminal.output import Shown
+from techboy.terminal.painting import Painter, Paints, Undecorated, bold, colours
+from techboy.terminal.prompted import PromptScreen
+from techboy.terminal.reading import Reader
+from techboy.terminal.streams import StandardError
+
+
+def prompted(
+    reader: Reader,
+    options: ConversationOptions,
+    states: StandardError,
+    status_line: Callable[[], str],
+    environ: Mapping[str, str],
+) -> PromptScreen:
+    """Return the prompt that ``options`` ask for; the program's log is shown above it, if it goes there."""
+    company = Company(options["name"])
+    here = HOST if options["many"] else TWO
+    screen = PromptScreen(
+        reader,
+        _painter(options, environ),
+        company,
+        Bell(),
+        states,
+        options["max-line"],
+        status_line,
+        time.time,
+        Remembered(history_file(options.program, environ)),
+        Completing(lambda: GUEST if screen.names_many else here, lambda: company.names),
+    )
+    log = None if options.parent is None else options.parent["logFile"]
+    if isinstance(log, StandardError) and log.on_screen:
+        log.divert(screen.log)
+    return screen
+
+
+def _painter(options: ConversationOptions, environ: Mapping[str, str]) -> Paints:
+    name = options["name"]
+    if options["output"] == "auto":
+        return Painter(name, time.localtime, colours=colours(environ), bold=bold(environ))
+    clock = partial(time.strftime, "%H:%M")
+    shown = Shown(options["output"], True, time.time, lambda at: clock(time.localtime(at)))
+    return Undecorated(shown, name)
