@@ -38,7 +38,7 @@ Stream: TypeAlias = int | Path
 _LISTENING = r"Listening for connection on \S+:(\d+)\.\.\."
 
 # a terminal is a controlling one, of which Ctrl-C comes, only for the leader of a session that asked for it
-_IN_CONTROLLING_TERMINAL = """
+IN_CONTROLLING_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -99,7 +99,7 @@ class Program:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**os.environ, "TERM": "xterm"},
+                env={**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(folder)},
                 stdin=files.enter_context(stdin.open("rb")) if isinstance(stdin, Path) else stdin,
                 stdout=files.enter_context(stdout.open("wb")) if isinstance(stdout, Path) else stdout,
                 stderr=files.enter_context(stderr.open("wb")) if isinstance(stderr, Path) else stderr,
@@ -171,7 +171,7 @@ class Terminal(Program):
     def __init__(self, command: Sequence[str | Path], folder: Path, stdout: Stream | None = None) -> None:
         keyboard, self._device = pty.openpty()
         self._blocking = os.get_blocking(self._device)
-        controlled = [sys.executable, "-c", _IN_CONTROLLING_TERMINAL, *command]
+        controlled = [sys.executable, "-c", IN_CONTROLLING_TERMINAL, *command]
         super().__init__(
             controlled, folder, self._device, self._device if stdout is None else stdout, self._device
         )

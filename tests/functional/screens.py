@@ -1,0 +1,160 @@
+"""A terminal with a screen that can be looked at: what a person sees of a program, and types to it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyte
+
+from tests.functional.programs import DEADLINE, IN_CONTROLLING_TERMINAL, Program
+
+ROWS, COLUMNS = 12, 60
+
+CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z = "\x03", "\x04", "\x0c", "\x12", "\x1a"
+ENTER, TAB, UP, ESCAPE = "\r", "\t", "\x1b[A", "\x1b"
+
+
+class Emulator(pyte.HistoryScreen):
+    """A terminal emulator that counts bells, remembers what scrolls away, and answers by ``answer``."""
+
+    def __init__(self, columns: int, rows: int, answer: Callable[[str], None]) -> None:
+        self.bells, self._answer = 0, answer
+        super().__init__(columns, rows, history=10000, ratio=0.5)
+
+    def bell(self, *_: Any) -> None:
+        self.bells += 1
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
+
+
+class Screen(Program):
+    """A program in a terminal of its own that has a screen."""
+
+    def __init__(
+        self, command: Sequence[str | Path], folder: Path, rows: int = ROWS, columns: int = COLUMNS
+    ) -> None:
+        self._keyboard, self._device = pty.openpty()
+        self.emulator = Emulator(columns, rows, self.writes)
+        self._stream = pyte.ByteStream(self.emulator)
+        self._resize(rows, columns)
+        self.modes_before = self.modes
+        controlled = [sys.executable, "-c", IN_CONTROLLING_TERMINAL, *command]
+        super().__init__(controlled, folder, self._device, self._device, self._device)
+
+    @property
+    def modes(self) -> list[Any]:
+        """What termios(3) knows of the terminal."""
+        return termios.tcgetattr(self._device)
+
+    @property
+    def rows(self) -> list[str]:
+        """What is to be seen, without blanks at the ends, and blank rows at the bottom."""
+        rows = [row.rstrip() for row in self.emulator.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def everything(self) -> list[str]:
+        """All rows, those that have scrolled away too."""
+        columns = range(self.emulator.columns)
+        above = ["".join(row[x].data for x in columns).rstrip() for row in self.emulator.history.top]
+        return [*above, *self.rows]
+
+    @property
+    def is_tidy(self) -> bool:
+        """Whether whoever uses the terminal next finds it as it was, the cursor on a new line."""
+        screen = self.emulator
+        return (
+            self.modes == self.modes_before
+            and not screen.cursor.hidden
+            and screen.cursor.x == 0
+            and not screen.display[screen.cursor.y].strip()
+            and _BRACKETED_PASTE not in screen.mode
+        )
+
+    def until(self, condition: Callable[[list[str]], object]) -> list[str]:
+        """Return what is to be seen, as soon as ``condition`` holds for its rows."""
+        deadline = time.monotonic() + DEADLINE
+        while not condition(self.rows):
+            patience = deadline - time.monotonic()
+            assert patience > 0, f"it was not to be seen:\n{self._seen()}"
+            self._take(min(patience, 0.05))
+        return self.rows
+
+    def shows(self, text: str) -> None:
+        """Wait until ``text`` is somewhere in a row of the screen."""
+        self.until(lambda rows: any(text in row for row in rows))
+
+    def stands(self, *rows: str) -> None:
+        """Wait until ``rows`` are the last on the screen."""
+        self.until(lambda all_rows: all_rows[-len(rows) :] == list(rows))
+
+    def writes(self, text: str) -> None:
+        """Type ``text``."""
+        os.write(self._keyboard, text.encode())
+
+    def pastes(self, text: str) -> None:
+        """Paste ``text``, as a terminal does that was asked to say so."""
+        assert _BRACKETED_PASTE in self.emulator.mode
+        self.writes(f"\x1b[200~{text}\x1b[201~")
+
+    def resizes(self, rows: int, columns: int) -> None:
+        """Change the size of the window."""
+        self.emulator.resize(rows, columns)
+        self._resize(rows, columns)
+
+    def hangs_up(self) -> None:
+        """Be gone, as a terminal whose window was closed."""
+        os.close(self._device)
+        os.close(self._keyboard)
+        self._keyboard = self._device = -1
+
+    def ends(self) -> int:
+        """Wait for its end, while all is seen, and return its exit status."""
+        deadline = time.monotonic() + DEADLINE
+        while (status := self.process.poll()) is None:
+            assert time.monotonic() < deadline, f"it did not end:\n{self._seen()}"
+            self._take(0.02)
+        self._take(0)
+        return status
+
+    def close(self) -> None:
+        """End it if it did not end by itself, and put the terminal away."""
+        super().close()
+        if self._keyboard >= 0:
+            os.close(self._device)
+            os.close(self._keyboard)
+
+    def _said_in_all(self) -> str:
+        self._take(0)
+        return self._seen()
+
+    def _seen(self) -> str:
+        return "\n".join(self.everything)
+
+    def _take(self, patience: float) -> None:
+        """Let the screen show what has come, or comes within ``patience`` seconds."""
+        if self._keyboard < 0:
+            time.sleep(patience)
+            return
+        while select.select([self._keyboard], [], [], patience)[0]:
+            patience = 0
+            self._stream.feed(os.read(self._keyboard, 1 << 16))
+
+    def _resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+_BRACKETED_PASTE = 2004 << 5  # how pyte remembers a mode of its own kind
