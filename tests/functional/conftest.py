@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.functional.programs import Programs
+from tests.functional.screens import Screens
 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     """Programs and peers, all ended when the test is."""
     with Programs(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def screens(tmp_path: Path) -> Iterator[Screens]:
+    """Programs in terminals with screens, all ended when the test is."""
+    with Screens(tmp_path) as started:
         yield started

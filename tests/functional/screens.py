@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import sys
@@ -16,7 +17,14 @@ from typing import Any
 
 import pyte
 
-from tests.functional.programs import DEADLINE, IN_CONTROLLING_TERMINAL, Program
+from tests.functional.programs import (
+    DEADLINE,
+    IN_CONTROLLING_TERMINAL,
+    LOOPBACK,
+    TWIST,
+    Program,
+    Programs,
+)
 
 ROWS, COLUMNS = 12, 60
 
@@ -53,6 +61,14 @@ class Screen(Program):
         super().__init__(controlled, folder, self._device, self._device, self._device)
 
     @property
+    def port(self) -> int:
+        """Where Romeo says that he listens."""
+        self.shows("Listening")
+        found = re.search(r"Listening for connection on \S+:(\d+)\.\.\.", "\n".join(self.everything))
+        assert found is not None
+        return int(found[1])
+
+    @property
     def modes(self) -> list[Any]:
         """What termios(3) knows of the terminal."""
         return termios.tcgetattr(self._device)
@@ -71,6 +87,11 @@ class Screen(Program):
         columns = range(self.emulator.columns)
         above = ["".join(row[x].data for x in columns).rstrip() for row in self.emulator.history.top]
         return [*above, *self.rows]
+
+    @property
+    def said(self) -> list[str]:
+        """All that was ever shown above the prompt, without the times."""
+        return [row[6:] for row in self.everything if re.match(r"\d\d:\d\d ", row)]
 
     @property
     def is_tidy(self) -> bool:
@@ -97,6 +118,10 @@ class Screen(Program):
         """Wait until ``text`` is somewhere in a row of the screen."""
         self.until(lambda rows: any(text in row for row in rows))
 
+    def has_said(self, *lines: str) -> None:
+        """Wait until ``lines`` are the last of all that was ever shown above the prompt."""
+        self.until(lambda _: self.said[-len(lines) :] == list(lines))
+
     def stands(self, *rows: str) -> None:
         """Wait until ``rows`` are the last on the screen."""
         self.until(lambda all_rows: all_rows[-len(rows) :] == list(rows))
@@ -109,6 +134,15 @@ class Screen(Program):
         """Paste ``text``, as a terminal does that was asked to say so."""
         assert _BRACKETED_PASTE in self.emulator.mode
         self.writes(f"\x1b[200~{text}\x1b[201~")
+
+    def scribbles(self, text: str) -> None:
+        """Let something else write to the terminal."""
+        os.write(self._device, text.encode())
+
+    @property
+    def foreground(self) -> int:
+        """Which group of processes has the terminal: the number of its first."""
+        return os.tcgetpgrp(self._device)
 
     def resizes(self, rows: int, columns: int) -> None:
         """Change the size of the window."""
@@ -158,3 +192,30 @@ class Screen(Program):
 
 
 _BRACKETED_PASTE = 2004 << 5  # how pyte remembers a mode of its own kind
+
+
+class Screens(Programs):
+    """Programs, of which some are in terminals with screens."""
+
+    def on_screen(self, *command: str | Path, rows: int = ROWS, columns: int = COLUMNS) -> Screen:
+        """Start any program in a terminal with a screen of that size."""
+        screen = Screen(command, self.folder, rows, columns)
+        self._started.callback(screen.close)
+        return screen
+
+    def romeo_on_screen(self, *options: str, port: int = 0, columns: int = COLUMNS) -> Screen:
+        """Start Romeo on ``port``, or on one that is free."""
+        return self.on_screen(*ROMEO, "--port", str(port), *options, columns=columns)
+
+    def juliet_on_screen(self, port: int, *options: str, columns: int = COLUMNS) -> Screen:
+        """Start Juliet, who calls ``port``."""
+        return self.on_screen(*JULIET, "--port", str(port), *options, columns=columns)
+
+    def send(self, pid: int, number: int) -> None:
+        """Send a signal to a process that a shell started."""
+        os.kill(pid, number)
+
+
+_TWIST = (TWIST, "--reactor", "asyncio")
+ROMEO = (*_TWIST, "romeo", "--host", LOOPBACK)
+JULIET = (*_TWIST, "juliet", "--host", LOOPBACK)
