@@ -78,9 +78,20 @@ class Region(Application[None]):
         """Draw now, not later."""
         self._redraw()
 
-    def erase(self) -> None:
-        """Take everything away; the cursor is where it began."""
+    def lift(self) -> None:
+        """Take everything away until the next `draw`; the cursor is where it began.
+
+        What is pasted meanwhile is still known as such.
+        """
         self.renderer.erase()
+        self.output.enable_bracketed_paste()
+        self.output.flush()
+
+    def erase(self) -> None:
+        """Take everything away, for somebody else to use the terminal."""
+        self.renderer.erase()
+        self.output.disable_bracketed_paste()
+        self.output.flush()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if render_as_done or self._may_draw():

@@ -211,7 +211,7 @@ class Stage:
         """The program was stopped, and the terminal may be any way now."""
         if self._phase is Phase.OPEN:
             set_modes(self._stdin, self._own_modes)
-            self._region.erase()
+            self._region.lift()
             self._region.draw()
 
     def _drawn(self, _: object) -> None:
@@ -233,7 +233,7 @@ class Stage:
 
     def _print(self, data: bytes) -> None:
         if self._phase is Phase.OPEN:
-            self._region.erase()
+            self._region.lift()
         self._ends.way.put(data + b"\a" if self._owner.rings() else data)
         if self._phase is Phase.OPEN:
             self._region.draw()

@@ -142,7 +142,7 @@ class Screen(Program):
     @property
     def foreground(self) -> int:
         """Which group of processes has the terminal: the number of its first."""
-        return os.tcgetpgrp(self._device)
+        return os.tcgetpgrp(self._keyboard)
 
     def resizes(self, rows: int, columns: int) -> None:
         """Change the size of the window."""
