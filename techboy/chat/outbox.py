@@ -56,6 +56,7 @@ class Outbox:
     """Lines in the order in which they were said, numbered; what was sent waits here until it is stored.
 
     ``kept``: what the shelf has from an earlier run; ``following``: the next number where that is nothing.
+    ``delivered``: how many lines were stored at the other end, or sent to one that acknowledges nothing.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Outbox:
         self._next = self._unsent[-1].end if self._unsent else following
         self._tried = self._next  # the number before which lines may have been sent
         self._size = sum(chunk.size for chunk in self._unsent)
+        self.delivered = 0
 
     @property
     def lines(self) -> int:
@@ -113,6 +115,7 @@ class Outbox:
         """Return all that waits, and forget it: the other end acknowledges nothing."""
         self.rewind()
         text = "\n".join(chunk.text for chunk in self._unsent) if self._unsent else None
+        self.delivered += self.lines
         self._unsent.clear()
         self._size = 0
         self._shelf.forget(self._next)
@@ -122,6 +125,7 @@ class Outbox:
         """All lines with lower numbers than ``before`` are stored at the other end: forget them."""
         if before <= self._first:
             return
+        self.delivered += min(before, self._next) - self._first
         for chunks in (self._sent, self._unsent):
             while chunks and chunks[0].first < before:
                 chunk = chunks.popleft()

@@ -93,6 +93,25 @@ class StoredTests:
         box.rewind()
         assert box.take() == Chunk(3, 4, "c")
 
+    def test_delivered(self) -> None:
+        """It is counted what was stored, or sent where nothing is acknowledged, whatever its numbers were."""
+        box = holding("a\nb\nc", "d")
+        box.take()
+        assert box.delivered == 0
+        box.stored(3)
+        box.stored(2)
+        assert (box.delivered, box.lines) == (2, 2)
+        box.renumber(101)
+        assert box.delivered == 2
+        box.stored(102)
+        assert (box.delivered, box.lines) == (3, 1)
+        box.stored(200)
+        assert (box.delivered, box.lines) == (4, 0)
+        box.add("e\nf")
+        box.take_all()
+        box.take_all()
+        assert (box.delivered, box.lines) == (6, 0)
+
     def test_less_than_before(self) -> None:
         """An acknowledgement that comes late changes nothing."""
         box = holding("a\nb\nc")
