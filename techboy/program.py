@@ -24,9 +24,10 @@ from techboy.logs.folder import shown
 from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
+from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
 from techboy.terminal.prompt import Prompt, erasing
 from techboy.terminal.reading import Person, Reader, Script
-from techboy.terminal.streams import Streams, descriptor, is_terminal
+from techboy.terminal.streams import StandardError, Streams, descriptor, is_terminal
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import Plain
 
@@ -58,6 +59,7 @@ class Program(Service):
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
         watchdog = watchdog_seconds(os.environ, os.getpid())
         self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
+        self._states = streams.states
         self.here = self._here()
         self.journal, self.reload = Journal(reactor.seconds), Reload()
         self.reload.around = self.supervised.reload
@@ -146,15 +148,13 @@ class Program(Service):
 
     def _here(self) -> StdioBridge | PromptScreen | Unseen:
         if not self.options["shown"]:
-            return Unseen(self._streams.states.write)
+            return Unseen(self._states.write)
         return self._prompted() if self.options["prompted"] else self._bridge()
 
     def _prompted(self) -> PromptScreen:
         from techboy.prompting import prompted  # prompt_toolkit is large
 
-        return prompted(
-            self._reader(), self.options, self._streams.states, lambda: str(self.standing), os.environ
-        )
+        return prompted(self._reader(), self.options, self._states, lambda: str(self.standing), os.environ)
 
     def _bridge(self) -> StdioBridge:
         options, streams = self.options, self._streams
@@ -163,7 +163,7 @@ class Program(Service):
         if self.keyboard is Keyboard.PERSON and on_terminal:
             prompt = Prompt(options["name"], erasing(options.terminal_type))
         output = Shown(options["output"], on_terminal or options["many"], self.reactor.seconds, clock_time)
-        return StdioBridge(self._reader(), output, streams.states, options["max-line"], prompt)
+        return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 
     def _reader(self) -> Reader:
         if self.keyboard is Keyboard.PERSON:
@@ -195,6 +195,8 @@ class Talk(Program):
             here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
         )
 
+        self._progress = self._shown_progress()
+
     @property
     def speaker(self) -> Speaker:
         """Return the conversation."""
@@ -221,12 +223,16 @@ class Talk(Program):
     def startService(self) -> None:
         """Open keyboard and screen, and begin."""
         super().startService()
+        if self._progress is not None:
+            self._progress.start()
         self.conversation.start()
 
-    @property
-    def status_line(self) -> str:
-        """Whether somebody is there, when that was heard last, and how much waits."""
-        return self.conversation.liveness
+    def ended(self) -> None:
+        """The conversation is over: nothing goes on any more."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._input.close()
+        super().ended()
 
     def leave(self) -> None:
         """Leave the conversation."""
@@ -254,6 +260,28 @@ class Talk(Program):
             self._status = exits.UNAVAILABLE
             self.here.state(f"* {self._unsure()}")
         self.ended()
+
+    def _shown_progress(self) -> Progress | None:
+        """Return what shows how long work goes on, where there is a terminal for it at which nobody types."""
+        stream = self._streams.stderr
+        if (
+            self.keyboard is Keyboard.PERSON
+            or stream is None
+            or not shows(stream, self.options.terminal_type)
+        ):
+            return None
+        self._input = FileRead(self._streams.stdin)
+        line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
+        progress = Progress(line, self.reactor, self._sample, columns_of(stream))
+        log = self.options.parent and self.options.parent["logFile"]
+        if isinstance(log, StandardError):
+            log.above = progress.above
+        return progress
+
+    def _sample(self) -> Sample:
+        peer, outbox, script = self.conversation.peer, self.outbox, self._input
+        missing = 0 if peer is None else peer.missing
+        return Sample(outbox.delivered, outbox.lines, script.done, script.total, missing)
 
     def _unsure(self) -> str:
         """Return what has become of what was said here and is not known to have arrived."""

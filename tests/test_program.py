@@ -17,8 +17,9 @@ from techboy import exits, juliet, romeo
 from techboy.host import Host
 from techboy.program import Program, clock_time
 from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.progress import Sample
 from techboy.terminal.reading import Person, Script
-from techboy.terminal.streams import Streams
+from techboy.terminal.streams import StandardError, Streams
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import HOST
 from tests.programs import FakeReactor
@@ -125,6 +126,66 @@ class ChoiceTests:
         juliet_.startService()
         juliet_.here._let_go()
         assert juliet_.conversation.free
+
+
+class ProgressTests:
+    """Where it is shown how long work goes on."""
+
+    @pytest.fixture(autouse=True)
+    def terminal_type(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let terminals be of a type that can show it."""
+        monkeypatch.setenv("TERM", "xterm")
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    def test_script(self, tap: Any, ends: Ends) -> None:
+        """It is shown of a script, above which all lines come, where standard error is a terminal."""
+        terminal = ends.terminal()
+        made = program(tap, Streams(ends.pipe(), None, terminal))
+        assert made._states.above == made._progress.above
+        made = program(tap, Streams(ends.pipe(), terminal, terminal))
+        assert made.here.above == made._progress.above
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    def test_nowhere(self, tap: Any, ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is not where a person types, nor where standard error is no terminal, or a dumb one."""
+        terminal = ends.terminal()
+        assert program(tap, Streams(terminal, terminal, terminal))._progress is None
+        assert program(tap, Streams(ends.pipe(), terminal, ends.pipe()))._progress is None
+        assert program(tap, Streams(ends.pipe(), terminal, None))._progress is None
+        monkeypatch.setenv("TERM", "dumb")
+        assert program(tap, Streams(ends.pipe(), terminal, terminal))._progress is None
+
+    def test_catching_up(self, ends: Ends) -> None:
+        """A Juliet at whose keyboard nobody is shows how far she is with what was said before."""
+        assert program(juliet, Streams(None, None, ends.terminal()))._progress is not None
+
+    def test_log(self, ends: Ends) -> None:
+        """The log of twist comes above it too."""
+        options = juliet.Options()
+        streams = Streams(ends.pipe(), None, ends.terminal())
+        options.streams = lambda: streams
+        options.parent = {"logFile": StandardError(streams.stderr, None), "logLevel": None}
+        options.parseOptions(["--host", "127.0.0.1"])
+        made: Any = juliet.Juliet(FakeReactor(), options, streams)
+        assert options.parent["logFile"].above == made._progress.above
+
+    def test_end(self, ends: Ends) -> None:
+        """It begins with the program and ends with the conversation."""
+        made = program(juliet, Streams(ends.pipe(), None, ends.terminal()))
+        made.on_interrupt = lambda leave: None
+        made.startService()
+        assert made._progress._loop.running
+        made.conversation.leave()
+        assert not made._progress._loop.running
+        made.here._let_go()
+
+    def test_sample(self, ends: Ends) -> None:
+        """It tells how many lines were sent, and how many wait."""
+        made = program(romeo, Streams(ends.pipe(), None, ends.terminal()))
+        made.outbox.add("a\nb")
+        assert made._sample() == Sample(0, 2)
+        made.outbox.take_all()
+        assert made._sample() == Sample(2, 0)
 
 
 class ProgramTests:

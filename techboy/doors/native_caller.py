@@ -192,7 +192,7 @@ class NativeCaller(ChunkReceiver):
 
         One's own do not come, so who has heard no lines for a while has heard all.
         """
-        if self._clock.seconds() - self._last_lines_at > CAUGHT_UP:
+        if self._clock.seconds() - self._last_lines_at > CAUGHT_UP and not self.paused:
             return 0
         return max(self._last - self._acquaintance.received, 0)
 

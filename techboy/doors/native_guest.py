@@ -337,7 +337,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _greeted(self, frame: CallerFrame | Misread) -> None:
         match frame:
             case Misread():
-                self._misread(frame)
+                self._hall.tally.refuse(Refusal.FRAME)
+                self.send(frame)
                 self.close_with(Bye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
                 self._hall.tally.refuse(Refusal.FRAME)

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -71,7 +72,8 @@ _UNWRITTEN_LIMIT = 64 * 1024  # bytes from which on nothing more is taken from t
 class StdioBridge(ChunkReceiver):
     """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
 
-    ``status`` tells at the end whether all could be said and shown.
+    ``status`` tells at the end whether all could be said and shown. ``above``: returns what is to be written
+    instead of whole lines where something stands on the terminal's last one.
     """
 
     conversation: Speaker
@@ -90,6 +92,7 @@ class StdioBridge(ChunkReceiver):
         self._output: Output = output.of_two
         self._unwritten, self._full, self._unseen = 0, False, False
         self._screen = Screen.CLOSED
+        self.above: Callable[[bytes], bytes] = bytes if prompt is None else prompt.around
         self._closed: Deferred[None] = Deferred()
         self._streams = ExitStack()
 
@@ -208,6 +211,15 @@ class StdioBridge(ChunkReceiver):
         if self._prompt is not None:
             self._prompt.name = name
 
+    @property
+    def ready(self) -> bool:
+        """Whether the screen has shown all that it was given."""
+        return self._screen is Screen.OPEN and not self._unwritten
+
+    def draw(self, data: bytes) -> None:
+        """Write ``data`` to the screen as it stands."""
+        self._write(data)
+
     def pause(self) -> None:
         """Stop reading what is said here."""
         if self._screen is not Screen.CLOSED:
@@ -238,8 +250,7 @@ class StdioBridge(ChunkReceiver):
         self.state(f"* {refused.why}")
 
     def _show(self, lines: str) -> None:
-        data = shown(lines)
-        self._write(data if self._prompt is None else self._prompt.around(data))
+        self._write(self.above(shown(lines)))
 
     def _write(self, data: bytes) -> None:
         if self._screen is not Screen.OPEN:

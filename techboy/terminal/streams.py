@@ -49,7 +49,8 @@ class StandardError:
     The stdio bridge makes standard output non-blocking, and with it standard error where both are one
     pipe or terminal; Python's own stream then raises BlockingIOError and loses what it was given.
     Without a stream, or where nobody reads any more, what is written is dropped.
-    ``on_screen``: it is the same terminal, pipe or file as standard output.
+    ``on_screen``: it is the same terminal, pipe or file as standard output. ``above``: returns what is to be
+    written instead of whole lines where something stands on the terminal's last line, which `draw` put there.
     """
 
     encoding = "utf-8"
@@ -57,6 +58,7 @@ class StandardError:
     def __init__(self, stream: TextIO | None, screen: TextIO | None) -> None:
         self._stream = stream
         self.on_screen = same_place(stream, screen)
+        self.above: Callable[[bytes], bytes] = bytes
         self._other_way: Callable[[str], bool] = lambda text: False
 
     def divert(self, other_way: Callable[[str], bool]) -> None:
@@ -65,9 +67,21 @@ class StandardError:
 
     def write(self, text: str) -> int:
         """Write all of ``text``."""
-        if self._stream is not None and not self._other_way(text):
-            self._write_all(self._stream.fileno(), text.encode("utf-8", "replace"))
+        if not self._other_way(text):
+            self.draw(self.above(text.encode("utf-8", "replace")))
         return len(text)
+
+    def draw(self, data: bytes) -> None:
+        """Write all of ``data`` as it stands."""
+        if self._stream is not None:
+            self._write_all(self._stream.fileno(), data)
+
+    @property
+    def ready(self) -> bool:
+        """Whether something can be written without waiting, as it can't on a terminal that was halted."""
+        if self._stream is None:
+            return False
+        return bool(select.select([], [self._stream.fileno()], [], 0)[1])
 
     def flush(self) -> None:
         """Nothing is held back."""

@@ -197,6 +197,20 @@ class ShowingTests:
             b"romeo: <erase>juliet: hello\nromeo: romeo: <erase>Connection closed.\n"
         )
 
+    def test_last_line(self) -> None:
+        """Whole lines come above what was drawn on the last one; it is known when all of it was shown."""
+        bridge = Bridge(on_screen=True)
+        assert not bridge.bridge.ready
+        transport = bridge.connect()
+        assert bridge.bridge.ready
+        bridge.bridge.above = lambda data: b"<erase>" + data + b"bar"
+        bridge.bridge.draw(b"bar")
+        assert not bridge.bridge.ready
+        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.state("Connection closed.")
+        assert transport.flush() == b"bar<erase>juliet: hello\nbar<erase>Connection closed.\nbar"
+        assert bridge.bridge.ready
+
     def test_without_prompt(self) -> None:
         """Where nobody types on a terminal, nobody is invited."""
         bridge = Bridge()

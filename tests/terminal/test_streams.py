@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -162,6 +162,29 @@ class StandardErrorTests:
         error = StandardError(writing, None)
         assert error.write("one\n") == 4
         assert error.write("two\n") == 4
+
+    def test_above(self, opened: Opened) -> None:
+        """Lines come above what stands on the last one, which is drawn as it stands."""
+        reading, writing = opened.pipe()
+        error = StandardError(writing, None)
+        error.above = lambda data: b"<erase>" + data + b"bar"
+        error.draw(b"bar")
+        error.write("one\n")
+        assert os.read(reading.fileno(), 100) == b"bar<erase>one\nbar"
+
+    def test_ready(self, opened: Opened) -> None:
+        """It is known where writing would have to wait, or be in vain."""
+        reading, writing = opened.pipe()
+        error = StandardError(writing, None)
+        assert error.ready
+        os.set_blocking(writing.fileno(), False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing.fileno(), b"x" * 4096)
+        assert not error.ready
+        reading.close()
+        error.write("hello?\n")
+        assert not error.ready
 
     def test_closed(self) -> None:
         """What is written to nowhere is dropped."""
