@@ -159,6 +159,7 @@ class FlowingDoor:
             self.write(delivery.rendered(self.dialect).data)
         elif self._through(delivery.rendered(self.dialect)):
             self.cursor = delivery.head
+            delivery.taken += 1  # the hall counts what that means, once for all
 
     def stalled(self) -> None:
         """End a connection that takes nothing."""
@@ -183,6 +184,7 @@ class FlowingDoor:
             self._send_batches(page.batches, page.head)
         elif self._through(page.rendered(self.dialect)):
             self.cursor = page.head
+            self._hall.tally.sent += page.lines
 
     def _hear_some(self, delivery: Delivery) -> None:
         """Send what is new without what this guest is not to hear."""
@@ -198,6 +200,7 @@ class FlowingDoor:
             if batch.by not in left_out:
                 if not self.send_alone(self.dialect.render([], [batch], batch.first - 1)):
                     return
+                self._hall.tally.sent += batch.lines
                 self.cursor = batch.last
                 if self._flow is not Flow.READY:
                     return
@@ -212,7 +215,6 @@ class FlowingDoor:
         data = rendering.data
         sent = self._sent(data)
         if sent == len(data):
-            self._hall.tally.sent += rendering.lines
             return True
         end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.cursor = rendering.reached(end)

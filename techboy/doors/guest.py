@@ -16,7 +16,7 @@ from techboy.doors.hall import PAGE, Hall
 from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
-from techboy.doors.rendering import PLAIN, Rendering, gone, lines_in, plain_batch, plain_notices
+from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices
 from techboy.logs.contract import Batch
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
@@ -158,7 +158,6 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         if self.ends_lines:
             return super().send_alone(rendering)
         self.write_lines(rendering.data[:-1])
-        self._hall.tally.sent += rendering.lines
         return True
 
     def tell_news(self, lines: list[str]) -> None:
@@ -170,7 +169,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         for batch in self.member.room.log.read(self.cursor, PAGE):
             if batch.by not in left_out:
                 self.write_lines(plain_batch(batch)[:-1])
-                self._hall.tally.sent += lines_in([batch])
+                self._hall.tally.sent += batch.lines
 
     def _obey(self, block: bytes) -> None:
         self._record.lines += block.count(LF) + 1

@@ -21,7 +21,7 @@ from techboy.chat.session import Session
 from techboy.chat.tally import Refusal, Tally
 from techboy.doors.committing import Committer
 from techboy.doors.journal import Trouble, escaped
-from techboy.doors.rendering import Delivery, lines_in
+from techboy.doors.rendering import Delivery
 from techboy.logs.contract import Batch, Group, Logs, SessionRecord, StorageError
 
 STALL = 30.0
@@ -225,7 +225,7 @@ class Hall:
         now = self.clock.seconds()
         group = self._logs.group(drafts, list(sessions.values()), now)
         self._state = Store.WRITING
-        self._writing = sum(lines_in(batches) for _, batches in group.batches)
+        self._writing = sum(batch.lines for _, batches in group.batches for batch in batches)
         self.tally.said += self._writing
         self._committer.commit(
             partial(self._logs.write, group), partial(self._written, group, segments, remembered, now)
@@ -325,6 +325,7 @@ class Hall:
     def _bring(self, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
             member.guest.hear(delivery)
+        self.tally.sent += delivery.taken * delivery.lines
         for observer in self._observers.get(room, ()):
             observer.hear(delivery)
         for witness in self._witnesses:

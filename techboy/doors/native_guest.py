@@ -24,7 +24,7 @@ from techboy.doors.lodging import Lodger
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.pulse import Pulse
-from techboy.doors.rendering import NATIVE, Delivery, lines_in
+from techboy.doors.rendering import NATIVE, Delivery
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -460,7 +460,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         for batch in self.member.room.log.read(self.cursor, PAGE):
             if batch.by not in left_out:
                 self.write(NATIVE.render([], [batch], 0).data)
-                self._hall.tally.sent += lines_in([batch])
+                self._hall.tally.sent += batch.lines
 
     def _stop_sign(self) -> None:
         if self._sign is not None and self._sign.active():

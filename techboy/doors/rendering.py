@@ -20,8 +20,6 @@ class Rendering(Protocol):
     """How many of the bytes are notices, which come first and have no ids."""
     before: int
     """The id after which those of the lines begin."""
-    lines: int
-    """How many lines were said in it."""
 
     def reached(self, end: int) -> int:
         """Return the id up to which lines said are whole in the first ``end`` bytes, where a line ends."""
@@ -37,11 +35,11 @@ class Dialect(Protocol):
 class PlainRendering:
     """Plain lines: one for each line that was said."""
 
-    __slots__ = ("before", "data", "heading", "lines")
+    __slots__ = ("before", "data", "heading")
 
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = plain_notices(notices)
-        self.heading, self.before, self.lines = len(heading), before, lines_in(batches)
+        self.heading, self.before = len(heading), before
         self.data = b"".join([heading, *map(plain_batch, batches)])
 
     def reached(self, end: int) -> int:
@@ -52,12 +50,11 @@ class PlainRendering:
 class NativeRendering:
     """Native frames: one for each batch, which may be of many lines."""
 
-    __slots__ = ("_batches", "before", "data", "heading", "lines")
+    __slots__ = ("_batches", "before", "data", "heading")
 
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = b"".join(native.written(Notice(line)) for line in notices)
-        self.heading, self.before, self.lines = len(heading), before, lines_in(batches)
-        self._batches = batches
+        self.heading, self.before, self._batches = len(heading), before, batches
         self.data = b"".join([heading, *map(native.lines_frame, batches)])
 
     def reached(self, end: int) -> int:
@@ -90,16 +87,22 @@ class Delivery:
 
     Where there are any, their lines have the ids after ``before`` up to ``head``. ``special`` are those who
     get something else: newcomers, who are not told that they came, and authors, who are not sent what they
-    said.
+    said. ``taken`` counts who took all of it as it was rendered for everybody.
     """
 
-    __slots__ = ("_renderings", "batches", "before", "head", "news", "special")
+    __slots__ = ("_renderings", "batches", "before", "head", "news", "special", "taken")
 
     def __init__(self, news: News, batches: list[Batch]) -> None:
         self.news, self.batches = news, batches
         self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (0, 0)
         self.special = {*news.joined, *[batch.by for batch in batches]}
         self._renderings: dict[Dialect, Rendering] = {}
+        self.taken = 0
+
+    @property
+    def lines(self) -> int:
+        """How many lines were said in it."""
+        return self.head - self.before
 
     def rendered(self, dialect: Dialect) -> Rendering:
         """Return all of it in ``dialect``; made once, for everybody."""
@@ -108,11 +111,6 @@ class Delivery:
             rendering = dialect.render(self.news.told(), self.batches, self.before)
             self._renderings[dialect] = rendering
         return rendering
-
-
-def lines_in(batches: list[Batch]) -> int:
-    """Return how many lines there are in ``batches``."""
-    return sum(batch.last - batch.first + 1 for batch in batches)
 
 
 def plain_notices(lines: list[str]) -> bytes:

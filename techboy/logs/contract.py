@@ -33,6 +33,11 @@ class Batch:
         self.first, self.last, self.at, self.by = first, last, at, by
         self.author, self.kind, self.text = author, kind, text
 
+    @property
+    def lines(self) -> int:
+        """How many lines there are in it."""
+        return self.last - self.first + 1
+
     def after(self, line: int) -> Batch:
         """Return this batch without its lines up to the id ``line``, which is less than ``last``."""
         if line < self.first:
