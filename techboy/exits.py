@@ -16,6 +16,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
+from twisted.internet.interfaces import IReactorCore
+
 OK = 0
 USAGE = 64  # the command line is wrong
 DATA_REFUSED = 65  # some lines of the input were too long, the rest was said
@@ -35,6 +37,14 @@ def end_with(status: int) -> None:
     """Let the process end with ``status`` where it would else have ended with 0."""
     if status != OK:
         atexit.register(_end_now, status)
+
+
+def end_whatever_comes(reactor: IReactorCore, status: int) -> None:
+    """Let the process end with ``status`` as soon as ``reactor`` is through, also where a signal ended it.
+
+    With that `twist` would end the process once more, and what is set by `end_with` would come too late.
+    """
+    reactor.addSystemEventTrigger("after", "shutdown", _end_now, status)
 
 
 def on_interrupt(leave: Callable[[], None]) -> None:

@@ -30,8 +30,11 @@ from techboy.program import IReactor, clock_time
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
 
-DRAIN = 2.5
-"""Seconds that a program which ends waits for the disk; two more may go by until its guests are gone."""
+END = 4.25
+"""Seconds in which a program has ended that was told to, whatever the disk does."""
+
+DRAIN = 2.0
+"""Seconds of them that it waits for the disk at first; as many may go by until its guests are gone."""
 
 PRUNED_EVERY = 3600.0
 """Seconds after which it is looked again at what is too old to be kept."""
@@ -69,6 +72,7 @@ class Home(Service):
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
         self.lodgings: list[Lodging] = []
         self._disk = Disk.ANSWERS
+        self._ends_at: float | None = None
         self._pruning = LoopingCall(self._prune)
         self._pruning.clock = reactor
 
@@ -85,6 +89,16 @@ class Home(Service):
             self._thread.start()
         self._pruning.start(PRUNED_EVERY)
 
+    def end(self) -> None:
+        """The program ends: from now on the time is counted that is left for it."""
+        if self._ends_at is None:
+            self._ends_at = self._reactor.seconds() + END
+
+    @property
+    def time_left(self) -> float:
+        """For how many seconds the program may still wait for anything."""
+        return END if self._ends_at is None else max(self._ends_at - self._reactor.seconds(), 0.0)
+
     def stopService(self) -> None:
         """Let go of everything, all of which is stored."""
         super().stopService()
@@ -92,7 +106,7 @@ class Home(Service):
         for lodging in self.lodgings:
             lodging.close()
         self.hall.close()
-        if self._thread is not None and not self._thread.stop():
+        if self._thread is not None and not self._thread.stop(self.time_left):
             return  # who waits now for a disk that does not answer waits for ever
         self.logs.close()
         if self._folder is not None:
@@ -104,11 +118,15 @@ class Home(Service):
             lodging.keep_all()
 
     def drain(self) -> Deferred[bool]:
-        """Store and bring all that is new; fires with whether that was done within `DRAIN` seconds."""
+        """Store and bring all that is new, as the program ends; fires with whether that was done in time.
+
+        That is `DRAIN` seconds, or what is left of them all: see `end`.
+        """
+        self.end()
         if self._disk is Disk.SILENT:
             return succeed(False)
         drained = self.hall.drain().addCallback(lambda _: True)
-        return drained.addTimeout(DRAIN, self._reactor, self._not_drained)
+        return drained.addTimeout(min(DRAIN, self.time_left), self._reactor, self._not_drained)
 
     def _not_drained(self, failure: object, seconds: float) -> bool:
         self._disk = Disk.SILENT

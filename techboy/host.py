@@ -245,6 +245,11 @@ class Host(Program):
         if not self.is_leaving:
             self._leave(Leaving.FOR_GOOD if self.running else Leaving.FOR_NOW)
 
+    @property
+    def time_left(self) -> float | None:
+        """A signal gives all of it so much time, where else there is no haste."""
+        return self.home.time_left if self.last_word.reason == RESTART else None
+
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""
         if self.is_leaving:
@@ -276,6 +281,7 @@ class Host(Program):
 
     def _leave(self, how: Leaving) -> None:
         self._leaving = how
+        self.home.end()
         self.last_word = Bye(RESTART if how is Leaving.FOR_NOW else CLOSED)
         self.here.dismiss()
         for caller in self._callers:
@@ -285,8 +291,7 @@ class Host(Program):
 
     def _all_stored(self, stored: bool) -> None:
         if not stored:
-            self._status = exits.IO_FAILED
-            self.here.state(f"{self.options.program}: not all that was said is stored")
+            self.fail("not all that was said is stored")
         for caller in self._callers:
             caller.hear_again()
         for member in list(self.house.members.values()):

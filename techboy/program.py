@@ -50,6 +50,7 @@ class Program(Service):
     on_hangup = staticmethod(on_hangup)
     on_interrupt = staticmethod(exits.on_interrupt)
     end_with = staticmethod(exits.end_with)
+    end_whatever_comes = staticmethod(exits.end_whatever_comes)
 
     def __init__(
         self, reactor: IReactor, options: ConversationOptions, streams: Streams, dialect: Plain
@@ -128,7 +129,28 @@ class Program(Service):
         self._log.info("{program} stops", event="stopping", program=self.options.program)
         self.supervised.stopService()
         self.leave()
-        return self._ended.addCallback(lambda _: self.here.close()).addCallback(self._set_status)
+        return self._ended.addCallback(lambda _: self._close()).addCallback(self._set_status)
+
+    @property
+    def time_left(self) -> float | None:
+        """For how many seconds what is shown may still be written in the end, None: as long as it takes."""
+        return None
+
+    def fail(self, why: str) -> None:
+        """Say why the program can't end well, and let the status tell, whatever ended it."""
+        self.here.state(f"{self.options.program}: {why}")
+        self.end_whatever_comes(self.reactor, exits.IO_FAILED)
+
+    def _close(self) -> Deferred[None]:
+        closed, left = self.here.close(), self.time_left
+        return closed if left is None else closed.addTimeout(left, self.reactor, self._not_shown)
+
+    def _not_shown(self, failure: object, seconds: float) -> None:
+        assert isinstance(self.here, StdioBridge)  # nothing else waits
+        self.here.abandon()
+        if not self._streams.states.on_screen:  # where nothing can be said either
+            self.fail("not all that was said is shown")
+        self.end_whatever_comes(self.reactor, exits.IO_FAILED)
 
     def _set_status(self, _: None) -> None:
         self.end_with(self._status or self.here.status)

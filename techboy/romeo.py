@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 
 from techboy import endpoints, exits
-from techboy.chat.conversation import Keyboard, State
+from techboy.chat.conversation import LAST_WORDS, Keyboard, State
 from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
@@ -25,7 +25,7 @@ from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
 from techboy.doors.threshold import Door, Threshold
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
-from techboy.home import Home, new_token, runtime_directory, state_directory
+from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
 from techboy.host import Host
 from techboy.listening import Listening, told
 from techboy.logs.memory import KEEP_MEMORY
@@ -278,14 +278,24 @@ class Romeo(Talk):
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, say goodbye; fires when everything was stored, sent and shown."""
-        self.duet.back_soon = self.conversation.state is not State.OVER
+        if self.conversation.state is not State.OVER:
+            self.duet.back_soon = True
+            self.home.end()
         stopped = gatherResults([self._listening.stopService(), super().stopService()])
-        return stopped.addCallback(lambda _: self.home.drain()).addCallback(self._close)
+        return stopped.addCallback(lambda _: self.home.drain()).addCallback(self._stored)
 
-    def _close(self, stored: bool) -> None:
+    def leave(self) -> None:
+        """Leave the conversation, in haste where a signal ends the program."""
+        self.conversation.leave(DRAIN if self.duet.back_soon else LAST_WORDS)
+
+    @property
+    def time_left(self) -> float | None:
+        """A signal gives all of it so much time, where else there is no haste."""
+        return self.home.time_left if self.duet.back_soon else None
+
+    def _stored(self, stored: bool) -> None:
         if not stored:
-            self.end_with(exits.IO_FAILED)
-            self.here.state("romeo: not all that was said is stored")
+            self.fail("not all that was said is stored")
         self.home.stopService()
 
     def _refused(self, why: str) -> None:

@@ -96,6 +96,7 @@ class Running:
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
         self.program.end_with = self._end_with
+        self.program.end_whatever_comes = lambda reactor, status: self._end_with(status)
         if isinstance(self.program.here, StdioBridge):
             self.program.here.open = self._open
 
@@ -109,7 +110,7 @@ class Running:
         self.hang_up = act
 
     def _end_with(self, status: int) -> None:
-        self.status = status
+        self.status = self.status or status
 
     def start(self) -> Running:
         """Start the service."""

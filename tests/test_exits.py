@@ -118,6 +118,23 @@ class EndWithTests:
         assert at_exit == []
 
 
+class EndWhateverComesTests:
+    """The program ends with a status that no signal takes from it."""
+
+    def test_signal(self) -> None:
+        """It holds although a signal ends the program, as soon as all that was to be done is."""
+        ended = run(
+            "import signal; from twisted.application.app import _exitWithSignal\n"
+            "from twisted.internet import reactor; from techboy import exits\n"
+            "reactor.addSystemEventTrigger('before', 'shutdown', print, 'goodbye')\n"
+            "exits.end_whatever_comes(reactor, 74)\n"
+            "reactor.callWhenRunning(signal.raise_signal, signal.SIGTERM)\n"
+            "reactor.run()\n"
+            "_exitWithSignal(signal.SIGTERM)"
+        )
+        assert (ended.returncode, ended.stdout) == (74, "goodbye\n")
+
+
 @pytest.mark.usefixtures("own_interrupt")
 class OnInterruptTests:
     """Ctrl-C says goodbye."""

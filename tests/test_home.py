@@ -9,9 +9,12 @@ import pytest
 
 from techboy import exits
 from techboy.chat.house import Rules
-from techboy.home import LOG_FILE, Home, new_token, state_directory
+from techboy.doors.lodging import Lodging
+from techboy.home import DRAIN, END, LOG_FILE, Home, new_token, state_directory
 from techboy.logs.memory import MemoryLogs
 from techboy.logs.sqlite import SqliteLogs
+from tests.chat.fakes import FakeGuest, session
+from tests.native import HeldCommitter
 from tests.programs import FakeReactor
 
 
@@ -28,6 +31,35 @@ class FakeOptions(dict[str, Any]):
 def home(**options: Any) -> Home:
     """Return a home with ``options``."""
     return Home(FakeReactor(), FakeOptions(**options), Rules())  # type: ignore[arg-type]
+
+
+def silent(*, prompt: bool = False) -> tuple[Home, HeldCommitter]:
+    """Return a home with something to store, and whoever stores it, or does not."""
+    it, committer = home(), HeldCommitter(prompt=prompt)
+    it.hall._committer = committer
+    it.lodgings.append(Keeper(it.house, it.hall, new_token))
+    it.keep_sessions()
+    return it, committer
+
+
+class Keeper(Lodging):
+    """A lodging that always has a session to store."""
+
+    def keep_all(self) -> None:
+        self.hall.remember(session())
+
+
+def drained(it: Home) -> list[bool]:
+    """Drain, and return the answer when there is one."""
+    answers: list[bool] = []
+    it.drain().addCallback(answers.append)
+    return answers
+
+
+def clock(it: Home) -> FakeReactor:
+    """Return the time."""
+    assert isinstance(it.hall.clock, FakeReactor)
+    return it.hall.clock
 
 
 class HomeTests:
@@ -57,6 +89,64 @@ class HomeTests:
             home(state=tmp_path / "file")
         assert ended.value.code == exits.IO_FAILED
         assert capsys.readouterr().err.startswith("romeo: ")
+
+
+class EndTests:
+    """How long the end of the program may take."""
+
+    def test_drain(self) -> None:
+        """What is to be stored is stored first."""
+        it = home()
+        it.startService()
+        member = it.house.enter(FakeGuest(), 0.0)
+        it.house.said(member, "hello")
+        assert drained(it) == [True]
+        assert it.house.lobby.log.last == 1
+        it.stopService()
+
+    def test_silent(self) -> None:
+        """A disk that does not answer is waited for once, and not for long."""
+        it, committer = silent()
+        answers = drained(it)
+        clock(it).advance(DRAIN - 0.1)
+        assert answers == []
+        clock(it).advance(0.1)
+        assert answers == [False]
+        assert drained(it) == [False]
+        assert committer.waiting == 1
+
+    def test_late(self) -> None:
+        """All that is waited for, however often, is within one time."""
+        it, _ = silent(prompt=True)
+        assert drained(it) == [True]
+        clock(it).advance(END - 0.5)
+        it.hall._committer.prompt = False  # type: ignore[attr-defined]
+        it.keep_sessions()
+        answers = drained(it)
+        clock(it).advance(0.4)
+        assert answers == []
+        clock(it).advance(0.1)
+        assert (answers, it.time_left) == ([False], 0.0)
+
+    def test_time_left(self) -> None:
+        """It is counted from when the end begins."""
+        it = home()
+        clock(it).advance(10)
+        assert it.time_left == END
+        it.end()
+        clock(it).advance(1)
+        it.end()
+        assert it.time_left == END - 1
+
+    def test_thread_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The thread of such a disk is left alone, and with it what it may be writing to."""
+        it = home(state=tmp_path / "state")
+        it.startService()
+        asked: list[float] = []
+        monkeypatch.setattr(it._thread, "stop", lambda within: bool(asked.append(within)))
+        monkeypatch.setattr(it.logs, "close", lambda: asked.append(-1))
+        it.stopService()
+        assert asked == [END]
 
 
 class DetailsTests:

@@ -14,6 +14,7 @@ from techboy.chat.conversation import Keyboard
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import NEWS_DELAY
 from techboy.doors.threshold import PATIENCE
+from techboy.home import DRAIN, END
 from techboy.host import Host
 from techboy.romeo import Options
 from tests.daemon.test_web import Asker, question
@@ -530,6 +531,49 @@ class EndTests:
         host.reactor.advance(0.1)
         assert (silent.events, stuck.events) == (["half close", "close"], ["half close", "abort"])
         assert done.called
+
+    def test_stopped_with_silent_disk(self) -> None:
+        """A disk that does not answer keeps him two seconds; the guests are told, and the status tells."""
+        host, committer = running("--socket", "/run/romeo").start(), HeldCommitter()
+        host.reactor.advance(0)
+        guest, romeo = visit(host), attached(host)
+        guest.flush()
+        host.program.hall._committer = committer
+        guest.receive(b"last words\n")
+        done = host.stop()
+        host.reactor.advance(DRAIN - 0.1)
+        assert guest.flush() == b""
+        host.reactor.advance(0.1)
+        assert guest.flush() == b"* romeo is leaving\n"
+        assert without_notices(romeo) == [{"bye": "restart"}]
+        assert host.said[-1] == "romeo: not all that was said is stored"
+        host.reactor.pump([1, 1])
+        assert done.called
+        assert host.status == exits.IO_FAILED
+
+    def test_stopped_with_stuck_screen(self) -> None:
+        """Nor is a screen waited for that takes nothing, where a signal ends him."""
+        host = running("--output", "names").start()
+        host.terminal.loseConnection = lambda: None  # type: ignore[method-assign]
+        done = host.stop()
+        host.reactor.advance(END - 0.1)
+        assert not done.called
+        host.reactor.advance(0.1)
+        assert done.called
+        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.status == exits.IO_FAILED
+
+    def test_ended_with_slow_screen(self) -> None:
+        """It is, as long as it takes, where he ended by himself."""
+        host = running(keyboard=PERSON).start()
+        host.terminal.loseConnection = lambda: None  # type: ignore[method-assign]
+        host.terminal.receive(b"/shutdown\n")
+        done = host.stop()
+        host.reactor.advance(60)
+        assert not done.called
+        host.program.here.connectionLost()
+        assert done.called
+        assert host.status == exits.OK
 
     def test_stopped_twice(self) -> None:
         """Ctrl-C and then SIGTERM say goodbye once."""

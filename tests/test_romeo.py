@@ -10,6 +10,7 @@ import pytest
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.doors.threshold import PATIENCE
+from techboy.home import DRAIN, END
 from techboy.host import Host
 from techboy.romeo import Options, Romeo, makeService
 from tests.native import HeldCommitter
@@ -320,6 +321,31 @@ class NativeGuestTests:
         assert frames(guest) == [{"bye": "closed"}]
         guest.peer_closes()
         assert romeo.reactor.stops == 1
+
+    def test_stopped_with_silent_disk(self) -> None:
+        """Where the disk does not answer he is through in less than five seconds, and the status tells."""
+        romeo = running().start()
+        guest, committer = native(romeo), HeldCommitter()
+        guest.flush()
+        romeo.program.home.hall._committer = committer
+        types(romeo, b"last words\n")
+        done = romeo.stop()
+        romeo.reactor.advance(DRAIN)
+        assert frames(guest) == [{"bye": "restart"}]
+        romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
+        assert done.called
+        assert romeo.said[-1] == "romeo: not all that was said is stored"
+        assert romeo.status == exits.IO_FAILED
+
+    def test_stopped_with_stuck_guest(self) -> None:
+        """He is, too, where the guest takes nothing."""
+        romeo = running().start()
+        guest = call(romeo)
+        types(romeo, b"last words\n")
+        done = romeo.stop()
+        romeo.reactor.advance(DRAIN)
+        assert guest.events[-1] == "abort"
+        assert done.called
 
     def test_interrupted_while_storing(self) -> None:
         """What was said last is stored and sent before goodbye, however long the disk takes."""

@@ -421,13 +421,13 @@ class Conversation:
         if self.state is State.LEFT:
             self._part(State.ANSWERED)
 
-    def leave(self) -> None:
-        """Say goodbye now, whatever else is under way."""
+    def leave(self, flushed_within: float = LAST_WORDS) -> None:
+        """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
         self._stays = False
         if self.state in _ALONE:
             self._end(whole=True)
         elif self.state is not State.OVER:
-            self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING)
+            self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING, flushed_within)
 
     def abandon(self) -> None:
         """End now, without a goodbye: the other end does not answer."""
@@ -494,10 +494,10 @@ class Conversation:
         self._here.dismiss()
         self._here.state(f"Connection closed by {self._other.name}.")
 
-    def _part(self, state: State) -> None:
+    def _part(self, state: State, flushed_within: float = LAST_WORDS) -> None:
         self.state = state
         self._here.dismiss()
-        self._other.part(PROMPTLY, LAST_WORDS)
+        self._other.part(PROMPTLY, flushed_within)
 
     def _end(self, whole: bool) -> None:
         self.state = State.OVER

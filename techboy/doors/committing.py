@@ -16,9 +16,6 @@ from twisted.python.threadpool import ThreadPool
 
 from techboy.logs.contract import StorageError
 
-PATIENCE = 1.0
-"""Seconds that the end of a program waits for work that is under way."""
-
 T = TypeVar("T")
 
 
@@ -56,10 +53,10 @@ class InThread:
         """Begin to work."""
         self._pool.start()
 
-    def stop(self) -> bool:
-        """Wait for the work under way, and end the thread; return False if that takes `PATIENCE` seconds."""
+    def stop(self, within: float) -> bool:
+        """Wait for the work under way, and end the thread; return False if that takes ``within`` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._under_way, PATIENCE):
+            if not self._changed.wait_for(lambda: not self._under_way, within):
                 return False
         self._pool.stop()
         return True

@@ -115,6 +115,10 @@ class StdioBridge(ChunkReceiver):
             self._let_go()  # StandardIO says that it has closed only after writing what is left
         return self._closed
 
+    def abandon(self) -> None:
+        """Let go of both streams, whatever was not written."""
+        self._let_go()
+
     # what Twisted calls
 
     def connectionMade(self) -> None:

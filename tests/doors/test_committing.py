@@ -47,8 +47,32 @@ class InThreadTests:
         committer.commit(refuse, lambda it: told.append((str(it), threading.get_ident())))
         committer.commit(lambda: None, done.callback)
         await done
-        committer.stop()
+        committer.stop(5)
         (there, told_in), refused = told
         assert there != here
         assert told_in == here
         assert refused == ("the disk is full", here)
+
+    @pytest_twisted.ensureDeferred
+    async def test_stop(self) -> None:
+        """The end waits for the work under way."""
+        committer, go_on = InThread(reactor), threading.Event()  # type: ignore[arg-type]
+        done: list[bool] = []
+        committer.start()
+        committer.commit(lambda: done.append(go_on.wait(30)), lambda _: None)
+        threading.Timer(0.05, go_on.set).start()
+        assert committer.stop(30)
+        assert done == [True]
+
+    @pytest_twisted.ensureDeferred
+    async def test_stop_in_vain(self) -> None:
+        """Where that takes too long it is told, and the process may end all the same."""
+        committer, go_on = InThread(reactor), threading.Event()  # type: ignore[arg-type]
+        told: Deferred[Any] = Deferred()
+        committer.start()
+        committer.commit(lambda: go_on.wait(30), told.callback)
+        assert not committer.stop(0.01)
+        assert all(thread.daemon for thread in committer._pool.threads)
+        go_on.set()
+        assert await told
+        assert committer.stop(30)
