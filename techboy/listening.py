@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 from twisted.application.service import Service
@@ -30,6 +34,8 @@ Places: TypeAlias = list[tuple[str, IStreamServerEndpoint]]
 
 _OWNER_ONLY = 0o600
 
+_log = Logger()
+
 
 def described(reactor: Any, option: str, text: str) -> Places:
     """Return the endpoint that ``text``, given by ``--option``, describes; end the process if it is none."""
@@ -52,14 +58,19 @@ def told(reactor: Any, options: ConversationOptions) -> Places:
 class PrivateSocket:
     """A UNIX socket at ``path`` that is its owner's alone from its first moment on.
 
-    One that a program left behind when it was killed is replaced, one in use is not.
+    One that a program left behind when it was killed is replaced; one in use is not, nor is any other file.
     """
 
     def __init__(self, reactor: Any, path: str) -> None:
-        self._endpoint = UNIXServerEndpoint(reactor, path, BACKLOG, _OWNER_ONLY, wantPID=True)
+        self._path = path
+        # without a lock of Twisted's, which holds as long as anybody has the number of who made it
+        self._endpoint = UNIXServerEndpoint(reactor, path, BACKLOG, _OWNER_ONLY, wantPID=False)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen."""
+        with suppress(OSError):  # whatever is wrong is known when it can't be listened on
+            if stat.S_ISSOCK(os.lstat(self._path).st_mode) and _is_abandoned(self._path):
+                os.unlink(self._path)
         before = os.umask(0o777 & ~_OWNER_ONLY)  # as the mode is set after the socket is made
         try:
             return cast("Deferred[IListeningPort]", self._endpoint.listen(factory))
@@ -73,8 +84,6 @@ class Listening(Service):
     `startService` ends the process where a port can't be had; where that is known only later, ``refused``
     is told the line. ``announce`` is told each place where it listens, once `announced` was called.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -114,7 +123,7 @@ class Listening(Service):
         return all_open
 
     def _announced(self, place: str) -> None:
-        self._log.info("listening on {place}", event="listening", place=escaped(place))
+        _log.info("listening on {place}", event="listening", place=escaped(place))
         self._announce(place)
 
     def stopService(self) -> Deferred[Any]:
@@ -133,5 +142,13 @@ class Listening(Service):
             self._refusals.append(refusal)
 
 
+def _is_abandoned(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.setblocking(False)
+        return caller.connect_ex(path) == errno.ECONNREFUSED
+
+
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
-    return maybeDeferred(lambda: port and port.stopListening())
+    stopped = maybeDeferred(lambda: port and port.stopListening())
+    # as where somebody has removed a socket: all else has to end in good order nevertheless
+    return stopped.addErrback(lambda failure: _log.warn("a port: {why}", why=reason_for(failure.value)))

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import os
+import socket
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, fail
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
 from techboy import endpoints, exits
-from techboy.listening import BACKLOG, Listening, told
+from techboy.listening import BACKLOG, Listening, PrivateSocket, told
 from tests.programs import FakeReactor
 
 
@@ -126,6 +136,19 @@ class RefusedTests:
         assert ended.value.code == exits.NO_LISTENING
         assert capsys.readouterr().err == "romeo: can't listen on 0.0.0.0:4444: Address already in use\n"
 
+    def test_removed(self, endpoint: Callable[[Deferred[Any]], None]) -> None:
+        """Where closing a port fails, as of a socket that was removed, the rest ends in good order."""
+
+        class Port:
+            def getHost(self) -> UNIXAddress:
+                return UNIXAddress(b"/run/romeo")
+
+            def stopListening(self) -> None:
+                raise FileNotFoundError(2, "No such file or directory")
+
+        endpoint(succeed(Port()))
+        assert Ear("unix:/run/romeo").start().service.stopService().called
+
     def test_failed_at_once(
         self, endpoint: Callable[[Deferred[Any]], None], capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -154,3 +177,94 @@ class RefusedTests:
         assert ear.refused == [f"romeo: can't listen on later: {why}"]
         assert ear.announced == []
         assert ear.service.stopService().called
+
+
+@contextmanager
+def left_open() -> Iterator[None]:
+    """Close what Twisted leaves open where a socket can't be listened on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
+class PrivateSocketTests:
+    """A socket that is its owner's alone."""
+
+    @pytest.fixture
+    def path(self) -> Iterator[str]:
+        """Give a path that is short enough for a socket."""
+        with TemporaryDirectory() as folder:
+            yield f"{folder}/romeo"
+
+    @staticmethod
+    async def listening(path: str) -> IListeningPort:
+        """Listen at ``path``."""
+        port: IListeningPort = await PrivateSocket(reactor, path).listen(ServerFactory())
+        return port
+
+    @pytest_twisted.ensureDeferred
+    async def test_mode(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody else may use it, from its first moment on, and other files are made as before."""
+        modes: list[int] = []
+        change = os.chmod
+
+        def chmod(name: bytes, mode: int) -> None:
+            modes.append(stat.S_IMODE(os.stat(name).st_mode))
+            change(name, mode)
+
+        monkeypatch.setattr(os, "chmod", chmod)
+        before = os.umask(0o022)
+        try:
+            port = await self.listening(path)
+            assert os.umask(0o022) == 0o022
+        finally:
+            os.umask(before)
+        modes.append(stat.S_IMODE(os.stat(path).st_mode))
+        assert modes == [0o600, 0o600]
+        await port.stopListening()
+        assert os.listdir(os.path.dirname(path)) == []
+
+    @pytest_twisted.ensureDeferred
+    async def test_abandoned(self, path: str) -> None:
+        """One that was left behind is replaced."""
+        with socket.socket(socket.AF_UNIX) as left_behind:
+            left_behind.bind(path)
+        port = await self.listening(path)
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(path)
+        await port.stopListening()
+
+    @pytest_twisted.ensureDeferred
+    async def test_in_use(self, path: str) -> None:
+        """One in use is not, and who has it goes on."""
+        port = await self.listening(path)
+        with left_open(), pytest.raises(CannotListenError, match="Address already in use"):
+            await self.listening(path)
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(path)
+        await port.stopListening()
+
+    @pytest_twisted.ensureDeferred
+    async def test_other_file(self, path: str) -> None:
+        """A file that is no socket is left as it is, whatever the name was meant for."""
+        with open(path, "w") as file:
+            file.write("precious")
+        with left_open(), pytest.raises(CannotListenError, match="Address already in use"):
+            await self.listening(path)
+        with open(path) as file:
+            assert file.read() == "precious"
+
+    @pytest.mark.parametrize(
+        ("name", "why"), [("none/romeo", "No such file or directory"), ("x" * 150, "path too long")]
+    )
+    def test_impossible(self, path: str, name: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """A folder that is missing, or a name that is too long, is one line on standard error."""
+        place = f"{os.path.dirname(path)}/{name}"
+        service = Listening(lambda: [(place, PrivateSocket(reactor, place))], ServerFactory(), print, print)
+        with left_open(), pytest.raises(SystemExit, match=str(exits.NO_LISTENING)):
+            service.startService()
+        told = capsys.readouterr().err
+        assert told.startswith(f"romeo: can't listen on {place}: ")
+        assert why in told
+        assert told.count("\n") == 1
