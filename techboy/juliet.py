@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections.abc import Callable
 from enum import Enum, auto
@@ -20,7 +21,7 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
-from techboy.doors.addresses import host_and_port, peer_of
+from techboy.doors.addresses import LONGEST_PATH, host_and_port, peer_of
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
 from techboy.doors.journal import Record, escaped, unrecorded
@@ -437,9 +438,11 @@ class Juliet(Talk):
 
 
 def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndpoint, str]:
-    """Return where Romeo is, for the reactor and for people."""
+    """Return where Romeo is, for the reactor and for people; end the process where nobody can be."""
     path, host, port = options["socket"], options["host"], options["port"]
     if path is not None:
+        if len(os.fsencode(path)) > LONGEST_PATH:  # which Twisted would never tell
+            exits.fail(exits.USAGE, f"juliet: --socket: a path of at most {LONGEST_PATH} bytes is wanted")
         return UNIXClientEndpoint(cast(Any, reactor), path), path
     return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import error
+from twisted.internet.address import UNIXAddress
 from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
+from techboy.doors.addresses import LONGEST_PATH
 from techboy.doors.greeting import PATIENCE
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, Options
 from techboy.logs.contract import StorageError
@@ -57,6 +61,20 @@ def answer(juliet: Running) -> FakeTransport:
     """Let Romeo answer the attempt under way."""
     wrapper = juliet.reactor.tcpClients[-1][2].buildProtocol(None)
     transport = FakeTransport(wrapper)
+    wrapper.makeConnection(transport)
+    return transport
+
+
+def own(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
+    """Return a Juliet who was sent to the host's own door."""
+    words = ["--socket", "/run/romeo", *arguments]
+    return Running(Juliet, Options(), words, keyboard, spread=lambda: 1.0).start()
+
+
+def opens(juliet: Running) -> FakeTransport:
+    """Let that door be opened, at the last attempt; she has said hello, and was not answered yet."""
+    wrapper = juliet.reactor.unixClients[-1][1].buildProtocol(UNIXAddress(None))
+    transport = FakeTransport(wrapper, UNIXAddress(None))
     wrapper.makeConnection(transport)
     return transport
 
@@ -488,6 +506,93 @@ class PlainTests:
         juliet.stop()
         assert juliet.said[-1] == "* 2 lines are not stored by him, and lost"
         assert juliet.status == exits.UNAVAILABLE
+
+
+class OwnDoorTests:
+    """At the host's own door."""
+
+    def test_host(self) -> None:
+        """She is the host, by that name, and shown what was missed with its time."""
+        juliet = own()
+        transport = opens(juliet)
+        assert frames(transport) == [{"hello": 1, "name": "juliet"}]
+        transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby", "last": 1}))
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
+        assert juliet.said == ["Calling /run/romeo...", "Connected to romeo (on this machine)"]
+        assert re.fullmatch(r"\[\d\d:\d\d\] nurse: hello\n", juliet.shown)
+
+    def test_never_plain(self) -> None:
+        """She waits for a welcome there, and speaks no plain lines."""
+        juliet = own()
+        transport = opens(juliet)
+        transport.flush()
+        juliet.reactor.advance(2 * PATIENCE)
+        transport.receive(b"* this is something else\n")
+        assert transport.flush() == b""
+        assert transport.events == []
+
+    @pytest.mark.parametrize("goodbye", [b"exit\n", None])
+    def test_detach(self, goodbye: bytes | None) -> None:
+        """Where she leaves, the host is gone, and that is all: she tells up to where all was shown."""
+        juliet = own()
+        transport = opens(juliet)
+        transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby"}))
+        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
+        juliet.terminal.flush()
+        transport.flush()
+        juliet.interrupt() if goodbye is None else juliet.terminal.receive(goodbye)
+        assert frames(transport) == [{"bye": True, "seen": 1, "room": "lobby"}]
+        transport.receive(frame(bye="closed"))
+        transport.flush()
+        assert juliet.reactor.stops == 1
+        juliet.stop()
+        assert (juliet.said[-1], juliet.status) == ("Connection closed.", exits.OK)
+
+    def test_script(self) -> None:
+        """A script there says its lines, wants to hear nothing, and ends when they are stored."""
+        juliet = own(keyboard=SCRIPT)
+        transport = opens(juliet)
+        assert frames(transport) == [{"hello": 1, "name": "juliet", "hears": False}]
+        juliet.terminal.receive(b"back at nine\n")
+        juliet.terminal.peer_closes()
+        transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby"}))
+        assert frames(transport) == [{"say": "back at nine", "seq": 1}]
+        transport.receive(frame(stored=2, id=1))
+        assert [told["bye"] for told in frames(transport)] == [True]
+        transport.receive(frame(bye="closed"))
+        transport.flush()
+        juliet.stop()
+        assert juliet.status == exits.OK
+
+    def test_nobody(self) -> None:
+        """Where nobody is behind it she calls as ever, or until she is to give up."""
+        juliet = own("--timeout", "2.5")
+        refused = juliet.reactor.unixClients[-1][1]
+        refused.clientConnectionFailed(None, Failure(error.ConnectError(errno.ENOENT)))
+        assert juliet.said[-1] == "* no answer: no such socket; calling again until there is one"
+        juliet.reactor.advance(0.2)
+        assert len(juliet.reactor.unixClients) == 2
+        juliet.reactor.advance(2.3)
+        juliet.stop()
+        assert juliet.said[-1] == "juliet: no answer from /run/romeo in 2.5 s"
+        assert juliet.status == exits.UNAVAILABLE
+
+    def test_restart(self) -> None:
+        """Where Romeo will be back she calls again at once: there are few who do."""
+        juliet = own()
+        transport = opens(juliet)
+        transport.receive(frame(**WELCOME))
+        juliet.reactor.advance(STEADY)
+        transport.receive(frame(bye="restart"))
+        transport.flush()
+        juliet.reactor.advance(0.2)
+        assert len(juliet.reactor.unixClients) == 2
+
+    def test_long_path(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A path that no socket can have is refused, in one line."""
+        with pytest.raises(SystemExit, match=str(exits.USAGE)):
+            own("--socket", "/" + "x" * LONGEST_PATH)
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 class StateTests:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
+
+LONGEST_PATH = 103 if sys.platform == "darwin" else 107
+"""Bytes in the path of a UNIX socket: unix(7), and its namesake elsewhere."""
 
 
 def peer_of(address: IAddress | None) -> str:

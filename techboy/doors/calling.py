@@ -17,6 +17,12 @@ _REASONS = {
     "no route": (error.NoRouteError,),
     "timed out": (error.TimeoutError, error.TCPTimedOutError),
 }
+_NUMBERS = {
+    errno.EHOSTUNREACH: "no route",
+    errno.ENETUNREACH: "no route",
+    errno.ENOENT: "no such socket",
+    errno.EACCES: "permission denied",
+}
 
 
 class EndpointConnector:
@@ -62,7 +68,7 @@ def reason_for(failure: Failure) -> str:
         if failure.check(*errors):
             return words
     cause = failure.value
-    if isinstance(cause, error.ConnectError) and cause.osError in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return "no route"
+    if isinstance(cause, error.ConnectError) and cause.osError in _NUMBERS:
+        return _NUMBERS[cause.osError]
     # a ValueError is about a name that can't be one
     return "no such name" if isinstance(cause, ValueError) else str(cause).strip() or type(cause).__name__

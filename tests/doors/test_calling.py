@@ -81,6 +81,8 @@ class ReasonTests:
             (ValueError("invalid hostname"), "no such name"),
             (error.NoRouteError(), "no route"),
             (error.ConnectError(errno.EHOSTUNREACH), "no route"),
+            (error.ConnectError(errno.ENOENT), "no such socket"),
+            (error.ConnectError(errno.EACCES), "permission denied"),
             (error.TimeoutError(), "timed out"),
             (error.TCPTimedOutError(), "timed out"),
             (RuntimeError("out of order"), "out of order"),

@@ -36,12 +36,17 @@ class Recorder:
 class Scene:
     """Juliet's end of a connection, and what the host's sends."""
 
-    def __init__(self, outbox: Outbox | None = None, acquaintance: Acquaintance | None = None) -> None:
+    def __init__(
+        self,
+        outbox: Outbox | None = None,
+        acquaintance: Acquaintance | None = None,
+        wanted: str | None = "juliet",
+    ) -> None:
         self.clock, self.conversation, self.owner = Clock(), Recorder(), Recorder()
         self.outbox = outbox or Outbox()
         self.acquaintance = acquaintance or Acquaintance(Forgetful())
         self.door = NativeCaller(
-            self.conversation, self.owner, self.outbox, self.acquaintance, self.clock, 25, 60, "juliet"
+            self.conversation, self.owner, self.outbox, self.acquaintance, self.clock, 25, 60, wanted
         )
         self.transport = FakeTransport(self.door)
         self.door.makeConnection(self.transport)
@@ -90,6 +95,12 @@ class AnswerTests:
             "peer_hosts_many", "peer_calls_you", "peer_came", "peer_noted",
         ]  # fmt: skip
         assert scene.conversation.told[-1][1] == "you are juliet2"
+
+    def test_any_name(self) -> None:
+        """Who wants no name is not told which it is."""
+        scene = Scene(wanted=None)
+        scene.gets({**WELCOME, "name": "romeo"})
+        assert scene.conversation.happened("peer_calls_you", "peer_noted") == [("peer_calls_you", "romeo")]
 
     def test_busy(self) -> None:
         """A goodbye instead is a refusal, and nobody came."""
@@ -257,6 +268,16 @@ class EndTests:
         scene.clock.advance(5)
         assert scene.sent() == [{"bye": True, "seen": 0}]
         assert scene.outbox.lines == 1
+
+    def test_seen(self) -> None:
+        """Goodbye tells up to where in which room all was shown."""
+        scene = Scene().welcomed(room="lobby")
+        scene.gets(line(1, "one\ntwo"))
+        scene.acquaintance.shown()
+        scene.gets(line(3, "three"))
+        scene.sent()
+        scene.door.part(1, 5)
+        assert scene.sent() == [{"bye": True, "seen": 2, "room": "lobby"}]
 
     def test_answer(self) -> None:
         """The host's goodbye is told of, and answered with hers."""

@@ -42,6 +42,15 @@ class HelloTests:
             (None, None, 2, "two\nthree"),
         ]
 
+    def test_hears_not(self) -> None:
+        """Who does not want to hear is not shown what was said before it came."""
+        verona = NativeVerona()
+        [author] = verona.company_of("author")
+        author.says("one\ntwo", 1)
+        verona.turn()
+        frames = verona.hello(hears=False).hears()
+        assert fields(frames, "after", "last", "say") == [(2, 2, None)]
+
     def test_version(self) -> None:
         """Another version is refused."""
         caller = NativeVerona().call()
@@ -312,6 +321,36 @@ class FrameTests:
         verona.settle()
         assert juliet.reads() == [{"bye": "closed"}]
         assert nurse.reads() == [{"notice": "juliet left"}]
+
+    def test_goodbye_seen(self) -> None:
+        """A goodbye tells up to where all was shown, and counts for who comes back without knowing it."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.sends({"bye": True, "seen": 1, "room": "lobby"})
+        verona.turn()
+        assert verona.hello(session="token1").reads()[0]["after"] == 1
+
+    def test_after_goodbye(self) -> None:
+        """What comes after the goodbye of either side is not heard, whatever it is."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "quit"})
+        assert juliet.reads()[-1] == {"bye": "closed", "text": "goodbye"}
+        juliet.says("ghost", 1)
+        juliet.transport.receive(b'"bye"\n{"bye": false}\n' + b"x" * (FRAME_LIMIT + 2))
+        juliet.transport.receive(b"\n")
+        juliet.sends({"bye": True}, {"bye": True})
+        verona.turn()
+        assert juliet.reads() == []
+        assert nurse.hears_said() == []
+
+    def test_refused_for_good(self) -> None:
+        """Nor what comes after a stranger was refused."""
+        caller = NativeVerona().call()
+        caller.sends({"hello": 2, "name": "juliet"}, {"bye": True}, {"hello": 1, "name": "juliet"})
+        assert [frame["bye"] for frame in caller.reads()] == ["refused"]
 
     def test_move(self) -> None:
         """In another room, only what is said there is heard."""
