@@ -428,6 +428,14 @@ class Programs:
         self._started.callback(peer.close)
         return peer
 
+    def own_caller(self, path: Path) -> NativePeer:
+        """Return a peer that has called the host's own door at ``path``."""
+        connection = socket.socket(socket.AF_UNIX)
+        peer = NativePeer(connection)
+        self._started.callback(peer.close)
+        connection.connect(str(path))
+        return peer
+
     def patient_caller(self, port: int) -> Peer:
         """Return a peer that calls ``port`` until somebody answers."""
         callers: list[Peer] = []
