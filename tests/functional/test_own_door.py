@@ -206,6 +206,7 @@ class DoorTests:
         daemon = Daemon(programs)
         path = programs.folder / DOOR
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        daemon.guest().close()  # who was let in only when signals are heard, too
         daemon.program.signal(SIGTERM)
         assert daemon.program.ends() in TERMINATED
         assert [*programs.folder.iterdir()] == []
