@@ -67,6 +67,13 @@ class Phase(Enum):
     LOST = auto()  # the terminal is gone
 
 
+class Drawing(Enum):
+    """When the region is drawn that is different now."""
+
+    AT_ONCE = auto()
+    PUT_OFF = auto()  # until the terminal has taken what it was given
+
+
 MadeRegion: TypeAlias = Callable[[Callable[[], bool], Input, Output], Region]
 """Makes what is drawn; it is given what tells whether it may draw, and both ends."""
 
@@ -78,7 +85,7 @@ class Stage:
 
     def __init__(self, owner: Owner, opened: Opened) -> None:
         self._owner, self._opened = owner, opened
-        self._phase = Phase.CLOSED
+        self._phase, self._drawing = Phase.CLOSED, Drawing.AT_ONCE
         self._above = Above(self._print_soon, self._print)
         self._run: asyncio.Task[None] | None = None
         self._calls: dict[Callable[[], None], IDelayedCall] = {}
@@ -190,7 +197,9 @@ class Stage:
     def _written(self) -> None:
         """The terminal has taken all."""
         self._above.written(self._owner.conversation)
-        self.refresh()  # what was not drawn while it took nothing
+        if self._drawing is Drawing.PUT_OFF:
+            self._drawing = Drawing.AT_ONCE
+            self.refresh()
         self._end_if_done()
 
     def _lose(self) -> None:
@@ -221,7 +230,11 @@ class Stage:
     # printing
 
     def _may_draw(self) -> bool:
-        return self._phase is Phase.OPEN and not self._ends.way.stuck
+        if self._phase is not Phase.OPEN:
+            return False
+        if self._ends.way.stuck:
+            self._drawing = Drawing.PUT_OFF
+        return self._drawing is Drawing.AT_ONCE
 
     def _print_soon(self) -> None:
         if self._phase is not Phase.OPENING:
