@@ -140,7 +140,7 @@ class Machine:
             "PATH": f"{self.root / 'stand-ins'}:{os.environ['PATH']}",
             "HOME": str(self.places.home),
             "XDG_RUNTIME_DIR": str(self.places.runtime),
-            "TERM": "xterm",
+            "TERM": "dumb",  # what is shown is waited for as text
             "LANG": "C.UTF-8",
         }
 

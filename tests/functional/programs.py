@@ -94,12 +94,13 @@ class Program:
         stdin: Stream = PIPE,
         stdout: Stream = PIPE,
         stderr: Stream = PIPE,
+        term: str = "xterm",
     ) -> None:
         with ExitStack() as files:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(folder)},
+                env={**os.environ, "TERM": term, "XDG_STATE_HOME": str(folder)},
                 stdin=files.enter_context(stdin.open("rb")) if isinstance(stdin, Path) else stdin,
                 stdout=files.enter_context(stdout.open("wb")) if isinstance(stdout, Path) else stdout,
                 stderr=files.enter_context(stderr.open("wb")) if isinstance(stderr, Path) else stderr,
@@ -165,15 +166,22 @@ class Program:
 class Terminal(Program):
     """A program in a terminal of its own, with somebody at the keyboard.
 
-    ``stdout``: a file instead of the terminal.
+    ``stdout``: a file instead of the terminal. ``term``: what the terminal can do, which is as a rule no more
+    than show text; `tests.functional.screens` has those that can.
     """
 
-    def __init__(self, command: Sequence[str | Path], folder: Path, stdout: Stream | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        stdout: Stream | None = None,
+        term: str = "dumb",
+    ) -> None:
         keyboard, self._device = pty.openpty()
         self._blocking = os.get_blocking(self._device)
         controlled = [sys.executable, "-c", IN_CONTROLLING_TERMINAL, *command]
         super().__init__(
-            controlled, folder, self._device, self._device if stdout is None else stdout, self._device
+            controlled, folder, self._device, self._device if stdout is None else stdout, self._device, term
         )
         self._keyboard = keyboard
         self._screen = fdspawn(keyboard, timeout=DEADLINE, encoding="utf-8")

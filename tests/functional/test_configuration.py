@@ -199,7 +199,8 @@ class ReactorTests:
     ) -> None:
         """It is the one that a prompt needs, unless another was asked for."""
         words = [TWIST, *before, program, "--host", LOOPBACK, "--port", port]
-        with closing(Terminal([sys.executable, "-c", _TELLING, *words], programs.folder)) as terminal:
+        command = [sys.executable, "-c", _TELLING, *words]
+        with closing(Terminal(command, programs.folder, term="xterm")) as terminal:
             terminal.shows(state)
             terminal.writes("\x04")
             terminal.shows(f"on {name}")

@@ -193,15 +193,15 @@ class StartTests:
     def test_port_in_use(self, programs: Programs) -> None:
         """A port that somebody else has is one line and an end."""
         with socket.create_server((LOOPBACK, 0)) as other:
-            endpoint = f"tcp:{other.getsockname()[1]}"
+            endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
             romeo = programs.romeo("--metrics", endpoint, stdin=NULL)
             told = refusal(romeo, NO_LISTENING)
-        assert told == f"romeo: can't listen on {endpoint} for --metrics: Address already in use\n"
+        assert told == f"romeo: can't listen on {endpoint}: Address already in use\n"
 
     def test_no_endpoint(self, programs: Programs) -> None:
         """So is what is no endpoint."""
         romeo = programs.romeo("--metrics", "9190", stdin=NULL)
-        assert refusal(romeo, USAGE).startswith("romeo: --metrics 9190: ")
+        assert refusal(romeo, USAGE).startswith("romeo: --metrics: an endpoint as tcp:9190")
 
     @pytest.fixture
     def missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
