@@ -255,7 +255,7 @@ COMMANDS = (
     Command("last", "[N]", Who.ANYBODY, "what was said here last", _last),
     Command("away", "[TEXT]", Who.ANYBODY, "say that you are not at the keyboard", _away),
     Command("back", "", Who.ANYBODY, "say that you are", _back),
-    Command("ignore", "NAME", Who.ANYBODY, "do not hear somebody", _ignore),
+    Command("ignore", "NAME", Who.ANYBODY, "do not hear somebody, but the host", _ignore),
     Command("unignore", "NAME", Who.ANYBODY, "hear somebody again", _unignore),
     Command("ping", "[NAME]", Who.ANYBODY, "be answered, or when somebody was last heard", _ping),
     Command("quit", "", Who.ANYBODY, "leave; so does /exit, or exit alone on a line", _quit),
