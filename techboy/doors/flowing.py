@@ -10,7 +10,7 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
 from techboy.chat.member import Member
 from techboy.doors.flow import Congestion, Refill
-from techboy.doors.hall import Hall
+from techboy.doors.hall import PAGE, Hall
 from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, Dialect, Rendering
@@ -145,6 +145,16 @@ class FlowingDoor:
     def behind(self) -> int:
         """How many lines wait in the log."""
         return max(self.member.room.log.last - self.cursor, 0)
+
+    def what_is_left(self) -> list[Batch]:
+        """Return what this guest is to hear and was not sent, if it is a little, and can be read."""
+        try:
+            batches = self.member.room.log.read(self.cursor, PAGE)
+        except StorageError as unreadable:
+            self._record.unreadable(str(unreadable))
+            return []
+        left_out = self.member.ignoring | {self.member.number}
+        return [batch for batch in batches if batch.by not in left_out]
 
     # what the hall calls
 

@@ -12,7 +12,7 @@ from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.chat.tally import Refusal
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
-from techboy.doors.hall import PAGE, Hall
+from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
@@ -165,11 +165,9 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         self.write_lines(plain_notices(lines)[:-1])
 
     def _send_what_is_left(self) -> None:
-        left_out = self.member.ignoring | {self.member.number}
-        for batch in self.member.room.log.read(self.cursor, PAGE):
-            if batch.by not in left_out:
-                self.write_lines(plain_batch(batch)[:-1])
-                self._hall.tally.sent += batch.lines
+        for batch in self.what_is_left():
+            self.write_lines(plain_batch(batch)[:-1])
+            self._hall.tally.sent += batch.lines
 
     def _obey(self, block: bytes) -> None:
         self._record.lines += block.count(LF) + 1

@@ -18,7 +18,7 @@ from techboy.chat.session import Numbering, Session
 from techboy.chat.tally import Refusal
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
-from techboy.doors.hall import PAGE, Hall
+from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.lodging import Lodger
 from techboy.doors.parting import Parting
@@ -456,11 +456,9 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self._release = self.clock.callLater(wait, self._pauses.end, Reason.RATE)
 
     def _send_what_is_left(self) -> None:
-        left_out = self.member.ignoring | {self.member.number}
-        for batch in self.member.room.log.read(self.cursor, PAGE):
-            if batch.by not in left_out:
-                self.write(NATIVE.render([], [batch], 0).data)
-                self._hall.tally.sent += batch.lines
+        for batch in [] if self.member.quiet else self.what_is_left():
+            self.write(NATIVE.render([], [batch], 0).data)
+            self._hall.tally.sent += batch.lines
 
     def _stop_sign(self) -> None:
         if self._sign is not None and self._sign.active():

@@ -341,6 +341,8 @@ class QuietTests:
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
         assert quiet.reads() == []
+        quiet.sends({"bye": True})
+        assert quiet.reads() == [{"bye": "closed"}]
 
     def test_missed(self) -> None:
         """What was said meanwhile is as much missed as before."""

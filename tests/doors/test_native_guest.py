@@ -6,6 +6,7 @@ import pytest
 
 from techboy.chat.tally import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
+from techboy.logs.contract import Batch, StorageError
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 
@@ -331,6 +332,27 @@ class FrameTests:
         juliet.sends({"bye": True, "seen": 1, "room": "lobby"})
         verona.turn()
         assert verona.hello(session="token1").reads()[0]["after"] == 1
+
+    def test_goodbye_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A guest is said goodbye to, in either dialect, also where the log can't be read."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        [juliet] = verona.company_of("juliet")
+        plain.reads()
+        plain.stops_reading()
+        plain.door.tell(["one"])
+
+        class Unreadable:
+            last = forgotten = 0
+
+            def read(self, after: int, size: int) -> list[Batch]:
+                raise StorageError("the disk is broken")
+
+        monkeypatch.setattr(verona.house.lobby, "log", Unreadable())
+        for guest in (juliet.door, plain.door):
+            guest.goodbye("farewell")
+        assert juliet.reads() == [{"bye": "closed", "text": "farewell"}]
+        assert verona.reading_again(plain).endswith("* farewell\n")
 
     def test_after_goodbye(self) -> None:
         """What comes after the goodbye of either side is not heard, whatever it is."""
