@@ -18,6 +18,7 @@ from techboy.host import Host
 from techboy.program import Program, clock_time
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.progress import Sample
+from techboy.terminal.prompted import PromptScreen
 from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import StandardError, Streams
 from techboy.terminal.unseen import Unseen
@@ -52,11 +53,12 @@ def ends() -> Iterator[Ends]:
     made.opened.close()
 
 
-def program(tap: Any, streams: Streams, *arguments: str) -> Any:
+def program(tap: Any, streams: Streams, *arguments: str, prompted: bool = False) -> Any:
     """Return the program of ``tap`` with ``streams``, as its options make it."""
     options = tap.Options()
     options.streams = lambda: streams
     options.parseOptions(["--host", "127.0.0.1", *arguments])
+    options["prompted"] = prompted
     kind = juliet.Juliet if tap is juliet else Host if options["many"] else romeo.Romeo
     return kind(FakeReactor(), options, streams)
 
@@ -78,6 +80,14 @@ class ChoiceTests:
         here = program(tap, Streams(ends.pipe(), ends.terminal(), None)).here
         assert isinstance(here._reader, Script)
         assert here._prompt is None
+
+    @pytest.mark.parametrize("tap", [romeo, juliet])
+    @pytest.mark.parametrize(("prompted", "kind"), [(True, PromptScreen), (False, StdioBridge)])
+    def test_prompt(self, tap: Any, prompted: bool, kind: type, ends: Ends) -> None:
+        """A person has a prompt where the options found that there can be one."""
+        terminal = ends.terminal()
+        streams = Streams(terminal, terminal, terminal)
+        assert isinstance(program(tap, streams, prompted=prompted).here, kind)
 
     def test_daemon(self) -> None:
         """A Romeo without keyboard is a host who shows nothing, unless he is told how."""

@@ -87,7 +87,7 @@ class PromptScreen:
         assert stdout is not None
         self._reactor = reactor
         self._stage.open(reactor, stdin, stdout, self._region)
-        self._look_at_status()
+        self._look_later()
 
     def close(self) -> Deferred[None]:
         """Show all that is to be shown, then let go of the terminal as it was; fires when that is done.
@@ -336,8 +336,11 @@ class PromptScreen:
             self._painter.name = self._company.own_name
             self._stage.refresh()
 
-    def _look_at_status(self) -> None:
+    def _look_later(self) -> None:
         self._tick = self._reactor.callLater(REFRESH, self._look_at_status)
+
+    def _look_at_status(self) -> None:
+        self._look_later()
         if self._status_line() != self._last_status:
             self._stage.refresh()
 

@@ -63,8 +63,12 @@ class Phase(Enum):
     CLOSED = auto()  # not open yet, or not any more
     OPENING = auto()  # what is shown is printed, and the region drawn, when the reactor runs
     OPEN = auto()
+    STOPPING = auto()  # the region was taken away, and the program is about to be stopped
     CLEARED = auto()  # the region was taken away: at the end, or because it failed
     LOST = auto()  # the terminal is gone
+
+
+_WITH_REGION = (Phase.OPEN, Phase.STOPPING)
 
 
 class Drawing(Enum):
@@ -95,7 +99,7 @@ class Stage:
     @property
     def is_open(self) -> bool:
         """Whether something can be shown."""
-        return self._phase in (Phase.OPENING, Phase.OPEN, Phase.CLEARED)
+        return self._phase not in (Phase.CLOSED, Phase.LOST)
 
     def open(
         self,
@@ -134,6 +138,7 @@ class Stage:
     def suspend(self) -> None:
         """Stop the program, with the terminal as it was, until it is told to go on."""
         self._region.erase()
+        self._phase = Phase.STOPPING
         self._call(0, self._stop)  # what takes the region away is written before
 
     def close(self) -> Deferred[None]:
@@ -190,7 +195,7 @@ class Stage:
 
     def _break(self, error: BaseException) -> None:
         self._log.failure("the prompt failed", Failure(error))
-        if self._phase is Phase.OPEN:
+        if self._phase in _WITH_REGION:
             self._clear()
             self._owner.broke()
 
@@ -211,14 +216,15 @@ class Stage:
             self._owner.lost()
 
     def _stop(self) -> None:
-        if self._phase is Phase.OPEN:
+        if self._phase is Phase.STOPPING:
             set_modes(self._stdin, self._modes)
             stop()
             self._go_on()
 
     def _go_on(self) -> None:
         """The program was stopped, and the terminal may be any way now."""
-        if self._phase is Phase.OPEN:
+        if self._phase in _WITH_REGION:
+            self._phase = Phase.OPEN
             set_modes(self._stdin, self._own_modes)
             self._region.lift()
             self._region.draw()
@@ -255,7 +261,7 @@ class Stage:
 
     def _clear(self) -> None:
         """Take the region away for good; the keyboard is as it was when its task has ended."""
-        if self._phase is Phase.OPEN:
+        if self._phase in _WITH_REGION:
             self._phase = Phase.CLEARED
             self._region.erase()
         if self._run is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import Keyboard, Words
 from techboy.doors.committing import Committer
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.logs.memory import KEEP_MEMORY
@@ -293,6 +295,89 @@ class FullScreenTests:
         home.types(b"hello\n")
         assert guest.reads() == "romeo: hello\n"
         assert home.left == 0
+
+
+class Recording:
+    """A screen that remembers what it is told about own lines, and the rest as the bridge does."""
+
+    def __init__(self, bridge: StdioBridge) -> None:
+        self._bridge, self.told = bridge, []
+
+    def said_here(self, text: str) -> None:
+        self.told.append(("said", text))
+
+    def unstored(self, lines: int) -> None:
+        self.told.append(("unstored", lines))
+
+    def unsaid(self) -> None:
+        self.told.append("unsaid")
+
+    def show_words(self, words: Words) -> None:
+        self.told.append(("heard", words.text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bridge, name)
+
+    def since(self) -> list[Any]:
+        """Return what it was told since the last time."""
+        told, self.told = self.told, []
+        return told
+
+
+class OwnLinesTests:
+    """What the host says, until it is stored."""
+
+    def home(self, **how: Any) -> tuple[Home, Recording]:
+        """Return a home whose screen is recorded."""
+        home = Home(**how)
+        recording = home.seat._bridge = Recording(home.bridge)
+        return home, recording
+
+    def test_in_order(self) -> None:
+        """They are known to be stored where everybody hears them; what the host does is none of them."""
+        home, screen = self.home(committer=(committer := HeldCommitter()))
+        guest = home.guest()
+        guest.says(b"before\n")
+        home.types(b"one\ntwo\n/me waves\n")
+        guest.says(b"after\n")
+        home.verona.turn()
+        committed = screen.since()
+        assert committed == [("said", "one\ntwo"), ("unstored", 2)]
+        while not screen.told or screen.told[-1] != ("heard", "after"):
+            committer.answer()
+            home.verona.turn()
+        assert screen.since() == [("heard", "before"), ("unstored", 0), ("heard", "after")]
+
+    def test_refused(self) -> None:
+        """Those that will not be stored wait no longer."""
+        home, screen = self.home(committer=(committer := HeldCommitter()))
+        home.types(b"one\n")
+        committer.refuse()
+        assert screen.since() == [("said", "one"), ("unstored", 1), "unsaid"]
+        home.types(b"two\n")
+        committer.answer()
+        assert screen.since() == [("said", "two"), ("unstored", 1), ("unstored", 0)]
+
+    def test_full_screen(self) -> None:
+        """While the screen is full they wait like the others; those that are forgotten wait no longer."""
+        home, screen = self.home(keep=2000)
+        guest = home.guest()
+        home.full()
+        home.types(b"one\n")
+        assert screen.since() == [("said", "one"), ("unstored", 1)]
+        for number in range(20):
+            guest.says(b"%d\n" % number)
+            home.verona.turn()
+        home.ready()
+        assert screen.since()[-1] == ("unstored", 0)
+
+    def test_other_room(self) -> None:
+        """Those said in a room that was left are not waited for."""
+        home, screen = self.home()
+        home.types(b"one\n/join garden\n")
+        assert ("unstored", 0) in screen.since()
+        home.types(b"two\n")
+        assert screen.since() == [("said", "two"), ("unstored", 1), ("unstored", 0)]
 
 
 class StoringTests:

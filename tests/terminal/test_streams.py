@@ -207,6 +207,15 @@ class StandardErrorTests:
         error.write("hello?\n")
         assert not error.isatty()
 
+    def test_diverted(self, opened: Opened) -> None:
+        """Whoever draws on the screen may take what is written, as long as it can show that."""
+        reading, writing = opened.pipe()
+        error, taken = StandardError(writing, None), []
+        error.divert(lambda text: taken.append(text) is None and len(taken) < 2)
+        assert (error.write("one\n"), error.write("two\n")) == (4, 4)
+        assert taken == ["one\n", "two\n"]
+        assert os.read(reading.fileno(), 100) == b"two\n"
+
     def test_on_screen(self, opened: Opened) -> None:
         """It is known where standard error and standard output are one."""
         screen, other = opened.terminal(), opened.pipe()[1]

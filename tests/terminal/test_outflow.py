@@ -1,0 +1,141 @@
+"""Tests of `techboy.terminal.outflow`, on real descriptors."""
+
+from __future__ import annotations
+
+import os
+import pty
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from techboy.terminal.outflow import Outflow
+from tests.terminal.screens import run, settle, until
+
+
+class Line:
+    """A terminal, or a pipe, and what the outflow into it tells."""
+
+    def __init__(self, far: int, near: int) -> None:
+        self.far, self.near, self.events = far, near, []
+        self.blocking = os.get_blocking(near)
+
+    def outflow(self) -> Outflow:
+        return Outflow(self.near, lambda: self.events.append("written"), lambda: self.events.append("lost"))
+
+    async def reads(self, count: int) -> bytes:
+        """Return the next ``count`` bytes that arrive."""
+        os.set_blocking(self.far, False)
+        read = bytearray()
+
+        def arrived() -> bool:
+            with suppress(BlockingIOError):
+                read.extend(os.read(self.far, 1 << 16))
+            return len(read) >= count
+
+        await until(arrived)
+        return bytes(read)
+
+    def hang_up(self) -> None:
+        os.close(self.far)
+        self.far = -1
+
+
+@pytest.fixture(params=["terminal", "pipe"])
+def line(request: pytest.FixtureRequest) -> Iterator[Line]:
+    """Return a terminal, or a pipe, which can't be opened once more."""
+    made = Line(*(pty.openpty() if request.param == "terminal" else os.pipe()))
+    yield made
+    for descriptor in (made.far, made.near):
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class OutflowTests:
+    """Writing without waiting."""
+
+    def test_written(self, line: Line) -> None:
+        """What comes in one turn is written together, in order, and told of once."""
+
+        async def test() -> None:
+            outflow = line.outflow()
+            outflow.put(b"one ")
+            outflow.write("½ ")
+            outflow.flush()
+            outflow.put(b"two")
+            assert (outflow.unwritten, outflow.stuck) == (10, False)
+            await until(lambda: line.events)
+            assert await line.reads(10) == "one ½ two".encode()
+            assert (line.events, outflow.unwritten) == (["written"], 0)
+            outflow.close()
+
+        run(test())
+
+    def test_stuck(self, line: Line) -> None:
+        """Where nobody reads, nothing waits for it; all arrives when somebody does, whoever shares it."""
+
+        async def test() -> None:
+            outflow, data = line.outflow(), os.urandom(8).hex().encode() * 40000
+            outflow.put(data)
+            await until(lambda: outflow.stuck)
+            outflow.put(b"end")
+            assert 0 < outflow.unwritten <= len(data) + 3
+            assert line.events == []
+            assert os.get_blocking(line.near) is line.blocking
+            assert await line.reads(len(data) + 3) == data + b"end"
+            await until(lambda: line.events)
+            assert (line.events, outflow.stuck) == (["written"], False)
+            outflow.close()
+
+        run(test())
+
+    def test_lost(self, line: Line) -> None:
+        """A terminal that is gone is told of once, and written nothing more."""
+
+        async def test() -> None:
+            outflow = line.outflow()
+            line.hang_up()
+            outflow.put(b"hello")
+            await until(lambda: line.events)
+            outflow.put(b"hello")
+            await settle()
+            assert (line.events, outflow.unwritten) == (["lost"], 0)
+            outflow.close()
+
+        run(test())
+
+    def test_lost_while_stuck(self, line: Line) -> None:
+        """So is one that is gone before it took everything."""
+
+        async def test() -> None:
+            outflow = line.outflow()
+            outflow.put(b"x" * 500000)
+            await until(lambda: outflow.stuck)
+            line.hang_up()
+            await until(lambda: line.events)
+            assert (line.events, outflow.unwritten) == (["lost"], 0)
+            outflow.close()
+
+        run(test())
+
+    @pytest.mark.parametrize("size", [5, 500000])
+    def test_closed(self, line: Line, size: int) -> None:
+        """What is not written when it is closed is not, and told nobody."""
+
+        async def test() -> None:
+            outflow = line.outflow()
+            outflow.put(b"x" * size)
+            if size > 5:
+                await until(lambda: outflow.stuck)
+            outflow.close()
+            outflow.put(b"x")
+            await settle()
+            assert (line.events, outflow.unwritten, outflow.stuck) == ([], 0, False)
+
+        run(test())
+
+    def test_like_a_stream(self, line: Line) -> None:
+        """It passes for a terminal's text stream."""
+        outflow = line.outflow()
+        assert (outflow.fileno(), outflow.isatty(), outflow.encoding) == (line.near, True, "utf-8")
+        outflow.close()

@@ -1,0 +1,65 @@
+"""Tests of `techboy.terminal.pending`."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.chat.outbox import Outbox
+from techboy.terminal.pending import Pending
+
+
+class PendingTests:
+    """Own lines until they are stored."""
+
+    def test_rows(self) -> None:
+        """Five are shown, marked, and of more it is told how many."""
+        pending = Pending()
+        assert pending.rows() == []
+        pending.said("1\n2\n3\n4\n5")
+        assert pending.rows() == ["… 1", "… 2", "… 3", "… 4", "… 5"]
+        pending.said("6")
+        assert pending.rows()[4:] == ["… 5", "… 1 more line waits"]
+        pending.said("7")
+        assert pending.rows()[4:] == ["… 5", "… 2 more lines wait"]
+
+    def test_stored(self) -> None:
+        """The oldest are stored first."""
+        pending = Pending()
+        pending.said("1\n2")
+        pending.said("3")
+        assert pending.unstored(3) == []
+        assert pending.unstored(1) == ["1", "2"]
+        assert pending.rows() == ["… 3"]
+        assert pending.unstored(0) == ["3"]
+
+    def test_others_before(self) -> None:
+        """Lines of an earlier run, which wait too, are not taken for those said here."""
+        pending = Pending()
+        assert pending.unstored(2) == []
+        pending.said("mine")
+        assert pending.unstored(3) == []
+        assert pending.unstored(1) == []
+        assert pending.unstored(0) == ["mine"]
+
+    @given(
+        kept=st.integers(0, 3),
+        steps=st.lists(st.one_of(st.integers(1, 4).map(lambda n: ("said", n)), st.just(("stored", 1)))),
+    )
+    def test_exactly_once(self, kept: int, steps: list[tuple[str, int]]) -> None:
+        """Whatever is said and stored whenever, each line is printed once, in order, and not too soon."""
+        outbox = Outbox(None, [(1 + number, f"kept {number}") for number in range(kept)])
+        pending, printed, said, stored = Pending(), [], [], 0
+        printed += pending.unstored(outbox.lines)
+        for step, lines in steps:
+            if step == "said":
+                new = [f"line {len(said) + number}" for number in range(lines)]
+                said += new
+                outbox.add("\n".join(new))
+                pending.said("\n".join(new))
+            elif outbox.lines:
+                stored += 1
+                outbox.stored(stored + 1)
+            printed += pending.unstored(outbox.lines)
+            assert printed == said[: max(stored - kept, 0)]
+        assert printed + pending.unstored(0) == said
