@@ -7,26 +7,19 @@ from enum import Enum, auto
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
-from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.chat.house import Rules
 from techboy.chat.member import Member
-from techboy.chat.rate import Bucket
 from techboy.chat.standing import Hosting
 from techboy.chat.tally import Refusal
 from techboy.daemon.watched import Watched
-from techboy.doors.addresses import peer_of
-from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
-from techboy.doors.guest import GuestDoor
-from techboy.doors.journal import End, Record
-from techboy.doors.lodging import Lodger, Lodging
+from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest
-from techboy.doors.threshold import Door, PlainDoor, Spoken, Threshold
+from techboy.doors.threshold import Spoken
+from techboy.entrance import Caller, DeskFactory, HouseFactory, HouseLodging
 from techboy.home import Home, new_token
 from techboy.listening import Listening, Places, PrivateSocket, told
 from techboy.options import ConversationOptions, lines_of
@@ -36,131 +29,8 @@ from techboy.terminal.seat import Seat
 from techboy.terminal.streams import Streams
 from techboy.terminal.unseen import Unseen
 from techboy.watching import Watching
-from techboy.wire.frames import BUSY, CLOSED, RESTART, Bye, Hello
-from techboy.wire.native import written
+from techboy.wire.frames import CLOSED, RESTART, Bye
 from techboy.wire.plain import HOST
-
-BURST = 10
-"""Seconds' worth of lines that a guest may say at once."""
-
-
-class Caller(Threshold):
-    """A connection that its factory knows of as long as it is open."""
-
-    factory: HouseFactory
-
-    def dismiss(self, bye: Bye) -> None:
-        """Close a connection of which nothing is known yet."""
-        if isinstance(self.door, NativeGuest):
-            self.door.close_with(bye)
-        elif self.door is None:
-            self._record.ends(End.CLOSED, bye.why)
-            self.transport.loseConnection()  # type: ignore[union-attr]
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The caller is gone."""
-        super().connectionLost(reason)
-        self.factory.closed(self)
-
-
-class HouseFactory(ServerFactory):
-    """Lets guests into the house, as many as it takes, and knows who is still there."""
-
-    noisy = False
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self.callers: set[Caller] = set()
-        self.guests: set[Caller] = set()
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return what finds out how a caller speaks, and brings it in."""
-        record = self._host.journal.came(peer_of(addr))
-        caller = Caller(
-            self._host.reactor,
-            lambda: self._plain(caller, record),
-            lambda: self._native(caller, record),
-            record,
-        )
-        caller.factory = self
-        self.callers.add(caller)
-        return caller
-
-    def closed(self, caller: Caller) -> None:
-        """The connection of ``caller`` is closed for good."""
-        self.callers.discard(caller)
-        if caller in self.guests:
-            self.guests.discard(caller)
-            if not self.guests:
-                self._host.empty(self)
-
-    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
-        host, options = self._host, self._host.options
-        why = host.refusal(len(self.guests))
-        if why is not None:
-            host.turned_away()
-            words = f"{host.house.rules.host} {why}"
-            record.turned_away(words)
-            return TurnedAway(plainly(words), host.reactor)
-        self.guests.add(caller)
-        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
-
-    def _native(self, caller: Caller, record: Record) -> Door:
-        host = self._host
-        if host.is_leaving:
-            host.turned_away()
-            record.turned_away(host.last_word.reason)
-            return TurnedAway(written(host.last_word), host.reactor)
-        self.guests.add(caller)
-        return host.home.native_guest(host.lodging, self._bucket(), record, two=False)
-
-    def _bucket(self) -> Bucket:
-        rate = self._host.options["rate"]
-        return Bucket(rate, rate * BURST)
-
-
-class DeskFactory(HouseFactory):
-    """Lets the host in by the host's own door, which leads to ``desk``."""
-
-    def __init__(self, host: Host, desk: Desk) -> None:
-        super().__init__(host)
-        self._desk = desk
-
-    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
-        record.turned_away("plain lines at the host's own door")
-        return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
-
-    def _native(self, caller: Caller, record: Record) -> Door:
-        host = self._host
-        if host.is_leaving:
-            record.turned_away(host.last_word.reason)
-            return TurnedAway(written(host.last_word), host.reactor)
-        self.guests.add(caller)
-        return host.home.native_guest(self._desk, Bucket(0, 0), record, two=False)
-
-
-class HouseLodging(Lodging):
-    """The lodging of a house that may be full."""
-
-    def __init__(self, host: Host) -> None:
-        options = host.options
-        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
-        self._program = host
-
-    def arrive(self, guest: Lodger, hello: Hello) -> None:
-        """Let ``guest`` in, unless the house is full of others."""
-        if self._program.is_leaving:
-            self._program.turned_away()
-            guest.put_off("")
-            return
-        others = len(self._program.factory.guests) - 1
-        why = self._program.refusal(others)
-        if why is None or (hello.session is not None and self.knows(hello.session)):
-            super().arrive(guest, hello)
-        else:
-            assert isinstance(guest, NativeGuest)
-            self._program.turned_away()
-            guest.close_with(Bye(BUSY, f"{self.house.rules.host} {why}"))
 
 
 class Leaving(Enum):
@@ -186,7 +56,7 @@ class Host(Program):
         self.home = Home(reactor, options, rules, self.leave, options["motd"])
         self.hall, self.house = self.home.hall, self.home.house
         self.factory = HouseFactory(self)
-        self.lodging = HouseLodging(self)
+        self.lodging: Lodging = HouseLodging(self)
         self.home.lodgings.append(self.lodging)
         self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
         if options["socket"] is not None:
@@ -208,10 +78,9 @@ class Host(Program):
         return self._seat
 
     @property
-    def status_line(self) -> str:
-        """How many guests are here."""
-        guests = len(self.factory.guests)
-        return f"{guests} guest{'' if guests == 1 else 's'} here"
+    def guests(self) -> int:
+        """How many connections of guests are open."""
+        return len(self.factory.guests)
 
     @property
     def is_leaving(self) -> bool:
@@ -263,7 +132,7 @@ class Host(Program):
     @property
     def standing(self) -> Hosting:
         """How many are here, and how much was said."""
-        return Hosting(len(self.factory.guests), self.hall.tally.stored, self.hall.waiting)
+        return Hosting(self.guests, self.hall.tally.stored, self.hall.waiting)
 
     def trouble(self) -> str | None:
         """Return why nobody should count on the house now, None where all is well."""

@@ -146,7 +146,6 @@ class Program(Service):
         return closed if left is None else closed.addTimeout(left, self.reactor, self._not_shown)
 
     def _not_shown(self, failure: object, seconds: float) -> None:
-        assert isinstance(self.here, StdioBridge)  # nothing else waits
         self.here.abandon()
         if not self._streams.states.on_screen:  # where nothing can be said either
             self.fail("not all that was said is shown")

@@ -100,6 +100,10 @@ class PromptScreen:
         self._show_unsaid()
         return self._stage.close()
 
+    def abandon(self) -> None:
+        """Let go of the terminal although it has not taken all that was to be shown."""
+        self._stage.abandon()
+
     # what the conversation calls
 
     def show(self, author: str, text: str) -> None:

@@ -156,6 +156,10 @@ class Stage:
         self._end_if_done()
         return closed
 
+    def abandon(self) -> None:
+        """Let go of the terminal, whatever it has not taken."""
+        self._let_go()
+
     # what the reactor and the loop call
 
     def _begin(self) -> None:

@@ -59,6 +59,9 @@ class Unseen:
     def resume(self) -> None:
         """Nothing is read."""
 
+    def abandon(self) -> None:
+        """Nothing waits."""
+
     def close(self) -> Deferred[None]:
         """Nothing is held."""
         return succeed(None)

@@ -1,0 +1,182 @@
+"""The ways into a house: who calls gets a door, unless the house is full or its host is leaving."""
+
+from __future__ import annotations
+
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.python.failure import Failure
+
+from techboy.chat.house import House
+from techboy.chat.rate import Bucket
+from techboy.doors.addresses import peer_of
+from techboy.doors.busy import TurnedAway, plainly
+from techboy.doors.desk import Desk
+from techboy.doors.guest import GuestDoor
+from techboy.doors.hall import Hall
+from techboy.doors.journal import End, Journal, Record
+from techboy.doors.lodging import Lodger, Lodging
+from techboy.doors.native_guest import NativeGuest
+from techboy.doors.threshold import Door, PlainDoor, Threshold
+from techboy.home import Home, new_token
+from techboy.options import ConversationOptions
+from techboy.wire.frames import BUSY, Bye, Hello
+from techboy.wire.native import written
+
+BURST = 10
+"""Seconds' worth of lines that a guest may say at once."""
+
+
+class Household(Interface):
+    """The program, as its ways in see it.
+
+    ``last_word``: what a caller who is no guest is told when the program ends.
+    """
+
+    options: ConversationOptions
+    journal: Journal
+    home: Home
+    hall: Hall
+    house: House
+    lodging: Lodging
+    last_word: Bye
+
+    @property
+    def reactor(self) -> IReactorTime: ...
+
+    @property
+    def guests(self) -> int:
+        """How many connections of guests are open."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the program ends."""
+
+    def refusal(self, others: int) -> str | None:
+        """Return why nobody may come in where ``others`` are, None where somebody may."""
+
+    def turned_away(self) -> None:
+        """Count a caller for whom there was a `refusal`."""
+
+    def empty(self, factory: HouseFactory) -> None:
+        """The last who came in by the door of ``factory`` is gone."""
+
+
+class Caller(Threshold):
+    """A connection that its factory knows of as long as it is open."""
+
+    factory: HouseFactory
+
+    def dismiss(self, bye: Bye) -> None:
+        """Close a connection of which nothing is known yet."""
+        if isinstance(self.door, NativeGuest):
+            self.door.close_with(bye)
+        elif self.door is None:
+            self._record.ends(End.CLOSED, bye.why)
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The caller is gone."""
+        super().connectionLost(reason)
+        self.factory.closed(self)
+
+
+class HouseFactory(ServerFactory):
+    """Lets guests into the house, as many as it takes, and knows who is still there."""
+
+    noisy = False
+
+    def __init__(self, host: Household) -> None:
+        self._host = host
+        self.callers: set[Caller] = set()
+        self.guests: set[Caller] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Return what finds out how a caller speaks, and brings it in."""
+        record = self._host.journal.came(peer_of(addr))
+        caller = Caller(
+            self._host.reactor,
+            lambda: self._plain(caller, record),
+            lambda: self._native(caller, record),
+            record,
+        )
+        caller.factory = self
+        self.callers.add(caller)
+        return caller
+
+    def closed(self, caller: Caller) -> None:
+        """The connection of ``caller`` is closed for good."""
+        self.callers.discard(caller)
+        if caller in self.guests:
+            self.guests.discard(caller)
+            if not self.guests:
+                self._host.empty(self)
+
+    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
+        host, options = self._host, self._host.options
+        why = host.refusal(len(self.guests))
+        if why is not None:
+            host.turned_away()
+            words = f"{host.house.rules.host} {why}"
+            record.turned_away(words)
+            return TurnedAway(plainly(words), host.reactor)
+        self.guests.add(caller)
+        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
+
+    def _native(self, caller: Caller, record: Record) -> Door:
+        host = self._host
+        if host.is_leaving:
+            host.turned_away()
+            record.turned_away(host.last_word.reason)
+            return TurnedAway(written(host.last_word), host.reactor)
+        self.guests.add(caller)
+        return host.home.native_guest(host.lodging, self._bucket(), record, two=False)
+
+    def _bucket(self) -> Bucket:
+        rate = self._host.options["rate"]
+        return Bucket(rate, rate * BURST)
+
+
+class DeskFactory(HouseFactory):
+    """Lets the host in by the host's own door, which leads to ``desk``."""
+
+    def __init__(self, host: Household, desk: Desk) -> None:
+        super().__init__(host)
+        self._desk = desk
+
+    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
+        record.turned_away("plain lines at the host's own door")
+        return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
+
+    def _native(self, caller: Caller, record: Record) -> Door:
+        host = self._host
+        if host.is_leaving:
+            record.turned_away(host.last_word.reason)
+            return TurnedAway(written(host.last_word), host.reactor)
+        self.guests.add(caller)
+        return host.home.native_guest(self._desk, Bucket(0, 0), record, two=False)
+
+
+class HouseLodging(Lodging):
+    """The lodging of a house that may be full."""
+
+    def __init__(self, host: Household) -> None:
+        options = host.options
+        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
+        self._program = host
+
+    def arrive(self, guest: Lodger, hello: Hello) -> None:
+        """Let ``guest`` in, unless the house is full of others."""
+        if self._program.is_leaving:
+            self._program.turned_away()
+            guest.put_off("")
+            return
+        others = self._program.guests - 1
+        why = self._program.refusal(others)
+        if why is None or (hello.session is not None and self.knows(hello.session)):
+            super().arrive(guest, hello)
+        else:
+            assert isinstance(guest, NativeGuest)
+            self._program.turned_away()
+            guest.close_with(Bye(BUSY, f"{self.house.rules.host} {why}"))
