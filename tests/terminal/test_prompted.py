@@ -281,8 +281,8 @@ class ShowingTests:
         """Ctrl-L clears what something else has written, and shows what was there before."""
         at.screen.show("romeo", "hello")
         await at.types("half")
+        await at.sees("romeo: hello", "juliet: half", "alone")
         at.terminal.put(b"\r\n\n\nrubbish")
-        await settle()
         assert "rubbish" in at.terminal.rows
         await at.types(CTRL_L)
         await at.sees("romeo: hello", "juliet: half", "alone")
