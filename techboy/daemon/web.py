@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -16,6 +16,9 @@ TEXT = "text/plain; charset=utf-8"
 
 PATIENCE = 10.0
 """Seconds that a connection may take in all, for one question and its answer."""
+
+MOST_CONNECTIONS = 100
+"""Connections at a time; who comes then is sent away, so that this port takes none that guests need."""
 
 MOST_HEADERS = 50
 HEADERS_SIZE = 8 * 1024
@@ -93,6 +96,7 @@ class Channel(HTTPChannel):
     def connectionMade(self) -> None:
         """Wait for the question."""
         super().connectionMade()
+        self.factory.connections += 1
         self._end = self.factory.reactor.callLater(PATIENCE, self._give_up)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
@@ -102,6 +106,7 @@ class Channel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         super().connectionLost(reason)
+        self.factory.connections -= 1
         if self._end is not None and self._end.active():
             self._end.cancel()
 
@@ -118,10 +123,16 @@ class Site(HTTPFactory):
     def __init__(self, reactor: Any, pages: Pages) -> None:
         super().__init__(reactor=reactor)
         self.timeOut = None  # a `Channel` has a limit of its own
-        self.pages = pages
+        self.pages, self.connections = pages, 0
 
     def startFactory(self) -> None:
         """Open no log."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Answer, unless too many are being answered."""
+        if self.connections >= MOST_CONNECTIONS:
+            return None
+        return super().buildProtocol(addr)
 
     def log(self, request: Request) -> None:
         """Write nothing."""

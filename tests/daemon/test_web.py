@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from techboy.daemon.web import HEADERS_SIZE, PATIENCE, Answer, Site, health
+from techboy.daemon.web import HEADERS_SIZE, MOST_CONNECTIONS, PATIENCE, Answer, Site, health
 from tests.programs import FakeReactor
 
 PAGE = b"a page\n"
@@ -124,6 +124,16 @@ class BoundTests:
         assert not asker.aborted
         scene.reactor.advance(0.1)
         assert asker.aborted
+
+    def test_many(self) -> None:
+        """More than so many connections at a time are not taken; there is room again when one is gone."""
+        scene = Scene()
+        askers = [scene.call() for _ in range(MOST_CONNECTIONS)]
+        address = IPv4Address("TCP", "127.0.0.1", 4444)
+        assert scene.site.buildProtocol(address) is None
+        askers[0].asks(question(b"GET /page"))
+        first, _, body = scene.call().asks(question(b"GET /page"))
+        assert (first, body) == (b"HTTP/1.1 200 OK", PAGE)
 
     def test_nothing_waits(self) -> None:
         """When a question was answered nothing waits for that connection."""
