@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 from collections.abc import Callable
 from enum import Enum, auto
@@ -21,7 +20,7 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
-from techboy.doors.addresses import LONGEST_PATH, host_and_port, peer_of
+from techboy.doors.addresses import host_and_port, peer_of
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
 from techboy.doors.journal import Record, escaped, unrecorded
@@ -31,7 +30,7 @@ from techboy.doors.plain import PlainDoor
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
-from techboy.options import PORT, ConversationOptions, file_name, option, seconds, whole_number
+from techboy.options import PORT, ConversationOptions, option, seconds, socket_path, whole_number
 from techboy.program import IReactor, Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -72,7 +71,7 @@ class Options(ConversationOptions):
             None,
             None,
             "Socket of a Romeo without keyboard: talk as he does, instead of calling host and port",
-            option("socket", file_name),
+            option("socket", socket_path),
         ],
     ]
     optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
@@ -438,11 +437,9 @@ class Juliet(Talk):
 
 
 def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndpoint, str]:
-    """Return where Romeo is, for the reactor and for people; end the process where nobody can be."""
+    """Return where Romeo is, for the reactor and for people."""
     path, host, port = options["socket"], options["host"], options["port"]
     if path is not None:
-        if len(os.fsencode(path)) > LONGEST_PATH:  # which Twisted would never tell
-            exits.fail(exits.USAGE, f"juliet: --socket: a path of at most {LONGEST_PATH} bytes is wanted")
         return UNIXClientEndpoint(cast(Any, reactor), path), path
     return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)
 

@@ -16,6 +16,7 @@ from twisted.python.usage import Options, UsageError
 from techboy import __version__, endpoints, exits, reactors, settings
 from techboy.chat.conversation import Keyboard
 from techboy.daemon.reopening import ReopeningFile, reopening
+from techboy.doors.addresses import LONGEST_PATH
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
 from techboy.settings import ConfigError, Kind, Layer, Setting
@@ -94,6 +95,13 @@ def file_name(text: str) -> str:
     """Return ``text``, the path of a file; raise ValueError where there is none."""
     if not text:
         raise ValueError("a file is wanted, not nothing")
+    return text
+
+
+def socket_path(text: str) -> str:
+    """Return ``text``, the path of a UNIX socket; raise ValueError where no socket can have it."""
+    if not 0 < len(os.fsencode(text)) <= LONGEST_PATH:
+        raise ValueError(f"a path of at most {LONGEST_PATH} bytes is wanted")
     return text
 
 

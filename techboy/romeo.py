@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.logger import Logger
 
 from techboy import endpoints, exits
 from techboy.chat.conversation import LAST_WORDS, Keyboard, State
@@ -35,12 +37,12 @@ from techboy.options import (
     PORT,
     ConversationOptions,
     days,
-    file_name,
     lines_of,
     option,
     port_number,
     seconds,
     size,
+    socket_path,
     whole_number,
 )
 from techboy.program import IReactor, Talk
@@ -59,8 +61,9 @@ RATE = 20
 _MOST = 1_000_000
 SOCKET = "romeo.sock"
 
-
 SYNC = ("full", "normal")
+
+_log = Logger()
 
 
 def _sync(text: str) -> str:
@@ -115,7 +118,6 @@ class Options(ConversationOptions):
             "Seconds after which a guest who takes nothing is ended",
             option("stall", seconds),
         ],
-        ["socket", None, None, "The host's own door: a socket for twist juliet --socket"],
         ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
         [
             "keep",
@@ -150,7 +152,7 @@ class Options(ConversationOptions):
             None,
             None,
             "Socket by which you come to the keyboard of a host of many [default: in $RUNTIME_DIRECTORY]",
-            option("socket", file_name),
+            option("socket", socket_path),
         ],
     ]
     optFlags = [
@@ -177,8 +179,8 @@ class Options(ConversationOptions):
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self._refuse_for_one()
-        if not (self["listen"] or self["check"]) and self["host"] is None and self["port"] is None:
-            self["listen"] = self._passed()
+        if not self["check"]:
+            self._take_passed()
         if self["many"] and self["socket"] is None:
             self["socket"] = _socket()
         self["guests"] = self["guests"] or GUESTS
@@ -212,6 +214,21 @@ class Options(ConversationOptions):
         for name in ("metrics", "socket"):
             if self[name] is not None:
                 self.refuse(f"--{name} is for a host of many: without a keyboard, or with --guests", name)
+
+    def _take_passed(self) -> None:
+        """Listen on what the service manager passed, unless it was said where to listen."""
+        if not self["listen"] and self["host"] is None and self["port"] is None:
+            self["listen"] = self._passed()
+        elif not any(map(endpoints.is_passed, self["listen"])):
+            self._warn_of_passed()
+
+    def _warn_of_passed(self) -> None:
+        with suppress(ValueError):  # what is wrong with it does not matter then
+            if endpoints.passed():
+                _log.warn(
+                    "nobody answers at the sockets that the service manager passed: another place was said",
+                    event="not_used",
+                )
 
     def _passed(self) -> list[str]:
         try:

@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.doors.addresses import LONGEST_PATH
 from techboy.doors.greeting import PATIENCE
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, Options
 from techboy.logs.contract import StorageError
@@ -587,12 +586,6 @@ class OwnDoorTests:
         transport.flush()
         juliet.reactor.advance(0.2)
         assert len(juliet.reactor.unixClients) == 2
-
-    def test_long_path(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A path that no socket can have is refused, in one line."""
-        with pytest.raises(SystemExit, match=str(exits.USAGE)):
-            own("--socket", "/" + "x" * LONGEST_PATH)
-        assert capsys.readouterr().err.count("\n") == 1
 
 
 class StateTests:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
-from twisted.logger import LogLevel, jsonFileLogObserver, textFileLogObserver
+from twisted.logger import LogLevel, capturedLogs, jsonFileLogObserver, textFileLogObserver
+from twisted.python.reflect import accumulateClassList
 from twisted.python.usage import Options, UsageError
 
 import techboy
 from techboy import endpoints, juliet, reactors, romeo
+from techboy.doors.addresses import LONGEST_PATH
 from techboy.options import (
     DAY,
     LONGEST_FILE,
@@ -232,6 +234,15 @@ class ConversationOptionsTests:
         assert (options["state"], options["ping"], options["dead"]) == (None, 25.0, 60.0)
         names = ["transcript", "config", "socket", "prompted"]
         assert [options[name] for name in names] == [None, None, None, False]
+
+    @BOTH
+    def test_once(self, program: type[ConversationOptions]) -> None:
+        """No option is described twice."""
+        parameters: list[list[Any]] = []
+        for kind in ("optParameters", "optFlags"):
+            accumulateClassList(program, kind, parameters)
+        names = [name for name, *_ in parameters]
+        assert sorted(names) == sorted(set(names))
 
     def test_base(self) -> None:
         """By itself it is a program that asks nothing, and shows what is said."""
@@ -485,6 +496,24 @@ class ConfigurationTests:
         assert said.count("\n") == 1
         assert "\x1b" not in said
         assert len(said) < 500
+
+    @BOTH
+    def test_long_socket(
+        self,
+        program: type[ConversationOptions],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A path that no socket can have is refused, and it is said where it stands."""
+        path, why = "/" + "x" * LONGEST_PATH, f"a path of at most {LONGEST_PATH} bytes is wanted"
+        said = mistake(program, "--check", "--socket", path, capsys=capsys)
+        assert said.startswith(f"{program.program}: --socket: {why}")
+        variable = f"TECHBOY_{program.program.upper()}_SOCKET"
+        monkeypatch.setenv(variable, path)
+        said = mistake(program, "--check", capsys=capsys, status=78)
+        assert said == f"{program.program}: ${variable}: {why}\n"
+        monkeypatch.setenv(variable, path[1:])
+        assert parsed(program)["socket"] == path[1:]
 
     @BOTH
     @pytest.mark.parametrize("word", ["--help", "--version"])
@@ -764,6 +793,20 @@ class RomeoTests:
         assert parsed(romeo.Options, "--listen", "tcp:2")["listen"] == ["tcp:2"]
         monkeypatch.setenv("TECHBOY_ROMEO_HOST", "::1")
         assert parsed(romeo.Options)["listen"] == []
+
+    def test_passed_and_not_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where sockets are passed and others are listened on, the log says that nobody answers at them."""
+        monkeypatch.setattr(endpoints, "passed", lambda: ["systemd:domain=INET:index=0"])
+        monkeypatch.setattr(endpoints, "server", lambda reactor, text: None)
+        for words, warnings in (
+            ([], 0),
+            (["--port", "1"], 1),
+            (["--listen", "tcp:2"], 1),
+            (["--listen", "systemd:domain=INET:index=0"], 0),
+        ):
+            with capturedLogs() as events:
+                assert parsed(romeo.Options, *words)
+            assert [event["event"] for event in events] == ["not_used"] * warnings
 
     def test_passed_in_vain(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

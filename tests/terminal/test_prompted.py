@@ -283,7 +283,7 @@ class ShowingTests:
         await at.types("half")
         await at.sees("romeo: hello", "juliet: half", "alone")
         at.terminal.put(b"\r\n\n\nrubbish")
-        assert "rubbish" in at.terminal.rows
+        await until(lambda: "rubbish" in at.terminal.rows)
         await at.types(CTRL_L)
         await at.sees("romeo: hello", "juliet: half", "alone")
 
