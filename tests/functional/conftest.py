@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.functional.programs import Programs
 from tests.functional.screens import Screens
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """Return a folder whose path is short enough for sockets below it."""
+    with TemporaryDirectory(prefix="techboy-") as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture

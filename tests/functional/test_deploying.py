@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -109,13 +108,6 @@ def index() -> None:
         tried = subprocess.run([*command, "--dest", folder], stdin=NULL, capture_output=True, check=False)
     if tried.returncode and os.environ.get("CI") != "true":
         pytest.skip("there is no package index")
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """Return a folder whose path is short enough for sockets below it."""
-    with TemporaryDirectory(prefix="techboy-") as folder:
-        yield Path(folder).resolve()
 
 
 class DeployingTests:
