@@ -201,7 +201,8 @@ class Service:
 
     def __init__(self, root: Path, ended: ExitStack) -> None:
         self._places, self._ended = Places.of_user(root), ended
-        self._screens = ended.enter_context(Screens(root))
+        self._screens = Screens(root)
+        ended.enter_context(self._screens)
         port = free_port()
         configure(self._places, "romeo", HOST=LOOPBACK, PORT=port)
         unit = SHIPPED / "user" / "techboy-romeo.service"
