@@ -93,7 +93,7 @@ class Stage:
         self._above = Above(self._print_soon, self._print)
         self._run: asyncio.Task[None] | None = None
         self._calls: dict[Callable[[], None], IDelayedCall] = {}
-        self._restored = ExitStack()
+        self._restored, self._raw = ExitStack(), ExitStack()
         self._closed: list[Deferred[None]] = []
 
     @property
@@ -167,6 +167,7 @@ class Stage:
         self._restored.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(self._failed)
         self._set_up()
+        self._raw.enter_context(self._ends.input.raw_mode())  # a key may be pressed for what is seen
         self._phase = Phase.OPEN
         self._above.print()
         running = self._region.run_async(handle_sigint=False, set_exception_handler=False)
@@ -176,12 +177,14 @@ class Stage:
     def _open_ends(self, ends: Ends, region: MadeRegion) -> None:
         self._ends = ends
         self._restored.callback(ends.close)
+        self._restored.callback(self._raw.close)
         self._region = region(self._may_draw, ends.input, ends.output)
         self._region.after_render += self._drawn
 
     def _ran(self, run: asyncio.Task[None]) -> None:
         """The region is not drawn any more."""
         self._run = None
+        self._raw.close()
         error = None if run.cancelled() else run.exception()
         if isinstance(error, EOFError):  # prompt_toolkit's word for a keyboard that was closed
             self._lose()

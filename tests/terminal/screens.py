@@ -130,6 +130,12 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def idle() -> None:
+    """Let the loop run, with pauses for what prompt_toolkit puts off until there is nothing else to do."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+
+
 def run(test: Coroutine[Any, Any, None]) -> None:
     """Run ``test`` on a loop of its own."""
     asyncio.run(asyncio.wait_for(test, 3 * DEADLINE))

@@ -6,7 +6,8 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from tests.terminal.screens import (
     ENTER,
     FakeTerminal,
     LoopReactor,
+    idle,
     run,
     settle,
     until,
@@ -113,6 +115,11 @@ class At:
     @property
     def events(self) -> list[Any]:
         return self.conversation.events
+
+    @property
+    def drawn(self) -> int:
+        """How often the prompt was drawn."""
+        return self.screen._stage._region.render_counter
 
     async def open(self) -> None:
         """Open the screen; the prompt stands when it is done."""
@@ -205,6 +212,23 @@ class ShowingTests:
         at.status = "alone"
         at.screen.invite()
         await at.sees("juliet:", "alone")
+
+    @at_prompt
+    async def test_idle(self, at: At) -> None:
+        """Where nothing happens nothing is drawn, however often the status is looked at."""
+        await at.types("half")
+        at.screen.show("romeo", "hello")
+        at.conversation.said("one")
+        await at.sees("romeo: hello", "… one", "juliet: half", "alone")
+        await idle()
+        drawn = at.drawn
+        for _ in range(3):
+            at.reactor.advance(REFRESH)
+            await idle()
+        assert at.drawn == drawn
+        at.status = "connected"
+        at.reactor.advance(REFRESH)
+        await until(lambda: at.drawn > drawn)
 
     @at_prompt
     async def test_alone(self, at: At) -> None:
@@ -656,6 +680,22 @@ class EndTests:
         at.screen.state("Calling")
         at.screen.refuse("* no")
         await at.sees("Calling", "* no", "juliet:", "alone")
+
+    @before_prompt
+    async def test_keyboard_first(self, at: At) -> None:
+        """When anything is to be seen, a key is already what it is at the prompt, Ctrl-C and Ctrl-D too."""
+        seen: list[bool] = []
+
+        @contextmanager
+        def raw_mode() -> Iterator[None]:
+            seen.append(bool(at.terminal.rows))
+            yield
+
+        at.terminal.keyboard.raw_mode = raw_mode
+        at.screen.open(at.reactor, *at.descriptors)
+        at.screen.state("Calling")
+        await at.sees("Calling", "juliet:", "alone")
+        assert seen[0] is False
 
     @before_prompt
     async def test_closed_before(self, at: At) -> None:
