@@ -306,10 +306,10 @@ class NativePeer(Peer):
 
 
 class Relay:
-    """What a connection to ``port`` goes through, to be cut."""
+    """What a connection to ``port`` goes through, to be cut; it is called ``at`` a port, or one that is free."""
 
-    def __init__(self, port: int) -> None:
-        self._listener, self._there = Listener(), port
+    def __init__(self, port: int, at: int = 0) -> None:
+        self._listener, self._there = Listener(at), port
         self.port = self._listener.port
         self._ends: list[socket.socket] = []
         Thread(target=self._accept, daemon=True).start()
@@ -323,7 +323,7 @@ class Relay:
                 end.shutdown(socket.SHUT_RD)  # which ends who waits for it
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Let nobody through any more: who calls is refused."""
         self._listener.close()
         self.cut()
 
@@ -368,6 +368,8 @@ class Listener:
 
     def close(self) -> None:
         """Listen no more."""
+        with suppress(OSError):  # it may be closed already
+            self._socket.shutdown(socket.SHUT_RDWR)  # or it would go on for who waits for a caller
         self._socket.close()
 
 
@@ -474,9 +476,9 @@ class Programs:
         self._started.callback(peer.close)
         return peer
 
-    def relay(self, port: int) -> Relay:
+    def relay(self, port: int, at: int = 0) -> Relay:
         """Return what passes calls on to ``port``."""
-        relay = Relay(port)
+        relay = Relay(port, at)
         self._started.callback(relay.close)
         return relay
 

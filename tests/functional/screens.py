@@ -94,16 +94,21 @@ class Screen(Program):
         return [row[6:] for row in self.everything if re.match(r"\d\d:\d\d ", row)]
 
     @property
-    def is_tidy(self) -> bool:
-        """Whether whoever uses the terminal next finds it as it was, the cursor on a new line."""
+    def is_as_before(self) -> bool:
+        """Whether whoever uses the terminal next finds it as it was."""
         screen = self.emulator
         return (
             self.modes == self.modes_before
             and not screen.cursor.hidden
-            and screen.cursor.x == 0
-            and not screen.display[screen.cursor.y].strip()
             and _BRACKETED_PASTE not in screen.mode
         )
+
+    @property
+    def is_tidy(self) -> bool:
+        """Whether it is as it was, and the cursor on a new line."""
+        screen = self.emulator
+        on_new_line = screen.cursor.x == 0 and not screen.display[screen.cursor.y].strip()
+        return on_new_line and self.is_as_before
 
     def until(self, condition: Callable[[list[str]], object]) -> list[str]:
         """Return what is to be seen, as soon as ``condition`` holds for its rows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 
 import pytest
@@ -25,8 +24,6 @@ from tests.functional.screens import (
     Screen,
     Screens,
 )
-
-NOBODY = re.compile(r"(waiting for somebody to call|calling 127\.0\.0\.1:\d+) for \d+ s")
 
 
 def both(screens: Screens, columns: int = COLUMNS) -> tuple[Screen, Screen]:
@@ -61,8 +58,7 @@ class TypingTests:
         for name, screen in (("romeo", romeo), ("juliet", juliet)):
             typed(screen, f"{name}: ")
             screen.has_said("juliet: Où es-tu, Roméo ?", "romeo: 我在這裡 💌")
-            other = "juliet" if name == "romeo" else "romeo"
-            assert screen.rows[-1].startswith(f"connected to {other}")
+            assert screen.rows[-1].startswith("connected to ")
 
     def test_not_torn(self, screens: Screens) -> None:
         """What is being typed stands as it was, whatever comes in meanwhile, and can be gone on with."""
@@ -156,8 +152,8 @@ class WaitingTests:
         for number in range(7):
             juliet.writes(f"line {number}{ENTER}")
         marked = [f"… line {number}" for number in range(5)]
-        juliet.until(lambda rows: rows[-8:-1] == [*marked, "… 2 more lines wait", "juliet:"])
-        assert re.search(r"^calling .* for \d+ s: connection refused, 7 ", juliet.rows[-1])
+        marked += ["… 2 more lines wait", "juliet:"]
+        juliet.until(lambda rows: rows[-8:-1] == marked and rows[-1].endswith(", 7 lines wait"))
         romeo = screens.romeo_on_screen(port=port)
         expected = [f"juliet: line {number}" for number in range(7)]
         romeo.shows(expected[-1])
@@ -372,8 +368,11 @@ class EndTests:
     @pytest.mark.parametrize("goodbye", [CTRL_C, CTRL_D])
     def test_nobody(self, screens: Screens, goodbye: str) -> None:
         """Who waits or calls in vain can leave as well."""
-        for screen in (screens.romeo_on_screen(), screens.juliet_on_screen(free_port())):
-            screen.until(lambda rows: rows and NOBODY.match(rows[-1]))
+        for screen, states in (
+            (screens.romeo_on_screen(), "Listening"),
+            (screens.juliet_on_screen(free_port()), "Calling"),
+        ):
+            screen.shows(states)
             screen.writes(goodbye)
             assert screen.ends() == 0
             assert screen.is_tidy
