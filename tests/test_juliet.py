@@ -277,7 +277,7 @@ class NativeTests:
         assert str(juliet.program.standing) == "calling 192.0.2.1:4444 for 0 s"
         refuse(juliet)
         juliet.terminal.receive(b"early\n")
-        standing = "calling 192.0.2.1:4444 for 0 s: connection refused, 1 line waits"
+        standing = "calling 192.0.2.1:4444 for 0 s, 1 line waits: connection refused"
         assert str(juliet.program.standing) == standing
         transport = welcome(juliet)
         assert str(juliet.program.standing) == "connected to romeo, 1 line waits"

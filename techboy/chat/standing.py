@@ -26,9 +26,9 @@ class Alone:
     waiting: int = 0
 
     def __str__(self) -> str:
-        """Return it as a line."""
-        line = f"{self.doing} for {duration(self.seconds)}"
-        return _with(f"{line}: {self.why}" if self.why else line, waiting=self.waiting)
+        """Return it as a line; the reason, which may be long, is what is cut on a narrow screen."""
+        line = _with(f"{self.doing} for {duration(self.seconds)}", waiting=self.waiting)
+        return f"{line}: {self.why}" if self.why else line
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class StandingTests:
             (Alone("calling verona:4444", 42.4), "calling verona:4444 for 42 s"),
             (
                 Alone("calling verona:4444", 200, "connection refused", 3),
-                "calling verona:4444 for 3 min: connection refused, 3 lines wait",
+                "calling verona:4444 for 3 min, 3 lines wait: connection refused",
             ),
             (Together("romeo", 0.5), "connected to romeo"),
             (Together("romeo", 42, 1), "connected to romeo, last heard 42 s ago, 1 line waits"),

@@ -306,7 +306,7 @@ class NativePeer(Peer):
 
 
 class Relay:
-    """What a connection to ``port`` goes through, to be cut; it is called ``at`` a port, or one that is free."""
+    """What a connection to ``port`` goes through, to be cut; ``at``: its own port."""
 
     def __init__(self, port: int, at: int = 0) -> None:
         self._listener, self._there = Listener(at), port

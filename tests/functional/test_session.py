@@ -1,7 +1,7 @@
 """The session in ``docs/session.rst``, played by the real programs: the screens are what the page has.
 
-When they change on purpose, ``TECHBOY_SESSION=print pytest -k session`` prints the new ones, to be put into the
-page, instead of comparing, and fails.
+When they change on purpose, ``TECHBOY_SESSION=print pytest tests/functional/test_session.py`` prints the new
+ones, to be put into the page, instead of comparing, and fails.
 """
 
 from __future__ import annotations
