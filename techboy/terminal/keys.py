@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
@@ -62,7 +62,7 @@ def keys(hands: Hands) -> KeyBindings:
     def leave(event: KeyPressEvent) -> None:
         hands.leaves()
 
-    @bind("c-d", filter=~asked & Condition(_nothing_is_typed))
+    @bind("c-d", filter=~asked & ~is_searching & Condition(_nothing_is_typed))
     def end(event: KeyPressEvent) -> None:
         hands.leaves()
 

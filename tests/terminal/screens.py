@@ -20,7 +20,7 @@ ROWS, COLUMNS = 10, 50
 DEADLINE = 10.0
 """Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
 
-ENTER, CTRL_C, CTRL_D, CTRL_L, CTRL_Z = "\r", "\x03", "\x04", "\x0c", "\x1a"
+ENTER, CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z = "\r", "\x03", "\x04", "\x0c", "\x12", "\x1a"
 
 
 class LoopReactor(Clock):

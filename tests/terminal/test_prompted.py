@@ -32,6 +32,7 @@ from tests.terminal.screens import (
     CTRL_C,
     CTRL_D,
     CTRL_L,
+    CTRL_R,
     CTRL_Z,
     ENTER,
     FakeTerminal,
@@ -322,6 +323,14 @@ class ShowingTests:
 
 class SayingTests:
     """What is typed and entered."""
+
+    @at_prompt
+    async def test_end_while_searching(self, at: At) -> None:
+        """Ctrl-D is no goodbye while an earlier line is looked for; Ctrl-C is one."""
+        await at.types(f"half{CTRL_R}{CTRL_D}")
+        assert at.events == []
+        await at.types(CTRL_C)
+        assert at.events == ["leave"]
 
     @at_prompt
     async def test_own(self, at: At) -> None:
