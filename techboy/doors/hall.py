@@ -30,6 +30,9 @@ STALL = 30.0
 PAGE = 64 * 1024
 """Characters that are read from a log at a time."""
 
+TRIED_AGAIN = 5.0
+"""Seconds after which it is tried whether anything can be stored, where that failed."""
+
 NEWS_DELAY = 0.2
 """Seconds for which comings and goings are gathered, where nothing is said meanwhile."""
 
@@ -66,8 +69,8 @@ class Hall:
     """Has what is new in rooms stored, brings it to everybody, and keeps an eye on who takes nothing.
 
     ``tally`` counts it. ``hindrance``: why the last group could not be stored, None where it could, or there
-    was none. ``timed`` is told for each group how many seconds it took: from its being handed over until it
-    is known here what became of it.
+    was none; it is tried again every `TRIED_AGAIN` seconds. ``timed`` is told for each group how many seconds
+    it took: from its being handed over until it is known here what became of it.
     """
 
     _log = Logger()
@@ -91,6 +94,7 @@ class Hall:
         self._turn: IDelayedCall | None = None
         self._soon: IDelayedCall | None = None
         self._sweep: IDelayedCall | None = None
+        self._trial: IDelayedCall | None = None
         self._waiting: dict[Hearer, float] = {}
         self._pages: dict[tuple[Room, int], Delivery] = {}
 
@@ -173,7 +177,7 @@ class Hall:
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        for call in (self._turn, self._soon, self._sweep):
+        for call in (self._turn, self._soon, self._sweep, self._trial):
             if call is not None and call.active():
                 call.cancel()
 
@@ -260,8 +264,20 @@ class Hall:
         else:
             self.tally.refuse(Refusal.STORAGE, lines)
             self.hindrance = str(outcome)
+            self._try_later()
         if self.timed is not None:
             self.timed(max(self.clock.seconds() - began, 0.0))  # the clock may have been set back
+
+    def _try_later(self) -> None:
+        if self._trial is None:
+            self._trial = self.clock.callLater(TRIED_AGAIN, self._try)
+
+    def _try(self) -> None:
+        """Store something, if it is no more than that a number is taken."""
+        self._trial = None
+        if self.hindrance is not None and self._state is Store.IDLE:
+            self._logs.new_number()
+            self._write([])
 
     def _all_settled(self) -> None:
         """Go on with what has come meanwhile; or nothing is left to be stored."""

@@ -12,7 +12,7 @@ from techboy.chat.session import Session
 from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.committing import AtOnce, Committer
-from techboy.doors.hall import NEWS_DELAY, Hall
+from techboy.doors.hall import NEWS_DELAY, TRIED_AGAIN, Hall
 from techboy.doors.rendering import PLAIN, Delivery
 from techboy.logs.memory import MemoryLogs
 from tests.chat.fakes import session
@@ -288,7 +288,7 @@ class RefusedGroupTests:
         for listener, text in ((one, "a"), (two, "b"), (one, "c")):
             storing.scene.says(listener, text)
         storing.committer.refuse()
-        storing.clock.advance(60)
+        storing.clock.advance(TRIED_AGAIN - 1)
         assert storing.committer.waiting == 0
         assert (one.heard, two.heard) == ([], [])
         assert one.told == two.told == ["the disk is full"]
@@ -384,6 +384,36 @@ class CountTests:
         storing.committer.answer()
         assert storing.hall.hindrance is None
 
+    def test_tried(self) -> None:
+        """It is tried again, and again, until something can be stored, though nobody says anything."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        for _ in range(3):
+            storing.clock.advance(TRIED_AGAIN)
+            assert storing.hall.hindrance == "the disk is full"
+            storing.committer.refuse()
+        storing.clock.advance(TRIED_AGAIN)
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+        assert (one.told, one.heard, two.heard) == (["the disk is full"], [], [])
+        storing.clock.advance(TRIED_AGAIN)
+        assert storing.clock.getDelayedCalls() == []
+
+    def test_tried_meanwhile(self) -> None:
+        """Where something is being stored, or was, nothing else has to be tried."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        storing.scene.says(one, "b")
+        storing.clock.advance(TRIED_AGAIN)
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+        assert storing.scene.lobby.log.last == 1
+        assert storing.clock.getDelayedCalls() == []
+
     def test_timed(self) -> None:
         """Who wants to know is told how long each group took, whatever became of it."""
         storing = Storing()
@@ -472,7 +502,7 @@ class SessionTests:
         storing.clock.advance(0)
         storing.committer.refuse()
         assert [str(hindrance) for hindrance in told] == ["the disk is full"]
-        storing.clock.advance(60)
+        storing.clock.advance(TRIED_AGAIN - 1)
         assert storing.committer.waiting == 0
 
     def test_not_waited_for(self) -> None:
