@@ -29,8 +29,8 @@ EXAMPLE = CHECKOUT / "contrib" / "techboy.toml"
 EXPOSURE = 2.0
 """What `systemd-analyze security` may say at most, from 0 to 10."""
 
-ALTERNATIVE = "listen"
-"""An option of the example that does not go with the others there."""
+ALTERNATIVES = {"romeo": "listen", "juliet": "socket"}
+"""An option of the example, for each program, that does not go with the others there."""
 
 needs_analyze = pytest.mark.skipif(ANALYZE is None, reason="systemd is not installed")
 
@@ -253,7 +253,7 @@ class KnownTests:
         said = uncommented(program)
         assert len(said) >= 10
         (programs.folder / "motd").write_text("hello\n")
-        alternative = {ALTERNATIVE: said.pop(ALTERNATIVE)} if ALTERNATIVE in said else {}
+        alternative = {ALTERNATIVES[program]: said.pop(ALTERNATIVES[program])}
         for number, table in enumerate([said, alternative]):
             lines = [f"{key} = {_toml(value, programs.folder)}\n" for key, value in table.items()]
             path = programs.file(f"{number}.toml", f"[{program}]\n{''.join(lines)}")
