@@ -18,6 +18,7 @@ from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.chat.rate import Bucket
+from techboy.daemon.watch import require_client
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.duet import Duet
@@ -179,6 +180,8 @@ class Options(ConversationOptions):
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self._refuse_for_one()
+        if self["metrics"] is not None:
+            require_client()
         if not self["check"]:
             self._take_passed()
         if self["many"] and self["socket"] is None:

@@ -564,6 +564,15 @@ class CheckTests:
             parsed(romeo.Options, "--check", *words, streams=at_terminal(Typed(), screen))
         assert ended.value.code == 0
 
+    def test_nothing_to_tell_figures_with(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What has to be installed for metrics is looked for."""
+        monkeypatch.delitem(sys.modules, "techboy.daemon.metrics", raising=False)
+        monkeypatch.setitem(sys.modules, "prometheus_client", None)
+        said = mistake(romeo.Options, "--check", "--metrics", "tcp:9100", capsys=capsys, status=78)
+        assert said == "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'\n"
+
     @pytest.mark.parametrize(
         ("words", "why"),
         [

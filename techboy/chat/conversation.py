@@ -236,16 +236,6 @@ class Conversation:
         """Whether the peer may still say something that is heard, and be lost and come back."""
         return self.state in (State.TALKING, State.FINISHED)
 
-    @property
-    def liveness(self) -> str:
-        """When the other was heard last, and how many lines wait."""
-        peer, waiting = self._peer, lines_wait(self._outbox.lines)
-        return (
-            f"not connected; {waiting}"
-            if peer is None
-            else f"{last_heard(peer.name, peer.silence)}; {waiting}"
-        )
-
     def start(self) -> None:
         """Begin, with nobody at the other end."""
         self._wait(again=False)
@@ -395,7 +385,7 @@ class Conversation:
     def commanded(self, line: str, word: str) -> None:
         """The person here typed the command ``line``, which begins with ``word``."""
         if word.lower() == "ping":
-            self._here.state(f"* {self.liveness}")
+            self._here.state(f"* {self._liveness()}")
         elif self._hosts:
             self._here.state(f"* {_no_such_command(word)}")
         elif self.state is State.TALKING:
@@ -462,6 +452,14 @@ class Conversation:
     def _other(self) -> Peer:
         assert self._peer is not None
         return self._peer
+
+    def _liveness(self) -> str:
+        peer, waiting = self._peer, lines_wait(self._outbox.lines)
+        return (
+            f"not connected; {waiting}"
+            if peer is None
+            else f"{last_heard(peer.name, peer.silence)}; {waiting}"
+        )
 
     def _kept(self, text: str) -> bool:
         try:

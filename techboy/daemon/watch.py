@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 NEEDED = "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'"
 
 
+def require_client() -> None:
+    """End the process with one line where prometheus-client is missing."""
+    try:
+        import_module("techboy.daemon.metrics")
+    except ImportError:
+        exits.fail(exits.CONFIG, NEEDED)
+
+
 class Watch:
     """Has the figures of what is ``watched``, and whether it is well, on the pages of its ``site``.
 
@@ -24,11 +33,9 @@ class Watch:
     """
 
     def __init__(self, reactor: Any, watched: Watched) -> None:
-        try:
-            from techboy.daemon.metrics import CONTENT_TYPE, Figures
-        except ImportError:
-            exits.fail(exits.CONFIG, NEEDED)
-        # only who is asked needs what a web server takes
+        require_client()
+        # only who is asked needs what these take
+        from techboy.daemon.metrics import CONTENT_TYPE, Figures
         from techboy.daemon.web import Answer, Site, health
 
         clock: IReactorTime = reactor
