@@ -31,7 +31,8 @@ from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
 from techboy.options import PORT, ConversationOptions, option, seconds, socket_path, whole_number
-from techboy.program import IReactor, Talk
+from techboy.program import IReactor
+from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello

@@ -46,7 +46,8 @@ from techboy.options import (
     socket_path,
     whole_number,
 )
-from techboy.program import IReactor, Talk
+from techboy.program import IReactor
+from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import RESTART, Bye

@@ -1,0 +1,135 @@
+"""A conversation of two as a program."""
+
+from __future__ import annotations
+
+from techboy import exits
+from techboy.chat.conversation import Conversation, Here, Keyboard
+from techboy.chat.outbox import Outbox
+from techboy.chat.standing import Alone, Together
+from techboy.daemon.transcript import Recorded
+from techboy.options import ConversationOptions
+from techboy.program import IReactor, Program
+from techboy.terminal.bridge import Speaker, StdioBridge
+from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
+from techboy.terminal.streams import StandardError, Streams
+from techboy.wire.plain import Plain
+
+
+class Talk(Program):
+    """A conversation of two as a program, which ends with it. It is the conversation's `Owner`."""
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        options: ConversationOptions,
+        streams: Streams,
+        dialect: Plain,
+        outbox: Outbox,
+        *,
+        stays: bool,
+        patient: bool = False,
+    ) -> None:
+        super().__init__(reactor, options, streams, dialect)
+        self.outbox = outbox
+        self._alone_since = reactor.seconds()
+        here: Here = self.here
+        if self.transcript is not None:
+            here = Recorded(here, self.transcript, options["name"])
+        self.conversation = Conversation(
+            here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
+        )
+
+        self._progress = self._shown_progress()
+
+    @property
+    def speaker(self) -> Speaker:
+        """Return the conversation."""
+        return self.conversation
+
+    @property
+    def standing(self) -> Alone | Together:
+        """How the conversation stands."""
+        peer, waiting = self.conversation.peer, self.outbox.lines
+        if peer is None:
+            return Alone(self.doing, self.reactor.seconds() - self._alone_since, self.hindrance, waiting)
+        return Together(peer.name, peer.silence, waiting, peer.missing)
+
+    @property
+    def doing(self) -> str:
+        """What is done while nobody is at the other end."""
+        raise NotImplementedError
+
+    @property
+    def hindrance(self) -> str:
+        """What came of the last attempt to reach the other end, as far as that is known."""
+        return ""
+
+    def startService(self) -> None:
+        """Open keyboard and screen, and begin."""
+        super().startService()
+        if self._progress is not None:
+            self._progress.start()
+        self.conversation.start()
+
+    def ended(self) -> None:
+        """The conversation is over: nothing goes on any more."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._input.close()
+        super().ended()
+
+    def leave(self) -> None:
+        """Leave the conversation."""
+        self.conversation.leave()
+
+    # what the conversation calls
+
+    def waiting(self, again: bool) -> None:
+        """Nobody is at the other end: not yet, or not any more (``again``)."""
+        self._alone_since = self.reactor.seconds()
+
+    def hurry(self) -> None:
+        """The person here would like the other end to be reached now."""
+
+    def not_kept(self, why: str) -> None:
+        """What is said here can't be kept: that ends the program."""
+        self.give_up(exits.IO_FAILED, f"{self.options.program}: {why}")
+
+    def shown(self) -> None:
+        """Everything that was to be shown so far is."""
+
+    def over(self, whole: bool) -> None:
+        """The conversation is over, and so is the program."""
+        if not whole and self._status == exits.OK:
+            self._status = exits.UNAVAILABLE
+            self.here.state(f"* {self._unsure()}")
+        self.ended()
+
+    def _shown_progress(self) -> Progress | None:
+        """Return what shows how long work goes on, where there is a terminal for it at which nobody types."""
+        stream = self._streams.stderr
+        if (
+            self.keyboard is Keyboard.PERSON
+            or stream is None
+            or not shows(stream, self.options.terminal_type)
+        ):
+            return None
+        self._input = FileRead(self._streams.stdin)
+        line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
+        progress = Progress(line, self.reactor, self._sample, columns_of(stream))
+        log = self.options.parent and self.options.parent["logFile"]
+        if isinstance(log, StandardError):
+            log.above = progress.above
+        return progress
+
+    def _sample(self) -> Sample:
+        peer, outbox, script = self.conversation.peer, self.outbox, self._input
+        missing = 0 if peer is None else peer.missing
+        return Sample(outbox.delivered, outbox.lines, script.done, script.total, missing)
+
+    def _unsure(self) -> str:
+        """Return what has become of what was said here and is not known to have arrived."""
+        lines = self.outbox.lines
+        if lines:
+            return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
+        return "the connection ended too soon: the last lines may not have arrived"
