@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -109,13 +109,18 @@ def _rows(shown: Shown, buffer: Buffer) -> HSplit:
     return HSplit(
         [
             _text(lambda: [("class:waiting", "\n".join(shown.rows()))], lambda: len(shown.rows())),
-            Window(typed, height=Dimension(min=1), dont_extend_height=True, wrap_lines=True),
+            Window(typed, height=_at_most_half, dont_extend_height=True, wrap_lines=True),
             _text(lambda: [("class:question", shown.question())], lambda: 1 if shown.question() else 0),
             search,
             CompletionsToolbar(),
             _text(lambda: [("", shown.status_line())], lambda: 1, "class:status"),
         ]
     )
+
+
+def _at_most_half() -> Dimension:
+    """Return how many of the screen's rows what is typed may take."""
+    return Dimension(min=1, max=max(1, get_app().output.get_size().rows // 2))
 
 
 def _prompt(shown: Shown) -> StyleAndTextTuples:

@@ -313,6 +313,13 @@ class ShowingTests:
         await at.sees("romeo: hello", "juliet: half", "alone")
 
     @at_prompt
+    async def test_long(self, at: At) -> None:
+        """However long a line is that is typed, half of the screen is for what comes in, and for the rest."""
+        at.screen.show("romeo", "hello")
+        await at.types("x" * 600)
+        await at.sees("romeo: hello", *["x" * 50] * 4, "x" * (608 % 50), "alone")
+
+    @at_prompt
     async def test_small(self, at: At) -> None:
         """On a screen of two rows there is room for what is typed."""
         at.terminal.emulator.resize(2, 12)
