@@ -143,10 +143,16 @@ class EndTests:
         it = home(state=tmp_path / "state")
         it.startService()
         asked: list[float] = []
-        monkeypatch.setattr(it._thread, "stop", lambda within: bool(asked.append(within)))
-        monkeypatch.setattr(it.logs, "close", lambda: asked.append(-1))
-        it.stopService()
+        with monkeypatch.context() as hanging:
+            hanging.setattr(it._thread, "stop", lambda within: bool(asked.append(within)))
+            hanging.setattr(it.logs, "close", lambda: asked.append(-1))
+            it.stopService()
         assert asked == [END]
+        assert it._thread is not None
+        assert it._folder is not None
+        assert it._thread.stop(END)
+        it.logs.close()
+        it._folder.close()
 
 
 class DetailsTests:
