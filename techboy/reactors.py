@@ -19,15 +19,24 @@ TOOLKIT = "prompt_toolkit"
 
 
 def can_prompt(
-    streams: Streams, terminal_type: str | None, find: Callable[[str], object] = find_spec
+    streams: Streams,
+    terminal_type: str | None,
+    find: Callable[[str], object] = find_spec,
+    platform: str = sys.platform,
 ) -> bool:
     """Tell whether a person sits at a terminal that can do more than show text, and the toolkit is there."""
     return (
         streams.keyboard is Keyboard.PERSON
         and is_terminal(streams.stdout)
-        and terminal_type not in (None, "", "dumb")
+        and _draws(terminal_type, platform)
         and find(TOOLKIT) is not None
     )
+
+
+def _draws(terminal_type: str | None, platform: str) -> bool:
+    if platform == "win32":  # whose console has no $TERM, and can
+        return terminal_type != "dumb"
+    return terminal_type not in (None, "", "dumb")
 
 
 def install_asyncio() -> None:

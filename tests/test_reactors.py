@@ -28,6 +28,13 @@ class CanPromptTests:
         with open(tmp_path / "screen", "w") as screen:
             assert not can_prompt(at_terminal(Typed(), screen), terminal_type)
 
+    @pytest.mark.parametrize(("terminal_type", "can"), [(None, True), ("", True), ("dumb", False)])
+    def test_console(self, tmp_path: Path, terminal_type: str | None, can: bool) -> None:
+        """The console of Windows says nothing of itself, and can."""
+        with open(tmp_path / "screen", "w") as screen:
+            streams = at_terminal(Typed(), screen)
+            assert can_prompt(streams, terminal_type, platform="win32") is can
+
     def test_no_terminal(self, tmp_path: Path) -> None:
         """Both keyboard and screen have to be a terminal."""
         with open(tmp_path / "file", "w+") as file:
