@@ -38,7 +38,6 @@ class Talk(Program):
         self.conversation = Conversation(
             here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
         )
-
         self._progress = self._shown_progress()
 
     @property
