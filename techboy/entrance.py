@@ -74,7 +74,7 @@ class Caller(Threshold):
             self.door.close_with(bye)
         elif self.door is None:
             self._record.ends(End.CLOSED, bye.why)
-            self.transport.loseConnection()  # type: ignore[union-attr]
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""

@@ -47,7 +47,7 @@ class Together:
     def __str__(self) -> str:
         """Return it as a line."""
         heard = f", last heard {duration(self.silence)} ago" if self.silence >= QUIET else ""
-        coming = f", catching up: {_lines(self.missing)} to come" if self.missing else ""
+        coming = f", catching up: {in_lines(self.missing)} to come" if self.missing else ""
         return _with(f"connected to {self.name}{heard}{coming}", waiting=self.waiting)
 
 
@@ -62,7 +62,7 @@ class Hosting:
     def __str__(self) -> str:
         """Return it as a line."""
         guests = "1 guest" if self.guests == 1 else f"{self.guests} guests"
-        return f"{guests}, {_lines(self.lines)}, {self.waiting} waiting"
+        return f"{guests}, {in_lines(self.lines)}, {self.waiting} waiting"
 
 
 def duration(seconds: float) -> str:
@@ -74,7 +74,8 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _lines(count: int) -> str:
+def in_lines(count: int) -> str:
+    """Return so many lines, for people."""
     return "1 line" if count == 1 else f"{count} lines"
 
 

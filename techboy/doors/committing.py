@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from threading import Condition, Thread
 from typing import Any, Protocol, TypeVar
 
@@ -37,6 +36,13 @@ class AtOnce:
         then(_outcome(work))
 
 
+class StorageThread(Thread):
+    """A thread that does not keep the process from ending when a disk keeps it waiting."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named, daemon=True)
+
+
 class InThread:
     """Does the work in a thread of its own, so that the reactor never waits for a disk."""
 
@@ -45,8 +51,7 @@ class InThread:
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor: Any = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
-        # what a disk keeps waiting must not keep the process from ending
-        self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+        self._pool.threadFactory = StorageThread
         self._under_way, self._changed = 0, Condition()
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
@@ -45,6 +46,7 @@ class Greeting(Protocol):
     ``record``: what is written about the connection.
     """
 
+    transport: Any
     _before = b""
     _door: Door | None = None
 
@@ -129,7 +131,7 @@ class Greeting(Protocol):
         self.transport.write(data)
 
     def _close(self) -> None:
-        self.transport.abortConnection()  # type: ignore[union-attr]
+        self.transport.abortConnection()
 
     def _stop_waiting(self) -> None:
         if self._silence is not None and self._silence.active():

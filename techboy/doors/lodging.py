@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -209,7 +209,7 @@ class Lodging:
         if member.absent:
             self._stop_waiting(stay)
         else:
-            member.guest.replaced()  # type: ignore[attr-defined]
+            cast(Lodger, member.guest).replaced()  # as only a lodger has a session
         member.guest, member.absent, guest.member = guest, False, member
         self._admit_again(stay.session, guest, hello)
 

@@ -59,6 +59,7 @@ class Threshold(Protocol):
     ``record``: what is written about the connection.
     """
 
+    transport: Any
     _beginning = b""
     _door: Door | None = None
     _plain_door: PlainDoor | None = None
@@ -99,11 +100,11 @@ class Threshold(Protocol):
 
     def hear_nothing(self) -> None:
         """Read no more, for a while."""
-        self.transport.pauseProducing()  # type: ignore[union-attr]
+        self.transport.pauseProducing()
 
     def hear_again(self) -> None:
         """Read again."""
-        self.transport.resumeProducing()  # type: ignore[union-attr]
+        self.transport.resumeProducing()
 
     def readConnectionLost(self) -> None:
         """The caller closed its half."""
@@ -138,7 +139,7 @@ class Threshold(Protocol):
         self._stop_waiting()
         plain, self._plain_door = self._plain_door, None
         if plain is not None and not plain.displaced():
-            self.transport.abortConnection()  # type: ignore[union-attr]
+            self.transport.abortConnection()
             return
         self._record.speaks("native")
         self._door = self._native()

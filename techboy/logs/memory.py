@@ -37,7 +37,7 @@ class MemoryLogs:
         keep: int = KEEP_MEMORY,
         sessions: int = KEEP_SESSIONS,
         rooms: int = KEEP_ROOMS,
-        id: str | None = None,  # noqa: A002 - the contract's word for it
+        id: str | None = None,  # noqa: A002 - `Logs.id`, as the contract has it
     ) -> None:
         self.id = token_hex(8) if id is None else id
         self._memory = Memory(keep)

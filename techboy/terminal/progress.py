@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TextIO
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from techboy.chat.standing import in_lines
 from techboy.terminal.streams import is_terminal
 
 EVERY = 0.2
@@ -162,11 +163,11 @@ def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
     done, total = sample.part, sample.total
     rate = work.rate(lambda reading: reading.part)
     speed = work.rate(lambda reading: reading.lines)
-    told = f"{_lines(sample.lines)} sent, {speed:.0f}/s, {sample.waiting} waiting"
+    told = f"{in_lines(sample.lines)} sent, {speed:.0f}/s, {sample.waiting} waiting"
     if sample.missing:
         done, total = work.most - sample.missing, work.most
         rate = work.rate(lambda reading: reading.came)
-        told = f"catching up, {_lines(sample.missing)} to come, {rate:.0f}/s"
+        told = f"catching up, {in_lines(sample.missing)} to come, {rate:.0f}/s"
     return tqdm.format_meter(
         done,
         total or 0,
@@ -176,10 +177,6 @@ def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
         rate=rate,
         bar_format=_OF_ALL if total else _OF_UNKNOWN,
     )
-
-
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"
 
 
 def shows(stream: TextIO | None, terminal_type: str | None) -> bool:

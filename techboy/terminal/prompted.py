@@ -348,8 +348,8 @@ class PromptScreen:
         if self._status_line() != self._last_status:
             self._stage.refresh()
 
-    def _region(self, may_draw: Callable[[], bool], input: Input, output: Output) -> Region:  # noqa: A002
-        return Region(self, self._buffer, keys(self), may_draw, input, output)
+    def _region(self, may_draw: Callable[[], bool], keyboard: Input, screen: Output) -> Region:
+        return Region(self, self._buffer, keys(self), may_draw, keyboard, screen)
 
 
 def _bytes(typed: str) -> bytes:

@@ -60,8 +60,8 @@ class Region(Application[None]):
         buffer: Buffer,
         keys: KeyBindingsBase,
         may_draw: Callable[[], bool],
-        input: Input,  # noqa: A002 - the name that Application has for it
-        output: Output,
+        keyboard: Input,
+        screen: Output,
     ) -> None:
         self._may_draw = may_draw
         super().__init__(
@@ -70,8 +70,8 @@ class Region(Application[None]):
             key_bindings=keys,
             editing_mode=EditingMode.EMACS,
             erase_when_done=True,
-            input=input,
-            output=output,
+            input=keyboard,
+            output=screen,
         )
 
     def draw(self) -> None:

@@ -178,7 +178,7 @@ class Error:
 
 
 @dataclass(frozen=True)
-class Misread(Error):  # noqa: N818 # it is no exception
+class Misread(Error):  # noqa: N818 - `Error` is a frame, no exception
     """A line that is no frame, as the error that a host answers; a caller has it from its own reading."""
 
 
