@@ -14,11 +14,12 @@ from zope.interface import implementer
 
 from techboy import endpoints
 from techboy.chat.conversation import Keyboard
+from techboy.doors.threshold import PATIENCE
 from techboy.options import ConversationOptions
 from techboy.program import Program
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
-from tests.transports import FakeTransport, connected
+from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
 
 @implementer(IReactorFromThreads)
@@ -140,6 +141,29 @@ def frame(**values: Any) -> bytes:
 def frames(transport: FakeTransport) -> list[dict[str, Any]]:
     """Return the frames that were sent since the last time."""
     return [json.loads(line) for line in transport.flush().splitlines()]
+
+
+def call(program: Running) -> SocketTransport:
+    """Connect a caller."""
+    protocol = program.reactor.tcpServers[0][1].buildProtocol(JULIET)
+    transport = SocketTransport(protocol)
+    protocol.makeConnection(transport)
+    return transport
+
+
+def visit(program: Running) -> SocketTransport:
+    """Connect a caller who says nothing for so long that it is taken for one who speaks plain lines."""
+    transport = call(program)
+    program.reactor.advance(PATIENCE)
+    return transport
+
+
+def native(program: Running, name: str = "juliet", **known: Any) -> SocketTransport:
+    """Connect a caller who speaks the native dialect."""
+    transport = call(program)
+    transport.receive(frame(hello=1, name=name, **known))
+    program.reactor.advance(0)
+    return transport
 
 
 def later_endpoint(monkeypatch: pytest.MonkeyPatch) -> Deferred[Any]:

@@ -130,7 +130,7 @@ class Link:
             setattr(self, end, False)
             lost(reason)
 
-        transport.lost = told  # type: ignore[method-assign]
+        transport.lost = told
 
     def up(self, size: int = ANY) -> bool:
         """Bring bytes to the host; return whether there were any."""

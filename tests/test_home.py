@@ -30,7 +30,7 @@ class FakeOptions(dict[str, Any]):
 
 def home(**options: Any) -> Home:
     """Return a home with ``options``."""
-    return Home(FakeReactor(), FakeOptions(**options), Rules())  # type: ignore[arg-type]
+    return Home(FakeReactor(), FakeOptions(**options), Rules())
 
 
 def silent(*, prompt: bool = False) -> tuple[Home, HeldCommitter]:
@@ -71,7 +71,7 @@ class HomeTests:
         assert isinstance(it.logs, MemoryLogs)
         it.startService()
         it.stopService()
-        assert it.hall.clock.getDelayedCalls() == []  # type: ignore[attr-defined]
+        assert it.hall.clock.getDelayedCalls() == []
 
     def test_in_directory(self, tmp_path: Path) -> None:
         """With one it is in a file there, which the next one opens again."""
@@ -120,7 +120,7 @@ class EndTests:
         it, _ = silent(prompt=True)
         assert drained(it) == [True]
         clock(it).advance(END - 0.5)
-        it.hall._committer.prompt = False  # type: ignore[attr-defined]
+        it.hall._committer.prompt = False
         it.keep_sessions()
         answers = drained(it)
         clock(it).advance(0.4)

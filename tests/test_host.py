@@ -17,10 +17,10 @@ from techboy.doors.threshold import PATIENCE
 from techboy.home import DRAIN, END
 from techboy.host import Host
 from techboy.romeo import Options
-from tests.daemon.test_web import Asker, question
+from tests.daemon.test_web import answer_of
 from tests.native import HeldCommitter
-from tests.programs import Running, frame, frames, later_endpoint
-from tests.transports import JULIET, SocketTransport
+from tests.programs import Running, call, frame, frames, later_endpoint, native, visit
+from tests.transports import SocketTransport
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 
@@ -30,14 +30,6 @@ def running(*arguments: str, keyboard: Keyboard = NONE) -> Running:
     place = [] if "--listen" in arguments else ["--host", "127.0.0.1"]
     many = [] if keyboard is NONE or "--guests" in arguments else ["--guests", "5"]
     return Running(Host, Options(), [*place, *many, *arguments], keyboard)
-
-
-def call(host: Running) -> SocketTransport:
-    """Connect a caller."""
-    protocol = host.reactor.tcpServers[0][1].buildProtocol(JULIET)
-    transport = SocketTransport(protocol)
-    protocol.makeConnection(transport)
-    return transport
 
 
 def attached(host: Running, **known: Any) -> SocketTransport:
@@ -61,21 +53,6 @@ def knock(host: Running) -> SocketTransport:
     protocol = host.reactor.unixServers[0][1].buildProtocol(UNIXAddress(None))
     transport = SocketTransport(protocol)
     protocol.makeConnection(transport)
-    return transport
-
-
-def visit(host: Running) -> SocketTransport:
-    """Connect a caller who says nothing for so long that it is taken for one who speaks plain lines."""
-    transport = call(host)
-    host.reactor.advance(PATIENCE)
-    return transport
-
-
-def native(host: Running, name: str = "juliet", **known: Any) -> SocketTransport:
-    """Connect a caller who speaks the native dialect."""
-    transport = call(host)
-    transport.receive(frame(hello=1, name=name, **known))
-    host.reactor.advance(0)
     return transport
 
 
@@ -554,7 +531,7 @@ class EndTests:
     def test_stopped_with_stuck_screen(self) -> None:
         """Nor is a screen waited for that takes nothing, where a signal ends him."""
         host = running("--output", "names").start()
-        host.terminal.loseConnection = lambda: None  # type: ignore[method-assign]
+        host.terminal.loseConnection = lambda: None
         done = host.stop()
         host.reactor.advance(END - 0.1)
         assert not done.called
@@ -566,7 +543,7 @@ class EndTests:
     def test_ended_with_slow_screen(self) -> None:
         """It is, as long as it takes, where he ended by himself."""
         host = running(keyboard=PERSON).start()
-        host.terminal.loseConnection = lambda: None  # type: ignore[method-assign]
+        host.terminal.loseConnection = lambda: None
         host.terminal.receive(b"/shutdown\n")
         done = host.stop()
         host.reactor.advance(60)
@@ -621,11 +598,7 @@ class EndTests:
 
 def asked(host: Running, path: bytes) -> tuple[bytes, bytes]:
     """Return first line and body of what is answered where the host is watched."""
-    channel, asker = host.reactor.tcpServers[1][1].buildProtocol(None), Asker()
-    asker.protocol = channel
-    channel.makeConnection(asker)
-    first, _, body = asker.asks(question(b"GET " + path))
-    return first, body
+    return answer_of(host.reactor.tcpServers[1][1], path)
 
 
 class WatchedTests:

@@ -208,7 +208,7 @@ class ProgramTests:
         options.parseOptions([])
         bare = Program(FakeReactor(), options, Streams(None, None, None), HOST)
         with pytest.raises(NotImplementedError):
-            bare.speaker  # noqa: B018
+            bare.speaker  # noqa: B018 - asking for it is what is tested
         with pytest.raises(NotImplementedError):
             bare.leave()
 

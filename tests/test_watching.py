@@ -10,7 +10,7 @@ from techboy import exits
 from techboy.daemon.lag import EVERY
 from techboy.daemon.watched import Watched
 from techboy.watching import Watching
-from tests.daemon.test_web import Asker, question
+from tests.daemon.test_web import answer_of
 from tests.native import NativeVerona
 from tests.programs import FakeReactor
 
@@ -35,11 +35,7 @@ class Scene:
 
     def asks(self, path: bytes) -> tuple[bytes, bytes]:
         """Return the first line and the body of what is answered."""
-        channel, asker = self.reactor.tcpServers[0][1].buildProtocol(None), Asker()
-        asker.protocol = channel
-        channel.makeConnection(asker)
-        first, _, body = asker.asks(question(b"GET " + path))
-        return first, body
+        return answer_of(self.reactor.tcpServers[0][1], path)
 
 
 class WatchTests:

@@ -14,7 +14,6 @@ from techboy.doors.greeting import PATIENCE as WELCOME_PATIENCE
 from techboy.doors.native_guest import FRAME_LIMIT
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import LONGEST_UNENDED
-from techboy.doors.threshold import PATIENCE
 from techboy.host import Host
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
@@ -23,8 +22,8 @@ from techboy.logs.memory import MemoryLog
 from techboy.romeo import Options, Romeo
 from tests.journals import Written, written
 from tests.native import HeldCommitter
-from tests.programs import Running, frame, frames
-from tests.transports import JULIET, FakeTransport, SocketTransport, connected
+from tests.programs import Running, call, frame, frames, native, visit
+from tests.transports import FakeTransport, SocketTransport, connected
 
 NONE, PERSON, SCRIPT = Keyboard.NONE, Keyboard.PERSON, Keyboard.SCRIPT
 
@@ -67,27 +66,6 @@ def juliet(*arguments: str, keyboard: Keyboard = NONE) -> Running:
     return Running(Juliet, JulietOptions(), words, keyboard, spread=lambda: 1.0).start()
 
 
-def call(program: Running) -> SocketTransport:
-    """Connect a caller of whom nothing is known yet."""
-    protocol = program.reactor.tcpServers[0][1].buildProtocol(JULIET)
-    return connected(protocol, kind=SocketTransport)  # type: ignore[return-value]
-
-
-def plain(program: Running) -> SocketTransport:
-    """Connect a caller who is taken for one who speaks plain lines."""
-    transport = call(program)
-    program.reactor.advance(PATIENCE)
-    return transport
-
-
-def native(program: Running, name: str = "juliet", **known: Any) -> SocketTransport:
-    """Connect a caller who speaks the native dialect."""
-    transport = call(program)
-    transport.receive(frame(hello=1, name=name, **known))
-    program.reactor.advance(0)
-    return transport
-
-
 def closes(transport: FakeTransport) -> None:
     """Let the caller close in good order, and take what it is sent."""
     transport.peer_closes()
@@ -111,7 +89,7 @@ class VisitTests:
     def test_plain(self, log: Written) -> None:
         """Who comes with nc is written with name, room, dialect, time and lines, and none of the words."""
         program = host()
-        guest = plain(program)
+        guest = visit(program)
         guest.receive(b"hello\n/nick rosaline\nmy secret\n")
         program.reactor.advance(3)
         closes(guest)
@@ -154,7 +132,7 @@ class VisitTests:
     def test_of_two(self, log: Written) -> None:
         """A conversation of two has no rooms; the next caller is turned away in one line."""
         program = romeo("--stay")
-        guest, other, third = plain(program), plain(program), native(program)
+        guest, other, third = visit(program), visit(program), native(program)
         guest.receive(b"my secret\nexit\n")
         for transport in (other, third, guest):
             closes(transport)
@@ -181,7 +159,7 @@ class VisitTests:
     def test_late_hello(self, log: Written) -> None:
         """Who is taken for somebody else at first is written as both, under one id."""
         program = host()
-        guest = plain(program)
+        guest = visit(program)
         guest.receive(frame(hello=1, name="juliet"))
         program.reactor.advance(0)
         assert log.texts[2:] == [
@@ -206,7 +184,7 @@ class EndingTests:
     def test_kicked(self, log: Written) -> None:
         """Who is sent away: by whom, and why, which is escaped."""
         program = host(keyboard=PERSON)
-        guest = plain(program)
+        guest = visit(program)
         program.terminal.receive("/kick guest1 go ½\n".encode())
         closes(guest)
         assert endings(log) == ["closed: romeo sent you away: go \\xbd"]
@@ -214,8 +192,8 @@ class EndingTests:
     @pytest.mark.parametrize(
         ("come", "for_good", "ending"),
         [
-            (plain, True, "closed: romeo is leaving"),
-            (plain, False, "closed: romeo is leaving"),
+            (visit, True, "closed: romeo is leaving"),
+            (visit, False, "closed: romeo is leaving"),
             (native, True, "closed: romeo is leaving"),
             (native, False, "closed: restart"),
             (call, True, "closed"),
@@ -239,11 +217,11 @@ class EndingTests:
             closes(guest)
         assert endings(log) == [ending]
 
-    @pytest.mark.parametrize("come", [plain, native])
+    @pytest.mark.parametrize("come", [visit, native])
     def test_too_late(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Who calls when the host leaves is turned away."""
         program = host()
-        plain(program)
+        visit(program)
         program.stop()
         closes(come(program))
         assert log.of_connections == ["entered", "turned_away"]
@@ -252,7 +230,7 @@ class EndingTests:
     def test_left(self, log: Written, command: bytes) -> None:
         """Who says goodbye, in either way."""
         program = host()
-        guest = plain(program)
+        guest = visit(program)
         guest.receive(command)
         closes(guest)
         assert endings(log) == ["left"]
@@ -265,17 +243,17 @@ class EndingTests:
         closes(guest)
         assert endings(log) == ["left"]
 
-    @pytest.mark.parametrize("come", [plain, native])
+    @pytest.mark.parametrize("come", [visit, native])
     def test_lost(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Whose connection broke."""
         come(host()).breaks()
         assert endings(log) == ["lost"]
 
-    @pytest.mark.parametrize("come", [plain, native])
+    @pytest.mark.parametrize("come", [visit, native])
     def test_stalled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Who takes nothing for too long."""
         program = host("--stall", "5")
-        reader, speaker = come(program), plain(program)
+        reader, speaker = come(program), visit(program)
         program.reactor.advance(1)
         reader.flush()
         reader.room = 0
@@ -293,7 +271,7 @@ class EndingTests:
     def test_never_a_line(self, log: Written) -> None:
         """Who never ends a line."""
         program = host()
-        guest = plain(program)
+        guest = visit(program)
         for _ in range(LONGEST_UNENDED // 4000 + 2):
             guest.receive(b"x" * 4000)
         guest.flush()
@@ -308,7 +286,7 @@ class EndingTests:
             raise StorageError("disk I/O error")
 
         program = host()
-        speaker = plain(program)
+        speaker = visit(program)
         speaker.receive(b"one\n")
         program.reactor.advance(1)
         monkeypatch.setattr(MemoryLog, "read", unreadable)
@@ -372,8 +350,8 @@ class OddTests:
     def test_full(self, log: Written) -> None:
         """A house that is full says so once for each who is turned away."""
         program = host("--guests", "1")
-        plain(program)
-        for come in (plain, native):
+        visit(program)
+        for come in (visit, native):
             closes(come(program))
         away = [event["why"] for event in log.events if event.get("event") == "turned_away"]
         assert away == ["romeo has no room for more guests"] * 2
@@ -395,7 +373,7 @@ class OddTests:
         committer = HeldCommitter()
         program = host()
         program.program.hall._committer = committer
-        guest = plain(program)
+        guest = visit(program)
         for _ in range(3):
             guest.receive(b"my secret\nanother\n")
             program.reactor.advance(0)
@@ -515,10 +493,10 @@ class ReloadTests:
         program = host("--motd", str(motd))
         motd.write_text("be kinder\nand quiet\n")
         program.hang_up()
-        assert plain(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
+        assert visit(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
         motd.unlink()
         program.hang_up()
-        assert plain(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
+        assert visit(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
         warning = next(event for event in log.events if event["log_level"].name == "warn")
         assert warning["what"] == "the word before the welcome"
         assert warning["why"].endswith("No such file or directory")
@@ -548,7 +526,7 @@ class ReloadTests:
     def test_many(self, keyboard: Keyboard) -> None:
         """So does a host with a keyboard."""
         program = host(keyboard=keyboard)
-        guest = plain(program)
+        guest = visit(program)
         program.hang_up()
         program.hang_up()
         program.reactor.advance(0)
@@ -570,7 +548,7 @@ class TranscriptTests:
     def test_house(self, path: Path) -> None:
         """A house writes what is said in it, and goes on in a new file when it was moved away."""
         program = host("--transcript", str(path))
-        guest = plain(program)
+        guest = visit(program)
         guest.receive(b"one\n")
         program.reactor.advance(0)
         moved = path.rename(path.with_suffix(".1"))

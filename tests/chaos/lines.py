@@ -94,4 +94,4 @@ def parts(authors: int, lines: int, seed: int) -> dict[str, Part]:
 
 def chance(seed: int | str) -> Random:
     """Return chance that is the same for the same seed."""
-    return Random(seed)  # noqa: S311 it keeps no secret
+    return Random(seed)  # noqa: S311 - a test's chance keeps no secret

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -30,7 +31,7 @@ class ReloadTests:
         """All is done in its order, each time that it is asked for, and the log says what."""
         reload, done = Reload(), list[str]()
         for name in ("the log file", "the transcript"):
-            reload.add(name, lambda name=name: done.append(name))  # type: ignore[misc]
+            reload.add(name, partial(done.append, name))
         with written() as log:
             reload()
             reload()

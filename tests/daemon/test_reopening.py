@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
 from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
@@ -23,7 +23,7 @@ class ReopeningFileTests:
         """Twisted's observer writes to it as text, and to a new file once the old one was moved away."""
         path = tmp_path / "log"
         file = ReopeningFile(path)
-        log = Logger("x", observer=textFileLogObserver(file, None))  # type: ignore[arg-type]
+        log = Logger("x", observer=textFileLogObserver(cast(TextIO, file), None))
         log.info("one ½")
         path.rename(tmp_path / "log.1")
         file.reopen()
@@ -49,7 +49,7 @@ class ReopeningFileTests:
         """A full disk hurts nobody, and the log says afterwards how much of it is missing."""
         path = tmp_path / "log"
         file = ReopeningFile(path)
-        observer = textFileLogObserver(file, None)  # type: ignore[arg-type]
+        observer = textFileLogObserver(cast(TextIO, file), None)
         globalLogPublisher.addObserver(observer)
         try:
             log = Logger("x")

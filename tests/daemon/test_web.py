@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -31,6 +33,15 @@ class Asker(StringTransportWithDisconnection):
         head, _, body = self.value().partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
         return first, dict(line.split(b": ", 1) for line in lines), body
+
+
+def answer_of(site: Any, path: bytes) -> tuple[bytes, bytes]:
+    """Return first line and body of what ``site`` answers to a question for ``path``."""
+    channel, asker = site.buildProtocol(None), Asker()
+    asker.protocol = channel
+    channel.makeConnection(asker)
+    first, _, body = asker.asks(question(b"GET " + path))
+    return first, body
 
 
 class Scene:

@@ -40,7 +40,7 @@ class InThreadTests:
     @pytest_twisted.ensureDeferred
     async def test_in_order(self) -> None:
         """Pieces of work are done in order, elsewhere; what came of each is told in the reactor's thread."""
-        committer, told, done = InThread(reactor), [], Deferred()  # type: ignore[arg-type, var-annotated]
+        committer, told, done = InThread(reactor), [], Deferred()
         here = threading.get_ident()
         committer.start()
         committer.commit(threading.get_ident, lambda it: told.append((it, threading.get_ident())))
@@ -56,7 +56,7 @@ class InThreadTests:
     @pytest_twisted.ensureDeferred
     async def test_stop(self) -> None:
         """The end waits for the work under way."""
-        committer, go_on = InThread(reactor), threading.Event()  # type: ignore[arg-type]
+        committer, go_on = InThread(reactor), threading.Event()
         done: list[bool] = []
         committer.start()
         committer.commit(lambda: done.append(go_on.wait(30)), lambda _: None)
@@ -67,7 +67,7 @@ class InThreadTests:
     @pytest_twisted.ensureDeferred
     async def test_stop_in_vain(self) -> None:
         """Where that takes too long it is told, and the process may end all the same."""
-        committer, go_on = InThread(reactor), threading.Event()  # type: ignore[arg-type]
+        committer, go_on = InThread(reactor), threading.Event()
         told: Deferred[Any] = Deferred()
         committer.start()
         committer.commit(lambda: go_on.wait(30), told.callback)

@@ -47,8 +47,9 @@ class Verona(NativeVerona):
 
     def hears(self, guest: Caller, *lines: str) -> None:
         """Let ``guest``, who says nothing else, say ``lines``."""
-        seq = guest.door.member.session.next  # type: ignore[union-attr]
-        guest.says("\n".join(lines), seq)
+        session = guest.door.member.session
+        assert session is not None
+        guest.says("\n".join(lines), session.next)
         self.turn()
 
     def missed(self) -> list[str]:

@@ -129,7 +129,7 @@ class PassedPortTests:
     def test_left_as_it_was(self, ear: Ear) -> None:
         """Neither its mode nor its name is touched, and who calls after the end is not refused."""
         assert ear.path.stat().st_mode & 0o777 == 0o600
-        ear.port.connectionLost(None)  # type: ignore[arg-type]
+        ear.port.connectionLost(None)
         ear.port.stopListening()
         assert ear.path.stat().st_mode & 0o777 == 0o600
         ear.called()

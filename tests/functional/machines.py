@@ -19,12 +19,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
-from types import TracebackType
 
 import pexpect
 
 from tests.functional.manager import Manager, StartError, State, socket_of
-from tests.functional.programs import DEADLINE, LOOPBACK, NULL, SHELL, free_port
+from tests.functional.programs import DEADLINE, LOOPBACK, NULL, SHELL, EndedAtLast, free_port
 from tests.functional.units import CHECKOUT, Places, Unit
 
 PATIENCE = 300.0
@@ -52,7 +51,7 @@ Answer = tuple[int, str]
 """A command's exit status, and what it writes."""
 
 
-class Machine:
+class Machine(EndedAtLast):
     """A machine, or a user on it, without anything of Techboy but a checkout."""
 
     def __init__(self, root: Path, kind: str) -> None:
@@ -74,15 +73,8 @@ class Machine:
         self._environment = self._operators_environment()
         self._put_stand_ins()
 
-    def __enter__(self) -> Machine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End everything."""
         self._ended.close()
 
     def here(self, text: str) -> str:

@@ -23,9 +23,8 @@ from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
 from threading import RLock, Thread
-from types import TracebackType
 
-from tests.functional.programs import DEADLINE, NULL, SHELL, TWIST, wait_until
+from tests.functional.programs import DEADLINE, NULL, SHELL, TWIST, EndedAtLast, wait_until
 from tests.functional.units import Places, Unit
 
 _TICK = 0.02
@@ -76,7 +75,7 @@ class StartError(Exception):
     """A service did not become ready."""
 
 
-class Manager:
+class Manager(EndedAtLast):
     """Runs the service that ``unit`` describes, in a tree of its own.
 
     ``options`` are added to the command line. ``watchdog`` and ``restart_after`` replace the unit's seconds,
@@ -116,17 +115,6 @@ class Manager:
         self._closing, self._lock = False, RLock()
         self._thread = Thread(target=self._supervise, daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Manager:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def pid(self) -> int:

@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
@@ -32,6 +31,8 @@ LOOPBACK = "127.0.0.1"
 SHELL = "/bin/sh"
 
 PIPE, NULL = subprocess.PIPE, subprocess.DEVNULL
+E = TypeVar("E", bound="EndedAtLast")
+
 Stream: TypeAlias = int | Path
 """What a standard stream is: PIPE, NULL, or a file."""
 
@@ -43,6 +44,20 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+class EndedAtLast:
+    """What is closed at the end of a ``with``, whatever becomes of the test."""
+
+    def close(self) -> None:
+        """End everything."""
+        raise NotImplementedError
+
+    def __enter__(self: E) -> E:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
 
 
 class Heard:
@@ -373,7 +388,7 @@ class Listener:
         self._socket.close()
 
 
-class Programs:
+class Programs(EndedAtLast):
     """Starts programs and peers, and ends them all, whatever becomes of the test.
 
     ``folder``: where they run, and their files are.
@@ -383,15 +398,8 @@ class Programs:
         self.folder = folder
         self._started = ExitStack()
 
-    def __enter__(self) -> Programs:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End all of them."""
         self._started.close()
 
     def start(self, *command: str | Path, **streams: Stream) -> Program:

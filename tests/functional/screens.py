@@ -25,11 +25,9 @@ from tests.functional.programs import (
     Program,
     Programs,
 )
+from tests.screen import rows_of
 
 ROWS, COLUMNS = 12, 60
-
-CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z = "\x03", "\x04", "\x0c", "\x12", "\x1a"
-ENTER, TAB, UP, ESCAPE = "\r", "\t", "\x1b[A", "\x1b"
 
 
 class Emulator(pyte.HistoryScreen):
@@ -76,10 +74,7 @@ class Screen(Program):
     @property
     def rows(self) -> list[str]:
         """What is to be seen, without blanks at the ends, and blank rows at the bottom."""
-        rows = [row.rstrip() for row in self.emulator.display]
-        while rows and not rows[-1]:
-            rows.pop()
-        return rows
+        return rows_of(self.emulator)
 
     @property
     def everything(self) -> list[str]:

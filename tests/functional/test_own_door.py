@@ -21,8 +21,7 @@ from tests.functional.programs import (
     wait_until,
 )
 from tests.functional.test_daemon import TERMINATED
-
-CTRL_C, CTRL_D = "\x03", "\x04"
+from tests.screen import CTRL_C, CTRL_D
 
 DOOR = "own"
 """The path of the door, as the programs see it."""

@@ -13,6 +13,7 @@ import pytest
 from pyte import ByteStream, Screen
 
 from tests.functional.programs import DEADLINE, NULL, PIPE, NativePeer, Program, Programs
+from tests.screen import rows_of
 
 LINES = 50_000
 SILENCE = 2.0  # seconds after which Juliet asks, in which lines wait long enough to be told of
@@ -33,10 +34,7 @@ class Watched:
     @property
     def lines(self) -> list[str]:
         """What is to be seen now, without the empty lines below."""
-        lines = [line.rstrip() for line in self._screen.display]
-        while lines and not lines[-1]:
-            lines.pop()
-        return lines
+        return rows_of(self._screen)
 
     def until(self, last: str) -> None:
         """Wait until the last line is as the pattern ``last`` has it, from its beginning to its end."""

@@ -8,22 +8,8 @@ import pytest
 
 from techboy.exits import IO_FAILED
 from tests.functional.programs import SHELL, free_port
-from tests.functional.screens import (
-    COLUMNS,
-    CTRL_C,
-    CTRL_D,
-    CTRL_L,
-    CTRL_R,
-    CTRL_Z,
-    ENTER,
-    ESCAPE,
-    JULIET,
-    ROWS,
-    TAB,
-    UP,
-    Screen,
-    Screens,
-)
+from tests.functional.screens import COLUMNS, JULIET, ROWS, Screen, Screens
+from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER, ESCAPE, TAB, UP
 
 
 def both(screens: Screens, columns: int = COLUMNS) -> tuple[Screen, Screen]:

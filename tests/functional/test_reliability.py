@@ -79,7 +79,7 @@ class KilledTests:
         house = House(programs)
         sender = programs.juliet(house.port, stdin=programs.file("file", text), stdout=NULL)
         for part in (0.1, 0.5):
-            wait_until(lambda: len(house.heard) > part * len(text))  # noqa: B023 # used in this turn only
+            wait_until(lambda: len(house.heard) > part * len(text))  # noqa: B023 - it is called in this turn only
             house.restart()
         assert sender.ends() == 0
         house.hears(text)
@@ -136,7 +136,7 @@ class TalkTests:
             before = min(size(heard), size(hers))
             self.say(turn, romeo, "his")
             self.say(turn, juliet, "her")
-            wait_until(lambda: min(size(heard), size(hers)) > before)  # noqa: B023 # used in this turn only
+            wait_until(lambda: min(size(heard), size(hers)) > before)  # noqa: B023 - it is called in this turn only
             relay.cut()
             juliet.states("Connected to romeo")
         self.say(2, romeo, "his")

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from enum import Enum, auto
+from functools import partial
 from itertools import dropwhile
 from pathlib import Path
 from signal import SIGABRT, SIGSTOP
@@ -23,9 +24,10 @@ import pytest
 
 from tests.functional.manager import Manager, State
 from tests.functional.programs import DEADLINE, LOOPBACK, NULL, TWIST, NativePeer, free_port, wait_until
-from tests.functional.screens import ENTER, Screen, Screens
+from tests.functional.screens import Screen, Screens
 from tests.functional.test_daemon import TERMINATED
 from tests.functional.units import SHIPPED, Places
+from tests.screen import ENTER
 
 WATCHDOG = 5.0
 """Seconds without a sign of life that are too many; the unit's are too long to be waited for."""
@@ -69,6 +71,10 @@ class Talker:
         self._peer: NativePeer | None = None
         self._thread = Thread(target=self._live, daemon=True)
         self._thread.start()
+
+    def has_heard(self, texts: set[str]) -> bool:
+        """Whether it has heard all of ``texts``."""
+        return texts <= {text for _, _, text in list(self.heard)}
 
     @property
     def is_connected(self) -> bool:
@@ -244,7 +250,7 @@ class Service:
                 host.sees(line)
         texts = {line.removeprefix("romeo: ") for line in last}
         for talker in self.talkers:
-            wait_until(lambda: texts <= {text for _, _, text in list(talker.heard)})  # noqa: B023
+            wait_until(partial(talker.has_heard, texts))
 
     def logged(self) -> list[Line]:
         """Return all that is kept; the service is not to run."""

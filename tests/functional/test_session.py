@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from tests.functional.programs import LOOPBACK, NULL, SHELL, TWIST, NativePeer
-from tests.functional.screens import ENTER, Screen, Screens
+from tests.functional.screens import Screen, Screens
+from tests.screen import ENTER
 
 PAGE = Path(__file__).parents[2] / "docs" / "session.rst"
 ROWS, COLUMNS = 14, 72

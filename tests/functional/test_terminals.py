@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.programs import Programs, Terminal, free_port, wait_until
-
-CTRL_C, CTRL_D, CTRL_S = "\x03", "\x04", "\x13"
+from tests.screen import CTRL_C, CTRL_D, CTRL_S
 
 WAITS_FOR = Path("/proc/self/wchan")
 

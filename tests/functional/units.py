@@ -83,8 +83,9 @@ class Unit:
         text = self.get(section, key)
         if not text:
             return None
-        number, unit = re.fullmatch(r"(\d+)([a-z]*)", text, re.ASCII).groups()  # type: ignore[union-attr]
-        return int(number) * _SECONDS[unit]
+        span = re.fullmatch(r"(\d+)([a-z]*)", text, re.ASCII)
+        assert span is not None
+        return int(span[1]) * _SECONDS[span[2]]
 
     def environment(self) -> dict[str, str]:
         """Return what the unit and the files that it names say of the environment."""

@@ -412,7 +412,7 @@ class ReadingTests:
 
         def batch(first: int, *rest: object) -> Batch:
             rows.append(first)
-            return Batch(first, *rest)  # type: ignore[arg-type]
+            return Batch(first, *rest)
 
         monkeypatch.setattr("techboy.logs.sqlite.Batch", batch)
         return rows

@@ -14,13 +14,12 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from twisted.internet.task import Clock
 
 from techboy.terminal.ends import Ends, Told
+from tests.screen import rows_of
 
 ROWS, COLUMNS = 10, 50
 
 DEADLINE = 10.0
 """Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
-
-ENTER, CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z = "\r", "\x03", "\x04", "\x0c", "\x12", "\x1a"
 
 
 class LoopReactor(Clock):
@@ -66,10 +65,7 @@ class FakeTerminal:
     @property
     def rows(self) -> list[str]:
         """What is to be seen, without blanks at the ends, and blank rows at the bottom."""
-        rows = [row.rstrip() for row in self.emulator.display]
-        while rows and not rows[-1]:
-            rows.pop()
-        return rows
+        return rows_of(self.emulator)
 
     def types(self, text: str) -> None:
         self.keyboard.send_text(text)

@@ -14,6 +14,7 @@ from pyte import Screen, Stream
 from twisted.internet.task import Clock
 
 from techboy.terminal.progress import EVERY, PATIENCE, FileRead, Progress, Sample, columns_of, shows
+from tests.screen import rows_of
 from tests.terminal.fakes import OnTerminal
 
 WIDTH = 72
@@ -40,10 +41,7 @@ class FakeLine:
     @property
     def shown(self) -> list[str]:
         """What a person sees, without the empty lines below."""
-        lines = [line.rstrip() for line in self.screen.display]
-        while lines and not lines[-1]:
-            lines.pop()
-        return lines
+        return rows_of(self.screen)
 
 
 class Scene:

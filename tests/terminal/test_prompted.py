@@ -28,20 +28,8 @@ from techboy.terminal.prompted import REFRESH, PromptScreen
 from techboy.terminal.reading import Person, Refused
 from techboy.terminal.stage import PATIENCE
 from tests.programs import RecordedStates
-from tests.terminal.screens import (
-    CTRL_C,
-    CTRL_D,
-    CTRL_L,
-    CTRL_R,
-    CTRL_Z,
-    ENTER,
-    FakeTerminal,
-    LoopReactor,
-    idle,
-    run,
-    settle,
-    until,
-)
+from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER
+from tests.terminal.screens import FakeTerminal, LoopReactor, idle, run, settle, until
 
 MAX_LINE = 40
 
