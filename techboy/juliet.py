@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
 
@@ -198,11 +198,21 @@ def _lines(count: int) -> str:
     return "1 line is" if count == 1 else f"{count} lines are"
 
 
-class JulietFactory(ReconnectingClientFactory):
-    """Calls Romeo, and calls again after a while when he does not answer or the connection breaks.
+class Calling(Enum):
+    """What the factory is doing: at most one timer, connection attempt or connection at a time."""
 
-    ``juliet`` is told what comes of it. ``spread`` returns which part of a delay is waited: it is chance, so
-    that many callers do not come all at once.
+    IDLE = auto()
+    WAITING = auto()  # for a timer, after which it connects
+    CONNECTING = auto()
+    CONNECTED = auto()  # until the program reports that the connection was lost or given up
+    STOPPED = auto()  # for good
+
+
+class JulietFactory(ReconnectingClientFactory):
+    """Connects to the server, and again after a delay when that fails or the connection is lost.
+
+    ``juliet`` is told the outcome. ``spread`` returns the part of a delay that is waited: it is random, so
+    that many clients do not connect at the same moment.
     """
 
     noisy = False
@@ -211,6 +221,8 @@ class JulietFactory(ReconnectingClientFactory):
     maxDelay = 15
     jitter = 0.0  # the base class' own has no bound, and goes past maxDelay
     connector: EndpointConnector
+    state = Calling.IDLE
+    _callID: IDelayedCall | None = None
 
     def __init__(self, juliet: Juliet, spread: Callable[[], float]) -> None:
         self.clock = cast(Any, juliet.reactor)
@@ -219,45 +231,78 @@ class JulietFactory(ReconnectingClientFactory):
         self._answered_at = 0.0
 
     def call(self) -> None:
-        """Call now, unless a call is under way, and begin with short delays again."""
-        if self.connector.connecting or self._juliet.is_greeting:
-            return  # it may be answered at this very moment
-        self.stopTrying()
-        self.resetDelay()
-        self.connector.connect()
+        """Connect now, with short delays from here on, unless an attempt or a connection is there already."""
+        if self.state in (Calling.IDLE, Calling.WAITING):
+            self.resetDelay()
+            self._connect()
+
+    def call_anew(self) -> None:
+        """The connection was given up: connect now."""
+        self._disconnected()
+        self.call()
 
     def call_again(self) -> None:
-        """Call again soon; less soon where the last connection broke at once."""
-        if self._juliet.reactor.seconds() - self._answered_at >= STEADY:
-            self.resetDelay()
-        self.retry()
+        """The connection is lost: connect again soon, or after a longer delay if it was lost at once."""
+        if self._disconnected():
+            if self._juliet.reactor.seconds() - self._answered_at >= STEADY:
+                self.resetDelay()
+            self.retry()
 
     def call_later(self) -> None:
-        """Call again within a few seconds, as many others will."""
-        self.resetDelay()
-        self.delay = SPREAD * self._spread()
-        super().retry(self.connector)
-        self.resetDelay()
+        """The connection is lost, and many others are: connect again within a few seconds."""
+        if self._disconnected():
+            self.resetDelay()
+            self._connect_after(SPREAD * self._spread())
+
+    def resetDelay(self) -> None:
+        """Begin with short delays again; a timer that runs is kept, unlike in the base class."""
+        timer = self._callID
+        super().resetDelay()
+        self._callID = timer
+
+    def stopTrying(self) -> None:
+        """Stop for good: no timer and no attempt is left, and none begins."""
+        self.state = Calling.STOPPED
+        super().stopTrying()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Romeo answers: return the door, or None where nobody wants to talk any more."""
+        """The server answers: return the door, or None if this is not the attempt that is awaited."""
         juliet = self._juliet
-        if not juliet.conversation.free:
+        if self.state is not Calling.CONNECTING or not juliet.conversation.free:
             return None
+        self.state = Calling.CONNECTED
         self._answered_at = juliet.reactor.seconds()
         return juliet.door(juliet.journal.came(peer_of(addr)))
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        """Romeo does not answer: say why, and call again later."""
-        self._juliet.not_answered(reason_for(reason))
-        super().clientConnectionFailed(connector, reason)
+        """The attempt failed: say why, and connect again later."""
+        if self.state is Calling.CONNECTING:
+            self.state = Calling.IDLE
+            self._juliet.not_answered(reason_for(reason))
+            super().clientConnectionFailed(connector, reason)
 
     def retry(self, connector: object = None) -> None:
-        """Call again after a delay that grows, of which chance takes a part."""
-        whole = self.delay
-        self.delay = whole * self._spread()
-        super().retry(connector)
-        self.delay = min(whole * self.factor, self.maxDelay)
+        """Connect again after a delay that grows, of which a random part is waited."""
+        self._connect_after(self.delay * self._spread())
+        self.delay = min(self.delay * self.factor, self.maxDelay)
+
+    def _connect_after(self, seconds: float) -> None:
+        if self.state is Calling.IDLE:
+            self.state = Calling.WAITING
+            self._callID = self._juliet.reactor.callLater(seconds, self._connect)
+
+    def _connect(self) -> None:
+        if self._callID is not None and self._callID.active():
+            self._callID.cancel()
+        self._callID, self.state = None, Calling.CONNECTING
+        self.connector.connect()
+
+    def _disconnected(self) -> bool:
+        """Note that the connection is gone; return whether there was one."""
+        if self.state is not Calling.CONNECTED:
+            return False
+        self.state = Calling.IDLE
+        return True
 
 
 class Juliet(Talk):
@@ -277,7 +322,6 @@ class Juliet(Talk):
         self._factory = JulietFactory(self, spread)
         self._dialect = options["dialect"]
         self._return = Return.SOON
-        self.is_greeting = False  # there is a connection, and no welcome yet
         self._reason = ""
         self._record = unrecorded(reactor.seconds)  # of the last connection there was
         self._patience = Patience(
@@ -311,6 +355,11 @@ class Juliet(Talk):
         self._patience.stop()
         return super().stopService().addCallback(lambda _: self._kept.close())
 
+    def ended(self) -> None:
+        """The conversation is over: connect no more."""
+        self._factory.stopTrying()
+        super().ended()
+
     # what the factory calls
 
     def door(self, record: Record) -> Protocol:
@@ -321,7 +370,6 @@ class Juliet(Talk):
             self.heard()
             return self.plain_door()
         may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
-        self.is_greeting = True
         hello, dead = self._hello(), self.options["dead"]
         return Greeting(self, hello, self.reactor, dead, may_be_plain=may_be_plain, record=record)
 
@@ -352,14 +400,13 @@ class Juliet(Talk):
 
     def plain_door(self) -> PlainDoor:
         """Romeo speaks plain lines."""
-        self._dialect, self.is_greeting = Dialect.PLAIN, False
+        self._dialect = Dialect.PLAIN
         mistaken = None if self.options["plain"] else self._mistaken
         max_line = self.options["max-line"]
         return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, max_line, mistaken, self._record)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
-        self.is_greeting = False
         if self.conversation.free:
             self.not_answered("closed before there was a word")
             self._factory.call_again()
@@ -385,7 +432,7 @@ class Juliet(Talk):
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: call, for no longer than the timeout."""
         super().waiting(again)
-        self._reason, self.is_greeting = "", False
+        self._reason = ""
         self.here.state(f"Calling {self._place}...")
         if not again:
             return
@@ -412,7 +459,7 @@ class Juliet(Talk):
     def _mistaken(self) -> None:
         """Romeo speaks the native dialect, and was slow to say so."""
         self._dialect = Dialect.NATIVE
-        self._factory.call()
+        self._factory.call_anew()
 
     @property
     def _awaits_a_word(self) -> bool:

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet import error
 from twisted.internet.address import UNIXAddress
+from twisted.internet.protocol import Protocol, ReconnectingClientFactory
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.doors.greeting import PATIENCE
-from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, Options
+from techboy.doors.journal import Journal
+from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
 from techboy.logs.contract import StorageError
 from techboy.logs.keepsake import Keepsake
+from tests.doors.test_calling import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
 
@@ -202,6 +208,130 @@ class CallingTests:
         juliet = running()
         juliet.program.conversation.leave()
         assert juliet.program._factory.buildProtocol(None) is None
+
+
+class Called:
+    """What a factory needs of the program: ``free``, whether a connection is wanted."""
+
+    def __init__(self) -> None:
+        self.reactor, self.endpoint, self.conversation = Clock(), FakeEndpoint(), self
+        self.journal = Journal(self.reactor.seconds)
+        self.free, self.connection = True, False
+
+    def door(self, record: object) -> Protocol:
+        self.connection = True
+        return Protocol()
+
+    def not_answered(self, reason: str) -> None:
+        """Say nothing."""
+
+
+class Caller:
+    """A factory, to which everything that can happen happens."""
+
+    def __init__(self) -> None:
+        self.called = Called()
+        self.factory = JulietFactory(self.called, lambda: 0.5)  # type: ignore[arg-type]
+        self.factory.call()
+
+    @property
+    def attempts(self) -> int:
+        """Return how many attempts are under way."""
+        return sum(not attempt.called for attempt in self.called.endpoint.attempts)
+
+    @property
+    def timers(self) -> int:
+        """Return how many timers run."""
+        return len(self.called.reactor.getDelayedCalls())
+
+    def hurry(self) -> None:
+        self.factory.call()
+
+    def reset(self) -> None:
+        self.factory.resetDelay()
+
+    def fails(self) -> None:
+        if self.attempts:
+            self.called.endpoint.attempts[-1].errback(error.ConnectionRefusedError())
+
+    def connects(self) -> None:
+        if self.attempts:
+            attempt = self.called.endpoint.attempts[-1]
+            protocol = self.factory.buildProtocol(None)
+            assert protocol is not None
+            attempt.callback(protocol)
+
+    def built_twice(self) -> None:
+        if self.called.connection:
+            assert self.factory.buildProtocol(None) is None
+
+    def lost(self) -> None:
+        self.called.connection = False
+        self.factory.call_again()
+
+    def restarts(self) -> None:
+        self.called.connection = False
+        self.factory.call_later()
+
+    def mistaken(self) -> None:
+        self.called.connection = False
+        self.factory.call_anew()
+
+    def passes(self) -> None:
+        self.called.reactor.advance(1)
+
+    def ends(self) -> None:
+        self.factory.stopTrying()
+
+
+EVENTS = [
+    Caller.hurry, Caller.reset, Caller.fails, Caller.connects, Caller.built_twice, Caller.lost,
+    Caller.restarts, Caller.mistaken, Caller.passes,
+]  # fmt: skip
+
+
+class OneAtATimeTests:
+    """There is one timer, one attempt or one connection at any time."""
+
+    def test_factory(self) -> None:
+        """Reconnecting is the business of Twisted's factory for it."""
+        assert issubclass(JulietFactory, ReconnectingClientFactory)
+
+    @given(st.lists(st.sampled_from(EVENTS), max_size=30), st.lists(st.sampled_from(EVENTS), max_size=5))
+    def test_any_order(self, before: list[Any], after: list[Any]) -> None:
+        """Whatever happens, exactly one of the three is there; once stopped, no timer and no attempt is."""
+        caller = Caller()
+        for event in before:
+            event(caller)
+            assert (caller.attempts, caller.timers, caller.called.connection) in (
+                (1, 0, False), (0, 1, False), (0, 0, True),
+            )  # fmt: skip
+        caller.ends()
+        for event in [Caller.passes, *after, Caller.ends]:
+            event(caller)
+            assert (caller.attempts, caller.timers) == (0, 0)
+
+    def test_hurry_after_a_restart(self) -> None:
+        """Enter during the wait for a server that restarts connects now, and once."""
+        juliet = started(keyboard=PERSON)
+        transport = welcome(juliet)
+        transport.receive(frame(bye="restart"))
+        transport.flush()
+        assert attempts(juliet) == 1
+        juliet.terminal.receive(b"\n")
+        assert attempts(juliet) == 2
+        welcome(juliet)
+        said = juliet.said
+        juliet.reactor.advance(20)
+        assert (attempts(juliet), juliet.said) == (2, said)
+
+    def test_over_while_connecting(self) -> None:
+        """An attempt under way is given up when the conversation is over, and no other begins."""
+        juliet = started(keyboard=PERSON)
+        juliet.terminal.receive(b"exit\n")
+        assert juliet.reactor.connectors[0].stoppedConnecting
+        juliet.reactor.advance(60)
+        assert (attempts(juliet), juliet.said) == (1, ["Calling 192.0.2.1:4444..."])
 
 
 class TalkingTests:

@@ -36,11 +36,6 @@ class EndpointConnector:
         self._endpoint, self._factory = endpoint, factory
         self._attempt: Deferred[IProtocol] | None = None
 
-    @property
-    def connecting(self) -> bool:
-        """Whether an attempt is under way."""
-        return self._attempt is not None
-
     def connect(self) -> None:
         """Try to connect; the factory builds a protocol, or hears `clientConnectionFailed`."""
         self._attempt = attempt = self._endpoint.connect(self._factory)
