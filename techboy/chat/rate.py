@@ -23,9 +23,8 @@ class Bucket:
         """Return how many of ``lines`` may be said at ``now``, in seconds, and count them."""
         if self.unlimited:
             return lines
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
-        taken = min(lines, int(self._tokens + _ROUNDING))
+        self._fill(now)
+        taken = min(lines, max(int(self._tokens + _ROUNDING), 0))
         self._tokens -= taken
         return taken
 
@@ -33,11 +32,16 @@ class Bucket:
         """Count ``lines``, which were said already; return how many seconds have to pass before more are."""
         if self.unlimited:
             return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate) - lines
-        self._filled = now
+        self._fill(now)
+        self._tokens -= lines
         return max(-self._tokens, 0.0) / self._rate
 
     def wait(self, lines: int) -> float:
         """Return how many seconds after the last `take` there is room for ``lines``, or for a whole burst."""
         missing = min(lines, self._burst) - self._tokens
         return max(missing, 0.0) / self._rate if self._rate else 0.0
+
+    def _fill(self, now: float) -> None:
+        """Add what the time since the last call allows: nothing if the clock went back."""
+        self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0.0) * self._rate)
+        self._filled = now

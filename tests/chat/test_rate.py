@@ -139,6 +139,38 @@ class WaitTests:
         assert Bucket(2, 4).wait(3) == 0.0
 
 
+class ClockTests:
+    """Whatever the clock does, it is no reason to say less or more than was said."""
+
+    @quick
+    @given(
+        st.integers(1, 50),
+        st.integers(1, 50),
+        st.lists(st.tuples(st.integers(0, 100), st.integers(-10_000, 10_000)), min_size=1),
+    )
+    def test_take(self, rate: int, burst: int, asked: list[tuple[int, int]]) -> None:
+        """At any times, no fewer than no lines are allowed, and nobody waits for longer than for a burst."""
+        bucket = Bucket(rate, burst)
+        for lines, now in asked:
+            assert 0 <= bucket.take(lines, now) <= lines
+            wait = bucket.wait(lines)
+            assert 0.0 <= wait <= burst / rate + 1e-6
+            assert bucket.take(min(lines, 1), now + wait) == min(lines, 1)
+
+    @quick
+    @given(
+        st.integers(1, 50),
+        st.integers(1, 50),
+        st.lists(st.tuples(st.integers(0, 100), st.integers(-10_000, 10_000)), min_size=1),
+    )
+    def test_spend(self, rate: int, burst: int, said: list[tuple[int, int]]) -> None:
+        """At any times, nobody waits for longer than what was said so far takes."""
+        bucket, total = Bucket(rate, burst), 0
+        for lines, now in said:
+            total += lines
+            assert 0.0 <= bucket.spend(lines, now) <= total / rate
+
+
 class RoundingTests:
     """What `wait` says is enough."""
 
