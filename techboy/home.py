@@ -50,23 +50,25 @@ class Disk(Enum):
 class Home(Service):
     """A house, its hall and its logs, in memory or in the directory that ``options`` say.
 
+    ``wall`` returns the time of day, in seconds since 1970, for stamps and retention.
     Making one ends the process with one line where that directory can't be used.
     """
 
     def __init__(
         self,
         reactor: IReactor,
+        wall: Callable[[], float],
         options: ConversationOptions,
         rules: Rules,
         shut_down: Callable[[], None] = lambda: None,
         motd: list[str] | None = None,
     ) -> None:
-        self._reactor, self._options = reactor, options
+        self._reactor, self._wall, self._options = reactor, wall, options
         self._folder: StateFolder | None = None
         self._thread: InThread | None = None
         try:
             self.logs = self._logs()
-            self.hall = Hall(reactor, self.logs, self._thread or AtOnce(), options["stall"])
+            self.hall = Hall(reactor, wall, self.logs, self._thread or AtOnce(), options["stall"])
             self.house = House(rules, self.hall, self.logs, clock_time, shut_down, motd or [])
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
@@ -144,7 +146,7 @@ class Home(Service):
     def _prune(self) -> None:
         """Forget what is old; sessions in use are not."""
         self.keep_sessions()
-        now, keep = self._reactor.seconds(), self._options["keep"]
+        now, keep = self._wall(), self._options["keep"]
         self.hall.prune(None if keep is None else now - keep, now - self._options["remember"])
 
 

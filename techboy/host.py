@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
@@ -50,10 +51,16 @@ class Host(Program):
 
     last_word = Bye(CLOSED)
 
-    def __init__(self, reactor: IReactor, options: ConversationOptions, streams: Streams) -> None:
-        super().__init__(reactor, options, streams, HOST)
+    def __init__(
+        self,
+        reactor: IReactor,
+        options: ConversationOptions,
+        streams: Streams,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(reactor, options, streams, HOST, wall)
         rules = Rules(options["name"], options["guests"], options["history"])
-        self.home = Home(reactor, options, rules, self.leave, options["motd"])
+        self.home = Home(reactor, wall, options, rules, self.leave, options["motd"])
         self.hall, self.house = self.home.hall, self.home.house
         self.factory = HouseFactory(self)
         self.lodging: Lodging = HouseLodging(self)
@@ -190,7 +197,7 @@ class Host(Program):
 
     def _figures(self, endpoint: str) -> Watching:
         watched = Watched(self.house, self.hall, self._spoken, self.trouble)
-        return Watching(self.reactor, endpoint, watched, self._watched_at, self._refused)
+        return Watching(self.reactor, self.wall, endpoint, watched, self._watched_at, self._refused)
 
     def _watched_at(self, place: str) -> None:
         self.here.state(f"Metrics on {place}")

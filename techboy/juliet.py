@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 from pathlib import Path
@@ -32,6 +33,7 @@ from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
 from techboy.options import PORT, ConversationOptions, option, seconds, socket_path, whole_number
 from techboy.program import IReactor
+from techboy.reactors import current, steady
 from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -313,11 +315,14 @@ class Juliet(Talk):
         reactor: IReactor,
         options: Options,
         streams: Streams,
+        wall: Callable[[], float] = time.time,
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
         self._kept = Kept(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
-        super().__init__(reactor, options, streams, CALLER, self._kept.outbox, stays=False, patient=patient)
+        super().__init__(
+            reactor, options, streams, CALLER, self._kept.outbox, wall, stays=False, patient=patient
+        )
         self.endpoint, self._place = _whereabouts(reactor, options)
         self._factory = JulietFactory(self, spread)
         self._dialect = options["dialect"]
@@ -494,6 +499,4 @@ def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndp
 
 def makeService(options: Options) -> Juliet:
     """Return Juliet as `twist` runs her."""
-    from twisted.internet import reactor
-
-    return Juliet(cast(IReactor, reactor), options, options.streams())
+    return Juliet(cast(IReactor, steady(current())), options, options.streams())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -39,6 +40,8 @@ class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
 class Program(Service):
     """A program with somebody, or nobody, at this end. ``dialect`` says which end this is.
 
+    ``reactor`` measures intervals. ``wall`` returns the time of day, in seconds since 1970, for what is
+    stored, shown or written down with its time.
     A subclass defines `speaker` and `leave`, and calls `ended`. Making it ends the process with one line
     where the transcript that ``options`` ask for can't be written.
     """
@@ -50,9 +53,14 @@ class Program(Service):
     end_whatever_comes = staticmethod(exits.end_whatever_comes)
 
     def __init__(
-        self, reactor: IReactor, options: ConversationOptions, streams: Streams, dialect: Plain
+        self,
+        reactor: IReactor,
+        options: ConversationOptions,
+        streams: Streams,
+        dialect: Plain,
+        wall: Callable[[], float],
     ) -> None:
-        self.reactor, self.options, self.dialect = reactor, options, dialect
+        self.reactor, self.wall, self.options, self.dialect = reactor, wall, options, dialect
         self.keyboard = streams.keyboard
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
         watchdog = watchdog_seconds(os.environ, os.getpid())
@@ -156,7 +164,7 @@ class Program(Service):
         if path is None:
             return None
         try:
-            transcript = Transcript(path, local_iso, self.reactor.seconds)
+            transcript = Transcript(path, local_iso, self.wall)
         except OSError as refused:
             program, why = self.options.program, refused.strerror
             exits.fail(exits.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
@@ -172,7 +180,9 @@ class Program(Service):
     def _prompted(self) -> PromptScreen:
         from techboy.prompting import prompted  # prompt_toolkit is large
 
-        return prompted(self._reader(), self.options, self._states, lambda: str(self.standing), os.environ)
+        return prompted(
+            self._reader(), self.options, self._states, lambda: str(self.standing), self.wall, os.environ
+        )
 
     def _bridge(self) -> StdioBridge:
         options, streams = self.options, self._streams
@@ -180,7 +190,7 @@ class Program(Service):
         prompt = None
         if self.keyboard is Keyboard.PERSON and on_terminal:
             prompt = Prompt(options["name"], erasing(options.terminal_type))
-        output = Shown(options["output"], on_terminal or options["many"], self.reactor.seconds, clock_time)
+        output = Shown(options["output"], on_terminal or options["many"], self.wall, clock_time)
         return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 
     def _reader(self) -> Reader:

@@ -23,6 +23,7 @@ def prompted(
     options: ConversationOptions,
     states: StandardError,
     status_line: Callable[[], str],
+    wall: Callable[[], float],
     environ: Mapping[str, str],
 ) -> PromptScreen:
     """Return the prompt that ``options`` ask for; the program's log is shown above it, if it goes there."""
@@ -30,13 +31,13 @@ def prompted(
     here = HOST if options["many"] else TWO
     screen = PromptScreen(
         reader,
-        _painter(options, environ),
+        _painter(options, wall, environ),
         company,
         Bell(),
         states,
         options["max-line"],
         status_line,
-        time.time,
+        wall,
         Remembered(history_file(options.program, environ)),
         Completing(lambda: GUEST if screen.names_many else here, lambda: company.names),
     )
@@ -46,10 +47,10 @@ def prompted(
     return screen
 
 
-def _painter(options: ConversationOptions, environ: Mapping[str, str]) -> Paints:
+def _painter(options: ConversationOptions, wall: Callable[[], float], environ: Mapping[str, str]) -> Paints:
     name = options["name"]
     if options["output"] == "auto":
         return Painter(name, time.localtime, colours=colours(environ), bold=bold(environ))
     clock = partial(time.strftime, "%H:%M")
-    shown = Shown(options["output"], True, time.time, lambda at: clock(time.localtime(at)))
+    shown = Shown(options["output"], True, wall, lambda at: clock(time.localtime(at)))
     return Undecorated(shown, name)

@@ -7,6 +7,7 @@ program are read. Until then nothing here or in what is imported may import ``tw
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -66,4 +67,18 @@ def current() -> Any:
     """Return the reactor in use; from then on no other can be."""
     from twisted.internet import reactor
 
+    return reactor
+
+
+def steady(reactor: Any, seconds: Callable[[], float] = time.monotonic) -> Any:
+    """Have ``reactor`` measure time with ``seconds``, a clock that nobody sets; return ``reactor``.
+
+    Twisted's own reactors measure it with the wall clock: set back, it delays all timers, and set forward it
+    fires them early. Calls that are scheduled already keep the delay they have left.
+    """
+    ahead = seconds() - reactor.seconds()
+    for call in reactor.getDelayedCalls():
+        call.time += ahead
+        call.seconds = seconds
+    reactor.seconds = seconds
     return reactor

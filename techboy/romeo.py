@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +48,7 @@ from techboy.options import (
     whole_number,
 )
 from techboy.program import IReactor
+from techboy.reactors import current, steady
 from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -276,10 +278,16 @@ class RomeoFactory(ServerFactory):
 class Romeo(Talk):
     """Listens, and talks to one guest at a time."""
 
-    def __init__(self, reactor: IReactor, options: Options, streams: Streams) -> None:
-        super().__init__(reactor, options, streams, HOST, Outbox(), stays=bool(options["stay"]))
+    def __init__(
+        self,
+        reactor: IReactor,
+        options: Options,
+        streams: Streams,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(reactor, options, streams, HOST, Outbox(), wall, stays=bool(options["stay"]))
         rules = Rules(options["name"], guests=1, history=0)
-        self.home = Home(reactor, options, rules)
+        self.home = Home(reactor, wall, options, rules)
         self.duet = Duet(self.home.house, self.home.hall, self.conversation, new_token, options["grace"])
         self.home.lodgings.append(self.duet)
         factory = RomeoFactory(self)
@@ -325,7 +333,5 @@ class Romeo(Talk):
 
 def makeService(options: Options) -> Romeo | Host:
     """Return Romeo as `twist` runs him: for one guest, or for many."""
-    from twisted.internet import reactor
-
     kind = Host if options["many"] else Romeo
-    return kind(cast(IReactor, reactor), options, options.streams())
+    return kind(cast(IReactor, steady(current())), options, options.streams())

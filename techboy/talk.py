@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from techboy import exits
 from techboy.chat.conversation import Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
@@ -25,11 +27,12 @@ class Talk(Program):
         streams: Streams,
         dialect: Plain,
         outbox: Outbox,
+        wall: Callable[[], float],
         *,
         stays: bool,
         patient: bool = False,
     ) -> None:
-        super().__init__(reactor, options, streams, dialect)
+        super().__init__(reactor, options, streams, dialect, wall)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
         here: Here = self.here

@@ -19,12 +19,13 @@ class Watching(Listening):
     def __init__(
         self,
         reactor: Any,
+        wall: Callable[[], float],
         endpoint: str,
         watched: Watched,
         announce: Callable[[str], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._watch = Watch(reactor, watched)
+        self._watch = Watch(reactor, wall, watched)
         places = partial(described, reactor, "metrics", endpoint)
         super().__init__(places, self._watch.site, announce, refused)
 

@@ -10,6 +10,7 @@ from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY, STALL, Hall
 from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
+from tests.clocks import Wall
 from tests.transports import ANY, FakeTransport, SocketTransport
 
 
@@ -59,8 +60,9 @@ class Verona:
         committer: Committer | None = None,
     ) -> None:
         self.clock, self.shut_down = Clock(), 0
+        self.wall = Wall(self.clock)
         self.logs = MemoryLogs(keep)
-        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), stall)
+        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), stall)
         rules = Rules("romeo", 1000, history)
         self.house = House(rules, self.hall, self.logs, lambda at: "12:00", self._shut_down, list(motd))
         self._rate, self._burst, self._max_line = rate, burst, max_line

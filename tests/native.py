@@ -118,7 +118,7 @@ class NativeVerona(Verona):
     ) -> None:
         super().__init__(keep=keep, stall=stall, history=history, **options)
         self.logs = logs or self.logs
-        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), stall)
+        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), stall)
         self.house = House(Rules("romeo", 1000, history), self.hall, self.logs, lambda at: "12:00")
         self.lodging = Lodging(self.house, self.hall, tokens(), grace, places)
         self.callers: list[Caller] = []

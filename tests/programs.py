@@ -19,6 +19,7 @@ from techboy.options import ConversationOptions
 from techboy.program import Program
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
+from tests.clocks import Wall
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
 
@@ -93,7 +94,8 @@ class Running:
         options.streams = lambda: streams
         options.parseOptions(arguments)
         self.reactor, self.status = FakeReactor(), None
-        self.program: Any = program(self.reactor, options, streams, **extra)
+        self.wall = Wall(self.reactor)
+        self.program: Any = program(self.reactor, options, streams, wall=self.wall, **extra)
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
         self.program.end_with = self._end_with

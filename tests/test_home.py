@@ -10,10 +10,11 @@ import pytest
 from techboy import exits
 from techboy.chat.house import Rules
 from techboy.doors.lodging import Lodging
-from techboy.home import DRAIN, END, LOG_FILE, Home, new_token, state_directory
+from techboy.home import DRAIN, END, LOG_FILE, PRUNED_EVERY, Home, new_token, state_directory
 from techboy.logs.memory import MemoryLogs
 from techboy.logs.sqlite import SqliteLogs
 from tests.chat.fakes import FakeGuest, session
+from tests.clocks import Wall
 from tests.native import HeldCommitter
 from tests.programs import FakeReactor
 
@@ -30,7 +31,8 @@ class FakeOptions(dict[str, Any]):
 
 def home(**options: Any) -> Home:
     """Return a home with ``options``."""
-    return Home(FakeReactor(), FakeOptions(**options), Rules())
+    reactor = FakeReactor()
+    return Home(reactor, Wall(reactor), FakeOptions(**options), Rules())
 
 
 def silent(*, prompt: bool = False) -> tuple[Home, HeldCommitter]:
@@ -89,6 +91,36 @@ class HomeTests:
             home(state=tmp_path / "file")
         assert ended.value.code == exits.IO_FAILED
         assert capsys.readouterr().err.startswith("romeo: ")
+
+
+class KeepTests:
+    """What is old is forgotten, by the time of day."""
+
+    @pytest.mark.parametrize(("step", "kept"), [(0.0, True), (-86400.0, True), (86400.0, False)])
+    def test_lines(self, step: float, kept: bool) -> None:
+        """Every hour, of a clock that nobody sets, what was stored longer ago than it is kept goes."""
+        reactor = FakeReactor()
+        wall = Wall(reactor)
+        it = Home(reactor, wall, FakeOptions(keep=5000.0), Rules())
+        it.startService()
+        it.house.said(it.house.enter(FakeGuest(), 0.0), "hello")
+        reactor.advance(PRUNED_EVERY - 1)
+        wall.step(step)
+        assert it.house.lobby.log.forgotten == 0
+        reactor.advance(1)
+        assert (it.house.lobby.log.forgotten == 0) is kept
+        it.stopService()
+
+    @pytest.mark.parametrize("step", [-3600.0, 3600.0])
+    def test_end(self, step: float) -> None:
+        """The time that is left at the end is measured by the other clock."""
+        reactor = FakeReactor()
+        wall = Wall(reactor)
+        it = Home(reactor, wall, FakeOptions(), Rules())
+        it.end()
+        wall.step(step)
+        reactor.advance(1)
+        assert it.time_left == END - 1
 
 
 class EndTests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, TextIO
@@ -206,7 +207,7 @@ class ProgramTests:
         options = juliet.Options()
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions([])
-        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST)
+        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST, lambda: 0.0)
         with pytest.raises(NotImplementedError):
             bare.speaker  # noqa: B018 - asking for it is what is tested
         with pytest.raises(NotImplementedError):
@@ -224,11 +225,14 @@ class TwistTests:
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
     def test_service(self, tap: Any) -> None:
-        """The service is made for the reactor that runs, and touches nothing before it is started."""
+        """The service is made for the reactor that runs, which it gives a clock that nobody sets."""
         options = tap.Options()
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions([])
-        assert tap.makeService(options).running == 0
+        service = tap.makeService(options)
+        assert service.running == 0
+        assert service.reactor.seconds is time.monotonic
+        assert service.wall is time.time
 
     def test_interrupt_once(self) -> None:
         """The first Ctrl-C says goodbye, the second is the system's own."""

@@ -27,7 +27,7 @@ def screen(tap: Any, *arguments: str, log: object = None, **environ: str) -> Pro
     options.parseOptions(list(arguments))
     options["many"] = "--guests" in arguments
     options.parent = None if log is None else {"logFile": log}
-    return prompted(Person(64), options, STATES, lambda: "", environ)
+    return prompted(Person(64), options, STATES, lambda: "", lambda: 0.0, environ)
 
 
 def painted(prompt: PromptScreen) -> str:

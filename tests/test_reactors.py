@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet import reactor
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.base import ReactorBase
+from twisted.internet.task import LoopingCall
 
-from techboy.reactors import REACTOR, TOOLKIT, can_prompt, current, runs_on_asyncio
+from techboy.reactors import REACTOR, TOOLKIT, can_prompt, current, runs_on_asyncio, steady
 from techboy.terminal.streams import Streams
 from tests.terminal.fakes import Typed, at_terminal
 
@@ -91,3 +94,69 @@ class CurrentTests:
     def test_current(self) -> None:
         """It is the one that everybody else has."""
         assert current() is reactor is sys.modules[REACTOR]
+
+
+class Bare(ReactorBase):
+    """As much of Twisted's reactors as keeps time; ``wall`` is what it measures that with at first."""
+
+    def __init__(self) -> None:
+        self.wall = 1_700_000_000.0
+        super().__init__()
+        self.seconds: Any = lambda: self.wall  # type: ignore[method-assign]
+
+    def installWaker(self) -> None:
+        """Nothing wakes it."""
+
+
+class SteadyTests:
+    """`steady`."""
+
+    def setup_method(self) -> None:
+        self.reactor, self.monotonic = Bare(), 50.0
+        self.called: list[str] = []
+
+    def turn(self, seconds: float) -> list[str]:
+        """Let ``seconds`` pass, and return what was called."""
+        self.reactor.wall += seconds
+        self.monotonic += seconds
+        self.reactor.runUntilCurrent()
+        called = [*self.called]
+        self.called.clear()
+        return called
+
+    def steady(self) -> None:
+        """Have the reactor measure time by a clock that nobody sets."""
+        assert steady(self.reactor, lambda: self.monotonic) is self.reactor
+
+    @pytest.mark.parametrize("step", [-3600.0, 3600.0])
+    def test_timer(self, step: float) -> None:
+        """A call comes when it is due, whatever the wall clock is set to."""
+        self.steady()
+        self.reactor.callLater(5, self.called.append, "due")
+        self.reactor.wall += step
+        assert self.turn(4) == []
+        assert self.reactor.timeout() == 1
+        assert self.turn(1) == ["due"]
+
+    @pytest.mark.parametrize("step", [-3600.0, 3600.0])
+    def test_loop(self, step: float) -> None:
+        """What is called again and again is called as often as before."""
+        self.steady()
+        loop = LoopingCall(self.called.append, "again")
+        loop.clock = self.reactor
+        loop.start(1, now=False)
+        assert self.turn(1) == ["again"]
+        self.reactor.wall += step
+        assert [self.turn(1) for _ in range(3)] == [["again"]] * 3
+
+    def test_scheduled_before(self) -> None:
+        """A call that was scheduled already keeps the delay that it has left, and can be moved."""
+        self.reactor.callLater(5, self.called.append, "first")
+        moved = self.reactor.callLater(6, self.called.append, "moved")
+        self.turn(2)
+        self.steady()
+        assert self.turn(2) == []
+        moved.reset(10)
+        assert self.turn(1) == ["first"]
+        assert self.turn(8) == []
+        assert self.turn(1) == ["moved"]

@@ -24,7 +24,12 @@ class Scene:
         self.trouble: str | None = None
         self.watched = Watched(self.verona.house, self.verona.hall, list, lambda: self.trouble)
         self.watch = Watching(
-            self.reactor, endpoint, self.watched, self.announced.append, self.announced.append
+            self.reactor,
+            self.verona.wall,
+            endpoint,
+            self.watched,
+            self.announced.append,
+            self.announced.append,
         )
 
     def start(self) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ class Watch:
     Making one ends the process with one line where prometheus-client is missing.
     """
 
-    def __init__(self, reactor: Any, watched: Watched) -> None:
+    def __init__(self, reactor: Any, wall: Callable[[], float], watched: Watched) -> None:
         require_client()
         # only who is asked needs what these take
         from techboy.daemon.metrics import CONTENT_TYPE, Figures
@@ -44,6 +45,7 @@ class Watch:
         figures = Figures(watched, commits, self._lag)
         self.site: Site = Site(
             reactor,
+            wall,
             {
                 b"/metrics": lambda: Answer(figures.text(), CONTENT_TYPE),
                 b"/healthz": lambda: health(watched.trouble()),

@@ -63,7 +63,7 @@ class Question(Request):
         answer = self._answer()
         self.setResponseCode(answer.status)
         for name, value in (
-            ("Date", datetimeToString(self.channel.factory.reactor.seconds()).decode()),
+            ("Date", datetimeToString(self.channel.factory.wall()).decode()),
             ("Content-Type", answer.content_type),
             ("Content-Length", str(len(answer.body))),
             ("Cache-Control", "no-store"),
@@ -115,15 +115,15 @@ class Channel(HTTPChannel):
 
 
 class Site(HTTPFactory):
-    """Answers with ``pages``, and writes no log of it."""
+    """Answers with ``pages``, and writes no log of it. ``wall`` returns the time of day for their headers."""
 
     protocol = cast(Any, Channel)
     noisy = False
 
-    def __init__(self, reactor: Any, pages: Pages) -> None:
+    def __init__(self, reactor: Any, wall: Callable[[], float], pages: Pages) -> None:
         super().__init__(reactor=reactor)
         self.timeOut = None  # a `Channel` has a limit of its own
-        self.pages, self.connections = pages, 0
+        self.wall, self.pages, self.connections = wall, pages, 0
 
     def startFactory(self) -> None:
         """Open no log."""

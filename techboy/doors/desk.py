@@ -50,7 +50,7 @@ class Desk(Lodging):
 
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Be the host."""
-        now = self.hall.clock.seconds()
+        now = self.hall.wall()
         return self.house.enter(guest, now, host=True, session=session, quiet=not hello.hears)
 
     def obey(self, guest: Lodger, line: str) -> list[str]:
@@ -94,7 +94,7 @@ class Desk(Lodging):
         return seen
 
     def _read_to(self, seen: int) -> None:
-        now = self.hall.clock.seconds()
+        now = self.hall.wall()
         record = self._record
         self._record = SessionRecord(record.number, _HOST, record.name, record.next, LOBBY, seen, now)
         self.hall.remember(Session(self._record))

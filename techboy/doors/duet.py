@@ -53,7 +53,7 @@ class Duet(Lodging):
     ) -> None:
         super().__init__(house, hall, new_token, grace)
         self._conversation = conversation
-        self._host = house.enter(self, hall.clock.seconds(), host=True)
+        self._host = house.enter(self, hall.wall(), host=True)
 
     @property
     def silence(self) -> float:

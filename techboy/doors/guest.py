@@ -30,7 +30,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     dialect = PLAIN
     member: Member
-    _held = b""
+    _held: bytes | None = None  # lines that the rate does not allow yet
     _release: IDelayedCall | None = None
 
     def __init__(
@@ -45,7 +45,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     def came(self) -> None:
         """Bring the guest in."""
-        self.member = self._house.enter(self, self.clock.seconds())
+        self.member = self._house.enter(self, self._hall.wall())
         self.cursor = self.member.room.log.last
         self.open_flow()
         self._record.entered(self.member.name, self.member.room.name)
@@ -201,9 +201,10 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         return LF.join(parts[:-1])
 
     def _release_held(self) -> None:
-        held, self._held = self._held, b""
-        self.heard(held)
-        if not self._held and not self.is_closing:
+        held, self._held = self._held, None
+        if held is not None:
+            self.heard(held)
+        if self._held is None and not self.is_closing:
             self._pauses.end(Reason.RATE)
 
     def _stop_release(self) -> None:

@@ -68,6 +68,7 @@ class Store(Enum):
 class Hall:
     """Has what is new in rooms stored, brings it to everybody, and keeps an eye on who takes nothing.
 
+    ``clock`` measures intervals. ``wall`` returns the time of day, in seconds since 1970, for stamps.
     ``tally`` counts it. ``hindrance``: why the last group could not be stored, None where it could, or there
     was none; it is tried again every `TRIED_AGAIN` seconds. ``timed`` is told for each group how many seconds
     it took: from its being handed over until it is known here what became of it.
@@ -75,8 +76,15 @@ class Hall:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, logs: Logs, committer: Committer, stall: float = STALL) -> None:
-        self.clock, self._logs, self._committer = clock, logs, committer
+    def __init__(
+        self,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        logs: Logs,
+        committer: Committer,
+        stall: float = STALL,
+    ) -> None:
+        self.clock, self.wall, self._logs, self._committer = clock, wall, logs, committer
         self._observers: dict[Room, list[Hearer]] = {}
         self._witnesses: list[Witness] = []
         self._storing = Trouble(self._log, _NOT_STORED, _STORED_AGAIN)
@@ -226,13 +234,13 @@ class Hall:
                 if words.member.session is not None:
                     sessions[number] = words.member.session.record()
         drafts = [(room.log, segment.drafts()) for room, segment in said]
-        now = self.clock.seconds()
-        group = self._logs.group(drafts, list(sessions.values()), now)
+        group = self._logs.group(drafts, list(sessions.values()), self.wall())
         self._state = Store.WRITING
         self._writing = sum(batch.lines for _, batches in group.batches for batch in batches)
         self.tally.said += self._writing
         self._committer.commit(
-            partial(self._logs.write, group), partial(self._written, group, segments, remembered, now)
+            partial(self._logs.write, group),
+            partial(self._written, group, segments, remembered, self.clock.seconds()),
         )
 
     def _written(
@@ -266,7 +274,7 @@ class Hall:
             self.hindrance = str(outcome)
             self._try_later()
         if self.timed is not None:
-            self.timed(max(self.clock.seconds() - began, 0.0))  # the clock may have been set back
+            self.timed(self.clock.seconds() - began)
 
     def _try_later(self) -> None:
         if self._trial is None:

@@ -128,7 +128,7 @@ class Lodging:
 
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Let ``guest`` in; raise ValueError where that can't be."""
-        now = self.hall.clock.seconds()
+        now = self.hall.wall()
         return self.house.enter(guest, now, hello.name, session=session)
 
     def said_goodbye(self, guest: Lodger) -> None:
@@ -167,7 +167,7 @@ class Lodging:
         """Have all sessions that are in use stored as they are now."""
         for stay in self._stays.values():
             if not stay.member.absent:
-                stay.session.heard = self.hall.clock.seconds()
+                stay.session.heard = self.hall.wall()
             self.hall.remember(stay.session)
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class Lodging:
         token = self._new_token()
         self.check(hello)
         after = self.first_cursor(hello)
-        number, now = self.house.logs.new_number(), self.hall.clock.seconds()
+        number, now = self.house.logs.new_number(), self.hall.wall()
         session = Session(SessionRecord(number, self.digest(token), hello.name, 1, LOBBY, after, now))
 
         def remembered(hindrance: StorageError | None) -> None:
@@ -260,7 +260,7 @@ class Lodging:
     def _store_last(self, session: Session, *, at_end: bool) -> None:
         """Have ``session`` stored as it was left; who comes back before that has to wait for it."""
         if at_end:
-            session.heard = self.hall.clock.seconds()
+            session.heard = self.hall.wall()
         self._closing[session.digest] = session
 
         def stored(hindrance: StorageError | None) -> None:
@@ -269,7 +269,7 @@ class Lodging:
         self.hall.remember(session, stored)
 
     def _heard(self, session: Session) -> None:
-        session.heard = self.hall.clock.seconds()
+        session.heard = self.hall.wall()
         self.hall.remember(session)
 
     def _stop_waiting(self, stay: Stay) -> None:

@@ -136,7 +136,11 @@ class Logs(Protocol):
         """Return the session whose token has that ``digest``, None where there is none (any more)."""
 
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
-        """Return ``drafts`` as batches, with ids and the time ``at``, and ``sessions``: to be written."""
+        """Return ``drafts`` as batches, with ids and the time ``at``, and ``sessions``: to be written.
+
+        If a batch was given a later time before, by any of the logs, these get that one: in the order in
+        which batches are stored their times never decrease, also if the clock was set back.
+        """
 
     def write(self, group: Group) -> None:
         """Make ``group`` last; raise StorageError, and keep nothing of it, where that can't be done."""

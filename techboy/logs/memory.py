@@ -46,7 +46,7 @@ class MemoryLogs:
         self._most_rooms, self._highest = rooms, 0  # of all that are not in _lasts any more
         self._sessions: OrderedDict[bytes, SessionRecord] = OrderedDict()
         self._most_sessions = sessions
-        self._number = 0
+        self._number, self._stamp = 0, 0.0
 
     def new_number(self) -> int:
         """Return a number that was not returned before."""
@@ -66,7 +66,8 @@ class MemoryLogs:
 
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
         """Return ``drafts`` with their ids, and ``sessions``."""
-        return Group(numbered(drafts, at), sessions)
+        self._stamp = max(self._stamp, at)
+        return Group(numbered(drafts, self._stamp), sessions)
 
     def write(self, group: Group) -> None:
         """Do nothing: memory is not made to last."""

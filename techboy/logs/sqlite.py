@@ -64,6 +64,10 @@ _ROOM = (
     " max(forgotten, coalesce((SELECT max(last) FROM batch WHERE batch.room = room.number), 0))"
     " FROM room WHERE key = ?"
 )
+# of each room's last batch, so that few rows are read
+_STAMP = (
+    "SELECT max((SELECT at FROM batch WHERE batch.room = room.number ORDER BY last DESC LIMIT 1)) FROM room"
+)
 _SESSION = "SELECT number, digest, name, next, room, seen, heard FROM session WHERE digest = ?"
 _KEEP_SESSION = (
     "INSERT OR REPLACE INTO session (number, digest, name, next, room, seen, heard)"
@@ -96,6 +100,7 @@ class SqliteLogs:
             raise
         self.id = self._reading.id
         self._number = self._written_number = self._reading.number
+        self._stamp = self._reading.stamp
 
     def new_number(self) -> int:
         """Return a number that was not returned before, nor stored with anything."""
@@ -115,7 +120,8 @@ class SqliteLogs:
 
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
         """Return ``drafts`` with their ids, and ``sessions``."""
-        return Group(numbered(drafts, at), sessions)
+        self._stamp = max(self._stamp, at)
+        return Group(numbered(drafts, self._stamp), sessions)
 
     def write(self, group: Group) -> None:
         """Write ``group`` in one transaction."""
@@ -242,6 +248,8 @@ class _Reading:
             try:
                 row: tuple[str, int] = only_row(self._connection, "SELECT id, number FROM house")
                 self.id, self.number = row
+                [stamp] = only_row(self._connection, _STAMP)
+                self.stamp = 0.0 if stamp is None else float(stamp)
             except BaseException:
                 self._connection.close()
                 raise

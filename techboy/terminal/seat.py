@@ -41,7 +41,7 @@ class Seat:
 
     def sit(self) -> None:
         """Be the host."""
-        self._member = self._house.enter(self, self._hall.clock.seconds(), host=True)
+        self._member = self._house.enter(self, self._hall.wall(), host=True)
         self._cursor = self._room.log.last
         self._bridge.invite()
 

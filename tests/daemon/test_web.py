@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from techboy.daemon.web import HEADERS_SIZE, MOST_CONNECTIONS, PATIENCE, Answer, Site, health
+from tests.clocks import Wall
 from tests.programs import FakeReactor
 
 PAGE = b"a page\n"
@@ -50,7 +51,7 @@ class Scene:
     def __init__(self) -> None:
         self.reactor = FakeReactor()
         pages = {b"/page": lambda: Answer(PAGE, "text/plain; version=1"), b"/ill": lambda: health("no disk")}
-        self.site = Site(self.reactor, pages)
+        self.site = Site(self.reactor, Wall(self.reactor), pages)
 
     def call(self) -> Asker:
         """Return a connection to it."""
@@ -79,7 +80,7 @@ class AnswerTests:
         """A page is given as it is; nothing says which program gives it; one question is a connection."""
         first, headers, body = asker.asks(question(b"GET /page"))
         assert first == b"HTTP/1.1 200 OK"
-        assert headers.pop(b"Date") == b"Thu, 01 Jan 1970 00:00:00 GMT"
+        assert headers.pop(b"Date") == b"Tue, 14 Nov 2023 22:13:20 GMT"
         assert headers == {
             b"Content-Type": b"text/plain; version=1",
             b"Content-Length": b"7",

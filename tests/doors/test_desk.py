@@ -446,7 +446,7 @@ class SessionTests:
         verona.turn(1000)
         verona.desk.keep_all()
         verona.turn()
-        verona.hall.prune(None, verona.clock.seconds() - 10)
+        verona.hall.prune(None, verona.wall() - 10)
         again = Verona(logs=settled(verona))
         assert again.attach(session="own token1").reads()[0]["after"] == 1
 
@@ -461,4 +461,4 @@ class SessionTests:
         verona.turn()
         record = verona.logs.session(verona.desk.digest("own token1"))
         assert record is not None
-        assert record.heard == verona.clock.seconds()
+        assert record.heard == verona.wall()

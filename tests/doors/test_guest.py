@@ -617,6 +617,27 @@ class RateTests:
         verona.turn(1)
         assert reader.reads() == "guest1: last words\n"
 
+    @pytest.mark.parametrize("step", [-3600.0, 3600.0])
+    def test_clock_set(self, step: float) -> None:
+        """A clock that is set, back or forward, mutes nobody, and says nothing in anybody's name."""
+        verona, author, reader = self.verona()
+        author.says(lines(0, 10))
+        verona.turn()
+        verona.clock.rightNow += step
+        for start in range(10, 20):
+            author.says(lines(start, start + 1))
+            verona.turn(1)
+        assert reader.reads() == numbered(0, 20)
+
+    def test_empty_line_held(self) -> None:
+        """An empty line that has to wait is a line: it is said once, and nothing is read before it is."""
+        verona, author, reader = self.verona()
+        author.says(lines(0, 64) + b"\n")
+        assert not author.transport.reading
+        verona.turn(1)
+        assert reader.reads() == numbered(0, 64) + "guest1: \n"
+        assert author.transport.reading
+
     def test_commands_count(self) -> None:
         """Commands count as lines, and keep their place."""
         verona, author, reader = self.verona()

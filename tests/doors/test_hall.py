@@ -16,6 +16,7 @@ from techboy.doors.hall import NEWS_DELAY, TRIED_AGAIN, Hall
 from techboy.doors.rendering import PLAIN, Delivery
 from techboy.logs.memory import MemoryLogs
 from tests.chat.fakes import session
+from tests.clocks import EPOCH, Wall
 from tests.native import HeldCommitter
 
 
@@ -55,7 +56,8 @@ class Scene:
 
     def __init__(self, committer: Committer | None = None) -> None:
         self.clock, self.logs = Clock(), MemoryLogs()
-        self.hall = Hall(self.clock, self.logs, committer or AtOnce(), 30)
+        self.wall = Wall(self.clock)
+        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), 30)
         self.house = House(Rules(), self.hall, self.logs, str)
         self.lobby = self.house.lobby
 
@@ -428,16 +430,18 @@ class CountTests:
         storing.committer.refuse()
         assert took == [0.25, 2]
 
-    def test_clock_set_back(self) -> None:
-        """Nothing takes less than no time, even where the clock is set back meanwhile."""
+    @pytest.mark.parametrize("step", [-3600, 3600])
+    def test_clock_set(self, step: float) -> None:
+        """How long storing took is measured by a clock that nobody sets."""
         storing = Storing()
         one, _ = storing.listeners
         took: list[float] = []
         storing.hall.timed = took.append
         storing.scene.says(one, "a")
-        storing.clock.rightNow -= 60
+        storing.scene.wall.step(step)
+        storing.clock.advance(0.25)
         storing.committer.answer()
-        assert took == [0]
+        assert took == [0.25]
 
 
 class SessionTests:
@@ -586,11 +590,11 @@ class PruneTests:
         new.digest = b"another"
         (one,) = scene.settled(1)
         for kept, text in ((old, "a\nb"), (new, "c")):
-            kept.heard = scene.clock.seconds()
+            kept.heard = scene.wall()
             scene.hall.remember(kept)
             scene.says(one, text)
             scene.clock.advance(100)
-        scene.hall.prune(50, 50)
+        scene.hall.prune(EPOCH + 50, EPOCH + 50)
         assert (scene.lobby.log.forgotten, scene.lobby.log.last) == (2, 3)
         assert scene.logs.session(old.digest) is None
         assert scene.logs.session(new.digest) is not None
@@ -608,7 +612,7 @@ class PruneTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.hall.prune(1000, 0)
+        storing.hall.prune(EPOCH + 1000, 0)
         storing.committer.answer()
         storing.scene.says(one, "b")
         storing.committer.answer()
@@ -620,12 +624,36 @@ class PruneTests:
         """Where that can't be done nothing is forgotten, and everything goes on."""
         storing = Storing()
         one, two = storing.listeners
-        storing.hall.prune(1000, 0)
+        storing.hall.prune(EPOCH + 1000, 0)
         storing.committer.refuse()
         storing.scene.says(one, "a")
         storing.committer.answer()
         assert storing.scene.lobby.log.forgotten == 0
         assert two.data == b"guest1: a\n"
+
+
+class StampTests:
+    """The time that stands with what is stored."""
+
+    def test_wall(self) -> None:
+        """It is the time of day."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.clock.advance(5)
+        scene.says(one, "a")
+        assert [batch.at for batch in scene.lobby.log.tail(1)] == [EPOCH + scene.clock.seconds()]
+
+    def test_set_back(self) -> None:
+        """It never decreases, in whichever room, where the clock is set back by an hour."""
+        scene = Scene()
+        one, two = scene.settled(2)
+        scene.house.move(two.member, "garden")
+        now, stamps = scene.wall(), []
+        for listener in (one, two, one, two):
+            scene.says(listener, "a")
+            stamps.append(listener.member.room.log.tail(1)[0].at)
+            scene.wall.step(-3600 if len(stamps) == 2 else 10)
+        assert stamps == [now, now + 10, now + 10, now + 10]
 
 
 class ObserverTests:

@@ -183,7 +183,7 @@ class GraceTests:
         verona.callers[0].sends({"pong": 1})
         verona.lodging.keep_all()
         verona.turn()
-        verona.hall.prune(None, verona.clock.seconds() - 1)
+        verona.hall.prune(None, verona.wall() - 1)
         other = NativeVerona(logs=verona.logs)
         other.lodging = Lodging(other.house, other.hall, tokens())
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [

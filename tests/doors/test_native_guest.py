@@ -128,7 +128,7 @@ class SayTests:
         juliet.says("one\ntwo", 1)
         verona.turn()
         assert juliet.reads() == [{"stored": 3, "id": 2}]
-        assert nurse.reads() == [{"id": 1, "at": verona.clock.seconds(), "from": "juliet", "say": "one\ntwo"}]
+        assert nurse.reads() == [{"id": 1, "at": verona.wall(), "from": "juliet", "say": "one\ntwo"}]
         assert plain.reads() == "juliet: one\njuliet: two\n"
         plain.says(b"three\n")
         verona.turn()

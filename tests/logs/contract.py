@@ -19,6 +19,8 @@ from tests.wire.texts import quick
 EVERYTHING = 10**9
 ROOM = "lobby"
 
+_moments = count(100.0)  # times that are later than all before, whichever logs they are for
+
 
 class Line(NamedTuple):
     """One line, and all that is known of it."""
@@ -98,11 +100,12 @@ def forget(logs: Logs, lines_before: float | None, sessions_before: float = 0.0)
 def filled(logs: Logs, log: Log, groups: list[list[Draft]]) -> list[Line]:
     """Store ``groups`` in ``log`` one after the other, and return the lines that ought to be in it."""
     lines: list[Line] = []
-    for at, drafts in enumerate(groups):
-        append(logs, log, drafts, float(at))
+    for drafts in groups:
+        at = next(_moments)
+        append(logs, log, drafts, at)
         for given_ in drafts:
             for text in given_.text.split("\n"):
-                lines.append(Line(len(lines) + 1, float(at), given_.by, given_.author, given_.kind, text))
+                lines.append(Line(len(lines) + 1, at, given_.by, given_.author, given_.kind, text))
     return lines
 
 
@@ -411,6 +414,18 @@ class LogsContract(ForgetfulLogsContract):
         assert logs.id
         assert logs.id == logs.id
         assert self.new_logs().id != logs.id
+
+    # when it was stored
+
+    def test_clock_set_back(self, logs: Logs, log: Log) -> None:
+        """Times never decrease, in whichever room: what would be earlier gets the time of the last."""
+        append(logs, logs.open("garden"), [draft("a")], 9.0)
+        (batch,) = append(logs, log, [draft("b")], 3.0)
+        assert batch.at == 9.0
+        logs = self.again(logs)
+        for given_, expected in ((5.0, 9.0), (8.0, 9.0), (10.0, 10.0), (9.5, 10.0)):
+            (batch,) = append(logs, logs.open(ROOM), [draft("c")], given_)
+            assert batch.at == expected
 
     # what is old
 

@@ -137,6 +137,17 @@ class FileTests:
         assert ids[0] == ids[1]
         assert len(bytes.fromhex(ids[0])) == 8
 
+    def test_clock_was_set_back(self, path: Path) -> None:
+        """A file in which times decrease, as earlier versions wrote, goes on from the latest room's."""
+        with closing(SqliteLogs(path)) as logs:
+            append(logs, logs.open("a"), [draft("a")], 9.0)
+            append(logs, logs.open("b"), [draft("b")], 9.0)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE batch SET at = 3.0 WHERE author = 'juliet' AND text = 'b'")
+        with closing(SqliteLogs(path)) as logs:
+            (batch,) = append(logs, logs.open("a"), [draft("c")], 4.0)
+            assert batch.at == 9.0
+
     def test_private(self, path: Path) -> None:
         """Nobody but the owner may read it."""
         with closing(SqliteLogs(path)) as logs:
