@@ -304,6 +304,20 @@ class EndingTests:
 class OddTests:
     """What callers do that is not as it should be."""
 
+    @pytest.mark.parametrize("come", [visit, native])
+    def test_throttled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
+        """A client that is throttled is written once for its connection, however often that begins."""
+        program = host("--rate", "4")
+        guest = come(program)
+        for seq in (1, 61):
+            text = "\n".join(["x"] * 60)
+            guest.receive(frame(say=text, seq=seq) if come is native else f"{text}\n".encode())
+            program.reactor.pump([1] * 30)
+        assert log.of_connections == ["entered", "throttled"]
+        assert log.last["rate"] == 4
+        name = log.last["name"]
+        assert log.texts[-1] == f"connection 1 of {name} is throttled to 4 lines a second"
+
     def test_badframes(self, log: Written) -> None:
         """A frame that is none, or too long a line, is written; of a flood of them no more than a few."""
         program = host("--max-line", "64")

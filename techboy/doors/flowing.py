@@ -9,6 +9,7 @@ from typing import Any, cast
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
 from techboy.chat.member import Member
+from techboy.chat.rate import Bucket
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import PAGE, Hall
 from techboy.doors.journal import End, Record
@@ -50,6 +51,8 @@ class FlowingDoor:
     _hall: Hall
     _pauses: Pauses
     _record: Record
+    _bucket: Bucket
+    _shortage_told = 0
     _flow = Flow.READY
     _backlog = b""
     _socket: socket | None = None
@@ -58,6 +61,10 @@ class FlowingDoor:
 
     def tell_gone(self, lines: int, upto: int) -> None:
         """Tell that so many lines, up to the id ``upto``, were forgotten before they could be sent."""
+        raise NotImplementedError
+
+    def tell_throttled(self, rate: int) -> None:
+        """Tell that ``rate`` lines a second are taken from the member for now."""
         raise NotImplementedError
 
     def sent_now(self) -> None:
@@ -145,6 +152,15 @@ class FlowingDoor:
     def behind(self) -> int:
         """How many lines wait in the log."""
         return max(self.member.room.log.last - self.cursor, 0)
+
+    def throttle(self) -> None:
+        """Read no more because of the rate limit; tell the member if this limit has only now been reached."""
+        self._pauses.begin(Reason.RATE)
+        if self._shortage_told != self._bucket.shortages:
+            if not self._shortage_told:
+                self._record.throttled(self._bucket.rate)
+            self._shortage_told = self._bucket.shortages
+            self.tell_throttled(self._bucket.rate)
 
     def what_is_left(self) -> list[Batch]:
         """Return what this guest is to hear and was not sent, if it is a little, and can be read."""

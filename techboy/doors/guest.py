@@ -16,7 +16,7 @@ from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
-from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices
+from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices, slowed_down
 from techboy.logs.contract import Batch
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
@@ -144,6 +144,10 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         """Tell that so many lines were forgotten."""
         self.notice(gone(lines))
 
+    def tell_throttled(self, rate: int) -> None:
+        """Tell that lines are taken more slowly."""
+        self.notice(slowed_down(rate))
+
     def sent_now(self) -> None:
         """Remember when."""
         self.wrote_now()
@@ -195,7 +199,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         """Keep all lines of ``block`` but those ``allowed`` for later, read no more, and return these."""
         parts = block.split(LF, allowed)
         self._held = parts[-1]
-        self._pauses.begin(Reason.RATE)
+        self.throttle()
         wait = self._bucket.wait(min(lines - allowed, _RELEASED_TOGETHER))
         self._release = self.clock.callLater(wait, self._release_held)
         return LF.join(parts[:-1])

@@ -123,6 +123,15 @@ class Record:
         """There was a line of more than ``most`` bytes."""
         self._remark("a line of more than {most} bytes was not taken", "too_long", most=most)
 
+    def throttled(self, rate: int) -> None:
+        """Lines are taken more slowly than they are sent: ``rate`` a second."""
+        self._write(
+            "connection {connection} of {name} is throttled to {rate} lines a second",
+            "throttled",
+            name=self._name,
+            rate=rate,
+        )
+
     def misread(self, why: str, level: Any = LogLevel.info) -> None:
         """There was something that could not be understood."""
         self._remark("a frame could not be read: {why}", "misread", level, why=escaped(why))

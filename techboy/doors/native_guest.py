@@ -43,6 +43,7 @@ from techboy.wire.frames import (
     Pong,
     Say,
     Stored,
+    Throttled,
     Welcome,
 )
 from techboy.wire.native import read_caller, within, written
@@ -326,6 +327,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Tell that so many lines were forgotten."""
         self.send(Missed(lines, upto))
 
+    def tell_throttled(self, rate: int) -> None:
+        """Tell that lines are taken more slowly."""
+        self.send(Throttled(rate))
+
     def caught_up(self) -> None:
         """Tell where the guest came in."""
         self._stage.caught_up(self)
@@ -452,7 +457,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             return
         wait = self._bucket.spend(lines, self.clock.seconds())
         if wait > 0:
-            self._pauses.begin(Reason.RATE)
+            self.throttle()
             self._release = self.clock.callLater(wait, self._pauses.end, Reason.RATE)
 
     def _send_what_is_left(self) -> None:

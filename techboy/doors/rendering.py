@@ -123,6 +123,13 @@ def plain_batch(batch: Batch) -> bytes:
     return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
 
 
+def slowed_down(rate: int) -> str:
+    """Return the notice that lines are taken no faster than ``rate`` a second."""
+    return (
+        f"you send faster than {rate} line{'s' if rate > 1 else ''} a second; the rest is delayed, not lost"
+    )
+
+
 def gone(lines: int) -> str:
     """Return the notice that so many lines were forgotten before they were read."""
     return f"{lines} line{'s are' if lines > 1 else ' is'} gone"

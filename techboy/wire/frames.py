@@ -158,6 +158,13 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Throttled:
+    """The caller has sent faster than it may: the host takes ``rate`` lines a second from it for now."""
+
+    rate: int
+
+
+@dataclass(frozen=True)
 class Missed:
     """``count`` lines, up to the id ``upto``, were forgotten before they could be sent."""
 
@@ -196,4 +203,6 @@ class Bye:
 
 
 CallerFrame: TypeAlias = Hello | Say | Do | Ping | Pong | Goodbye
-HostFrame: TypeAlias = Welcome | Stored | Lines | Moved | Notice | Missed | Error | Ping | Pong | Bye
+HostFrame: TypeAlias = (
+    Welcome | Stored | Lines | Moved | Notice | Throttled | Missed | Error | Ping | Pong | Bye
+)

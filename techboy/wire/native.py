@@ -47,13 +47,14 @@ from techboy.wire.frames import (
     Pong,
     Say,
     Stored,
+    Throttled,
     Welcome,
 )
 from techboy.wire.lines import LF, first_overlong
 
 F = TypeVar("F")
 _Small: TypeAlias = (
-    Hello | Do | Ping | Pong | Goodbye | Welcome | Stored | Moved | Notice | Missed | Error | Bye
+    Hello | Do | Ping | Pong | Goodbye | Welcome | Stored | Moved | Notice | Throttled | Missed | Error | Bye
 )
 
 
@@ -223,6 +224,10 @@ def _notice(there: Fields) -> Notice:
     return Notice(there.need("notice", one_line))
 
 
+def _throttled(there: Fields) -> Throttled:
+    return Throttled(there.need("throttled", number))
+
+
 def _missed(there: Fields) -> Missed:
     return Missed(there.need("missed", number), there.need("upto", number))
 
@@ -251,6 +256,7 @@ _FROM_HOST: Mapping[str, Callable[[Fields], HostFrame]] = {
     "stored": _stored,
     "room": _moved,
     "notice": _notice,
+    "throttled": _throttled,
     "missed": _missed,
     "error": _error,
     "ping": _host_ping,
@@ -280,6 +286,8 @@ def _fields_of(frame: _Small) -> dict[str, object]:
             return {"room": room, "after": after, "last": last}
         case Notice(text):
             return {"notice": text}
+        case Throttled(rate):
+            return {"throttled": rate}
         case Missed(count, upto):
             return {"missed": count, "upto": upto}
         case Error(code, text, next_one):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,6 +171,34 @@ class ClockTests:
         for lines, now in said:
             total += lines
             assert 0.0 <= bucket.spend(lines, now) <= total / rate
+
+
+class ShortageTests:
+    """How often more was said than is allowed."""
+
+    def test_none(self) -> None:
+        """A burst is no shortage, nor is any number of lines where there is no limit."""
+        bucket, unlimited = Bucket(2, 4), Bucket(0, 0)
+        bucket.take(4, 5.0)
+        unlimited.spend(10**6, 5.0)
+        unlimited.take(10**6, 5.0)
+        assert (bucket.shortages, unlimited.shortages) == (0, 0)
+
+    @pytest.mark.parametrize("ask", [Bucket.take, Bucket.spend])
+    def test_once(self, ask: Callable[[Bucket, int, float], float]) -> None:
+        """A shortage lasts until the bucket is full again, however often lines wait meanwhile."""
+        bucket = Bucket(2, 4)
+        for now in (5.0, 6.5, 7.5):
+            ask(bucket, 6, now)
+        assert bucket.shortages == 1
+
+    @pytest.mark.parametrize("ask", [Bucket.take, Bucket.spend])
+    def test_again(self, ask: Callable[[Bucket, int, float], float]) -> None:
+        """After that the next one begins."""
+        bucket = Bucket(2, 4)
+        for now in (5.0, 15.0, 15.5, 25.0):
+            ask(bucket, 6, now)
+        assert bucket.shortages == 3
 
 
 class RoundingTests:

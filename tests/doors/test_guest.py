@@ -577,6 +577,9 @@ class BarePeerTests:
         assert one.reads() == "* goodbye"
 
 
+SLOWED_DOWN = "* you send faster than 16 lines a second; the rest is delayed, not lost\n"
+
+
 class RateTests:
     """Who says too much."""
 
@@ -638,11 +641,24 @@ class RateTests:
         assert reader.reads() == numbered(0, 64) + "guest1: \n"
         assert author.transport.reading
 
+    def test_told(self) -> None:
+        """It is told so once, and once more if that begins anew after it kept to the limit."""
+        verona, author, _ = self.verona()
+        for start in (0, 100):
+            author.says(lines(start, start + 100))
+            assert not author.transport.reading
+            verona.clock.pump([1] * 6)
+            assert author.transport.reading
+        assert author.reads() == SLOWED_DOWN
+        verona.turn(64)
+        author.says(lines(200, 300))
+        assert author.reads() == SLOWED_DOWN
+
     def test_commands_count(self) -> None:
         """Commands count as lines, and keep their place."""
         verona, author, reader = self.verona()
         author.says(lines(0, 64) + b"/who\n64\n")
-        assert author.reads() == ""
+        assert author.reads() == SLOWED_DOWN
         verona.turn(1)
         assert author.reads() == "* 2 here: guest1, guest2\n"
         assert reader.reads() == numbered(0, 65)
@@ -671,7 +687,7 @@ class RateTests:
         verona.turn()
         author.door.goodbye("enough")
         verona.turn(0.5)
-        assert author.reads() == "* enough\n"
+        assert author.reads() == f"{SLOWED_DOWN}* enough\n"
         assert reader.reads() == numbered(0, 64) + "* guest1 left\n"
 
     def test_goodbye_is_heard_out(self) -> None:

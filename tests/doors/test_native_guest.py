@@ -226,7 +226,32 @@ class SayTests:
         assert not juliet.transport.reading
         verona.turn(0.2)
         assert juliet.transport.reading
-        assert juliet.reads() == [{"stored": 5, "id": 4}]
+        assert juliet.reads() == [{"throttled": 2}, {"stored": 5, "id": 4}]
+
+    def test_throttled(self) -> None:
+        """[P19] It is told so once, and once more if that begins anew after it kept to the limit."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        for number, seconds in ((1, 1), (4, 1.5), (7, 1.5)):
+            juliet.says("1\n2\n3", number)
+            assert not juliet.transport.reading
+            verona.turn(seconds)
+            assert juliet.transport.reading
+        assert fields(juliet.reads(), "throttled").count((2,)) == 1
+        verona.turn(3)
+        juliet.says("1\n2\n3", 10)
+        assert juliet.reads() == [{"throttled": 2}]
+
+    def test_throttled_back(self) -> None:
+        """A client that returns by another connection, and is throttled still, is told there, too."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("1\n2\n3\n4", 1)
+        verona.turn(1)
+        juliet.transport.breaks()
+        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=4)
+        back.says("5", 5)
+        assert {"throttled": 2} in back.reads()
 
     def test_slow_store(self) -> None:
         """Nothing more is read from whose lines wait for the disk, until they are stored."""

@@ -31,6 +31,7 @@ from techboy.wire.frames import (
     Pong,
     Say,
     Stored,
+    Throttled,
     Welcome,
 )
 from techboy.wire.native import (
@@ -85,6 +86,7 @@ FROM_HOST = [
     (Lines(59, 0.5, "romeo", "me", "climbs"), {"id": 59, "at": 0.5, "from": "romeo", "me": "climbs"}),
     (Moved("#all", 50, 58), {"room": "#all", "after": 50, "last": 58}),
     (Notice("rosaline is here"), {"notice": "rosaline is here"}),
+    (Throttled(20), {"throttled": 20}),
     (Missed(7, 57), {"missed": 7, "upto": 57}),
     (Error("gap", "17 is missing", 17), {"error": "gap", "text": "17 is missing", "next": 17}),
     (Error("line", "too long"), {"error": "line", "text": "too long"}),
@@ -151,6 +153,7 @@ host_frames = st.one_of(
     st.builds(Lines, numbers, moments, strings, st.sampled_from(["say", "me"]), texts),
     st.builds(Moved, strings, numbers, numbers),
     st.builds(Notice, strings),
+    st.builds(Throttled, numbers),
     st.builds(Missed, numbers, numbers),
     st.builds(Error, strings, strings, maybe_numbers),
     st.builds(Ping, numbers),
