@@ -26,7 +26,7 @@ class FakeTransport:
     What is written waits until `flush`, as where the peer takes nothing; `events` tells what was asked for.
     """
 
-    disconnecting = False
+    connected, disconnecting = True, False
 
     def __init__(self, protocol: Any, peer: object = JULIET) -> None:
         self.protocol, self._peer = protocol, peer
@@ -103,6 +103,7 @@ class FakeTransport:
 
     def lost(self, reason: Exception) -> None:
         """The connection is gone."""
+        self.connected = False
         if self.producer is not None:
             self.producer.stopProducing()
             self.unregisterProducer()

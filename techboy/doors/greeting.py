@@ -6,12 +6,13 @@ from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.doors.journal import Record, unrecorded
+from techboy.doors.sockets import send_promptly
 from techboy.doors.threshold import Door
 from techboy.wire.frames import Bye, Hello, Ping, Welcome
 from techboy.wire.lines import LF
@@ -67,9 +68,7 @@ class Greeting(Protocol):
 
     def connectionMade(self) -> None:
         """Say hello."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-            self.transport.setTcpKeepAlive(True)
+        send_promptly(self.transport)
         self._write(written(self._hello))
         patience = PATIENCE if self._may_be_plain else self._dead
         self._silence = self._clock.callLater(patience, self._waited_in_vain)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -25,6 +25,7 @@ from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.pulse import Pulse
 from techboy.doors.rendering import NATIVE, Delivery
+from techboy.doors.sockets import send_promptly
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -118,9 +119,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def connectionMade(self) -> None:
         """A caller is there, whose hello follows."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-            self.transport.setTcpKeepAlive(True)
+        send_promptly(self.transport)
         self._parting = Parting(self.transport, self.clock)
         self.open_flow()
         self.pulse.start()

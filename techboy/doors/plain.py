@@ -87,6 +87,11 @@ class PlainDoor(PlainReceiver):
                     self._record.ends(End.LEFT)
                     self._conversation.peer_said_goodbye()
 
+    def goes_on(self, unfinished: bytes) -> bool:
+        """Return whether a late welcome may begin so: taken for a line, it would never be recognised."""
+        may_be_native = self._mistaken is not None and self._unheard is not None
+        return may_be_native and unfinished.startswith(b"{")
+
     def left(self) -> None:
         """Tell the conversation that the peer closed its half."""
         if not self._taken_back:

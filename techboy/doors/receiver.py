@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -13,6 +13,7 @@ from zope.interface import implementer
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.parting import Parting
+from techboy.doors.sockets import send_promptly
 from techboy.wire.lines import LF, ends_inside_character
 from techboy.wire.plain import notice
 
@@ -26,6 +27,7 @@ UNFINISHED = 0.1
 """Seconds after which an unfinished line counts as one, from a peer that never sent a line's end."""
 
 _INSIDE_CHARACTER = 1.0  # the same, where what has arrived ends in the middle of a character
+_GOES_ON = 5.0  # the same, where a subclass knows of something longer that begins so
 _CLOSED_WITHIN = 1.0  # seconds for the peer to read why it is closed
 _RUN_TOGETHER = 0.1  # seconds between two messages within which a peer may read them as one
 
@@ -84,6 +86,10 @@ class PlainReceiver(ChunkReceiver):
     def too_long(self) -> None:
         """A line is too long, and will not be `heard`; the peer is told."""
 
+    def goes_on(self, unfinished: bytes) -> bool:
+        """Return whether ``unfinished`` is likely to be the beginning of something longer."""
+        return False
+
     # what it may call
 
     def write(self, data: bytes) -> None:
@@ -141,9 +147,7 @@ class PlainReceiver(ChunkReceiver):
 
     def connectionMade(self) -> None:
         """A peer is there."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-            self.transport.setTcpKeepAlive(True)
+        send_promptly(self.transport)
         self._parting = Parting(self.transport, self.clock)
         self.came()
 
@@ -211,8 +215,13 @@ class PlainReceiver(ChunkReceiver):
     def _watch_unfinished(self) -> None:
         self._stop_watching()
         if self.unfinished or self._hearing is Hearing.SKIPPING:
-            patience = _INSIDE_CHARACTER if ends_inside_character(self.unfinished) else UNFINISHED
-            self._silence = self.clock.callLater(patience, self._fell_silent)
+            self._silence = self.clock.callLater(self._patience, self._fell_silent)
+
+    @property
+    def _patience(self) -> float:
+        if self.goes_on(self.unfinished):
+            return _GOES_ON
+        return _INSIDE_CHARACTER if ends_inside_character(self.unfinished) else UNFINISHED
 
     def _stop_watching(self) -> None:
         if self._silence is not None and self._silence.active():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,9 +62,15 @@ class FakeConversation:
 class Door:
     """A door, with all that it is connected to."""
 
-    def __init__(self, dialect: Plain = HOST, max_line: int = 16, **options: object) -> None:
+    def __init__(
+        self,
+        dialect: Plain = HOST,
+        max_line: int = 16,
+        mistaken: Callable[[], None] | None = None,
+        **options: object,
+    ) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
-        self.door = PlainDoor(self.conversation, dialect, "juliet", self.clock, max_line)
+        self.door = PlainDoor(self.conversation, dialect, "juliet", self.clock, max_line, mistaken)
         self.transport = connected(self.door, **options)
         self.came = self.conversation.events.pop(0)
 
@@ -79,6 +87,34 @@ class Door:
         outbox.add(text)
         self.door.send_from(outbox)
         assert outbox.lines == 0
+
+
+class LateAnswerTests:
+    """A server that was taken for one of plain lines answers natively after all."""
+
+    WELCOME = b'{"bye": "busy"}\n'
+
+    @pytest.mark.parametrize("at", range(1, len(WELCOME)))
+    def test_in_pieces(self, at: int) -> None:
+        """Its answer is recognised wherever it is cut, also if the rest takes seconds."""
+        mistakes: list[str] = []
+        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door.says("hello")
+        door.receive(self.WELCOME[:at])
+        door.clock.advance(4)
+        door.receive(self.WELCOME[at:])
+        assert (mistakes, door.events, door.transport.events) == (
+            ["native"], [("displaced", "hello")], ["abort"]
+        )  # fmt: skip
+
+    def test_brace(self) -> None:
+        """A message that only begins so, from a peer that ends no lines, is shown after a while."""
+        door = Door(CALLER, mistaken=lambda: None)
+        door.receive(b"{smile}")
+        door.clock.advance(4.9)
+        assert door.events == []
+        door.clock.advance(0.1)
+        assert door.events == [("said", "{smile}")]
 
 
 class HearingTests:

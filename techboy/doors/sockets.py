@@ -1,0 +1,17 @@
+"""Options of the socket under a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import ITCPTransport
+
+
+def send_promptly(transport: Any) -> None:
+    """Send small writes at once, and have the kernel notice a peer that is gone.
+
+    Do nothing if ``transport`` is no TCP connection, or is closed already: Twisted's has no socket then.
+    """
+    if ITCPTransport.providedBy(transport) and getattr(transport, "connected", True):
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
