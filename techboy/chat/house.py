@@ -137,7 +137,7 @@ class House:
         """Return ``member`` as everybody who is the same one: the host may be here by several ways."""
         if not member.host:
             return [member]
-        return [other for other in self.members.values() if other.host and not other.quiet]
+        return [way for way in self._all_ways_of(member) if not way.quiet]
 
     def move(self, member: Member, name: str) -> None:
         """Bring ``member`` into the room ``name``."""
@@ -156,14 +156,16 @@ class House:
         if member.host and self.ways_of(member) != [member]:
             raise ValueError("the host is here by more ways than this one, and keeps the name")
         before = member.name
-        if wanted.lower() == member.given.lower():  # which nobody else is given
-            member.name = member.given
+        if member.given and wanted.lower() == member.given.lower():
             self.names.take(member.given, member)
+            name = member.given
         else:
-            member.name = self.names.claim(wanted, member)
-        if before.lower() != member.name.lower():
-            self._release(before, member)
-        return before != member.name and member.room.rename(member, before)
+            name = self.names.claim(wanted, member)
+        for way in self._all_ways_of(member):
+            way.name = name
+        if before.lower() != name.lower():
+            self.names.release(before, member)
+        return before != name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
         if member.host:
@@ -178,16 +180,30 @@ class House:
         name = member.given = self.rules.host
         for way in self.ways_of(member):
             name, member.away, member.answers_to = way.name, way.away, way.answers_to
-        if not member.quiet:
+        if not member.quiet and self.names.get(name) is None:
             self.names.take(name, member)
         return name
 
     def _release(self, name: str, member: Member) -> None:
-        """Take ``name`` from ``member``; the host keeps it by any other way in."""
+        """Take ``name`` from ``member``; the host keeps it by any other way in.
+
+        A quiet host holds no name. With the last other way gone it is called by the host's own name, which
+        nobody else gets.
+        """
         self.names.release(name, member)
-        for other in self.ways_of(member):
-            if other is not member:
-                self.names.take(name, other)
+        others = [way for way in self._all_ways_of(member) if way is not member]
+        heir = next((way for way in others if not way.quiet), None)
+        if heir is None:
+            for way in others:
+                way.name = way.given
+        elif self.names.get(name) is None:
+            self.names.take(name, heir)
+
+    def _all_ways_of(self, member: Member) -> list[Member]:
+        """Return what `ways_of` does, and the host's quiet ways."""
+        if not member.host:
+            return [member]
+        return [other for other in self.members.values() if other.host]
 
     def _hand_on(self, member: Member) -> None:
         """Let answers to ``member``, who is gone, go to the host where the host is here by another way."""

@@ -40,14 +40,18 @@ class Names(Generic[T]):
         """Return who is called ``name``."""
         return self._holders.get(name.lower())
 
+    def __len__(self) -> int:
+        """Return how many names are in use."""
+        return len(self._holders)
+
     def take(self, name: str, holder: T) -> None:
-        """Give ``name`` to ``holder``, whatever the rules say."""
-        self._holders[name.lower()] = holder
+        """Give ``name``, which may be reserved, to ``holder``; raise ValueError if somebody else has it."""
+        if self._holders.setdefault(name.lower(), holder) is not holder:
+            raise ValueError(f"{name} is taken")
 
     def check(self, wanted: str) -> None:
         """Raise ValueError where ``wanted`` is no name, or one that is not given away."""
-        name = checked_name(wanted).lower()
-        if name in self._reserved or _GUEST.fullmatch(name):
+        if self._is_kept(checked_name(wanted)):
             raise ValueError(f"{wanted} is not a name for you")
 
     def claim(self, wanted: str, holder: T) -> str:
@@ -74,9 +78,22 @@ class Names(Generic[T]):
         if self._holders.get(name.lower()) is holder:
             del self._holders[name.lower()]
 
+    def _is_kept(self, name: str) -> bool:
+        """Return whether ``name`` is reserved, or one that only guests get."""
+        return name.lower() in self._reserved or bool(_GUEST.fullmatch(name.lower()))
+
     def _free(self, wanted: str, holder: T) -> str:
+        """Return ``wanted``, or the first name derived from it that is neither kept nor somebody else's."""
         name, number = wanted, 1
-        while name.lower() in self._reserved or self._holders.get(name.lower(), holder) is not holder:
+        while self._is_kept(name) or self._holders.get(name.lower(), holder) is not holder:
             number += 1
-            name = wanted[: LONGEST - len(str(number))] + str(number)
+            name = _numbered(wanted, number)
         return name
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return ``name`` with ``number`` after it, cut to `LONGEST`; never a name that only guests get."""
+    numbered = name[: LONGEST - len(str(number))] + str(number)
+    if not _GUEST.fullmatch(numbered.lower()):
+        return numbered
+    return f"{name[: LONGEST - len(str(number)) - 1]}_{number}"

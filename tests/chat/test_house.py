@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from techboy.chat.house import House, Rules
+from techboy.chat.member import Member
 from techboy.chat.room import SHOWN_NAMES
 from techboy.logs.contract import StorageError
 from techboy.logs.memory import MemoryLog, MemoryLogs
@@ -369,6 +374,16 @@ class HostTests:
         assert house.names.get("romeo") is host
         assert house.ways_of(host) == [host]
 
+    def test_quiet_stays(self) -> None:
+        """Who only speaks for the host keeps no name that the host took, once it is free for others."""
+        house = FakeHouse()
+        host, quiet = house.comes(host=True)[0], house.comes(host=True, quiet=True)[0]
+        house.rename(host, "montague")
+        assert quiet.name == "montague"
+        house.leave(host)
+        assert house.comes("montague")[0].name == "montague"
+        assert quiet.name == "romeo"
+
     def test_unreadable_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who can't be let in leaves the name to whoever is here."""
         house = FakeHouse()
@@ -381,6 +396,95 @@ class HostTests:
         with pytest.raises(StorageError):
             house.comes(host=True, session=session(room="balcony"))
         assert house.names.get("romeo") is host
+
+
+NAMES = st.sampled_from(["bob", "BOB2", "guest", "Guest", "romeo"])
+WHICH = st.integers(0, 2)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("guest")),
+        st.tuples(st.just("native"), NAMES),
+        st.tuples(st.just("host"), st.booleans()),
+        st.tuples(st.just("rename"), WHICH, NAMES | st.just("")),
+        st.tuples(st.just("leave"), WHICH),
+    ),
+    min_size=10,
+    max_size=40,
+)
+
+
+class Company:
+    """A house in which two guests are, and people come, go, and are called something else."""
+
+    def __init__(self) -> None:
+        self.house = FakeHouse()
+        for _ in range(2):
+            self.house.comes()
+        self._numbers = iter(range(100, 1000))
+        self._steps: dict[str, Callable[..., object]] = {
+            "guest": self.house.comes,
+            "native": self._native,
+            "host": lambda quiet: self.house.comes(host=True, quiet=quiet),
+            "rename": self._rename,
+            "leave": lambda which: self.house.leave(self._one(which)),
+        }
+
+    def does(self, step: tuple[object, ...]) -> None:
+        """Do ``step``, unless there is nobody to do it, or it is refused."""
+        try:
+            self._steps[str(step[0])](*step[1:])
+        except (IndexError, ValueError):
+            return
+
+    def check(self) -> None:
+        """Check that each name is one member's, who is found by it."""
+        members = list(self.house.members.values())
+        for member in members:
+            assert member.name
+            called = [other for other in members if other.name.lower() == member.name.lower()]
+            assert called == [member] or all(other.host for other in called)
+            found = self.house.names.get(member.name)
+            if not member.quiet:
+                assert found is member or (member.host and found in self.house.ways_of(member))
+            elif found is not None:
+                assert found.host
+        assert len({member.name for member in members if member.host}) <= 1
+        assert len(self.house.names) == len({member.name.lower() for member in members if not member.quiet})
+
+    def _native(self, name: str) -> None:
+        self.house.comes(name, session=session(next(self._numbers), name))
+
+    def _rename(self, which: int, name: str) -> None:
+        member = self._one(which)
+        self.house.rename(member, name or member.given)
+
+    def _one(self, which: int) -> Member:
+        return list(self.house.members.values())[which]
+
+
+class UniqueNameTests:
+    """No two members have the same name at any time."""
+
+    def test_given_name_taken_back(self) -> None:
+        """The number of a taken name never makes a guest's name, which its guest may have back."""
+        house = FakeHouse()
+        house.comes()
+        second, _ = house.comes()
+        house.rename(second, "bob")
+        natives = [house.comes("guest", session=session(number))[0] for number in (8, 9)]
+        house.rename(second, "guest2")
+        assert second.name == "guest2"
+        assert [native.name for native in natives] == ["guest", "guest_2"]
+        assert house.names.get("guest2") is second
+
+    @settings(max_examples=300)
+    @given(STEPS)
+    def test_unique(self, steps: list[tuple[object, ...]]) -> None:
+        """Whatever they do, in whichever order; each is found by the name."""
+        company = Company()
+        for step in steps:
+            company.does(step)
+            company.check()
 
 
 class CommandTests:

@@ -104,10 +104,19 @@ class NamesTests:
         assert names.get("Guest2") == "b"
 
     def test_take(self) -> None:
-        """The host has the host's name whatever the rules say."""
+        """A given name may be reserved; its holder may take it twice."""
         names = Names[str](["romeo"])
-        names.take("Romeo", "him")
-        assert names.get("romeo") == "him"
+        for _ in range(2):
+            names.take("Romeo", "him")
+            assert names.get("romeo") == "him"
+
+    def test_take_from_another(self) -> None:
+        """A name that somebody else has is refused, in any case, and stays with its holder."""
+        names = Names[str]()
+        names.claim("Juliet", "a")
+        with pytest.raises(ValueError, match="juliet is taken"):
+            names.take("juliet", "b")
+        assert names.get("juliet") == "a"
 
     def test_release(self) -> None:
         """A name that was given back, in any case, is free."""
@@ -138,6 +147,15 @@ class UniqueNameTests:
         assert names.guest("c") not in ("guest", with_number)
         assert names.guest("d") not in ("guest", with_number)
         assert names.get(with_number) == "b"
+
+    @pytest.mark.parametrize("wanted", ["guest", "GUEST", "guest" + "1" * (LONGEST - 6) + "x"])
+    def test_number_like_a_guest(self, wanted: str) -> None:
+        """A number never makes a name into one that only guests get, nor is a number needed twice."""
+        names: Names[str] = Names()
+        taken = [names.claim(wanted, str(holder)) for holder in range(12)]
+        assert len({name.lower() for name in taken}) == 12
+        for name in taken:
+            names.check(name)
 
     def test_number_of_a_reserved_name(self) -> None:
         """A name that is taken gets no number that makes it somebody else's."""
