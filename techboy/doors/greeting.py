@@ -79,7 +79,7 @@ class Greeting(Protocol):
             self._door.dataReceived(data)
             return
         self._before += data
-        answer = _answer(self._before)
+        answer = answer_at(self._before)
         if answer >= 0:
             self._record.speaks("native")
             self._give_to(self._caller.native_door(), self._before[answer:])
@@ -137,16 +137,15 @@ class Greeting(Protocol):
             self._silence.cancel()
 
 
-def is_answer(line: bytes) -> bool:
-    """Tell whether ``line`` is what a host answers to a hello."""
-    return line.startswith(b"{") and isinstance(read_host(line), (Welcome, Ping, Bye))
-
-
-def _answer(data: bytes) -> int:
-    """Return where in ``data`` the first line begins that answers a hello, or -1."""
+def answer_at(data: bytes) -> int:
+    """Return where in ``data`` the first line begins that answers a hello, or -1; each line ends with LF."""
     start = 0
     while (end := data.find(LF, start)) >= 0:
-        if is_answer(data[start:end]):
+        if _is_answer(data[start:end]):
             return start
         start = end + 1
     return -1
+
+
+def _is_answer(line: bytes) -> bool:
+    return line.startswith(b"{") and isinstance(read_host(line), (Welcome, Ping, Bye))

@@ -11,11 +11,11 @@ from techboy.chat.conversation import Peer
 from techboy.chat.outbox import LIMIT, Outbox
 from techboy.doors.addresses import peer_of
 from techboy.doors.flow import Congestion
-from techboy.doors.greeting import is_answer
+from techboy.doors.greeting import answer_at
 from techboy.doors.journal import End, Record
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Plain, Said
+from techboy.wire.plain import Command, Goodbye, Plain, Said, are_notices
 
 
 class Listener(Protocol):
@@ -71,10 +71,12 @@ class PlainDoor(PlainReceiver):
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
-        if self._mistaken is not None and self._unheard is not None and is_answer(block.partition(LF)[0]):
+        if self._mistaken is not None and self._unheard is not None and answer_at(block + LF) >= 0:
             self._take_back(self._mistaken)
             return
-        self._heard_at, self._unheard = self.clock.seconds(), None
+        self._heard_at = self.clock.seconds()
+        if not are_notices(block):
+            self._unheard = None
         self._record.lines += block.count(LF) + 1
         for event in self._dialect.understand(block):
             match event:
@@ -141,7 +143,7 @@ class PlainDoor(PlainReceiver):
             self.write_lines(self._dialect.written(text))
 
     def _remember(self, text: str) -> None:
-        """Keep what was said to somebody of whom nothing was heard, who may speak another dialect."""
+        """Keep what was said to a peer that has sent nothing but notices: it may speak another dialect."""
         if self._unheard is not None:
             self._unheard.append(text)
             self._unheard_size += len(text)

@@ -107,6 +107,24 @@ class LateAnswerTests:
             ["native"], [("displaced", "hello")], ["abort"]
         )  # fmt: skip
 
+    @pytest.mark.parametrize("between", [b"", b"* guest2 joined\n", b"guest2: hi\n"])
+    def test_after_a_greeting(self, between: bytes) -> None:
+        """A server that had greeted the silent caller in plain text answers the late hello natively."""
+        mistakes: list[str] = []
+        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door.says("hello")
+        door.receive(b"* be kind\n* welcome to lobby, guest1\n")
+        door.receive(between + self.WELCOME)
+        assert mistakes == ["native"]
+        assert door.events[-1] == ("displaced", "hello")
+
+    def test_after_a_message(self) -> None:
+        """When the peer has said something in plain text, what looks like a frame is a message too."""
+        door = Door(CALLER, max_line=4096, mistaken=lambda: None)
+        door.receive(b"hi\n")
+        door.receive(self.WELCOME)
+        assert door.events == [("said", "hi"), ("said", self.WELCOME.decode().rstrip())]
+
     def test_brace(self) -> None:
         """A message that only begins so, from a peer that ends no lines, is shown after a while."""
         door = Door(CALLER, mistaken=lambda: None)

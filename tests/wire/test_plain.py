@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.wire.plain import CALLER, HOST, Command, Event, Goodbye, Plain, Said, in_room, notice
+from techboy.wire.plain import (
+    CALLER,
+    HOST,
+    Command,
+    Event,
+    Goodbye,
+    Plain,
+    Said,
+    are_notices,
+    in_room,
+    notice,
+)
 from tests.wire.texts import any_bytes, clean_texts, quick
 
 BOTH = pytest.mark.parametrize("end", [HOST, CALLER], ids=["host", "caller"])
@@ -183,3 +194,14 @@ class InRoomTests:
         lines = in_room("romeo", kind, text).split("\n")
         assert [line.removeprefix(before) for line in lines] == text.split("\n")
         assert all(line.startswith(before) for line in lines)
+
+
+class NoticesTests:
+    """What tells notices from messages."""
+
+    @given(st.lists(st.tuples(st.booleans(), st.text("ab *", max_size=4)), min_size=1, max_size=4))
+    def test_all(self, lines: list[tuple[bool, str]]) -> None:
+        """A block is of notices if every line of it begins as a notice does."""
+        texts = [notice(text) if is_notice else text for is_notice, text in lines]
+        block = "\n".join(texts).encode()
+        assert are_notices(block) == all(text.startswith(notice("")) for text in texts)
