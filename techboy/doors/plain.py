@@ -15,7 +15,10 @@ from techboy.doors.greeting import answer_at
 from techboy.doors.journal import End, Record
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Plain, Said, are_notices
+from techboy.wire.plain import Command, Goodbye, Plain, Said
+
+LATE_WELCOME = 30.0
+"""Seconds after which the peer is known to speak plain lines."""
 
 
 class Listener(Protocol):
@@ -53,7 +56,7 @@ class PlainDoor(PlainReceiver):
     ) -> None:
         super().__init__(clock, max_line, record)
         self.name, self.address = name, ""
-        self._heard_at = clock.seconds()
+        self._came_at = self._heard_at = clock.seconds()
         self._unheard: list[str] | None = []
         self._unheard_size = 0
         self._mistaken = mistaken
@@ -71,11 +74,11 @@ class PlainDoor(PlainReceiver):
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
-        if self._mistaken is not None and self._unheard is not None and answer_at(block + LF) >= 0:
+        if self._mistaken is not None and self._may_be_native and _has_answer(block):
             self._take_back(self._mistaken)
             return
         self._heard_at = self.clock.seconds()
-        if not are_notices(block):
+        if not self._may_be_native:
             self._unheard = None
         self._record.lines += block.count(LF) + 1
         for event in self._dialect.understand(block):
@@ -91,8 +94,12 @@ class PlainDoor(PlainReceiver):
 
     def goes_on(self, unfinished: bytes) -> bool:
         """Return whether a late welcome may begin so: taken for a line, it would never be recognised."""
-        may_be_native = self._mistaken is not None and self._unheard is not None
-        return may_be_native and unfinished.startswith(b"{")
+        return self._may_be_native and unfinished.startswith(b"{")
+
+    @property
+    def _may_be_native(self) -> bool:
+        """Whether a welcome may still come: whatever came before it was said to a caller who was silent."""
+        return self._mistaken is not None and self.clock.seconds() - self._came_at < LATE_WELCOME
 
     def left(self) -> None:
         """Tell the conversation that the peer closed its half."""
@@ -143,7 +150,7 @@ class PlainDoor(PlainReceiver):
             self.write_lines(self._dialect.written(text))
 
     def _remember(self, text: str) -> None:
-        """Keep what was said to a peer that has sent nothing but notices: it may speak another dialect."""
+        """Keep what was said as long as it may have to be said again in the other dialect."""
         if self._unheard is not None:
             self._unheard.append(text)
             self._unheard_size += len(text)
@@ -166,3 +173,8 @@ class PlainDoor(PlainReceiver):
     def resume(self) -> None:
         """Read from the peer again."""
         self.resumeProducing()
+
+
+def _has_answer(block: bytes) -> bool:
+    has_frame = block.startswith(b"{") or b"\n{" in block  # quick, as most blocks have none
+    return has_frame and answer_at(block + LF) >= 0

@@ -82,12 +82,6 @@ def notice(text: str) -> str:
     return f"* {text}"
 
 
-def are_notices(block: bytes) -> bool:
-    """Return whether all lines of ``block``, joined by LF, are notices."""
-    before = notice("").encode()
-    return block.startswith(before) and block.count(b"\n" + before) == block.count(b"\n")
-
-
 def in_room(author: str, kind: str, text: str) -> str:
     """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is ``say`` or ``me``."""
     before = f"* {author} " if kind == "me" else f"{author}: "

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
 from techboy.chat.outbox import Outbox
-from techboy.doors.plain import PlainDoor
+from techboy.doors.plain import LATE_WELCOME, PlainDoor
 from techboy.doors.receiver import LONGEST_UNENDED
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts
@@ -107,23 +107,27 @@ class LateAnswerTests:
             ["native"], [("displaced", "hello")], ["abort"]
         )  # fmt: skip
 
-    @pytest.mark.parametrize("between", [b"", b"* guest2 joined\n", b"guest2: hi\n"])
-    def test_after_a_greeting(self, between: bytes) -> None:
-        """A server that had greeted the silent caller in plain text answers the late hello natively."""
+    @pytest.mark.parametrize(
+        "before", [b"* welcome to lobby, guest1\n", b"guest2: hi\n", b"hello, who is there?\n"]
+    )
+    def test_after_plain_text(self, before: bytes) -> None:
+        """A server that took a silent caller for a plain one may have sent it anything."""
         mistakes: list[str] = []
         door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
         door.says("hello")
-        door.receive(b"* be kind\n* welcome to lobby, guest1\n")
-        door.receive(between + self.WELCOME)
+        door.receive(before)
+        door.says("again")
+        door.clock.advance(LATE_WELCOME - 0.1)
+        door.receive(before + self.WELCOME)
         assert mistakes == ["native"]
-        assert door.events[-1] == ("displaced", "hello")
+        assert door.events[-1] == ("displaced", "hello\nagain")
 
-    def test_after_a_message(self) -> None:
-        """When the peer has said something in plain text, what looks like a frame is a message too."""
+    def test_too_late(self) -> None:
+        """After half a minute the peer is one of plain lines, and what looks like a frame is a message."""
         door = Door(CALLER, max_line=4096, mistaken=lambda: None)
-        door.receive(b"hi\n")
+        door.clock.advance(LATE_WELCOME)
         door.receive(self.WELCOME)
-        assert door.events == [("said", "hi"), ("said", self.WELCOME.decode().rstrip())]
+        assert door.events == [("said", self.WELCOME.decode().rstrip())]
 
     def test_brace(self) -> None:
         """A message that only begins so, from a peer that ends no lines, is shown after a while."""

@@ -14,7 +14,6 @@ from techboy.wire.plain import (
     Goodbye,
     Plain,
     Said,
-    are_notices,
     in_room,
     notice,
 )
@@ -194,14 +193,3 @@ class InRoomTests:
         lines = in_room("romeo", kind, text).split("\n")
         assert [line.removeprefix(before) for line in lines] == text.split("\n")
         assert all(line.startswith(before) for line in lines)
-
-
-class NoticesTests:
-    """What tells notices from messages."""
-
-    @given(st.lists(st.tuples(st.booleans(), st.text("ab *", max_size=4)), min_size=1, max_size=4))
-    def test_all(self, lines: list[tuple[bool, str]]) -> None:
-        """A block is of notices if every line of it begins as a notice does."""
-        texts = [notice(text) if is_notice else text for is_notice, text in lines]
-        block = "\n".join(texts).encode()
-        assert are_notices(block) == all(text.startswith(notice("")) for text in texts)
