@@ -204,7 +204,7 @@ class Host(Program):
 
     def _send_home(self, member: Member) -> None:
         guest = member.guest
-        if guest is self._seat:
+        if guest is self._seat or member.absent:  # its session is kept for its return
             return
         if isinstance(guest, NativeGuest) and self._leaving is Leaving.FOR_NOW:
             guest.come_back_later()

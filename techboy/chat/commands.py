@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LAST_LINES = 20
 MOST_LAST_LINES = 1000
 LONGEST_NOTE = 200
-"""Characters of a topic or a reason for being away."""
+"""Characters of a topic, or of a reason for being away or for sending somebody away."""
 
 FAREWELL = "goodbye"
 """What is said to who leaves by a command."""
@@ -213,8 +213,12 @@ def _kick(house: House, member: Member, arguments: str) -> list[str]:
     other = _somebody(house, name)
     if other.host:
         raise RefusedError("the host stays")
-    other.room.announce(f"{member.name} sent {other.name} away{': ' + why if why else ''}")
-    other.guest.goodbye(f"{member.name} sent you away{': ' + why if why else ''}")
+    because = f": {why[:LONGEST_NOTE]}" if why else ""
+    other.room.announce(f"{member.name} sent {other.name} away{because}")
+    farewell = f"{member.name} sent you away{because}"
+    if other.session is not None:
+        other.session.kicked = farewell
+    other.guest.goodbye(farewell)
     return []
 
 

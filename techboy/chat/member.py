@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from techboy.chat.room import Room
@@ -88,7 +89,13 @@ class Member:
 
 
 class Absent:
-    """The way in of a member whose connection was lost: nothing reaches it, and the log keeps all for it."""
+    """The way in of a member whose connection was lost: nothing reaches it, and the log keeps all for it.
+
+    ``leave`` is called when the member is told goodbye: nobody waits for its return any longer.
+    """
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
 
     def tell(self, notices: list[str]) -> bool:
         """Take nothing."""
@@ -108,7 +115,8 @@ class Absent:
         """The session knows."""
 
     def goodbye(self, why: str) -> None:
-        """Nobody hears it."""
+        """Have the member leave at once; nobody hears why."""
+        self._leave()
 
     def moved(self) -> None:
         """Nobody hears it."""

@@ -31,12 +31,13 @@ class Session:
     said, which does not begin anew with a connection.
     """
 
-    __slots__ = ("accepted", "bucket", "digest", "heard", "name", "next", "number", "room", "seen")
+    __slots__ = ("accepted", "bucket", "digest", "heard", "kicked", "name", "next", "number", "room", "seen")
 
     def __init__(self, record: SessionRecord) -> None:
         self.number, self.digest, self.name = record.number, record.digest, record.name
         self.next = self.accepted = record.next
         self.room, self.seen, self.heard = record.room, record.seen, record.heard
+        self.kicked = record.kicked
         self.bucket: Bucket | None = None
 
     def accept(self, seq: int, lines: int) -> int | Numbering:
@@ -58,5 +59,12 @@ class Session:
     def record(self) -> SessionRecord:
         """Return what is kept of it once all that was accepted is stored."""
         return SessionRecord(
-            self.number, self.digest, self.name, self.accepted, self.room, self.seen, self.heard
+            self.number,
+            self.digest,
+            self.name,
+            self.accepted,
+            self.room,
+            self.seen,
+            self.heard,
+            self.kicked,
         )

@@ -14,6 +14,7 @@ class Refusal(Enum):
     STORAGE = "storage"  # lines could not be stored
     SESSION = "session"  # a caller's session could not be stored, or read
     NAME = "name"  # a caller wants a name that it can't have
+    KICKED = "kicked"  # a caller was kicked, and is told so
     FULL = "full"  # a caller finds no room
     LEAVING = "leaving"  # a caller comes when the program ends
 

@@ -64,6 +64,7 @@ class Desk(Lodging):
 
     def parted(self, guest: Lodger) -> None:
         """Know how far the host had read who was sent away, or asked to be."""
+        super().parted(guest)
         self._goes(guest.member)
 
     def gone(self, guest: Lodger) -> None:

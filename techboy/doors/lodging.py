@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall
@@ -60,6 +61,14 @@ class Stay:
     waiting: IDelayedCall | None = None
 
 
+@dataclass
+class Closing:
+    """A session that nobody is in, as it was left; ``unstored``: so many times it is still to be stored."""
+
+    session: Session
+    unstored: int = 0
+
+
 class Lodging:
     """The sessions of a house.
 
@@ -74,14 +83,14 @@ class Lodging:
         self._grace, self._places = grace, places
         self._stays: dict[bytes, Stay] = {}
         self._absent: dict[bytes, None] = {}
-        self._closing: dict[bytes, Session] = {}
+        self._closing: dict[bytes, Closing] = {}
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, who said ``hello``; it is told what comes of it."""
         token = hello.session or ""
         digest = self.digest(token)
         if digest in self._closing:
-            self._arrive_later(self._closing[digest], guest, hello)
+            self._arrive_later(self._closing[digest].session, guest, hello)
             return
         stay = self._stays.get(digest)
         if stay is not None and stay.member.number in self.house.members:
@@ -91,6 +100,8 @@ class Lodging:
             record = self.house.logs.session(digest) if token else None
             if record is None:
                 self._come_new(guest, hello)
+            elif record.kicked:
+                self._tell_kicked(Session(record), guest)
             else:
                 self._come_back(Session(record), guest, hello)
         except ValueError as refused:
@@ -104,7 +115,7 @@ class Lodging:
         stay = self._stays[_session_of(guest).digest]
         if stay.member.guest is not guest or stay.member.number not in self.house.members:
             return
-        stay.member.guest, stay.member.absent = Absent(), True
+        stay.member.guest, stay.member.absent = Absent(partial(self._gone, stay)), True
         self._heard(stay.session)
         stay.waiting = self.hall.clock.callLater(self._grace, self._given_up, stay)
         self._absent[stay.session.digest] = None
@@ -153,7 +164,11 @@ class Lodging:
         """Everything that was said is on its way to ``guest``."""
 
     def parted(self, guest: Lodger) -> None:
-        """``guest`` answered the goodbye: its session knows how far it has read."""
+        """``guest`` answered the goodbye: its session knows how far it has read, and why it was closed."""
+        session = _session_of(guest)
+        if session.kicked:
+            session.kicked = ""
+            self._store_last(session, at_end=False)
 
     def obey(self, guest: Lodger, line: str) -> list[str]:
         """Do what ``guest`` asks for, and return what to answer."""
@@ -199,6 +214,13 @@ class Lodging:
                 self._begin(guest)
 
         self.hall.remember(session, remembered)
+
+    def _tell_kicked(self, session: Session, guest: Lodger) -> None:
+        """Turn ``guest`` away, which was kicked and does not know; its next hello brings it in again."""
+        self.hall.tally.refuse(Refusal.KICKED)
+        why, session.kicked = session.kicked, ""
+        self._store_last(session, at_end=False)
+        guest.refused(why)
 
     def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
         self._enter(session, guest, hello)
@@ -261,10 +283,14 @@ class Lodging:
         """Have ``session`` stored as it was left; who comes back before that has to wait for it."""
         if at_end:
             session.heard = self.hall.wall()
-        self._closing[session.digest] = session
+        closing = self._closing.setdefault(session.digest, Closing(session))
+        closing.session = session
+        closing.unstored += 1
 
         def stored(hindrance: StorageError | None) -> None:
-            self._closing.pop(session.digest, None)
+            closing.unstored -= 1
+            if not closing.unstored:
+                del self._closing[session.digest]
 
         self.hall.remember(session, stored)
 

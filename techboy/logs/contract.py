@@ -60,7 +60,8 @@ class SessionRecord:
     ``number``: its author's number, which stands with what it says. ``digest``: a hash of its token, which
     itself is not kept. ``next``: the number of the line that is expected next; all before it are stored.
     ``room``: the key of the room it is in; ``seen``: the id up to which it has read there. ``heard``: when
-    it was last heard of, in seconds since 1970.
+    it was last heard of, in seconds since 1970. ``kicked``: what its client is still to be told because it
+    was kicked, empty if it was not, or knows.
     """
 
     number: int
@@ -70,6 +71,7 @@ class SessionRecord:
     room: str
     seen: int
     heard: float
+    kicked: str = ""
 
 
 class StorageError(Exception):

@@ -38,6 +38,7 @@ SCHEMA = Schema(
             " next INTEGER NOT NULL, room TEXT NOT NULL, seen INTEGER NOT NULL, heard REAL NOT NULL)"
             " WITHOUT ROWID",
         ),
+        ("ALTER TABLE session ADD COLUMN kicked TEXT NOT NULL DEFAULT ''",),
     ),
     looks=(
         "SELECT * FROM house",
@@ -68,13 +69,13 @@ _ROOM = (
 _STAMP = (
     "SELECT max((SELECT at FROM batch WHERE batch.room = room.number ORDER BY last DESC LIMIT 1)) FROM room"
 )
-_SESSION = "SELECT number, digest, name, next, room, seen, heard FROM session WHERE digest = ?"
+_SESSION = "SELECT number, digest, name, next, room, seen, heard, kicked FROM session WHERE digest = ?"
 _KEEP_SESSION = (
-    "INSERT OR REPLACE INTO session (number, digest, name, next, room, seen, heard)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO session (number, digest, name, next, room, seen, heard, kicked)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _EVERYTHING = 2**63 - 1  # more than any number of a batch
-_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard")
+_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard", "kicked")
 _of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
 
 

@@ -530,7 +530,7 @@ class PingTests:
 
     def test_lost(self, verona: Verona) -> None:
         """Where there is no connection that is what is told."""
-        verona.nurse.guest = Absent()
+        verona.nurse.guest = Absent(lambda: None)
         assert verona.does(verona.juliet, "ping nurse") == ["the connection of nurse was lost"]
 
     def test_nobody(self, verona: Verona) -> None:

@@ -6,6 +6,7 @@ from techboy.chat.tally import Refusal
 from techboy.doors.lodging import Lodging
 from techboy.logs.contract import SessionRecord, StorageError
 from techboy.logs.memory import MemoryLogs
+from tests.chat.fakes import FakeGuest
 from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 
 
@@ -189,6 +190,102 @@ class GraceTests:
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
             "juliet", "juliet2",
         ]  # fmt: skip
+
+
+def kicked(verona: NativeVerona, name: str = "juliet") -> None:
+    """Let the operator, who comes and goes for it, send ``name`` away."""
+    host = verona.house.enter(FakeGuest(), 0, host=True, quiet=True)
+    assert verona.house.commanded(host, f"kick {name} flooding") == []
+    verona.house.leave(host)
+    verona.settle()
+
+
+SENT_AWAY = {"bye": "refused", "text": "romeo sent you away: flooding"}
+
+
+class KickTests:
+    """A member that the operator sends away, whether it is connected or not."""
+
+    def test_absent(self) -> None:
+        """A member whose connection was lost leaves, and the others are told."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        kicked(verona)
+        assert [frame["notice"] for frame in nurse.reads()] == [
+            "romeo sent juliet away: flooding",
+            "juliet left",
+        ]
+        assert [member.name for member in verona.house.members.values()] == ["nurse"]
+        assert not verona.lodging.knows("token1")
+        assert verona.hello("juliet").hears()[0]["name"] == "juliet"
+
+    def test_absent_comes_back(self) -> None:
+        """Its client is told so once when it is back, and is not in the room; later it may come again."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        kicked(verona)
+        nurse.reads()
+        assert back(verona).reads() == [SENT_AWAY]
+        verona.settle()
+        assert nurse.reads() == []
+        welcome = back(verona).hears()[0]
+        assert (welcome["session"], welcome["next"]) == ("token1", 2)
+
+    def test_not_over_yet(self) -> None:
+        """The time for which its place was kept ends without anything more."""
+        verona = NativeVerona(grace=10)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        kicked(verona)
+        nurse.reads()
+        verona.turn(11)
+        verona.settle()
+        assert nurse.reads() == []
+
+    def test_restart(self) -> None:
+        """It is told so by a server that was started again, too."""
+        verona = NativeVerona()
+        verona.company_of("juliet")[0].transport.breaks()
+        kicked(verona)
+        verona = NativeVerona(logs=verona.logs)
+        assert [back(verona).reads()[0].get("bye") for _ in range(2)] == ["refused", None]
+
+    def test_dead_connection(self) -> None:
+        """So is one whose connection is dead without anybody knowing: it never heard the goodbye."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        kicked(verona)
+        assert juliet.hears() == [{"bye": "closed", "text": "romeo sent you away: flooding"}]
+        juliet.transport.breaks()
+        assert back(verona).reads() == [SENT_AWAY]
+
+    def test_answered_while_storing(self) -> None:
+        """Also one that is back before the last of its session is stored, however long that takes."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        kicked(verona)
+        juliet.sends({"bye": True})
+        verona.turn()
+        again = back(verona)
+        for _ in range(5):
+            verona.turn()
+            if committer.waiting:
+                committer.answer()
+        assert again.hears()[-1].get("session") == "token1"
+
+    def test_answered(self) -> None:
+        """One that answered the goodbye knows, and may come again at once."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        kicked(verona)
+        juliet.sends({"bye": True})
+        assert back(verona).hears()[0]["session"] == "token1"
 
 
 class CountTests:

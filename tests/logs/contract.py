@@ -375,7 +375,7 @@ class LogsContract(ForgetfulLogsContract):
 
     def test_session(self, logs: Logs, log: Log) -> None:
         """A session is stored with what it said, and found by its digest."""
-        stored = SessionRecord(3, bytes(range(32)), "juliet", 17, "garden", 12, 1795349686.158)
+        stored = SessionRecord(3, bytes(range(32)), "juliet", 17, "garden", 12, 1795349686.158, "go away")
         store(logs, [(log, [draft("a")])], 7.0, [stored, session()])
         logs = self.again(logs)
         assert logs.session(bytes(range(32))) == stored

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from techboy.logs import schema
 from techboy.logs.contract import Batch, Draft, Group, Log, Logs, StorageError
-from techboy.logs.sqlite import KEEP_RECENT, SqliteLogs, Sync
+from techboy.logs.schema import connect
+from techboy.logs.sqlite import KEEP_RECENT, SCHEMA, SqliteLogs, Sync
 from tests.logs.contract import (
     EVERYTHING,
     ROOM,
@@ -136,6 +137,16 @@ class FileTests:
                 ids.append(logs.id)
         assert ids[0] == ids[1]
         assert len(bytes.fromhex(ids[0])) == 8
+
+    def test_first_version(self, path: Path) -> None:
+        """A file of the first version keeps its sessions, and stores new ones."""
+        with closing(connect(path, SCHEMA.upto(1))) as first:
+            first.execute("INSERT INTO session VALUES (?, 1, 'juliet', 1, ?, 0, 7.0)", (b"d", ROOM))
+        with closing(SqliteLogs(path)) as logs:
+            assert logs.session(b"d") == session()
+            store(logs, [], 8.0, [session(b"e")])
+        with closing(SqliteLogs(path)) as logs:
+            assert [logs.session(digest) for digest in (b"d", b"e")] == [session(), session(b"e")]
 
     def test_clock_was_set_back(self, path: Path) -> None:
         """A file in which times decrease, as earlier versions wrote, goes on from the latest room's."""
