@@ -153,11 +153,17 @@ class Guarded:
         """Give what is kept new numbers."""
         self._guard(lambda: self._keepsake.replace(first))
 
-    def _guard(self, store: Callable[[], None]) -> None:
+    def sending(self, before: int) -> bool:
+        """Store that lines with lower numbers may have been sent; return whether that is stored."""
+        return self._guard(lambda: self._keepsake.sending(before))
+
+    def _guard(self, store: Callable[[], None]) -> bool:
         try:
             store()
         except StorageError as refused:
             self._failed(str(refused))
+            return False
+        return True
 
 
 class Kept:
@@ -177,7 +183,7 @@ class Kept:
             self._folder = StateFolder(path)
             self._keepsake = Keepsake(Path(path, STATE_FILE))
             shelf = Guarded(self._keepsake, failed)
-            self.outbox = Outbox(shelf, self._keepsake.kept(), self._keepsake.next)
+            self.outbox = Outbox(shelf, self._keepsake.kept(), self._keepsake.next, self._keepsake.tried)
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
         self.acquaintance = Acquaintance(shelf)

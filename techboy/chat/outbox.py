@@ -23,7 +23,10 @@ class Shelf(Protocol):
         """Keep lines with lower numbers than ``before`` no more."""
 
     def replace(self, first: int) -> None:
-        """Give what is kept new numbers, from ``first`` on."""
+        """Give what is kept new numbers, from ``first`` on; no line may have been sent under these."""
+
+    def sending(self, before: int) -> bool:
+        """Note that lines with numbers before ``before`` may have been sent; return whether it is noted."""
 
 
 class NoShelf:
@@ -37,6 +40,10 @@ class NoShelf:
 
     def replace(self, first: int) -> None:
         """Nothing is kept."""
+
+    def sending(self, before: int) -> bool:
+        """Nothing needs to be noted."""
+        return True
 
 
 class Chunk(NamedTuple):
@@ -55,18 +62,23 @@ class Chunk(NamedTuple):
 class Outbox:
     """Lines in the order in which they were said, numbered; what was sent waits here until it is stored.
 
-    ``kept``: what the shelf has from an earlier run; ``following``: the next number where that is nothing.
+    ``kept``: what the shelf has from an earlier run; ``following``: the next number where that is nothing;
+    ``tried``: the number before which lines may have been sent.
     ``delivered``: how many lines were stored at the other end, or sent to one that acknowledges nothing.
     """
 
     def __init__(
-        self, shelf: Shelf | None = None, kept: Iterable[tuple[int, str]] = (), following: int = 1
+        self,
+        shelf: Shelf | None = None,
+        kept: Iterable[tuple[int, str]] = (),
+        following: int = 1,
+        tried: int = 1,
     ) -> None:
         self._shelf = shelf or NoShelf()
         self._unsent: deque[Chunk] = deque(_chunk(first, text) for first, text in kept)
         self._sent: deque[Chunk] = deque()
         self._next = self._unsent[-1].end if self._unsent else following
-        self._tried = self._next  # the number before which lines may have been sent
+        self._tried = max(tried, self._first)
         self._size = sum(chunk.size for chunk in self._unsent)
         self.delivered = 0
 
@@ -97,8 +109,11 @@ class Outbox:
         return True
 
     def take(self, size: int = FRAME) -> Chunk | None:
-        """Return what is to be sent next, about ``size`` characters and a line at least, None for nothing."""
-        if not self._unsent:
+        """Return what is to be sent next, about ``size`` characters and a line at least, None for nothing.
+
+        The shelf knows of it before. If it cannot note it, nothing is to be sent.
+        """
+        if not self._unsent or not self._may_send():
             return None
         chunk = self._unsent.popleft()
         if len(chunk.text) > size:
@@ -108,17 +123,25 @@ class Outbox:
         else:
             chunk = self._joined(chunk, size)
         self._sent.append(chunk)
-        self._tried = max(self._tried, chunk.end)
         return chunk
 
     def take_all(self) -> str | None:
-        """Return all that waits, and forget it: the other end acknowledges nothing."""
+        """Return all that waits, and forget it: the other end acknowledges nothing.
+
+        Numbers under which nothing was sent are given again, as the other end expects them next.
+        """
+        if not self.lines:
+            return None
         self.rewind()
-        text = "\n".join(chunk.text for chunk in self._unsent) if self._unsent else None
+        text = "\n".join(chunk.text for chunk in self._unsent)
         self.delivered += self.lines
+        following = max(self._first, self._tried)
         self._unsent.clear()
         self._size = 0
         self._shelf.forget(self._next)
+        if following != self._next:
+            self._shelf.replace(following)
+            self._next = following
         return text
 
     def stored(self, before: int) -> None:
@@ -136,6 +159,7 @@ class Outbox:
                     chunks.appendleft(rest)
                     self._size += rest.size
         self._next = max(self._next, before)
+        self._tried = max(self._tried, before)
         self._shelf.forget(before)
 
     def rewind(self) -> None:
@@ -143,34 +167,42 @@ class Outbox:
         self._unsent.extendleft(reversed(self._sent))
         self._sent.clear()
 
-    def resume(self, at: int) -> None:
-        """The other end expects the line numbered ``at`` next: send all again that it has not.
+    def resume(self, at: int) -> bool:
+        """The other end expects the line numbered ``at`` next: send all again that it has not stored.
 
-        Where it has lost some, or has more than was ever sent from here, as when one of both had to go back
-        to an earlier copy of what it keeps, the numbers begin anew there.
+        Return False if no line has that number that may have been sent and is not known to be stored. Then
+        one of both ends was put back to an earlier copy of what it keeps. Either it is the other end, which
+        lost lines it had acknowledged, or this end, whose numbers stand for other lines there. So nothing
+        that waits is known to be stored: all of it gets new numbers and is sent, some lines perhaps twice.
         """
-        if at < self._first:
+        if not self._first <= at <= self._tried:
             self.renumber(at)
-        elif at > self._tried:
-            self.stored(self._tried)
-            self.renumber(at)
-        else:
-            self.stored(at)
-            self.rewind()
+            return False
+        self.stored(at)
+        self.rewind()
+        return True
 
     def renumber(self, first: int) -> None:
         """Number what waits from ``first`` on, and send all of it: the other end knows nothing of it."""
         self.rewind()
         shift = first - self._first
-        if shift:
+        if shift or self._tried != first:
             self._shelf.replace(first)
             self._unsent = deque(Chunk(c.first + shift, c.end + shift, c.text) for c in self._unsent)
             self._next += shift
-            self._tried += shift
+            self._tried = first
 
     @property
     def _first(self) -> int:
         return self._next - self.lines
+
+    def _may_send(self) -> bool:
+        """Note, once for all that waits, that it may have been sent; return whether that is noted."""
+        if self._tried < self._next:
+            if not self._shelf.sending(self._next):
+                return False
+            self._tried = self._next
+        return True
 
     def _joined(self, chunk: Chunk, size: int) -> Chunk:
         texts, length = [chunk.text], len(chunk.text)

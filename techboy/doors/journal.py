@@ -136,6 +136,15 @@ class Record:
         """There was something that could not be understood."""
         self._remark("a frame could not be read: {why}", "misread", level, why=escaped(why))
 
+    def renumbered(self, lines: int) -> None:
+        """The ends disagreed about what is stored: ``lines`` that wait are sent again under new numbers."""
+        self._remark(
+            "the ends disagree about what is stored: {lines} lines get new numbers",
+            "renumbered",
+            LogLevel.warn,
+            lines=lines,
+        )
+
     def unreadable(self, why: str) -> None:
         """What was said can't be read from where it is kept, which ends the connection."""
         self.ends(End.CLOSED, why)

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from techboy.chat.acquaintance import Acquaintance
 from techboy.chat.conversation import Peer, Words, lines_wait
 from techboy.chat.outbox import Outbox
+from techboy.chat.standing import in_lines
 from techboy.doors.addresses import peer_of
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Congestion
@@ -265,8 +266,9 @@ class NativeCaller(ChunkReceiver):
         same = self._acquaintance.welcomed(
             welcome.session, welcome.log, welcome.room, welcome.name, welcome.after
         )
+        agreed = True
         if same:
-            self._outbox.resume(welcome.next)
+            agreed = self._outbox.resume(welcome.next)
         else:
             self._outbox.renumber(welcome.next)
             self._past = 0 if known else welcome.last
@@ -277,6 +279,18 @@ class NativeCaller(ChunkReceiver):
         self._conversation.peer_came(self)
         if self._wanted not in (None, welcome.name):
             self._conversation.peer_noted(f"you are {welcome.name}")
+        if not agreed:
+            self._disagreed()
+
+    def _disagreed(self) -> None:
+        """Tell that the host and the outbox disagreed about what is stored, and what is done about it."""
+        lines = self._outbox.lines
+        again = f"; {in_lines(lines)} will be sent again, some perhaps twice" if lines else ""
+        self._record.renumbered(lines)
+        self._conversation.peer_noted(
+            f"{self.name} and this client disagree about what is stored,"
+            f" as after a backup of one of them was put back{again}"
+        )
 
     def _to_catch_up(self, last: int) -> None:
         self._last, self._last_lines_at = last, self._clock.seconds()
@@ -339,7 +353,8 @@ class NativeCaller(ChunkReceiver):
                 self._conversation.peer_noted(error.text)
 
     def _say_again_later(self, error: Error) -> None:
-        self._outbox.resume(error.next or 1)
+        if not self._outbox.resume(error.next or 1):
+            self._disagreed()
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
         if error.code == frames.STORAGE:

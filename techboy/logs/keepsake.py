@@ -17,6 +17,12 @@ SCHEMA = Schema(
             "CREATE TABLE outbox (first INTEGER PRIMARY KEY, text TEXT NOT NULL)",
         ),
         ("ALTER TABLE known ADD COLUMN next INTEGER NOT NULL DEFAULT 1",),
+        (
+            "ALTER TABLE known ADD COLUMN tried INTEGER NOT NULL DEFAULT 1",
+            # of what is kept by a version that did not note it, all may have been sent
+            "UPDATE known SET tried = max(next, (SELECT coalesce(max("
+            "first + length(text) - length(replace(text, char(10), '')) + 1), 1) FROM outbox))",
+        ),
     ),
     looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
@@ -89,6 +95,18 @@ class Keepsake:
             number: int = self._connection.execute("SELECT next FROM known").fetchone()[0]
         return number
 
+    @property
+    def tried(self) -> int:
+        """The number before which lines may have been sent."""
+        with told(self._path):
+            number: int = self._connection.execute("SELECT tried FROM known").fetchone()[0]
+        return number
+
+    def sending(self, before: int) -> None:
+        """Store that lines with lower numbers than ``before`` may have been sent, before they are."""
+        with told(self._path):
+            self._connection.execute("UPDATE known SET tried = max(tried, ?)", (before,))
+
     def keep(self, first: int, text: str) -> None:
         """Keep ``text``: lines joined by LF, with numbers from ``first`` on, which no line kept has."""
         with told(self._path):
@@ -105,11 +123,14 @@ class Keepsake:
                 self._keep_rest(row[0], row[1], before)
 
     def replace(self, first: int) -> None:
-        """Give all lines that are kept new numbers, from ``first`` on and without holes."""
+        """Give all lines that are kept new numbers, from ``first`` on and without holes.
+
+        Under these numbers no line may have been sent.
+        """
         chunks = self.kept()
         with told(self._path), transaction(self._connection):
             self._connection.execute("DELETE FROM outbox")
-            self._connection.execute("UPDATE known SET next = ?", (first,))
+            self._connection.execute("UPDATE known SET next = ?, tried = ?", (first, first))
             for _, text in chunks:
                 self._connection.execute(_KEEP, (first, text))
                 first += text.count("\n") + 1

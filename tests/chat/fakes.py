@@ -77,6 +77,9 @@ class FullShelf:
     def replace(self, first: int) -> None:
         """Nothing is kept."""
 
+    def sending(self, before: int) -> bool:
+        return False
+
 
 class FakeHere:
     """Keyboard and screen.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from techboy.chat import outbox
@@ -11,10 +13,11 @@ from techboy.chat.outbox import Chunk, Outbox
 
 
 class DictShelf:
-    """A shelf that is a list of lines, by number."""
+    """A shelf that is a list of lines, by number; ``full``: it can note nothing more."""
 
-    def __init__(self) -> None:
-        self.lines: dict[int, str] = {}
+    def __init__(self, lines: dict[int, str] | None = None, following: int = 1, tried: int = 1) -> None:
+        self.lines = dict(lines or {})
+        self.next, self.tried, self.full = following, tried, False
 
     def keep(self, first: int, text: str) -> None:
         for number, line in enumerate(text.split("\n"), first):
@@ -23,9 +26,24 @@ class DictShelf:
 
     def forget(self, before: int) -> None:
         self.lines = {number: line for number, line in self.lines.items() if number >= before}
+        self.next = max(self.next, before)
 
     def replace(self, first: int) -> None:
         self.lines = dict(enumerate(self.lines.values(), first))
+        self.next = self.tried = first
+
+    def sending(self, before: int) -> bool:
+        if not self.full:
+            self.tried = max(self.tried, before)
+        return not self.full
+
+    def copy(self) -> DictShelf:
+        """Return a backup."""
+        return DictShelf(self.lines, self.next, self.tried)
+
+    def opened(self) -> Outbox:
+        """Return the outbox of a program that is started on it."""
+        return Outbox(self, list(self.lines.items()), self.next, self.tried)
 
 
 def holding(*texts: str) -> Outbox:
@@ -142,6 +160,112 @@ class StoredTests:
         box.add("e")
         assert box.take() == Chunk(1, 4, "c\nd\ne")
 
+    def test_plain_numbers(self) -> None:
+        """Numbers that were not used to send a line are used for the next, so that both ends agree later."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("a\nb")
+        assert box.take_all() == "a\nb"
+        box.add("c")
+        assert shelf.lines == {1: "c"}
+        assert box.resume(1)
+        assert box.take() == Chunk(1, 2, "c")
+
+
+class DisagreementTests:
+    """One of both ends was put back to an earlier copy of what it keeps."""
+
+    @pytest.mark.parametrize("restarted", [True, False])
+    def test_client_went_back(self, restarted: bool) -> None:
+        """Lines that were added after that are sent, though the other end has others of their numbers."""
+        shelf = DictShelf()
+        backup = shelf.copy()
+        box = shelf.opened()
+        box.add("1\n2\n3\n4\n5")
+        box.take()
+        box.stored(6)
+        box = backup.opened()
+        box.add("a\nb\nc")
+        if restarted:
+            box = backup.opened()
+        assert not box.resume(6)
+        assert (box.take(), box.delivered) == (Chunk(6, 9, "a\nb\nc"), 0)
+        assert backup.lines == {6: "a", 7: "b", 8: "c"}
+        assert backup.tried == 9
+
+    def test_client_went_back_with_lines(self) -> None:
+        """Lines of the copy that may have been sent are sent again, too: they may be doubled, never lost."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1\n2")
+        box.take()
+        box = shelf.copy().opened()
+        box.add("a")
+        assert not box.resume(9)
+        assert box.take() == Chunk(9, 12, "1\n2\na")
+
+    def test_other_end_went_back(self) -> None:
+        """What the other end has lost and is still here is sent again, as all else."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1\n2\n3")
+        box.take()
+        box.stored(3)
+        assert not box.resume(2)
+        assert box.take() == Chunk(2, 3, "3")
+        assert shelf.lines == {2: "3"}
+
+    def test_agreement(self) -> None:
+        """Where both agree nothing is sent twice, after the end of the program neither."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1\n2\n3")
+        box.take()
+        box = shelf.opened()
+        box.add("4")
+        assert box.resume(4)
+        assert box.take() == Chunk(4, 5, "4")
+
+    def test_all_stored(self) -> None:
+        """They agree about a client that keeps nothing, as all of it is stored."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1")
+        box.take()
+        box.stored(2)
+        assert shelf.opened().resume(2)
+        assert not shelf.opened().resume(3)
+
+    def test_new_numbers(self) -> None:
+        """Under new numbers nothing was sent yet."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1\n2")
+        box.take()
+        box.renumber(1)
+        assert shelf.tried == 1
+        assert not shelf.opened().resume(2)
+
+    def test_not_noted(self) -> None:
+        """Where it can't be noted what is sent, nothing is."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1")
+        shelf.full = True
+        assert box.take() is None
+        assert box.lines == 1
+        shelf.full = False
+        assert box.take() == Chunk(1, 2, "1")
+
+    def test_noted_once(self) -> None:
+        """What waits is noted in one step, before the first of it is sent."""
+        shelf = DictShelf()
+        box = shelf.opened()
+        box.add("1\n2\n3")
+        assert box.take(1) == Chunk(1, 2, "1")
+        shelf.full = True
+        assert [box.take(1), box.take(1)] == [Chunk(2, 3, "2"), Chunk(3, 4, "3")]
+
 
 class FullTests:
     """How much waits."""
@@ -217,6 +341,111 @@ class AnythingTests:
                     box.resume(stored)
             assert box.lines == len(said) - stored
             assert shelf.lines == {number: said[number] for number in range(stored, len(said))}
+            assert sent <= shelf.tried <= len(said)
         box.rewind()
         assert (box.take_all() or "").split("\n") == (said[stored:] or [""])
         assert shelf.lines == {}
+
+
+class Ends:
+    """Both ends of a session, each of which may be started anew, or put back to its last backup.
+
+    Every line is another. ``ever``: the lines that were ever stored. ``went_back``: whether an end was put
+    back. The other end stores what is sent in the order of its numbers, as it promises: [P6] and [P7].
+    """
+
+    def __init__(self) -> None:
+        self.shelf, self.stored, self.ever = DictShelf(), [""], {""}
+        self.backups: tuple[DictShelf, list[str]] = self.shelf.copy(), [""]
+        self.here = self.shelf.opened()
+        self.lines, self.went_back, self.connected = 0, False, False
+        self.kept: set[str] = set()  # lines that this end has taken, and did not lose by being put back
+
+    def add(self, lines: int) -> None:
+        texts = [str(self.lines + number) for number in range(1, lines + 1)]
+        self.lines += lines
+        self.kept.update(texts)
+        self.here.add("\n".join(texts))
+
+    def connect(self, _: int = 0) -> None:
+        agreed = self.here.resume(len(self.stored))
+        assert agreed or self.went_back
+        self.connected = True
+
+    def send(self, size: int) -> None:
+        if not self.connected:
+            self.connect()
+        chunk = self.here.take(size)
+        if chunk is not None:
+            assert chunk.first <= len(self.stored)
+            texts = chunk.text.split("\n")[len(self.stored) - chunk.first :]
+            self.stored += texts
+            self.ever.update(texts)
+
+    def lose(self, size: int) -> None:
+        """Send something that does not arrive, as the connection breaks."""
+        if not self.connected:
+            self.connect()
+        self.here.take(size)
+        self.connected = False
+
+    def acknowledge(self, _: int) -> None:
+        if self.connected:
+            self.here.stored(len(self.stored))
+
+    def restart(self, _: int) -> None:
+        self.here, self.connected = self.shelf.opened(), False
+
+    def back_up_here(self, _: int) -> None:
+        self.backups = self.shelf.copy(), self.backups[1]
+
+    def back_up_there(self, _: int) -> None:
+        self.backups = self.backups[0], self.stored.copy()
+
+    def put_back_here(self, _: int) -> None:
+        self.shelf, self.went_back = self.backups[0].copy(), True
+        self.restart(0)
+        self.kept = set(self.shelf.lines.values())
+
+    def put_back_there(self, _: int) -> None:
+        self.stored, self.went_back, self.connected = self.backups[1].copy(), True, False
+
+    def check(self) -> None:
+        """See that nothing left the outbox that was never stored."""
+        assert self.kept - set(self.shelf.lines.values()) <= self.ever
+
+    def exchange(self, _: int) -> None:
+        """Send all that waits, and hear that it is stored."""
+        while self.here.lines:
+            self.send(9)
+            self.acknowledge(0)
+
+    def settle(self) -> None:
+        """Let all that waits be stored."""
+        self.connect()
+        waiting = list(self.shelf.lines.values())
+        self.exchange(0)
+        assert self.stored[len(self.stored) - len(waiting) :] == waiting
+        if not self.went_back:
+            assert self.stored == ["", *map(str, range(1, self.lines + 1))]
+
+
+STEPS = [
+    Ends.add, Ends.add, Ends.connect, Ends.send, Ends.lose, Ends.acknowledge, Ends.exchange, Ends.exchange,
+    Ends.restart, Ends.back_up_here, Ends.back_up_there, Ends.put_back_here, Ends.put_back_there,
+]  # fmt: skip
+
+
+class PutBackTests:
+    """Whatever is put back, and when."""
+
+    @settings(max_examples=500)
+    @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), min_size=10, max_size=40))
+    def test_any(self, steps: list[tuple[Callable[[Ends, int], None], int]]) -> None:
+        """No line leaves the outbox that was never stored; where nothing is put back, each is stored once."""
+        ends = Ends()
+        for step, size in steps:
+            step(ends, size)
+            ends.check()
+        ends.settle()
+        ends.check()

@@ -133,6 +133,40 @@ class AnswerTests:
         second.door.send_from(second.outbox)
         assert second.sent() == [{"say": "two", "seq": 2}]
 
+    def test_put_back(self) -> None:
+        """Where one end was put back to a backup, all that waits is sent, and one line says so."""
+        acquaintance = Acquaintance(Forgetful())
+        Scene(acquaintance=acquaintance).welcomed()
+        outbox = Outbox(kept=[(1, "one\ntwo")])
+        scene = Scene(outbox, acquaintance)
+        scene.gets({**WELCOME, "next": 6})
+        assert scene.conversation.happened("peer_came", "peer_noted") == [
+            ("peer_came", scene.door),
+            (
+                "peer_noted",
+                "romeo and this client disagree about what is stored,"
+                " as after a backup of one of them was put back;"
+                " 2 lines will be sent again, some perhaps twice",
+            ),
+        ]
+        scene.door.send_from(outbox)
+        assert scene.sent() == [{"say": "one\ntwo", "seq": 6}]
+
+    def test_put_back_without_lines(self) -> None:
+        """So it is said where nothing waits: the host may have lost what it had stored."""
+        first = Scene().welcomed()
+        first.says("one")
+        first.gets({"stored": 2, "id": 1})
+        second = Scene(first.outbox, first.acquaintance)
+        second.gets({**WELCOME, "next": 1})
+        assert second.conversation.happened("peer_noted") == [
+            (
+                "peer_noted",
+                "romeo and this client disagree about what is stored,"
+                " as after a backup of one of them was put back",
+            )
+        ]
+
 
 class LinesTests:
     """What others said."""

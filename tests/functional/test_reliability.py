@@ -119,6 +119,57 @@ class KilledTests:
         house.hears(numbered(0, arrived))
 
 
+class PutBackTests:
+    """A state directory that is put back to an earlier copy of it."""
+
+    DISAGREE = "* romeo and this client disagree about what is stored"
+
+    def test_client(self, programs: Programs) -> None:
+        """Lines that the client was given after that are all stored, and it says that it sends them again."""
+        folder, house = programs.folder, House(programs)
+        self.say(programs, house.port, "before\n")
+        shutil.copytree(folder / "juliet", folder / "copy")
+        self.say(programs, house.port, "1\n2\n3\n4\n5\n")
+        house.romeo.kill()
+        shutil.rmtree(folder / "juliet")
+        (folder / "copy").rename(folder / "juliet")
+        offline = programs.juliet(house.port, "--state", "juliet", stdin=programs.file("script", "a\nb\nc\n"))
+        wait_until(lambda: kept(folder / "juliet") == 3)
+        offline.kill()
+        house.restart()
+        errors = self.say(programs, house.port, "")
+        assert errors.count(self.DISAGREE) == 1
+        assert "; 3 lines will be sent again" in errors
+        assert kept(folder / "juliet") == 0
+        assert self.DISAGREE not in self.say(programs, house.port, "after\n")
+        house.hears("before\n1\n2\n3\n4\n5\na\nb\nc\nafter\n")
+
+    def test_server(self, programs: Programs) -> None:
+        """What the server has lost and the client removed is gone; what comes after that is stored."""
+        folder, house = programs.folder, House(programs)
+        self.say(programs, house.port, "before\n")
+        house.romeo.kill()
+        shutil.copytree(folder / "romeo", folder / "copy")
+        house.restart()
+        self.say(programs, house.port, "1\n2\n3\n4\n5\n")
+        house.romeo.kill()
+        shutil.rmtree(folder / "romeo")
+        (folder / "copy").rename(folder / "romeo")
+        house.restart()
+        assert self.DISAGREE in self.say(programs, house.port, "a\nb\n")
+        assert self.DISAGREE not in self.say(programs, house.port, "c\n")
+        reader = programs.caller(house.port)
+        reader.hears("juliet: before\n")
+        for line in "abc":
+            reader.hears(f"juliet: {line}\n")
+
+    def say(self, programs: Programs, port: int, text: str) -> str:
+        """Let a client say ``text`` that has the directory ``juliet``; return what it writes of itself."""
+        client = programs.juliet(port, "--state", "juliet", stdin=programs.file("script", text))
+        assert client.ends() == 0
+        return client.errors.everything().decode()
+
+
 class TalkTests:
     """A conversation of two in which both have much to say."""
 

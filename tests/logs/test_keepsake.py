@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.logs.contract import StorageError
-from techboy.logs.keepsake import Keepsake, Known
+from techboy.logs.keepsake import SCHEMA, Keepsake, Known
+from techboy.logs.schema import connect
 from tests.wire.texts import quick
 
 KNOWN = Known("token", "0123456789abcdef", "garden", 58, "juliet")
@@ -120,6 +121,28 @@ class OutboxTests:
         full.replace(first)
         assert full.kept() == [(first, "\nc"), (first + 2, "d"), (first + 3, "é\n\U0001f339")]
 
+    def test_sending(self, full: Keepsake, path: Path) -> None:
+        """Up to where lines may have been sent is known in the next run, too, until they get new numbers."""
+        assert full.tried == 1
+        full.sending(8)
+        full.sending(7)
+        with closing(killed(path)) as left:
+            assert left.tried == full.tried == 8
+        full.replace(3)
+        assert full.tried == 3
+
+    @pytest.mark.parametrize(
+        ("kept", "before", "tried"),
+        [([(1, "a\n\nc"), (4, "d\né")], 1, 6), ([(1, "a\n\nc")], 3, 4), ([(1, "a")], 5, 5), ([], 1, 1)],
+    )
+    def test_older(self, path: Path, kept: list[tuple[int, str]], before: int, tried: int) -> None:
+        """In a file of a version that did not note it, all that is kept may have been sent."""
+        with closing(connect(path, SCHEMA.upto(2))) as connection:
+            connection.executemany("INSERT INTO outbox (first, text) VALUES (?, ?)", kept)
+            connection.execute("UPDATE known SET next = ?", (before,))
+        with closing(Keepsake(path)) as keepsake:
+            assert (keepsake.tried, keepsake.kept(), keepsake.next) == (tried, kept, before)
+
     def test_replace_nothing(self, keepsake: Keepsake) -> None:
         """Also where nothing is kept."""
         keepsake.replace(7)
@@ -214,6 +237,9 @@ class FailureTests:
             partial(keepsake.keep, 1, "a"),
             partial(keepsake.forget, 1),
             partial(keepsake.replace, 1),
+            partial(keepsake.sending, 1),
+            lambda: keepsake.next,
+            lambda: keepsake.tried,
         ]
         for each in tries:
             with pytest.raises(StorageError, match="closed database"):
