@@ -18,6 +18,7 @@ from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Journal, Record
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
+from techboy.doors.parting import close
 from techboy.doors.threshold import Door, PlainDoor, Threshold
 from techboy.home import Home, new_token
 from techboy.options import ConversationOptions
@@ -74,7 +75,7 @@ class Caller(Threshold):
             self.door.close_with(bye)
         elif self.door is None:
             self._record.ends(End.CLOSED, bye.why)
-            self.transport.loseConnection()
+            close(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""

@@ -12,6 +12,8 @@ from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
+from techboy.doors.parting import cut
+
 TEXT = "text/plain; charset=utf-8"
 
 PATIENCE = 10.0
@@ -111,7 +113,7 @@ class Channel(HTTPChannel):
             self._end.cancel()
 
     def _give_up(self) -> None:
-        self.transport.abortConnection()
+        cut(self.transport)
 
 
 class Site(HTTPFactory):

@@ -167,7 +167,7 @@ class Duet(Lodging):
     def abort(self) -> None:
         """Be gone at once."""
         if self._guest is not None:
-            self._guest.transport.abortConnection()
+            self._guest.abort()
 
     def end_within(self, seconds: float) -> None:
         """Be gone after so many seconds."""

@@ -13,6 +13,7 @@ from techboy.chat.rate import Bucket
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import PAGE, Hall
 from techboy.doors.journal import End, Record
+from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, Dialect, Rendering
 from techboy.logs.contract import Batch, StorageError
@@ -51,6 +52,7 @@ class FlowingDoor:
     _hall: Hall
     _pauses: Pauses
     _record: Record
+    _parting: Parting
     _bucket: Bucket
     _shortage_told = 0
     _flow = Flow.READY
@@ -139,7 +141,7 @@ class FlowingDoor:
             page = self._hall.page(self.member.room, self.cursor)
         except StorageError as unreadable:
             self._record.unreadable(str(unreadable))
-            self.transport.abortConnection()
+            self._parting.cut()
             return
         self._send_page(page)
         if self._flow is Flow.READY and self.cursor < log.last:
@@ -190,7 +192,7 @@ class FlowingDoor:
     def stalled(self) -> None:
         """End a connection that takes nothing."""
         self._record.ends(End.STALLED)
-        self.transport.abortConnection()
+        self._parting.cut()
 
     @property
     def takes_together(self) -> bool:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.doors.journal import Record, unrecorded
+from techboy.doors.parting import cut
 from techboy.doors.sockets import send_promptly
 from techboy.doors.threshold import Door
 from techboy.wire.frames import Bye, Hello, Ping, Welcome
@@ -130,7 +131,7 @@ class Greeting(Protocol):
         self.transport.write(data)
 
     def _close(self) -> None:
-        self.transport.abortConnection()
+        cut(self.transport)
 
     def _stop_waiting(self) -> None:
         if self._silence is not None and self._silence.active():

@@ -235,7 +235,7 @@ class NativeCaller(ChunkReceiver):
     def abort(self) -> None:
         """Be gone at once."""
         self._record.ends(End.CLOSED)
-        self.transport.abortConnection()
+        self._parting.cut()
 
     def end_within(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
@@ -396,8 +396,7 @@ class NativeCaller(ChunkReceiver):
         self._deadline = None
 
     def _close(self) -> None:
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self._parting.close()
 
     def _transport_full(self) -> None:
         self._full = True
@@ -413,4 +412,4 @@ class NativeCaller(ChunkReceiver):
 
     def _give_up(self) -> None:
         self._record.ends(End.SILENT)
-        self.transport.abortConnection()
+        self._parting.cut()

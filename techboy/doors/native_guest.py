@@ -155,10 +155,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.close_with(Bye(frames.REFUSED, "frames are too long"))
 
     def readConnectionLost(self) -> None:
-        """The caller closed its half: where it said no goodbye, the connection is lost."""
+        """The caller closed its half: if it said no goodbye, the connection is lost, and the member away."""
         self._parting.peer_closed()
         if not self.is_closing:
-            self.transport.loseConnection()
+            self._lost()
+            self._parting.close()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed, all was sent."""
@@ -170,12 +171,9 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._stop_sign()
         self._parting.done()
         self.pulse.stop()
-        self.drop_flow()
+        self._lost()
         if self._release is not None and self._release.active():
             self._release.cancel()
-        if self._session is not None:
-            self._record.ends(End.LOST)
-            self._stage.lost(self)
         self._stage.gone(self)
 
     # what the lodging calls
@@ -221,7 +219,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._session = None
         self._record.ends(End.REPLACED)
         self.drop_flow()
-        self.transport.abortConnection()
+        self._parting.cut()
 
     # what the house calls
 
@@ -298,6 +296,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def end_within(self, seconds: float) -> None:
         """Be gone after so many seconds, as `Parting.end_within` has it."""
         self._parting.end_within(seconds)
+
+    def abort(self) -> None:
+        """Be gone at once."""
+        self._parting.cut()
 
     def close_with(
         self, bye: Bye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
@@ -476,4 +478,12 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def _give_up(self) -> None:
         self._record.ends(End.SILENT)
-        self.transport.abortConnection()
+        self._parting.cut()
+
+    def _lost(self) -> None:
+        """Send nothing any more; a member that said no goodbye is away from now on."""
+        self.drop_flow()
+        session, self._session = self._session, None
+        if session is not None:
+            self._record.ends(End.LOST)
+            self._stage.lost(self)

@@ -1,4 +1,8 @@
-"""Closing a connection without losing what is on its way."""
+"""Closing a connection without losing what is on its way.
+
+Nothing else here closes a connection. A transport with a producer never completes `loseConnection` (with a
+pull producer) or completes it late (with a push producer that is paused), so the producer always goes first.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,18 @@ class Half(Enum):
 _FLUSH = 1.0  # seconds for what is still unsent when a connection's time is over
 
 
+def close(transport: Transport) -> None:
+    """Send what was written, then close both halves."""
+    transport.unregisterProducer()
+    transport.loseConnection()
+
+
+def cut(transport: Transport) -> None:
+    """Close both halves at once, and send nothing any more."""
+    transport.unregisterProducer()
+    transport.abortConnection()
+
+
 class Parting:
     """The end of one connection: our half is closed first, and the rest when the peer's is closed too.
 
@@ -50,33 +66,45 @@ class Parting:
             return
         self.begun, self._patience = True, patience
         if flushed_within is not None:
-            self._after(flushed_within, self._transport.abortConnection)
-        self._transport.unregisterProducer()
+            self._after(flushed_within, self._cut)
         if Half.THEIRS in self._closed or ISSLTransport.providedBy(self._transport):
-            self._transport.loseConnection()
+            close(self._transport)
         elif Half.OURS in self._closed:
             self.half_closed()
         else:
+            self._transport.unregisterProducer()
             self._transport.loseWriteConnection()
 
     def end_within(self, seconds: float) -> None:
         """Send all and close both halves after so many seconds."""
         if Half.BOTH not in self._closed:
-            self._after(seconds, self._close)
+            self._after(seconds, self.close)
+
+    def close(self) -> None:
+        """Send what was written, for a second at most, and close both halves."""
+        if Half.BOTH not in self._closed:
+            self._after(_FLUSH, self._cut)
+            close(self._transport)
+
+    def cut(self) -> None:
+        """Close both halves at once."""
+        if Half.BOTH not in self._closed:
+            self._cancel()
+            self._cut()
 
     def half_closed(self) -> None:
         """Our half is closed: all was sent."""
         self._closed.add(Half.OURS)
         if Half.THEIRS in self._closed:
-            self._transport.loseConnection()
+            close(self._transport)
         else:
-            self._after(self._patience, self._transport.loseConnection)
+            self._after(self._patience, self._close)
 
     def peer_closed(self) -> None:
         """The peer closed its half: its goodbye, or the answer to ours."""
         self._closed.add(Half.THEIRS)
         if Half.OURS in self._closed:
-            self._transport.loseConnection()
+            close(self._transport)
 
     def done(self) -> None:
         """The connection is gone."""
@@ -84,9 +112,10 @@ class Parting:
         self._cancel()
 
     def _close(self) -> None:
-        self._transport.unregisterProducer()
-        self._after(_FLUSH, self._transport.abortConnection)
-        self._transport.loseConnection()
+        close(self._transport)
+
+    def _cut(self) -> None:
+        cut(self._transport)
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         self._cancel()

@@ -13,6 +13,7 @@ from techboy.doors.addresses import peer_of
 from techboy.doors.flow import Congestion
 from techboy.doors.greeting import answer_at
 from techboy.doors.journal import End, Record
+from techboy.doors.parting import cut
 from techboy.doors.receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Plain, Said
@@ -120,7 +121,7 @@ class PlainDoor(PlainReceiver):
         self._record.ends(End.CLOSED, "the other dialect is spoken")
         self.displaced()
         self.hear_no_more()
-        self.transport.abortConnection()
+        cut(self.transport)
         mistaken()
 
     def displaced(self) -> bool:
@@ -164,7 +165,7 @@ class PlainDoor(PlainReceiver):
     def abort(self) -> None:
         """Be gone at once."""
         self._record.ends(End.CLOSED)
-        self.transport.abortConnection()
+        self._parting.cut()
 
     def pause(self) -> None:
         """Stop reading from the peer."""

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.doors.journal import Record, unrecorded
+from techboy.doors.parting import cut
 from techboy.wire.native import is_hello
 
 PATIENCE = 0.25
@@ -139,7 +140,7 @@ class Threshold(Protocol):
         self._stop_waiting()
         plain, self._plain_door = self._plain_door, None
         if plain is not None and not plain.displaced():
-            self.transport.abortConnection()
+            cut(self.transport)
             return
         self._record.speaks("native")
         self._door = self._native()

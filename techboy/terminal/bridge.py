@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.conversation import Words
+from techboy.doors import parting
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Refill
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
@@ -109,8 +110,7 @@ class StdioBridge(ChunkReceiver):
     def close(self) -> Deferred[None]:
         """Write all that is to be shown, then let go of both streams; fires when that is done."""
         if self._screen is not Screen.CLOSED:
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            parting.close(self.transport)
         if self._screen is not Screen.OPEN:
             self._let_go()  # StandardIO says that it has closed only after writing what is left
         return self._closed

@@ -444,6 +444,43 @@ class SilenceTests:
         assert caller.events == ["abort"]
 
 
+class LostTests:
+    """A connection that ends without a goodbye."""
+
+    def test_half_closed(self) -> None:
+        """A client that closes its half is away at once, and the connection is closed in good order."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.peer_closes()
+        assert [member.absent for member in verona.house.members.values()] == [True, False]
+        nurse.sends({"do": "msg", "args": ["juliet psst"]})
+        assert "your message was not delivered" in nurse.reads()[0]["notice"]
+        juliet.transport.flush()
+        assert juliet.events == ["close"]
+        assert not juliet.door.is_open
+        assert verona.hello(session="token1", log=verona.logs.id, room="lobby").reads()[0]["name"] == "juliet"
+
+    def test_half_closed_reads_nothing(self) -> None:
+        """If it does not take what was sent before, the connection is cut after a second."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.socket.room = 0
+        nurse.says("one", 1)
+        verona.turn()
+        juliet.transport.peer_closes()
+        verona.turn(1)
+        assert juliet.events == ["close", "abort"]
+
+    def test_half_closed_hello(self) -> None:
+        """So it is with a client that closed its half in the middle of its hello."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": 1, "na')
+        caller.transport.peer_closes()
+        caller.transport.flush()
+        assert caller.events == ["close"]
+        assert not caller.door.is_open
+
+
 class CountTests:
     """What is counted of it."""
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
+import techboy
+from techboy.doors.flow import Refill
 from techboy.doors.parting import Parting
 from tests.transports import FakeTransport, connected
 
@@ -88,5 +95,73 @@ class PartingTests:
         parting.done()
         parting.begin(1, 5)
         parting.end_within(1)
+        parting.close()
+        parting.cut()
         assert transport.events == []
         assert clock.getDelayedCalls() == []
+
+
+def producing() -> tuple[Parting, FakeTransport, Clock]:
+    """Return the same, for a transport with a pull producer and something left to send."""
+    parting, transport, clock = parted()
+    transport.registerProducer(Refill(lambda: None), False)
+    transport.write(b"the last word")
+    return parting, transport, clock
+
+
+def how_it_ended(transport: FakeTransport) -> type[Exception]:
+    """Return what the protocol was told about the end of its connection."""
+    reason: Failure = transport.protocol.reason
+    assert isinstance(reason.value, Exception)
+    return type(reason.value)
+
+
+class ProducerTests:
+    """A transport that has a producer never closes before it is unregistered."""
+
+    def test_close(self) -> None:
+        """What was written is sent, then both halves are closed."""
+        parting, transport, clock = producing()
+        parting.close()
+        assert transport.flush() == b"the last word"
+        assert how_it_ended(transport) is ConnectionDone
+        assert clock.getDelayedCalls() == []
+
+    def test_begin(self) -> None:
+        """So it is when our half is closed first."""
+        parting, transport, _ = producing()
+        parting.begin(1, 5)
+        assert transport.flush() == b"the last word"
+        parting.peer_closed()
+        assert how_it_ended(transport) is ConnectionDone
+
+    def test_end_within(self) -> None:
+        """So it is when the time is over."""
+        parting, transport, clock = producing()
+        parting.end_within(3)
+        clock.advance(3)
+        transport.flush()
+        assert how_it_ended(transport) is ConnectionDone
+
+    def test_stuck(self) -> None:
+        """If what was written is not taken for a second, it is cut."""
+        parting, transport, clock = producing()
+        parting.close()
+        clock.advance(1)
+        assert how_it_ended(transport) is ConnectionAborted
+        assert transport.sent == b""
+
+    def test_cut(self) -> None:
+        """It is cut at once, whatever is left to send."""
+        parting, transport, clock = producing()
+        parting.end_within(3)
+        parting.cut()
+        assert how_it_ended(transport) is ConnectionAborted
+        assert clock.getDelayedCalls() == []
+
+    @pytest.mark.parametrize("method", ["loseConnection", "loseWriteConnection", "abortConnection"])
+    def test_one_place(self, method: str) -> None:
+        """No other module calls what closes a transport, as it would have to think of the producer."""
+        sources = Path(techboy.__file__).parent.rglob("*.py")
+        callers = [path.name for path in sources if re.search(rf"[.]{method}\b", path.read_text())]
+        assert callers == ["parting.py"]
