@@ -22,13 +22,16 @@ from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.logs.contract import Logs, StorageError
 from techboy.logs.folder import StateFolder
-from techboy.logs.memory import MemoryLogs
+from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
 from techboy.logs.sqlite import SqliteLogs
 from techboy.options import ConversationOptions
 from techboy.program import IReactor, clock_time
 
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
+
+SESSIONS_A_GUEST = 3
+"""Sessions kept in memory for each guest there may be: connected, absent, and as many that left."""
 
 END = 4.25
 """Seconds in which a program has ended that was told to, whatever the disk does."""
@@ -67,7 +70,7 @@ class Home(Service):
         self._folder: StateFolder | None = None
         self._thread: InThread | None = None
         try:
-            self.logs = self._logs()
+            self.logs = self._logs(rules.guests)
             self.hall = Hall(reactor, wall, self.logs, self._thread or AtOnce(), options["stall"])
             self.house = House(rules, self.hall, self.logs, clock_time, shut_down, motd or [])
         except StorageError as refused:
@@ -134,11 +137,11 @@ class Home(Service):
         self._disk = Disk.SILENT
         return False
 
-    def _logs(self) -> Logs:
+    def _logs(self, guests: int) -> Logs:
         options = self._options
         path = options["state"]
         if path is None:
-            return MemoryLogs(options["keep-memory"])
+            return MemoryLogs(options["keep-memory"], max(KEEP_SESSIONS, guests * SESSIONS_A_GUEST))
         self._folder = StateFolder(path)
         self._thread = InThread(self._reactor)
         return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["keep-memory"])

@@ -75,6 +75,14 @@ class HomeTests:
         it.stopService()
         assert it.hall.clock.getDelayedCalls() == []
 
+    @pytest.mark.parametrize(("guests", "sessions"), [(1, 10_000), (4000, 12_000)])
+    def test_sessions(self, guests: int, sessions: int) -> None:
+        """There is room in memory for the sessions of all guests that there may be, and for more."""
+        reactor = FakeReactor()
+        logs = Home(reactor, Wall(reactor), FakeOptions(), Rules(guests=guests)).logs
+        held = [logs.hold(str(number).encode()) for number in range(sessions + 1)]
+        assert held.index(False) == sessions
+
     def test_in_directory(self, tmp_path: Path) -> None:
         """With one it is in a file there, which the next one opens again."""
         for _ in range(2):

@@ -27,6 +27,7 @@ class Desk(Lodging):
 
     def __init__(self, house: House, hall: Hall, new_token: Callable[[], str]) -> None:
         super().__init__(house, hall, new_token, grace=0)
+        house.logs.hold(_HOST)
         self._record = house.logs.session(_HOST) or SessionRecord(
             house.logs.new_number(), _HOST, house.rules.host, 1, LOBBY, house.lobby.log.last, 0.0
         )

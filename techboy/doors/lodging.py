@@ -105,9 +105,11 @@ class Lodging:
             else:
                 self._come_back(Session(record), guest, hello)
         except ValueError as refused:
+            self._release(digest)
             self.hall.tally.refuse(Refusal.NAME)
             guest.refused(str(refused))
         except StorageError as unreadable:
+            self._release(digest)
             self._put_off(guest, unreadable)
 
     def lost(self, guest: Lodger) -> None:
@@ -212,8 +214,10 @@ class Lodging:
                 self._enter(session, guest, hello)
                 guest.admitted(guest.member, token, after, back=False)
                 self._begin(guest)
+            self._release(session.digest)
 
-        self.hall.remember(session, remembered)
+        if self._hold(session.digest, guest):
+            self.hall.remember(session, remembered)
 
     def _tell_kicked(self, session: Session, guest: Lodger) -> None:
         """Turn ``guest`` away, which was kicked and does not know; its next hello brings it in again."""
@@ -223,8 +227,22 @@ class Lodging:
         guest.refused(why)
 
     def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
-        self._enter(session, guest, hello)
-        self._admit_again(session, guest, hello)
+        if self._hold(session.digest, guest):
+            self._enter(session, guest, hello)
+            self._admit_again(session, guest, hello)
+
+    def _hold(self, digest: bytes, guest: Lodger) -> bool:
+        """Have a session kept while it is in use, or tell ``guest`` that there is no room for it."""
+        held = self.house.logs.hold(digest)
+        if not held:
+            self.hall.tally.refuse(Refusal.FULL)
+            guest.refused("the server has no room for more sessions; try again later")
+        return held
+
+    def _release(self, digest: bytes) -> None:
+        """Let a session be forgotten, unless it is in use or still to be stored."""
+        if digest not in self._stays and digest not in self._closing:
+            self.house.logs.release(digest)
 
     def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
         member = stay.member
@@ -291,6 +309,7 @@ class Lodging:
             closing.unstored -= 1
             if not closing.unstored:
                 del self._closing[session.digest]
+            self._release(session.digest)
 
         self.hall.remember(session, stored)
 

@@ -137,6 +137,15 @@ class Logs(Protocol):
     def session(self, digest: bytes) -> SessionRecord | None:
         """Return the session whose token has that ``digest``, None where there is none (any more)."""
 
+    def hold(self, digest: bytes) -> bool:
+        """Have the session with that ``digest`` kept, from now on or from when it is stored: it is in use.
+
+        A session in use is never forgotten. Return False if as many are in use as can be.
+        """
+
+    def release(self, digest: bytes) -> None:
+        """The session with that ``digest`` is not in use any more, if it was, and may be forgotten."""
+
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
         """Return ``drafts`` as batches, with ids and the time ``at``, and ``sessions``: to be written.
 
@@ -153,8 +162,8 @@ class Logs(Protocol):
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
         """Forget lines stored before ``lines_before``, unless that is None, and sessions unused for long.
 
-        These are the ones last heard of before ``sessions_before``. Return up to which id lines were
-        forgotten, by room; raise StorageError.
+        These are the ones last heard of before ``sessions_before``, and not in use. Return up to which id
+        lines were forgotten, by room; raise StorageError.
         """
 
     def pruned(self, forgotten: Mapping[str, int]) -> None:

@@ -16,7 +16,7 @@ KEEP_MEMORY = 16 * 1024 * 1024
 """Bytes that logs may take, unless said otherwise."""
 
 KEEP_SESSIONS = 10_000
-"""Sessions that are kept in memory, unless said otherwise."""
+"""Sessions that are kept in memory, in use or not, unless said otherwise."""
 
 KEEP_ROOMS = 10_000
 """Rooms of which the last id is remembered, unless said otherwise, when all else is forgotten."""
@@ -27,9 +27,10 @@ _OVERHEAD = 400  # bytes that a batch takes besides its text: two objects, two f
 class MemoryLogs:
     """The logs of all rooms, which take ``keep`` bytes of memory together. See `techboy.logs.contract.Logs`.
 
-    Of ``sessions`` sessions, the one that was stored longest ago is forgotten first. Where nobody holds the
-    log of a room and nothing of it is kept, its ids go on where they ended, if it is one of the ``rooms`` in
-    which something was said last, and else after the highest id of all others: no room gives an id twice.
+    Of ``sessions`` sessions, the one not in use that was used or stored longest ago is forgotten first. Where
+    nobody holds the log of a room and nothing of it is kept, its ids go on where they ended, if it is one of
+    the ``rooms`` in which something was said last, and else after the highest id of all others: no room gives
+    an id twice.
     """
 
     def __init__(
@@ -44,8 +45,7 @@ class MemoryLogs:
         self._logs: WeakValueDictionary[str, MemoryLog] = WeakValueDictionary()
         self._lasts: OrderedDict[str, int] = OrderedDict()
         self._most_rooms, self._highest = rooms, 0  # of all that are not in _lasts any more
-        self._sessions: OrderedDict[bytes, SessionRecord] = OrderedDict()
-        self._most_sessions = sessions
+        self._sessions = Sessions(sessions)
         self._number, self._stamp = 0, 0.0
 
     def new_number(self) -> int:
@@ -64,6 +64,14 @@ class MemoryLogs:
         """Return the session whose token has that ``digest``."""
         return self._sessions.get(digest)
 
+    def hold(self, digest: bytes) -> bool:
+        """Keep the session with that ``digest`` until `release`; return False if there is no room for it."""
+        return self._sessions.hold(digest)
+
+    def release(self, digest: bytes) -> None:
+        """Forget the session with that ``digest`` when its turn comes."""
+        self._sessions.release(digest)
+
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
         """Return ``drafts`` with their ids, and ``sessions``."""
         self._stamp = max(self._stamp, at)
@@ -78,17 +86,11 @@ class MemoryLogs:
             if batches:
                 self._settle(cast("MemoryLog", log), batches)
         for session in group.sessions:
-            self._sessions[session.digest] = session
-            self._sessions.move_to_end(session.digest)
-        while len(self._sessions) > self._most_sessions:
-            self._sessions.popitem(last=False)
+            self._sessions.store(session)
 
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
         """Forget what is old; of lines, up to the first that is not, in whichever room."""
-        # copies, as another thread may be storing
-        for session in list(self._sessions.values()):
-            if session.heard < sessions_before:
-                self._sessions.pop(session.digest, None)
+        self._sessions.forget(sessions_before)
         return {} if lines_before is None else self._memory.stored_before(lines_before)
 
     def pruned(self, forgotten: Mapping[str, int]) -> None:
@@ -109,6 +111,53 @@ class MemoryLogs:
         if len(self._lasts) > self._most_rooms:
             _, last = self._lasts.popitem(last=False)
             self._highest = max(self._highest, last)
+
+
+class Sessions:
+    """At most ``most`` sessions, in use or not. Those not in use make room for others, oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used: dict[bytes, SessionRecord | None] = {}
+        self._unused: OrderedDict[bytes, SessionRecord] = OrderedDict()
+
+    def get(self, digest: bytes) -> SessionRecord | None:
+        """Return the session with that ``digest``."""
+        return self._used.get(digest) or self._unused.get(digest)
+
+    def hold(self, digest: bytes) -> bool:
+        """Have the session with that ``digest``, stored or not yet, in use; return False if all are."""
+        if digest not in self._used:
+            if len(self._used) >= self._most:
+                return False
+            self._used[digest] = self._unused.pop(digest, None)
+            self._make_room()
+        return True
+
+    def release(self, digest: bytes) -> None:
+        """Have the session with that ``digest`` in use no more: it is the youngest of those that are not."""
+        session = self._used.pop(digest, None)
+        if session is not None:
+            self._unused[digest] = session
+
+    def store(self, session: SessionRecord) -> None:
+        """Keep ``session`` as it is now."""
+        if session.digest in self._used:
+            self._used[session.digest] = session
+        else:
+            self._unused[session.digest] = session
+            self._unused.move_to_end(session.digest)
+            self._make_room()
+
+    def forget(self, before: float) -> None:
+        """Forget the sessions not in use that were last heard of before that time."""
+        for session in list(self._unused.values()):  # a copy, as another thread may be storing
+            if session.heard < before:
+                self._unused.pop(session.digest, None)
+
+    def _make_room(self) -> None:
+        while self._unused and len(self._used) + len(self._unused) > self._most:
+            self._unused.popitem(last=False)
 
 
 class MemoryLog:

@@ -91,6 +91,7 @@ class SqliteLogs:
         self._path = path
         self._memory = Memory(keep_memory)
         self._logs: WeakValueDictionary[str, SqliteLog] = WeakValueDictionary()
+        self._used: set[bytes] = set()
         self._writing = connect(path, SCHEMA)
         try:
             with told(path):
@@ -118,6 +119,15 @@ class SqliteLogs:
     def session(self, digest: bytes) -> SessionRecord | None:
         """Return the session whose token has that ``digest``."""
         return self._reading.session(digest)
+
+    def hold(self, digest: bytes) -> bool:
+        """Keep the session with that ``digest`` until `release`; there is room for any number."""
+        self._used.add(digest)
+        return True
+
+    def release(self, digest: bytes) -> None:
+        """Let the session with that ``digest`` be forgotten."""
+        self._used.discard(digest)
 
     def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
         """Return ``drafts`` with their ids, and ``sessions``."""
@@ -151,7 +161,7 @@ class SqliteLogs:
         What they took in the file is used for others; it does not shrink.
         """
         with told(self._path), transaction(self._writing):
-            self._writing.execute("DELETE FROM session WHERE heard < ?", (sessions_before,))
+            self._prune_sessions(sessions_before)
             return {} if lines_before is None else self._prune_lines(lines_before)
 
     def pruned(self, forgotten: Mapping[str, int]) -> None:
@@ -174,6 +184,12 @@ class SqliteLogs:
             cursor = self._writing.execute("INSERT INTO room (key, forgotten) VALUES (?, 0)", (log.room,))
             room = rooms[log] = cast(int, cursor.lastrowid)
         self._writing.executemany(_STORE, [(room, *_of_batch(batch)) for batch in batches])
+
+    def _prune_sessions(self, before: float) -> None:
+        old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (before,)).fetchall()
+        used = self._used.copy()  # as the reactor's thread may change it
+        unused = [row for row in old if row[0] not in used]
+        self._writing.executemany("DELETE FROM session WHERE digest = ?", unused)
 
     def _prune_lines(self, before: float) -> dict[str, int]:
         # in the order in which they were stored, so that no more is looked at than is forgotten

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from techboy.chat.session import digest_of
 from techboy.chat.tally import Refusal
 from techboy.doors.lodging import Lodging
 from techboy.logs.contract import SessionRecord, StorageError
@@ -190,6 +191,71 @@ class GraceTests:
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
             "juliet", "juliet2",
         ]  # fmt: skip
+
+
+class ManySessionsTests:
+    """Sessions in use are not forgotten for those of strangers."""
+
+    def test_in_use(self) -> None:
+        """Neither one that is connected nor one within its grace time is; one that is left may be."""
+        verona = NativeVerona(logs=MemoryLogs(sessions=4), grace=10)
+        juliet, nurse, paris = verona.company_of("juliet", "nurse", "paris")
+        for caller in (juliet, nurse):
+            caller.says("one", 1)
+        paris.sends({"bye": True})
+        nurse.transport.breaks()
+        for number in range(9):
+            verona.hello(f"stranger{number}").sends({"bye": True})
+            verona.turn()
+        kept = [verona.logs.session(digest_of(f"token{number}")) is not None for number in (1, 2, 3)]
+        assert kept == [True, True, False]
+        verona.turn(11)
+        assert [back(verona, session=token).hears()[0]["next"] for token in ("token1", "token2")] == [2, 2]
+
+    def test_all_in_use(self) -> None:
+        """A newcomer is refused if all are, and comes in when one is free again; the others stay."""
+        verona = NativeVerona(logs=MemoryLogs(sessions=2))
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        full = {"bye": "refused", "text": "the server has no room for more sessions; try again later"}
+        assert verona.hello("paris").reads() == [full]
+        assert verona.hall.tally.refused[Refusal.FULL] == 1
+        nurse.transport.breaks()
+        assert verona.hello("paris").reads() == [full]
+        juliet.sends({"bye": True})
+        verona.turn()
+        assert verona.hello("paris").hears()[0]["name"] == "paris"
+        verona.callers[-1].transport.breaks()
+        assert back(verona, session="token1").reads() == [full]
+        assert back(verona, session="token2").hears()[0]["name"] == "nurse"
+
+    def test_together(self) -> None:
+        """That is counted when they come, not when they are stored."""
+        committer = HeldCommitter()
+        verona = NativeVerona(logs=MemoryLogs(sessions=2), committer=committer)
+        callers = [verona.hello(f"paris{number}") for number in range(3)]
+        assert [caller.events for caller in callers][:2] == [[], []]
+        committer.answer_all()
+        verona.turn()
+        assert ["welcome" in caller.hears()[0] for caller in callers] == [True, True, False]
+
+    def test_never_came_in(self) -> None:
+        """One that can't be stored, or whose client is gone by then, is not in use."""
+        committer = HeldCommitter()
+        verona = NativeVerona(logs=MemoryLogs(sessions=1), committer=committer)
+        verona.hello("paris")
+        committer.refuse()
+        verona.hello("paris").transport.breaks()
+        committer.answer_all()
+        verona.turn()
+        assert verona.hello("juliet").hears()[0]["name"] == "juliet"
+
+    def test_refused_name(self) -> None:
+        """Nor is one whose name is refused."""
+        verona = NativeVerona(logs=MemoryLogs(sessions=1))
+        verona.company_of("juliet")[0].sends({"bye": True})
+        verona.turn()
+        assert verona.hello("romeo", session="token1").reads()[0]["bye"] == "refused"
+        assert verona.hello("nurse").hears()[0]["name"] == "nurse"
 
 
 def kicked(verona: NativeVerona, name: str = "juliet") -> None:

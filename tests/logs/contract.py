@@ -394,6 +394,20 @@ class LogsContract(ForgetfulLogsContract):
         store(logs, [], 8.0, [session(line=3, heard=8.0)])
         assert self.again(logs).session(b"d") == session(line=3, heard=8.0)
 
+    def test_in_use(self, logs: Logs) -> None:
+        """A session in use is not forgotten, however old it is, until it is out of use again."""
+        store(logs, [], 7.0, [session(b"used", heard=1.0), session(b"left", heard=1.0)])
+        assert [logs.hold(digest) for digest in (b"used", b"left", b"used")] == [True, True, True]
+        logs.release(b"left")
+        logs.release(b"nobody's")
+        forget(logs, None, 2.0)
+        assert logs.session(b"used") == session(b"used", heard=1.0)
+        assert logs.session(b"left") is None
+        logs.release(b"used")
+        assert logs.session(b"used") is not None
+        forget(logs, None, 2.0)
+        assert logs.session(b"used") is None
+
     def test_numbers(self, logs: Logs, log: Log) -> None:
         """No number is returned twice that stands anywhere, whatever was said in between."""
         numbers = [logs.new_number() for _ in range(3)]

@@ -236,6 +236,29 @@ class MemorySessionsTests:
         assert (KEEP_SESSIONS, logs.session(b"0")) == (10_000, None)
         assert logs.session(b"1")
 
+    def test_in_use(self) -> None:
+        """Sessions in use stay however many others come; of those not in use the oldest goes first."""
+        logs = MemoryLogs(sessions=3)
+        assert logs.hold(b"a")
+        store(logs, [], 7.0, [session(bytes([name])) for name in b"abcde"])
+        assert [bytes([name]) for name in b"abcde" if logs.session(bytes([name]))] == [b"a", b"d", b"e"]
+        assert logs.hold(b"d")
+        logs.release(b"a")
+        store(logs, [], 7.0, [session(b"f"), session(b"g")])
+        assert [bytes([name]) for name in b"abcdefg" if logs.session(bytes([name]))] == [b"d", b"f", b"g"]
+
+    def test_all_in_use(self) -> None:
+        """No more of them can be in use than are kept, stored or not yet."""
+        logs = MemoryLogs(sessions=2)
+        store(logs, [], 7.0, [session(b"old")])
+        assert [logs.hold(digest) for digest in (b"a", b"b", b"c", b"a", b"old")] == [
+            True, True, False, True, False,
+        ]  # fmt: skip
+        store(logs, [], 7.0, [session(b"a"), session(b"b")])
+        assert [logs.session(digest) is None for digest in (b"old", b"a", b"b")] == [True, False, False]
+        logs.release(b"a")
+        assert logs.hold(b"c")
+
 
 class MemoryLogsIdTests:
     """The id is made by chance, or given."""
