@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.acquaintance import Acquaintance, Forgetful
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import Keyboard, State
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import host_and_port, peer_of
@@ -126,11 +126,14 @@ class Return(Enum):
 
 
 class Guarded:
-    """A keepsake that is written to while nobody waits for it: ``failed`` is told why that can't be done."""
+    """A keepsake to which nothing more is written after a first failure, of which ``failed`` is told why.
+
+    So what it keeps stays as it was then, whatever happens until the program ends.
+    """
 
     def __init__(self, keepsake: Keepsake, failed: Callable[[str], None]) -> None:
         self._keepsake, self._failed = keepsake, failed
-        self.keep = keepsake.keep  # which tells whoever says something
+        self._failure: StorageError | None = None
 
     @property
     def known(self) -> Known:
@@ -145,6 +148,12 @@ class Guarded:
         """Store up to which id lines were shown."""
         self._guard(lambda: self._keepsake.saw(seen))
 
+    def keep(self, first: int, text: str) -> None:
+        """Keep lines with numbers from ``first`` on, or raise StorageError."""
+        self._guard(lambda: self._keepsake.keep(first, text))
+        if self._failure is not None:
+            raise self._failure
+
     def forget(self, before: int) -> None:
         """Keep lines with lower numbers no more."""
         self._guard(lambda: self._keepsake.forget(before))
@@ -155,15 +164,16 @@ class Guarded:
 
     def sending(self, before: int) -> bool:
         """Store that lines with lower numbers may have been sent; return whether that is stored."""
-        return self._guard(lambda: self._keepsake.sending(before))
+        self._guard(lambda: self._keepsake.sending(before))
+        return self._failure is None
 
-    def _guard(self, store: Callable[[], None]) -> bool:
-        try:
-            store()
-        except StorageError as refused:
-            self._failed(str(refused))
-            return False
-        return True
+    def _guard(self, store: Callable[[], None]) -> None:
+        if self._failure is None:
+            try:
+                store()
+            except StorageError as refused:
+                self._failure = refused
+                self._failed(str(refused))
 
 
 class Kept:
@@ -367,8 +377,9 @@ class Juliet(Talk):
         return super().stopService().addCallback(lambda _: self._kept.close())
 
     def ended(self) -> None:
-        """The conversation is over: connect no more."""
+        """The conversation is over: connect no more, and wait for nothing."""
         self._factory.stopTrying()
+        self._patience.stop()
         super().ended()
 
     # what the factory calls
@@ -392,6 +403,11 @@ class Juliet(Talk):
             self.here.state(f"* no answer: {reason}; calling again until there is one")
 
     # what the greeting calls
+
+    @property
+    def wants_connection(self) -> bool:
+        """Whether a conversation may begin, as nobody ended it meanwhile."""
+        return self.conversation.free
 
     def native_door(self) -> NativeCaller:
         """Romeo speaks the native dialect, and is not spoken to in another any more."""
@@ -436,7 +452,8 @@ class Juliet(Talk):
 
     def refused(self, why: str) -> None:
         """Romeo does not want to talk."""
-        self.give_up(exits.UNAVAILABLE, f"juliet: {why}")
+        if self.conversation.state is not State.OVER:
+            self.give_up(exits.UNAVAILABLE, f"juliet: {why}")
 
     # what the conversation calls
 
@@ -456,6 +473,10 @@ class Juliet(Talk):
     def hurry(self) -> None:
         """The person here pressed Enter: call now."""
         self._factory.call()
+
+    def not_kept(self, why: str) -> None:
+        """The state directory cannot be written to: end the program, and leave what is kept as it is."""
+        super().not_kept(f"{why}{self._fate()}")
 
     def shown(self) -> None:
         """Remember up to where the conversation was shown."""
@@ -488,11 +509,15 @@ class Juliet(Talk):
         return Hello(self.options["name"], known.session, known.log, known.room, seen, hears)
 
     def _time_is_up(self) -> None:
-        lines = self.outbox.lines
-        fate = f"; {self._kept.what_becomes_of(lines)}" if lines else ""
         self._status = exits.UNAVAILABLE
-        self.here.state(f"juliet: no answer from {self._place} in {self.options['timeout']:g} s{fate}")
+        seconds = self.options["timeout"]
+        self.here.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
         self.conversation.abandon()
+
+    def _fate(self) -> str:
+        """Return what becomes of the lines that wait, after a reason to end; nothing if there are none."""
+        lines = self.outbox.lines
+        return f"; {self._kept.what_becomes_of(lines)}" if lines else ""
 
 
 def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndpoint, str]:

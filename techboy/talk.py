@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from techboy import exits
-from techboy.chat.conversation import Conversation, Here, Keyboard
+from techboy.chat.conversation import PROMPTLY, Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.standing import Alone, Together
 from techboy.daemon.transcript import Recorded
@@ -94,8 +94,11 @@ class Talk(Program):
         """The person here would like the other end to be reached now."""
 
     def not_kept(self, why: str) -> None:
-        """What is said here can't be kept: that ends the program."""
-        self.give_up(exits.IO_FAILED, f"{self.options.program}: {why}")
+        """What is said here can't be kept: say so once, and end as soon as what is under way is done."""
+        if self._status != exits.IO_FAILED:
+            self._status = exits.IO_FAILED
+            self.here.state(f"{self.options.program}: {why}")
+            self.reactor.callLater(0, self.conversation.leave, PROMPTLY)
 
     def shown(self) -> None:
         """Everything that was to be shown so far is."""

@@ -199,6 +199,8 @@ class Author:
 
     # what the greeting and its door call
 
+    wants_connection = True
+
     def native_door(self) -> NativeCaller:
         return NativeCaller(
             self.conversation, self, self.outbox, self.acquaintance, self._verona.clock, PING, DEAD, self.name

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +21,10 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from techboy import exits
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import PROMPTLY, Keyboard, State
 from techboy.doors.greeting import PATIENCE
 from techboy.doors.journal import Journal
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
-from techboy.logs.contract import StorageError
-from techboy.logs.keepsake import Keepsake
 from tests.doors.test_calling import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
@@ -550,19 +552,6 @@ class NativeTests:
         assert transport.flush() == b""
         assert transport.events == []
 
-    def test_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where what is known can't be kept any more she ends, and says why."""
-        juliet = started("--state", str(tmp_path))
-
-        def fails(*_: object) -> None:
-            raise StorageError("the disk is full")
-
-        monkeypatch.setattr(Keepsake, "know", fails)
-        welcome(juliet).flush()
-        juliet.stop()
-        assert "juliet: the disk is full" in juliet.said
-        assert juliet.status == exits.IO_FAILED
-
     def test_timeout(self) -> None:
         """A Romeo who bids welcome and then says nothing is given up in time; what waits is counted."""
         juliet = started("--timeout", "9", keyboard=PERSON)
@@ -578,6 +567,191 @@ class NativeTests:
         assert transport.events == ["abort"]
         juliet.stop()
         assert juliet.status == exits.UNAVAILABLE
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let another process keep the file locked that Juliet has in ``folder``."""
+    with closing(sqlite3.connect(folder / "juliet.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+class StateFailsTests:
+    """What she keeps can't be written any more: she ends for good, with one line, and soon."""
+
+    @pytest.fixture
+    def juliet(self, tmp_path: Path) -> Running:
+        """Return one that was given two lines before somebody answers."""
+        juliet = started("--state", str(tmp_path), keyboard=PERSON)
+        juliet.terminal.receive(b"one\ntwo\n")
+        return juliet
+
+    def ends(self, juliet: Running, transport: FakeTransport, fate: str = "2 lines are kept") -> None:
+        """See her end; the server takes leave, and whatever it sends afterwards changes nothing."""
+        juliet.reactor.advance(0)
+        juliet.reactor.advance(PROMPTLY)
+        transport.flush()
+        if "abort" not in transport.events:
+            transport.receive(frame(bye="closed"))
+            transport.flush()
+        juliet.reactor.advance(60)
+        assert juliet.program.conversation.state is State.OVER
+        assert juliet.reactor.stops == 1
+        assert attempts(juliet) == 1
+        juliet.stop()
+        assert juliet.status == exits.IO_FAILED
+        (told,) = [line for line in juliet.said if line.startswith("juliet: ")]
+        assert told.endswith(f"juliet.sqlite: database is locked; {fate} for the next time")
+
+    def test_welcome(self, juliet: Running, tmp_path: Path) -> None:
+        """At the welcome nothing is sent, as it could not be noted."""
+        with locked(tmp_path):
+            transport = welcome(juliet)
+            assert frames(transport) == []
+            self.ends(juliet, transport)
+        assert juliet.said[-1] == "Connection closed."
+
+    def test_not_for_long(self, juliet: Running, tmp_path: Path) -> None:
+        """The program does not stand still for a lock."""
+        with locked(tmp_path):
+            began = time.monotonic()
+            transport = welcome(juliet)
+            juliet.terminal.receive(b"three\n")
+            assert time.monotonic() - began < 1
+            self.ends(juliet, transport)
+
+    def test_stored(self, juliet: Running, tmp_path: Path) -> None:
+        """An acknowledgement that can't be noted does not count, and lines are sent again in the next run."""
+        transport = welcome(juliet)
+        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
+        with locked(tmp_path):
+            transport.receive(frame(stored=3, id=2))
+            juliet.reactor.advance(0)
+            assert frames(transport) == [{"bye": True, "seen": 0}]
+            transport.receive(frame(bye="closed"))
+            transport.flush()
+            juliet.stop()
+        assert juliet.status == exits.IO_FAILED
+        again = started("--state", str(tmp_path), keyboard=PERSON)
+        assert "* 2 lines are kept from the last time" in again.said
+        transport = welcome(again, next=3)
+        assert frames(transport) == []
+        assert again.program.outbox.lines == 0
+
+    def test_typed(self, juliet: Running, tmp_path: Path) -> None:
+        """A line that can't be kept is not sent, nor are those after it, though they could be."""
+        transport = welcome(juliet)
+        transport.flush()
+        with locked(tmp_path):
+            juliet.terminal.receive(b"three\n")
+        juliet.terminal.receive(b"four\n")
+        assert frames(transport) == []
+        self.ends(juliet, transport)
+
+    def test_shown_at_the_end(self, juliet: Running, tmp_path: Path) -> None:
+        """What fails when the conversation is over already still counts."""
+        transport = welcome(juliet)
+        transport.receive(frame(stored=3, id=2))
+        transport.receive(frame(**{"id": 3, "at": 7.5, "from": "romeo", "say": "good night"}))
+        transport.receive(frame(bye="closed"))
+        transport.flush()
+        assert juliet.program.conversation.state is State.OVER
+        with locked(tmp_path):
+            juliet.terminal.flush()
+        juliet.reactor.advance(60)
+        juliet.stop()
+        assert juliet.status == exits.IO_FAILED
+        assert juliet.reactor.stops == 1
+
+    def test_alone(self, juliet: Running, tmp_path: Path) -> None:
+        """While nobody answers, she calls no more."""
+        with locked(tmp_path):
+            juliet.terminal.receive(b"three\n")
+        juliet.reactor.advance(0)
+        assert juliet.reactor.connectors[0].stoppedConnecting
+        juliet.reactor.advance(60)
+        juliet.stop()
+        assert (attempts(juliet), juliet.reactor.stops, juliet.status) == (1, 1, exits.IO_FAILED)
+
+
+class OverTests:
+    """Once the conversation is over, nothing that still arrives begins another."""
+
+    def left(self) -> tuple[Running, FakeTransport]:
+        """Return one at whose keyboard ``exit`` was typed after the hello, and the connection."""
+        juliet = started(keyboard=PERSON)
+        transport = answer(juliet)
+        transport.flush()
+        juliet.terminal.receive(b"exit\n")
+        assert juliet.program.conversation.state is State.OVER
+        return juliet, transport
+
+    def over(self, juliet: Running) -> None:
+        """See that it is over, and that nothing was said since the call."""
+        juliet.reactor.advance(60)
+        juliet.stop()
+        assert (juliet.reactor.stops, juliet.status) == (1, exits.OK)
+        assert juliet.said == ["Calling 192.0.2.1:4444..."]
+        assert attempts(juliet) == 1
+
+    def test_welcome(self) -> None:
+        """A welcome is answered with a goodbye."""
+        juliet, transport = self.left()
+        transport.receive(frame(**WELCOME))
+        assert frames(transport) == [{"bye": True}]
+        assert transport.events == ["close"]
+        self.over(juliet)
+
+    def test_refused(self) -> None:
+        """A refusal changes nothing."""
+        juliet, transport = self.left()
+        transport.receive(frame(bye="busy", text="romeo is busy"))
+        transport.flush()
+        self.over(juliet)
+
+    def test_restart(self) -> None:
+        """Nor does a server that will be back."""
+        juliet, transport = self.left()
+        transport.receive(frame(bye="restart"))
+        transport.flush()
+        self.over(juliet)
+
+    @pytest.mark.parametrize("heard", [b"", b"good day\n"])
+    def test_plain(self, heard: bytes) -> None:
+        """No plain lines are spoken to one that does not answer."""
+        juliet, transport = self.left()
+        transport.receive(heard)
+        juliet.reactor.advance(PATIENCE)
+        assert transport.events == ["abort"]
+        self.over(juliet)
+
+    @pytest.mark.parametrize("heard", [b"", b"good day\n"])
+    def test_closed(self, heard: bytes) -> None:
+        """Nor to one that closes."""
+        juliet, transport = self.left()
+        transport.receive(heard)
+        transport.peer_closes()
+        assert transport.events == ["abort"]
+        self.over(juliet)
+
+    @pytest.mark.parametrize("heard", [b"", b"good day\n"])
+    def test_broken(self, heard: bytes) -> None:
+        """Nor in a connection that is gone."""
+        juliet, transport = self.left()
+        transport.receive(heard)
+        transport.breaks()
+        self.over(juliet)
+
+    def test_timeout(self) -> None:
+        """No timeout matters any more."""
+        juliet = started("--timeout", "9", keyboard=PERSON)
+        juliet.terminal.receive(b"one\n")
+        juliet.terminal.receive(b"exit\n")
+        said = juliet.said
+        juliet.reactor.advance(60)
+        assert juliet.said == said
 
 
 class PlainTests:

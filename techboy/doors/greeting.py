@@ -29,6 +29,10 @@ LONGEST_BEFORE = 64 * 1024
 class Caller(Interface):
     """Who calls."""
 
+    @property
+    def wants_connection(self) -> bool:
+        """Whether a conversation may begin, as nobody ended it meanwhile."""
+
     def native_door(self) -> Door:
         """There is an answer in the native dialect."""
 
@@ -89,7 +93,7 @@ class Greeting(Protocol):
 
     def readConnectionLost(self) -> None:
         """The other end closed its half."""
-        if self._door is None and self._before and self._may_be_plain:
+        if self._door is None and self._before and self._is_plain:
             self._waited_in_vain()
         if self._door is not None:
             self._door.readConnectionLost()
@@ -104,7 +108,7 @@ class Greeting(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; what came before a welcome that never came may have been plain lines."""
         self._stop_waiting()
-        if self._door is None and self._before and self._may_be_plain:
+        if self._door is None and self._before and self._is_plain:
             self._waited_in_vain()
         if self._door is not None:
             self._door.connectionLost(reason)
@@ -112,8 +116,13 @@ class Greeting(Protocol):
             self._caller.unanswered()
         self._record.ended(clean=reason.check(ConnectionDone) is not None)
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether plain lines are spoken now that there is no answer."""
+        return self._may_be_plain and self._caller.wants_connection
+
     def _waited_in_vain(self) -> None:
-        if self._may_be_plain:
+        if self._is_plain:
             self._record.speaks("plain")
             self._give_to(self._caller.plain_door(), self._before)
         else:

@@ -72,6 +72,10 @@ class Listener(Protocol):
 class Owner(Protocol):
     """The program, as this door sees it."""
 
+    @property
+    def wants_connection(self) -> bool:
+        """Whether a conversation may begin, as nobody ended it meanwhile."""
+
     def heard(self) -> None:
         """The other end gave a sign of life."""
 
@@ -89,7 +93,7 @@ class Standing(Enum):
     """What was said last."""
 
     HELLO = auto()
-    TURNED_AWAY = auto()  # there was a goodbye instead of a welcome
+    TURNED_AWAY = auto()  # there was a goodbye instead of a welcome, or after one that came too late
     WELCOME = auto()
     PARTING = auto()  # goodbye will be said here when all that waits is stored
     BYE = auto()  # it was said here
@@ -259,6 +263,12 @@ class NativeCaller(ChunkReceiver):
                     self._owner.refused(text or reason)
 
     def _welcomed(self, welcome: Welcome) -> None:
+        if not self._owner.wants_connection:
+            self._standing = Standing.TURNED_AWAY
+            self._record.ends(End.CLOSED)
+            self.transport.write(written(Goodbye()))
+            self._close()
+            return
         self._standing = Standing.WELCOME
         self.name = welcome.host
         self._to_catch_up(welcome.last)

@@ -27,6 +27,9 @@ SCHEMA = Schema(
     looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
 
+BUSY = 100
+"""Milliseconds to wait for another process that has the file locked; nothing else is done meanwhile."""
+
 _KNOWN = "SELECT session, log, room, seen, name FROM known"
 _KNOW = "UPDATE known SET session = ?, log = ?, room = ?, seen = ?, name = ?"
 _KEEP = "INSERT INTO outbox (first, text) VALUES (?, ?)"
@@ -52,7 +55,8 @@ class Keepsake:
 
     When a method returns, what it did survives the end of the program, in whichever way it ends; when the
     computer stops, the last of it may be lost, but nothing is half done. Whatever fails raises StorageError,
-    and changes nothing. To be used in one thread.
+    and changes nothing; so does a lock of another process that lasts longer than `BUSY`. To be used in one
+    thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,6 +65,7 @@ class Keepsake:
         try:
             with told(path):
                 self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY}")
                 self._known = Known(*only_row(self._connection, _KNOWN))
         except BaseException:
             self._connection.close()

@@ -38,6 +38,8 @@ class RecordingDoor(Protocol):
 class Call:
     """A call that was answered by somebody whose dialect is not known yet."""
 
+    wants_connection = True
+
     def __init__(self, *, may_be_plain: bool = True) -> None:
         self.clock, self.opened, self.unanswered_calls = Clock(), [], 0
         self.door = RecordingDoor()

@@ -303,6 +303,26 @@ class StateDirectoryTests:
             assert first.process.poll() is None
             first.kill()
 
+    def test_locked(self, programs: Programs) -> None:
+        """A client whose file another process locks ends with one line, and loses nothing."""
+        house, folder = House(programs), programs.folder
+        juliet = programs.juliet(house.port, "--state", "juliet")
+        juliet.writes("one\n")
+        wait_until(lambda: house.heard == b"one\n")
+        with closing(sqlite3.connect(folder / "juliet" / "juliet.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            juliet.writes("two\n")
+            assert juliet.ends() == IO_FAILED
+            other.execute("ROLLBACK")
+        errors = juliet.errors.everything().decode()
+        assert re.findall("^juliet: .*$", errors, re.MULTILINE) == [
+            "juliet: juliet/juliet.sqlite: database is locked"
+        ]
+        assert "Traceback" not in errors
+        juliet = programs.juliet(house.port, "--state", "juliet", stdin=programs.file("script", "three\n"))
+        assert juliet.ends() == 0
+        house.hears("one\nthree\n")
+
     def test_what_is_no_log(self, programs: Programs) -> None:
         """A log that is damaged, cut off or somebody else's is refused, and left as it is."""
         folder = programs.folder
