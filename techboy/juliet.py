@@ -344,6 +344,7 @@ class Juliet(Talk):
         self._dialect = options["dialect"]
         self._return = Return.SOON
         self._reason = ""
+        self._was_connected = False
         self._record = unrecorded(reactor.seconds)  # of the last connection there was
         self._patience = Patience(
             reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
@@ -397,10 +398,13 @@ class Juliet(Talk):
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
+        self._tell_reason(reason, f"no answer: {reason}; calling again until there is one")
+
+    def _tell_reason(self, reason: str, text: str) -> None:
         if reason != self._reason:
             self._reason = reason
             self._log.info("no answer: {why}", event="no_answer", why=escaped(reason))
-            self.here.state(f"* no answer: {reason}; calling again until there is one")
+            self.here.state(f"* {text}")
 
     # what the greeting calls
 
@@ -450,6 +454,14 @@ class Juliet(Talk):
         if self.conversation.free:
             self.waiting(again=True)
 
+    def busy(self, why: str) -> None:
+        """The server has no room: try again if this client was in before, else end."""
+        if self._was_connected and self.wants_connection:
+            self._tell_reason(why, f"{why}; calling again until there is room")
+            self._factory.call_again()
+        else:
+            self.refused(why)
+
     def refused(self, why: str) -> None:
         """Romeo does not want to talk."""
         if self.conversation.state is not State.OVER:
@@ -464,6 +476,7 @@ class Juliet(Talk):
         self.here.state(f"Calling {self._place}...")
         if not again:
             return
+        self._was_connected = True
         if self._return is Return.WITH_OTHERS and self.options["socket"] is None:
             self._return = Return.SOON
             self._factory.call_later()

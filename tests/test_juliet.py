@@ -514,6 +514,22 @@ class NativeTests:
         assert juliet.status == exits.UNAVAILABLE
         assert juliet.reactor.stops == 1
 
+    def test_busy_meanwhile(self) -> None:
+        """If another took her place while her connection was broken, she calls until there is room."""
+        juliet = started(keyboard=PERSON)
+        welcome(juliet).breaks()
+        juliet.terminal.receive(b"one\n")
+        for _ in range(3):
+            transport = answer(juliet)
+            transport.flush()
+            transport.receive(frame(bye="busy", text="romeo is busy"))
+            transport.flush()
+            calls_again(juliet)
+        transport = welcome(juliet)
+        assert frames(transport) == [{"say": "one", "seq": 1}]
+        assert juliet.said.count("* romeo is busy; calling again until there is room") == 1
+        assert juliet.reactor.stops == 0
+
     def test_ping(self) -> None:
         """A Romeo who is silent is asked, and given up, when she was told to."""
         juliet = started("--ping", "2", "--dead", "5")

@@ -265,6 +265,24 @@ class NativeGuestTests:
         assert (again["session"], said["say"]) == (welcome["session"], "hello\nyou")
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
 
+    def test_place_taken(self) -> None:
+        """A guest who comes back while a plain client has its place is told so, and goes on after that."""
+        romeo = running("--stay").start()
+        guest = native(romeo)
+        (welcome,) = frames(guest)
+        guest.breaks()
+        other = call(romeo)
+        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        assert [values["bye"] for values in frames(back)] == ["busy"]
+        back.receive(frame(say="it is me", seq=1))
+        other.receive(b"no, me\n")
+        types(romeo, b"hello\n")
+        assert other.flush() == b"hello\n"
+        assert romeo.shown == "no, me\n"
+        leave(other)
+        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        assert frames(back)[0]["name"] == "juliet"
+
     def test_back_while_leaving(self) -> None:
         """A guest who comes back by another connection when he is leaving does not keep him."""
         romeo = running().start()

@@ -15,8 +15,10 @@ too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
 from techboy.chat.outbox import Outbox
 from techboy.logs.contract import StorageError
@@ -194,8 +196,32 @@ _GOODBYE_HEARD = {State.LEFT, State.ANSWERED, State.PARTED}
 _LINES_UNSURE = {State.FINISHED, State.LEFT, State.ANSWERED}  # where the connection breaks
 
 
+class IllegalEventError(Exception):
+    """Something was told that cannot happen in the state told to: nothing came of it."""
+
+
+P = ParamSpec("P")
+
+
+def of_peer(
+    event: Callable[Concatenate[Conversation, P], None],
+) -> Callable[Concatenate[Conversation, P], None]:
+    """Make ``event`` raise IllegalEventError while nobody is at the other end."""
+
+    @wraps(event)
+    def checked(self: Conversation, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self.peer is None:
+            raise IllegalEventError(f"{event.__name__} in the state {self.state.name}, without a peer")
+        event(self, *args, **kwargs)
+
+    return checked
+
+
 class Conversation:
     """One conversation of two.
+
+    There is one peer at a time: `peer_came` raises IllegalEventError unless the conversation is `free`, and
+    so does, while there is no peer, all that only its connection can tell.
 
     ``hosts``: commands are obeyed here, not at the other end.
     ``stays``: when the other leaves, wait for the next instead of ending.
@@ -244,6 +270,8 @@ class Conversation:
 
     def peer_came(self, peer: Peer) -> None:
         """``peer`` is connected. Only when `free`."""
+        if not self.free:
+            raise IllegalEventError(f"peer_came in the state {self.state.name}")
         finished = self.state is State.EXPECTED
         self._peer, self.state, self._manner = peer, State.TALKING, Manner.UNKNOWN
         self._here.state(f"Connected to {peer.name} {peer.address}")
@@ -261,6 +289,7 @@ class Conversation:
         """The peer speaks for others too."""
         self._here.show_names()
 
+    @of_peer
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
         if self._manner is Manner.UNKNOWN:
@@ -284,16 +313,19 @@ class Conversation:
         """The peer did not take a line, which is not sent again."""
         self._here.refuse(f"* {text}")
 
+    @of_peer
     def peer_stored(self) -> None:
         """The peer has stored some of what was said here."""
         self._here.unstored(self._outbox.lines)
         if self.state in _SAYING:
             self._read_on()
 
+    @of_peer
     def peer_commanded(self, word: str) -> None:
         """The peer asked for ``/word``."""
         self._other.notice(_no_such_command(word))
 
+    @of_peer
     def peer_left(self) -> None:
         """The peer closed its half, which is a goodbye; it may still listen."""
         if self.state is State.TALKING and self._keyboard is Keyboard.SCRIPT:
@@ -302,6 +334,7 @@ class Conversation:
         else:
             self.peer_said_goodbye()
 
+    @of_peer
     def peer_said_goodbye(self) -> None:
         """The peer said ``exit``, and listens no more."""
         if self.state is State.TALKING:
@@ -309,6 +342,7 @@ class Conversation:
         if self.state in _GOODBYE_SAID:
             self._part(self.state)
 
+    @of_peer
     def peer_gone(self, clean: bool) -> None:
         """The connection is gone: closed in good order (``clean``), or broken."""
         name, ending, self._peer = self._other.name, self.state, None
@@ -322,6 +356,7 @@ class Conversation:
         else:
             self._end(whole=clean or ending not in _LINES_UNSURE)
 
+    @of_peer
     def peer_lost(self, unsure: bool = False) -> None:
         """The connection is gone, and may come back; what is not stored then is sent again.
 
@@ -341,6 +376,7 @@ class Conversation:
         if self.state is State.EXPECTED:
             self._end(whole=False)
 
+    @of_peer
     def peer_displaced(self, unheard: str | None) -> None:
         """The peer gave its connection to another, which is told what was not understood."""
         self._here.dismiss()
@@ -352,12 +388,14 @@ class Conversation:
         if unheard is not None:
             self._kept(unheard)
 
+    @of_peer
     def peer_full(self) -> None:
         """The connection can take no more for now."""
         self._here.pause()
         if self.state is State.LEFT:
             self._other.end_within(LAST_WORDS)
 
+    @of_peer
     def peer_ready(self) -> None:
         """The connection can take more again."""
         if self.state is State.LEFT:

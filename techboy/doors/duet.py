@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from twisted.internet.interfaces import IDelayedCall
 
-from techboy.chat.conversation import Conversation, Words
+from techboy.chat.conversation import Conversation, IllegalEventError, Words
 from techboy.chat.house import House
 from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import peer_of
@@ -68,11 +68,10 @@ class Duet(Lodging):
     # what the guest's door calls
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
-        """Let ``guest`` in where nobody is here, or only its own earlier connection."""
-        known = hello.session is not None and self.knows(hello.session)
-        if not (known and self._conversation.is_talking) and not self.may_enter(guest):
+        """Let ``guest`` in if nobody is here, or only its own earlier connection; else it is told "busy"."""
+        if not self._takes_over(hello) and not self.may_enter(guest):
             return
-        if not known:
+        if hello.session is None or not self.knows(hello.session):
             self.forget_absent()
         super().arrive(guest, hello)
 
@@ -85,10 +84,10 @@ class Duet(Lodging):
         return self._conversation.free
 
     def entered(self, guest: Lodger) -> None:
-        """Begin to talk, or go on."""
+        """Begin to talk, or go on; raise IllegalEventError if somebody is here."""
         assert isinstance(guest, NativeGuest)
         if self._guest is not None:
-            self._conversation.peer_lost(unsure=True)
+            raise IllegalEventError("a client entered while another is here")
         self._guest, self._ending, self._answered = guest, Ending.NONE, False
         self.name = guest.member.name
         self.address = peer_of(guest.transport.getPeer())
@@ -98,9 +97,7 @@ class Duet(Lodging):
         """Wait for the guest to come back."""
         super().lost(guest)
         if guest is self._guest:
-            self._guest = None
-            self._stop_deadline()
-            self._conversation.peer_lost(unsure=True)
+            self._lose_guest()
 
     def gone(self, guest: Lodger) -> None:
         """The connection of a guest who was closed is gone."""
@@ -211,6 +208,23 @@ class Duet(Lodging):
     def behind(self) -> int:
         """Nothing waits for the host."""
         return 0
+
+    def _takes_over(self, hello: Hello) -> bool:
+        """Return whether ``hello`` is for the session of the one who is here and may still be heard."""
+        if self._guest is None or hello.session is None or not self._conversation.is_talking:
+            return False
+        session = self._guest.member.session
+        return session is not None and session.digest == self.digest(hello.session)
+
+    def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
+        if stay.member.guest is self._guest:
+            self._lose_guest()
+        super()._take_over(stay, guest, hello)
+
+    def _lose_guest(self) -> None:
+        self._guest = None
+        self._stop_deadline()
+        self._conversation.peer_lost(unsure=True)
 
     def _given_up(self, stay: Stay) -> None:
         super()._given_up(stay)

@@ -82,6 +82,9 @@ class Owner(Protocol):
     def returning(self) -> None:
         """The other end goes, and comes back soon, when many will call."""
 
+    def busy(self, why: str) -> None:
+        """The other end has no room for now."""
+
     def refused(self, why: str) -> None:
         """The other end does not want to be called."""
 
@@ -158,7 +161,7 @@ class NativeCaller(ChunkReceiver):
         frame = read_host(line)
         if self._standing is Standing.HELLO:
             self._answered(frame)
-        else:
+        elif self._standing is not Standing.TURNED_AWAY:
             self._told(frame)
 
     def readConnectionLost(self) -> None:
@@ -259,6 +262,8 @@ class NativeCaller(ChunkReceiver):
                 self._close()
                 if reason == frames.RESTART:
                     self._owner.returning()
+                elif reason == frames.BUSY:
+                    self._owner.busy(text or reason)
                 else:
                     self._owner.refused(text or reason)
 

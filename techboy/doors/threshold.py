@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 from typing import Protocol as Interface
 
@@ -30,6 +30,15 @@ class Spoken(Enum):
     UNKNOWN = "unknown"  # it has not said anything, nor been silent for long
     PLAIN = "plain"
     NATIVE = "native"
+
+
+class Stage(Enum):
+    """Who has the connection."""
+
+    UNKNOWN = auto()  # nobody: nothing was sent yet that tells how the caller speaks
+    GREETED = auto()  # a plain door, as the caller was silent; a hello may still come
+    KNOWN = auto()  # a door, for good
+    GIVEN_UP = auto()  # nobody: it is being closed
 
 
 class Door(Interface):
@@ -62,6 +71,7 @@ class Threshold(Protocol):
 
     transport: Any
     _beginning = b""
+    _stage = Stage.UNKNOWN
     _door: Door | None = None
     _plain_door: PlainDoor | None = None
 
@@ -82,10 +92,10 @@ class Threshold(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""
-        if self._door is None:
-            self._look_at(data)
-        else:
+        if self._door is not None:
             self._door.dataReceived(data)
+        elif self._stage is not Stage.GIVEN_UP:
+            self._look_at(data)
 
     @property
     def door(self) -> Door | None:
@@ -109,7 +119,8 @@ class Threshold(Protocol):
 
     def readConnectionLost(self) -> None:
         """The caller closed its half."""
-        self._known_door().readConnectionLost()
+        if self._stage is not Stage.GIVEN_UP:
+            self._known_door().readConnectionLost()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed."""
@@ -140,6 +151,7 @@ class Threshold(Protocol):
         self._stop_waiting()
         plain, self._plain_door = self._plain_door, None
         if plain is not None and not plain.displaced():
+            self._stage = Stage.GIVEN_UP
             cut(self.transport)
             return
         self._record.speaks("native")
@@ -150,13 +162,14 @@ class Threshold(Protocol):
     def _take_for_plain(self) -> None:
         """Greet the caller; a hello may still follow."""
         self._stop_waiting()
-        if self._plain_door is None:
+        if self._stage is Stage.UNKNOWN:
+            self._stage = Stage.GREETED
             self._record.speaks("plain")
             self._plain_door = self._plain()
             self._plain_door.makeConnection(self.transport)
 
     def _hand_over(self) -> None:
-        self._door = self._door or self._plain_door
+        self._stage, self._door = Stage.KNOWN, self._door or self._plain_door
         beginning, self._beginning = self._beginning, b""
         if beginning:
             self.dataReceived(beginning)

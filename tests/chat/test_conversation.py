@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Keyboard, State, Words
+from techboy.chat.conversation import (
+    LAST_WORDS,
+    PROMPTLY,
+    Conversation,
+    IllegalEventError,
+    Keyboard,
+    State,
+    Words,
+)
 from techboy.chat.outbox import LIMIT, Outbox
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
@@ -22,6 +30,16 @@ PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
 ANY_KEYBOARD = pytest.mark.parametrize("keyboard", list(Keyboard))
 ANY_END = pytest.mark.parametrize("clean", [True, False], ids=["closed", "broken"])
+
+
+def alone() -> Scene:
+    """Nobody is at the other end yet."""
+    return waiting(PERSON)
+
+
+def in_talk() -> Scene:
+    """Both may speak."""
+    return talking(PERSON)
 
 
 def finished() -> Scene:
@@ -120,6 +138,47 @@ class ArrivalTests:
         scene = waiting(PERSON)
         scene.peer_comes()
         assert not scene.conversation.free
+
+
+FROM_A_PEER: list[Callable[[Conversation], None]] = [
+    lambda conversation: conversation.peer_said("hello"),
+    lambda conversation: conversation.peer_stored(),
+    lambda conversation: conversation.peer_commanded("dance"),
+    lambda conversation: conversation.peer_left(),
+    lambda conversation: conversation.peer_said_goodbye(),
+    lambda conversation: conversation.peer_gone(clean=True),
+    lambda conversation: conversation.peer_lost(),
+    lambda conversation: conversation.peer_displaced("unheard"),
+    lambda conversation: conversation.peer_full(),
+    lambda conversation: conversation.peer_ready(),
+]
+
+
+class IllegalTests:
+    """What cannot happen in a state is refused, and changes nothing."""
+
+    @pytest.mark.parametrize("begun", [in_talk, finished, leaving, left, answered, parted, over])
+    def test_second_peer(self, begun: Callable[[], Scene]) -> None:
+        """Nobody comes while somebody is there, or when the conversation is over."""
+        scene = begun()
+        scene.happened()
+        state, peer = scene.conversation.state, scene.conversation.peer
+        with pytest.raises(IllegalEventError, match=f"peer_came in the state {state.name}"):
+            scene.peer_comes()
+        assert (scene.conversation.state, scene.conversation.peer) == (state, peer)
+        assert scene.happened() == []
+
+    @pytest.mark.parametrize("tell", FROM_A_PEER)
+    @pytest.mark.parametrize("begun", [alone, expected, over])
+    def test_no_peer(self, begun: Callable[[], Scene], tell: Callable[[Conversation], None]) -> None:
+        """What only a connection can tell is not told without one."""
+        scene = begun()
+        scene.happened()
+        state = scene.conversation.state
+        with pytest.raises(IllegalEventError, match=f"in the state {state.name}, without a peer"):
+            tell(scene.conversation)
+        assert scene.conversation.state is state
+        assert scene.happened() == []
 
 
 class OutboxTests:
@@ -236,7 +295,7 @@ class AcknowledgedTests:
         scene.conversation.said("y")
         assert scene.happened() == [("here.state", "* not said: too much is waiting already")]
 
-    @pytest.mark.parametrize("begun", [finished, leaving, answered, parted, over])
+    @pytest.mark.parametrize("begun", [finished, leaving, answered, parted])
     def test_nothing_left_to_read(self, begun: Callable[[], Scene]) -> None:
         """Once our goodbye is said, what is stored makes room for nothing."""
         scene = begun()

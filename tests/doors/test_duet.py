@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from techboy.chat.conversation import Conversation, Keyboard, State
+import pytest
+
+from techboy.chat.conversation import Conversation, IllegalEventError, Keyboard, State
 from techboy.chat.outbox import Outbox
 from techboy.doors.duet import Duet
+from techboy.doors.plain import PlainDoor
+from techboy.wire.plain import HOST
 from tests.native import HeldCommitter, NativeVerona, tokens
+from tests.transports import connected
 
 
 class Romeo:
@@ -87,6 +92,58 @@ class TalkTests:
         again.says("one", 1)
         balcony.turn()
         assert balcony.romeo.shown == ["one"]
+
+    def test_place_taken(self) -> None:
+        """A client that returns while another has its place is told "busy"; after that it goes on."""
+        balcony = Balcony()
+        juliet = balcony.hello()
+        juliet.says("one", 1)
+        balcony.turn()
+        juliet.transport.breaks()
+        nc = PlainDoor(balcony.conversation, HOST, "nc", balcony.clock)
+        transport = connected(nc)
+        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        assert [frame.get("bye") for frame in back.reads()] == ["busy"]
+        balcony.says("for nc")
+        assert transport.flush() == b"for nc\n"
+        nc.abort()
+        balcony.says("for juliet")
+        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        balcony.turn()
+        welcome, *said = back.hears()
+        assert (welcome["name"], welcome["next"]) == ("juliet", 2)
+        assert [frame["say"] for frame in said] == ["for juliet"]
+
+    def test_place_taken_by_a_session(self) -> None:
+        """So it is if the other one has a session, too."""
+        balcony = Balcony()
+        balcony.hello().transport.breaks()
+        nurse = balcony.hello("nurse")
+        nurse.reads()
+        assert balcony.hello(session="token1").reads()[0]["bye"] == "busy"
+        balcony.says("secret")
+        assert nurse.hears_said() == ["secret"]
+        assert nurse.events == []
+
+    def test_two_at_once(self) -> None:
+        """A client is never let in while another is there, whatever its door believes."""
+        balcony = Balcony()
+        balcony.hello()
+        with pytest.raises(IllegalEventError):
+            balcony.lodging.entered(balcony.call().door)
+
+    def test_taken_over_at_the_end(self) -> None:
+        """At the end of a script a client can go on by another connection, and gets the rest there."""
+        balcony = Balcony(Keyboard.SCRIPT, stays=False)
+        juliet = balcony.hello()
+        juliet.socket.room = 0
+        balcony.says("last words")
+        balcony.conversation.input_ended()
+        balcony.turn()
+        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        balcony.turn()
+        assert [frame.get("say", frame.get("bye")) for frame in back.hears()[1:]] == ["last words", "closed"]
+        assert balcony.romeo.ended == []
 
     def test_lost(self) -> None:
         """What he says while her connection is broken is hers when she is back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from twisted.internet.task import Clock
 
 from techboy.chat.acquaintance import Acquaintance, Forgetful
@@ -102,12 +103,13 @@ class AnswerTests:
         scene.gets({**WELCOME, "name": "romeo"})
         assert scene.conversation.happened("peer_calls_you", "peer_noted") == [("peer_calls_you", "romeo")]
 
-    def test_busy(self) -> None:
-        """A goodbye instead is a refusal, and nobody came."""
+    @pytest.mark.parametrize("reason", ["busy", "refused"])
+    def test_turned_away(self, reason: str) -> None:
+        """A goodbye instead is a refusal, for now or for good, and nobody came."""
         scene = Scene()
-        scene.gets({"bye": "busy", "text": "romeo is busy"})
+        scene.gets({"bye": reason, "text": "romeo is busy"})
         scene.transport.flush()
-        assert scene.owner.happened("refused") == [("refused", "romeo is busy")]
+        assert scene.owner.happened("busy", "refused") == [(reason, "romeo is busy")]
         assert scene.conversation.told == []
         assert "close" in scene.transport.events
 
