@@ -425,17 +425,21 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self._slow_down(lines)
 
     def _take(self, session: Session, text: str) -> None:
-        """Say ``text``, whose lines are new, but those that are too long."""
-        limit = self._terms.max_line
-        if within(text, limit) <= text.count("\n"):
-            self._record.too_long(limit)
-            self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
-            kept = [line for line in text.split("\n") if within(line, limit)]
-            self._hall.tally.refuse(Refusal.LINE, text.count("\n") + 1 - len(kept))
-            if not kept:
-                self._hall.remember(session, partial(self._passed_over, session, session.accepted))
-                return
-            text = "\n".join(kept)
+        """Say ``text``, whose lines are new and counted, but those that are too long; then tell of these."""
+        limit, lines = self._terms.max_line, text.count("\n") + 1
+        if within(text, limit) == lines:
+            self._hand_over(text)
+            return
+        kept = [line for line in text.split("\n") if within(line, limit)]
+        if kept:
+            self._hand_over("\n".join(kept))
+        else:
+            self._hall.remember(session, partial(self._passed_over, session, session.accepted))
+        self._hall.tally.refuse(Refusal.LINE, lines - len(kept))
+        self._record.too_long(limit)
+        self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
+
+    def _hand_over(self, text: str) -> None:
         self._stage.house.said(self.member, text)
         self._wait_for_store()
 

@@ -195,6 +195,17 @@ class SayTests:
         assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 4)]
         assert nurse.hears_said() == ["one", "two"]
 
+    def test_too_long_and_broken(self) -> None:
+        """The others are said also if the answer cannot be sent, for a reason that nobody expects."""
+        verona = NativeVerona(max_line=16)
+        (bob,) = verona.company_of("bob")
+        bob.socket.socket.error = RuntimeError("odd")
+        with pytest.raises(RuntimeError):
+            bob.says("one\n" + "x" * 17, 1)
+        bob.socket.socket.error = None
+        verona.turn()
+        assert [batch.text for batch in verona.house.lobby.log.tail(9)] == ["one"]
+
     def test_only_too_long(self) -> None:
         """Where no other is left, the number is acknowledged nevertheless."""
         verona = NativeVerona(max_line=10)
