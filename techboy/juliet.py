@@ -31,7 +31,7 @@ from techboy.doors.plain import PlainDoor
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
-from techboy.options import PORT, ConversationOptions, option, seconds, socket_path, whole_number
+from techboy.options import PORT, ConversationOptions, option, place, seconds, socket_path, whole_number
 from techboy.program import IReactor
 from techboy.reactors import current, steady
 from techboy.talk import Talk
@@ -41,7 +41,7 @@ from techboy.wire.frames import Hello
 from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
-_CALLED = whole_number(1, 65535)
+_CALLED, _PLACE = whole_number(1, 65535), place(1)
 ROMEO = "romeo"
 
 ATTEMPT_DELAY = 0.1
@@ -65,7 +65,13 @@ class Options(ConversationOptions):
     program = "juliet"
 
     optParameters = [
-        ["host", None, None, f"Where Romeo listens [default: {HOST}]"],
+        [
+            "host",
+            None,
+            None,
+            f"Name or address of the server, with or without :PORT [default: {HOST}]",
+            option("host", _PLACE),
+        ],
         ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
         ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
@@ -82,6 +88,7 @@ class Options(ConversationOptions):
 
     def postOptions(self) -> None:
         """Refuse what does not go together, and fill in what was not said."""
+        self.split_host()
         if self["socket"] is not None:
             self._refuse_with_socket()
         self["hears"] = self["socket"] is None or self.streams().keyboard is not Keyboard.SCRIPT
@@ -105,7 +112,7 @@ class Options(ConversationOptions):
         """Ask where Romeo is, as the original did."""
         if self["host"] is not None or self["socket"] is not None:
             return
-        self["host"] = ask(streams, "Enter Romeo IP address - ex: 0.tcp.ngrok.io : ", HOST, str)
+        self.ask_host(streams, "Enter Romeo IP address - ex: 0.tcp.ngrok.io : ", HOST, _PLACE)
         if self["port"] is None:
             self["port"] = ask(streams, "Enter Romeo port number - ex: 13005  : ", PORT, _CALLED)
 

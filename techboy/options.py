@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from getopt import GetoptError, getopt
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python.reflect import accumulateClassList
@@ -16,11 +16,12 @@ from twisted.python.usage import Options, UsageError
 from techboy import __version__, endpoints, exits, reactors, settings
 from techboy.chat.conversation import Keyboard
 from techboy.daemon.reopening import ReopeningFile, reopening
-from techboy.doors.addresses import LONGEST_PATH
+from techboy.doors.addresses import LONGEST_PATH, host_in
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
 from techboy.settings import ConfigError, Kind, Layer, Setting
 from techboy.terminal.output import CHOICES
+from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardError, Streams
 from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
@@ -80,6 +81,24 @@ def lines_of(path: str) -> list[str]:
     except OSError as refused:
         raise ValueError(f"{path}: {refused.strerror}") from None
     return text.removesuffix("\n").split("\n") if text else []
+
+
+class Place(NamedTuple):
+    """Where to listen or what to connect to; ``port`` is None if only the host was said."""
+
+    host: str
+    port: int | None
+
+
+def place(lowest_port: int) -> Callable[[str], Place]:
+    """Return what reads a host, with or without a port from ``lowest_port`` on, or raises ValueError."""
+    read_port = whole_number(lowest_port, 65535)
+
+    def read(text: str) -> Place:
+        host, port = host_in(text)
+        return Place(host, None if port is None else read_port(port))
+
+    return read
 
 
 port_number = whole_number(0, 65535)
@@ -247,6 +266,30 @@ class ConversationOptions(Options):
 
     def ask(self, streams: Streams) -> None:
         """Ask the person for what was not said."""
+
+    def split_host(self) -> None:
+        """Set host and port of a ``--host`` that says both; refuse a ``--port`` that says another."""
+        if self["host"] is None:
+            return
+        try:
+            self["host"], self["port"] = self._one_port(self["host"])
+        except ValueError as two:
+            self.refuse(str(two), "host", "port")
+
+    def ask_host(self, streams: Streams, question: str, default: str, read: Callable[[str], Place]) -> None:
+        """Ask for the host, of which the answer may also say the port."""
+
+        def answered(text: str) -> Place:
+            return self._one_port(read(text))
+
+        self["host"], self["port"] = ask(streams, question, Place(default, self["port"]), answered)
+
+    def _one_port(self, said: Place) -> Place:
+        """Return ``said`` with its port, or that of ``--port``; raise ValueError if they are two."""
+        port = self["port"]
+        if None not in (port, said.port) and port != said.port:
+            raise ValueError(f"--host says port {said.port}, and --port says {port}: expected one port")
+        return Place(said.host, port if said.port is None else said.port)
 
     def described(self) -> list[tuple[str, str]]:
         """Return the descriptions of endpoints that were given, each after the name of its option."""

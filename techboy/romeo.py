@@ -41,6 +41,7 @@ from techboy.options import (
     days,
     lines_of,
     option,
+    place,
     port_number,
     seconds,
     size,
@@ -64,6 +65,7 @@ HISTORY = 20
 RATE = 20
 _MOST = 1_000_000
 SOCKET = "romeo.sock"
+_PLACE = place(0)
 
 SYNC = ("full", "normal")
 
@@ -95,7 +97,13 @@ class Options(ConversationOptions):
     program = "romeo"
 
     optParameters = [
-        ["host", None, None, f"Address to listen on [default: {ADDRESS}]"],
+        [
+            "host",
+            None,
+            None,
+            f"Address to listen on, with or without :PORT [default: {ADDRESS}]",
+            option("host", _PLACE),
+        ],
         ["port", "p", None, f"Port to listen on, 0 for any [default: {PORT}]", option("port", port_number)],
         ["name", None, "romeo", "What you are called", option("name", checked_name)],
         [
@@ -176,6 +184,7 @@ class Options(ConversationOptions):
 
     def postOptions(self) -> None:
         """Refuse what does not go together, and fill in what was not said."""
+        self.split_host()
         if self["listen"] and (self["host"] is not None or self["port"] is not None):
             self.refuse("--listen goes without --host and --port", "listen", "host", "port")
         if self["once"] and self["stay"]:
@@ -210,8 +219,9 @@ class Options(ConversationOptions):
     def ask(self, streams: Streams) -> None:
         """Ask for address and port, as the original did."""
         if not self["listen"] and self["host"] is None and self["port"] is None:
-            self["host"] = ask(streams, f"Enter Romeo IP address ex : {ADDRESS} : ", ADDRESS, str)
-            self["port"] = ask(streams, f"Enter Romeo port number ex : {PORT} : ", PORT, port_number)
+            self.ask_host(streams, f"Enter Romeo IP address ex : {ADDRESS} : ", ADDRESS, _PLACE)
+            if self["port"] is None:
+                self["port"] = ask(streams, f"Enter Romeo port number ex : {PORT} : ", PORT, port_number)
 
     def _refuse_for_one(self) -> None:
         """Refuse what only a host of many has; a check may be made at another keyboard than the program's."""

@@ -837,8 +837,104 @@ class RomeoTests:
             assert parsed(romeo.Options, "--port", "1", "--guests", "2", streams=streams)["many"]
 
 
+PLACES = [
+    (["--host", "127.0.0.1:13005"], ("127.0.0.1", 13005)),
+    (["--host", "[::1]"], ("::1", 4444)),
+    (["--host", "[::1]:13005"], ("::1", 13005)),
+    (["--host", "[::1]", "--port", "13005"], ("::1", 13005)),
+    (["--host", "verona:13005", "-p", "13005"], ("verona", 13005)),
+]
+NO_HOST = "expected a name or an IP address, or HOST:PORT or [IPV6]:PORT"
+
+
+@pytest.mark.parametrize(("program", "name"), [(romeo.Options, "romeo"), (juliet.Options, "juliet")])
+class HostTests:
+    """What either program takes for a host, wherever it is said."""
+
+    @pytest.mark.parametrize(("words", "place"), PLACES)
+    def test_words(
+        self, program: type[ConversationOptions], name: str, words: list[str], place: tuple[str, int]
+    ) -> None:
+        """It may be said with its port, and IPv6 addresses in brackets."""
+        options = parsed(program, *words)
+        assert (options["host"], options["port"]) == place
+
+    @pytest.mark.parametrize("host", ["", "300.1.1.1", "a..b", "no such host"])
+    def test_no_host(
+        self, program: type[ConversationOptions], name: str, host: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What can be no host is refused."""
+        said = mistake(program, f"--host={host}", capsys=capsys)
+        assert said == f"{name}: --host: invalid host {host!r}: {NO_HOST} (see twist {name} --help)\n"
+
+    def test_no_port(
+        self, program: type[ConversationOptions], name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """So is a port that can be none."""
+        said = mistake(program, "--host=verona:65536", capsys=capsys)
+        assert "a whole number from " in said
+        assert said.endswith(f" to 65535 is wanted, not '65536' (see twist {name} --help)\n")
+
+    def test_two_ports(
+        self, program: type[ConversationOptions], name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """So are two ports."""
+        said = mistake(program, "--host=verona:1", "--port=2", capsys=capsys)
+        why = "--host says port 1, and --port says 2: expected one port"
+        assert said == f"{name}: {why} (see twist {name} --help)\n"
+
+    def test_environment(
+        self,
+        program: type[ConversationOptions],
+        name: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The environment and a file may say the same, and are refused the same."""
+        variable = f"TECHBOY_{name.upper()}_HOST"
+        monkeypatch.setenv(variable, "[::1]:13005")
+        options = parsed(program)
+        assert (options["host"], options["port"]) == ("::1", 13005)
+        said = mistake(program, "--port", "1", capsys=capsys, status=78)
+        assert said == f"{name}: ${variable}: --host says port 13005, and --port says 1: expected one port\n"
+        monkeypatch.setenv(variable, "300.1.1.1")
+        said = mistake(program, capsys=capsys, status=78)
+        assert said == f"{name}: ${variable}: invalid host '300.1.1.1': {NO_HOST}\n"
+
+    def test_file(
+        self,
+        program: type[ConversationOptions],
+        name: str,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """So may a file."""
+        file = tmp_path / "file"
+        file.write_text(f"[{name}]\nhost = '127.0.0.1:13005'\n")
+        options = parsed(program, "--config", str(file))
+        assert (options["host"], options["port"]) == ("127.0.0.1", 13005)
+        file.write_text(f"[{name}]\nhost = ''\n")
+        said = mistake(program, "--config", str(file), "--check", capsys=capsys, status=78)
+        assert said == f"{name}: {file}: [{name}] host: invalid host '': {NO_HOST}\n"
+
+    def test_asked(self, program: type[ConversationOptions], name: str, screen: TextIO) -> None:
+        """So may a person who is asked, and is asked once more; a port that was said is not asked for."""
+        typed = Typed("a..b\n[::1]:13005\n")
+        options = parsed(program, streams=at_terminal(typed, screen))
+        assert (options["host"], options["port"]) == ("::1", 13005)
+        assert f"invalid host 'a..b': {NO_HOST}\n" in written(screen)
+        assert "port number" not in written(screen)
+
+
 class JulietTests:
     """What Juliet is asked and told."""
+
+    def test_asked_for_another_port(self, screen: TextIO) -> None:
+        """A person who was asked for the host can't say another port than the command line."""
+        typed = Typed("verona:2\nverona:1\n")
+        options = parsed(juliet.Options, "--port", "1", streams=at_terminal(typed, screen))
+        assert (options["host"], options["port"]) == ("verona", 1)
+        assert "--host says port 2, and --port says 1: expected one port\n" in written(screen)
 
     def test_asks(self, screen: TextIO) -> None:
         """A person is asked where Romeo is."""

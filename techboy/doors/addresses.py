@@ -1,15 +1,47 @@
-"""How an address is written for people."""
+"""How an address is written for people, and what they write that can be one."""
 
 from __future__ import annotations
 
 import os
+import re
+import socket
 import sys
+from contextlib import suppress
+from ipaddress import IPv6Address as Version6
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107
 """Bytes in the path of a UNIX socket: unix(7), and its namesake elsewhere."""
+
+_BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253  # RFC 1035, section 2.3.4
+
+
+def host_in(text: str) -> tuple[str, str | None]:
+    """Return the host that ``text`` names and, if there is one, the word after it that should be its port.
+
+    It may be a name or an IP address, alone or as ``HOST:PORT``; an IPv6 address before a port is in
+    brackets, and may be without one. Raise ValueError if it can be no host.
+    """
+    bracketed = _BRACKETED.fullmatch(text)
+    if bracketed is not None:
+        host, port = bracketed[1], bracketed[2]
+        valid = _is_version_6(host)
+    elif _is_version_6(text):
+        return text, None
+    else:
+        host, separator, rest = text.partition(":")
+        port = rest if separator else None
+        valid = _is_version_4(host) if _NUMBER.fullmatch(host.split(".")[-1]) else _is_name(host)
+    if not valid or (port is not None and not port.isalnum()):
+        raise ValueError(
+            f"invalid host {text!r}: expected a name or an IP address, or HOST:PORT or [IPV6]:PORT"
+        )
+    return host, port
 
 
 def peer_of(address: IAddress | None) -> str:
@@ -29,3 +61,27 @@ def place_of(address: IAddress) -> str:
 def host_and_port(host: str, port: int) -> str:
     """Return ``host:port``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_version_6(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(Version6(text))
+    return False
+
+
+def _is_version_4(text: str) -> bool:
+    """Tell whether ``text`` is an IPv4 address, in any form that systems know; no host is 0.0.0.1."""
+    with suppress(OSError):
+        address = socket.inet_aton(text)
+        return address[0] != 0 or not any(address)
+    return False
+
+
+def _is_name(text: str) -> bool:
+    try:
+        name = text.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        return False
+    return len(name) <= _LONGEST_NAME and all(
+        len(label) <= _LONGEST_LABEL and _LABEL.fullmatch(label) for label in name.split(".")
+    )

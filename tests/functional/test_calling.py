@@ -28,12 +28,6 @@ class GivingUpTests:
         assert "juliet: no answer from 127.0.0.1:" in states
         assert "Traceback" not in states
 
-    def test_no_such_name(self, programs: Programs) -> None:
-        """A name that can't be one is said to be none."""
-        juliet = programs.twist("juliet", "--host", "a..b", "--timeout", "0.5", stdin=NULL)
-        juliet.states("* no answer: no such name")
-        assert juliet.ends() == UNAVAILABLE
-
 
 class AddressTests:
     """Where she can call."""
@@ -60,6 +54,15 @@ class AddressTests:
         romeo.states("Connected to juliet ('::1', ")
         juliet.writes("hello\n")
         romeo.shows("hello\n")
+        juliet.end_input()
+        romeo.end_input()
+        assert (juliet.ends(), romeo.ends()) == (0, 0)
+
+    def test_with_port(self, programs: Programs) -> None:
+        """Host and port may be said together, on either side."""
+        romeo = programs.twist("romeo", "--host", "127.0.0.1:0")
+        juliet = programs.twist("juliet", "--host", f"localhost:{romeo.port}")
+        romeo.states("Connected to juliet ('127.0.0.1', ")
         juliet.end_input()
         romeo.end_input()
         assert (juliet.ends(), romeo.ends()) == (0, 0)
