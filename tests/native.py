@@ -55,9 +55,9 @@ class HeldCommitter:
             self.answer()
 
 
-def tokens() -> Callable[[], str]:
-    """Return what makes tokens that a test can tell from each other."""
-    numbers: Iterator[int] = count(1)
+def tokens(first: int = 1) -> Callable[[], str]:
+    """Return what makes tokens that a test can tell from each other, numbered from ``first`` on."""
+    numbers: Iterator[int] = count(first)
     return lambda: f"token{next(numbers)}"
 
 
@@ -114,13 +114,15 @@ class NativeVerona(Verona):
         stall: float = STALL,
         history: int = 20,
         logs: MemoryLogs | None = None,
+        name: str = "romeo",
+        first_token: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(keep=keep, stall=stall, history=history, **options)
         self.logs = logs or self.logs
         self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), stall)
-        self.house = House(Rules("romeo", 1000, history), self.hall, self.logs, lambda at: "12:00")
-        self.lodging = Lodging(self.house, self.hall, tokens(), grace, places)
+        self.house = House(Rules(name, 1000, history), self.hall, self.logs, lambda at: "12:00")
+        self.lodging = Lodging(self.house, self.hall, tokens(first_token), grace, places)
         self.callers: list[Caller] = []
 
     def call(self, kind: type[FakeTransport] = SocketTransport) -> Caller:

@@ -19,6 +19,9 @@ MOST_LAST_LINES = 1000
 LONGEST_NOTE = 200
 """Characters of a topic, or of a reason for being away or for sending somebody away."""
 
+MOST_IGNORED = 100
+"""Members that a member may ignore."""
+
 FAREWELL = "goodbye"
 """What is said to who leaves by a command."""
 
@@ -181,15 +184,25 @@ def _ignore(house: House, member: Member, arguments: str) -> list[str]:
         raise RefusedError("you can't ignore yourself")
     if other.host:
         raise RefusedError("you can't ignore the host")
-    member.ignoring |= {other.number}
+    member.ignore(_with_room(house, member.ignoring - {other.number}) | {other.number})
     return [f"you ignore {other.name}; /unignore {other.name} ends it"]
+
+
+def _with_room(house: House, ignoring: frozenset[int]) -> frozenset[int]:
+    """Return ``ignoring``, or without its lowest number that nobody here has if there are too many."""
+    if len(ignoring) < MOST_IGNORED:
+        return ignoring
+    gone = ignoring - house.members.keys()
+    if not gone:
+        raise RefusedError(f"you ignore {MOST_IGNORED} members already, and all of them are here")
+    return ignoring - {min(gone)}
 
 
 def _unignore(house: House, member: Member, arguments: str) -> list[str]:
     other = _somebody(house, arguments)
     if other.number not in member.ignoring:
         raise RefusedError(f"you do not ignore {other.name}")
-    member.ignoring -= {other.number}
+    member.ignore(member.ignoring - {other.number})
     return [f"you hear {other.name} again"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from techboy.chat import commands
@@ -80,9 +81,10 @@ class House:
     ) -> Member:
         """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's.
 
-        With a ``session`` they go on with its number, in its room. A ``host`` gets the host's name, and is
-        the same by however many ways at a time; who is ``quiet`` comes and goes without a word.
-        Raise ValueError where they can't have the name, nor the like of it.
+        With a ``session`` they go on with its number, in its room, and do not hear whom they ignored. A
+        ``host`` gets the host's name, or ``wanted`` if that can be had, and is the same by however many ways
+        at a time; who is ``quiet`` comes and goes without a word. Raise ValueError where they can't have the
+        name, nor the like of it.
         """
         number = self.logs.new_number() if session is None else session.number
         member = Member(number, guest, self.lobby, host=host, came_at=at, session=session, quiet=quiet)
@@ -162,27 +164,38 @@ class House:
         else:
             name = self.names.claim(wanted, member)
         for way in self._all_ways_of(member):
-            way.name = name
+            way.rename(name)
         if before.lower() != name.lower():
             self.names.release(before, member)
         return before != name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
         if member.host:
-            return self._name_of_host(member)
+            return self._name_of_host(member, wanted)
         if wanted is not None:
             return self.names.claim(wanted, member)
         member.given = self.names.guest(member)
         return member.given
 
-    def _name_of_host(self, member: Member) -> str:
+    def _name_of_host(self, member: Member, wanted: str | None) -> str:
         """Return the name that the host has now; who comes in by another way is away where the host is."""
-        name = member.given = self.rules.host
+        member.given = self.rules.host
         for way in self.ways_of(member):
-            name, member.away, member.answers_to = way.name, way.away, way.answers_to
-        if not member.quiet and self.names.get(name) is None:
-            self.names.take(name, member)
+            member.away, member.answers_to = way.away, way.answers_to
+            return way.name
+        if member.quiet:
+            return member.given
+        name = self._claim_for_host(member, wanted)
+        for way in self._all_ways_of(member):
+            way.name = name
         return name
+
+    def _claim_for_host(self, member: Member, wanted: str | None) -> str:
+        if wanted is not None:
+            with suppress(ValueError):  # it may be reserved by now
+                return self.names.claim(wanted, member)
+        self.names.take(member.given, member)
+        return member.given
 
     def _release(self, name: str, member: Member) -> None:
         """Take ``name`` from ``member``; the host keeps it by any other way in.

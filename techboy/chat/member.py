@@ -84,8 +84,20 @@ class Member:
         self.name = self.given = ""
         self.away: str | None = None
         self.absent, self.unstored, self.session, self.quiet = False, 0, session, quiet
-        self.ignoring: frozenset[int] = frozenset()
+        self.ignoring = frozenset() if session is None else session.ignoring
         self.answers_to: int | None = None
+
+    def ignore(self, numbers: frozenset[int]) -> None:
+        """Hear nothing of the members with these ``numbers`` from now on, and all others again."""
+        self.ignoring = numbers
+        if self.session is not None:
+            self.session.ignoring = numbers
+
+    def rename(self, name: str) -> None:
+        """Be called ``name``, from now on and when its session is gone on with."""
+        self.name = name
+        if self.session is not None:
+            self.session.nick = "" if name == self.given else name
 
 
 class Absent:

@@ -112,7 +112,7 @@ class Room:
     """
 
     def __init__(self, name: str, log: Log, waker: Waker) -> None:
-        self.name, self.log, self.topic = name, log, ""
+        self.name, self.log, self.topic = name, log, log.topic
         self.members: dict[int, Member] = {}
         self.listed: dict[int, Member] = {}
         self._waker = waker

@@ -31,13 +31,16 @@ class Session:
     said, which does not begin anew with a connection.
     """
 
-    __slots__ = ("accepted", "bucket", "digest", "heard", "kicked", "name", "next", "number", "room", "seen")
+    __slots__ = (
+        *("accepted", "bucket", "digest", "heard", "ignoring", "kicked"),
+        *("name", "next", "nick", "number", "room", "seen"),
+    )
 
     def __init__(self, record: SessionRecord) -> None:
         self.number, self.digest, self.name = record.number, record.digest, record.name
         self.next = self.accepted = record.next
         self.room, self.seen, self.heard = record.room, record.seen, record.heard
-        self.kicked = record.kicked
+        self.kicked, self.nick, self.ignoring = record.kicked, record.nick, record.ignoring
         self.bucket: Bucket | None = None
 
     def accept(self, seq: int, lines: int) -> int | Numbering:
@@ -67,4 +70,6 @@ class Session:
             self.seen,
             self.heard,
             self.kicked,
+            self.nick,
+            self.ignoring,
         )

@@ -52,7 +52,8 @@ class Desk(Lodging):
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Be the host."""
         now = self.hall.wall()
-        return self.house.enter(guest, now, host=True, session=session, quiet=not hello.hears)
+        nick, quiet = session.nick or None, not hello.hears
+        return self.house.enter(guest, now, nick, host=True, session=session, quiet=quiet)
 
     def obey(self, guest: Lodger, line: str) -> list[str]:
         """Do what the host asks for; who goes to another room has left the lobby."""

@@ -97,6 +97,7 @@ class Hall:
         self._stirred: dict[Room, None] = {}
         self._nudged: dict[Room, None] = {}
         self._sessions: dict[int, SessionRecord] = {}
+        self._retitled: dict[Room, None] = {}  # whose topic is to be stored
         self._remembered: list[Remembered] = []
         self._drained: list[Deferred[None]] = []
         self._turn: IDelayedCall | None = None
@@ -213,7 +214,7 @@ class Hall:
             self._stirred.update(self._nudged)
             self._nudged = {}
         segments = self._segments()
-        if any(segment.said for _, segment in segments) or self._sessions:
+        if any(segment.said for _, segment in segments) or self._sessions or self._retitled:
             self._write(segments)
         else:
             self._bring_all(segments, [[] for _ in segments])
@@ -223,6 +224,8 @@ class Hall:
         stirred, self._stirred = self._stirred, {}
         for room in stirred:
             self._nudged.pop(room, None)
+            if room.topic != room.log.topic:
+                self._retitled[room] = None
         return [(room, segment) for room in stirred for segment in room.take()]
 
     def _write(self, segments: list[tuple[Room, Segment]]) -> None:
@@ -234,7 +237,8 @@ class Hall:
                 if words.member.session is not None:
                     sessions[number] = words.member.session.record()
         drafts = [(room.log, segment.drafts()) for room, segment in said]
-        group = self._logs.group(drafts, list(sessions.values()), self.wall())
+        topics = [(room.log, room.topic) for room in self._retitled]
+        group = self._logs.group(drafts, list(sessions.values()), self.wall(), topics)
         self._state = Store.WRITING
         self._writing = sum(batch.lines for _, batches in group.batches for batch in batches)
         self.tally.said += self._writing
@@ -259,6 +263,10 @@ class Hall:
             self._logs.settle(group)
             self._storing.worked()
             self._stored(group, segments)
+        # a topic that could not be stored is tried again with what is stored next, if anybody is in the room
+        self._retitled = {
+            room: None for room in self._retitled if room.members and room.topic != room.log.topic
+        }
         for then in remembered:
             then(outcome)
         self._all_settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
@@ -142,6 +143,12 @@ class Lodging:
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Let ``guest`` in; raise ValueError where that can't be."""
         now = self.hall.wall()
+        nick, session.name, session.nick = _nick(session, hello), hello.name, ""
+        with suppress(ValueError):  # it may be reserved by now
+            if nick:
+                member = self.house.enter(guest, now, nick, session=session)
+                session.nick = nick
+                return member
         return self.house.enter(guest, now, hello.name, session=session)
 
     def said_goodbye(self, guest: Lodger) -> None:
@@ -173,8 +180,13 @@ class Lodging:
             self._store_last(session, at_end=False)
 
     def obey(self, guest: Lodger, line: str) -> list[str]:
-        """Do what ``guest`` asks for, and return what to answer."""
-        return self.house.commanded(guest.member, line)
+        """Do what ``guest`` asks for, store what that changed of its session, and return what to answer."""
+        session = _session_of(guest)
+        before = session.record()
+        answer = self.house.commanded(guest.member, line)
+        if session.record() != before and session.digest in self._stays:
+            self.hall.remember(session)
+        return answer
 
     def knows(self, token: str) -> bool:
         """Whether the session with that ``token`` is in use, or was until its connection broke."""
@@ -288,7 +300,6 @@ class Lodging:
 
     def _enter(self, session: Session, guest: Lodger, hello: Hello) -> None:
         guest.member = self.enter(session, guest, hello)
-        session.name = guest.member.name
         self._stays[session.digest] = Stay(session, guest.member)
 
     def _gone(self, stay: Stay) -> None:
@@ -321,6 +332,11 @@ class Lodging:
         self._absent.pop(stay.session.digest, None)
         if stay.waiting is not None and stay.waiting.active():
             stay.waiting.cancel()
+
+
+def _nick(session: Session, hello: Hello) -> str:
+    """Return the nickname with which a session is gone on with, empty if the client asks for another now."""
+    return session.nick if hello.name == session.name else ""
 
 
 def _session_of(guest: Lodger) -> Session:

@@ -61,7 +61,8 @@ class SessionRecord:
     itself is not kept. ``next``: the number of the line that is expected next; all before it are stored.
     ``room``: the key of the room it is in; ``seen``: the id up to which it has read there. ``heard``: when
     it was last heard of, in seconds since 1970. ``kicked``: what its client is still to be told because it
-    was kicked, empty if it was not, or knows.
+    was kicked, empty if it was not, or knows. ``nick``: the nickname that it took instead of ``name``, which
+    its client asked for last; empty if it took none. ``ignoring``: the numbers of those it does not hear.
     """
 
     number: int
@@ -72,6 +73,8 @@ class SessionRecord:
     seen: int
     heard: float
     kicked: str = ""
+    nick: str = ""
+    ignoring: frozenset[int] = frozenset()
 
 
 class StorageError(Exception):
@@ -93,6 +96,10 @@ class Log(Protocol):
     def forgotten(self) -> int:
         """The id up to which lines are not kept any more, 0 where all are."""
 
+    @property
+    def topic(self) -> str:
+        """The topic of the room, as it was stored last; empty if there is none."""
+
     def read(self, after: int, size: int) -> list[Batch]:
         """Return what is kept of the lines after the id ``after``: one line at least if there is one.
 
@@ -107,12 +114,20 @@ Drafts: TypeAlias = Sequence[tuple[Log, Sequence[Draft]]]
 """What is to be stored in which log. A log may stand there more than once."""
 
 
+Topics: TypeAlias = Sequence[tuple[Log, str]]
+"""The new topics of rooms, by their logs, each of which stands there once."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """What is stored together, all of it or nothing: batches of logs, and sessions as they are after it."""
+    """What is stored together, all of it or nothing: batches of logs, and sessions as they are after it.
+
+    ``topics``: those that have changed.
+    """
 
     batches: Sequence[tuple[Log, list[Batch]]]
     sessions: Sequence[SessionRecord]
+    topics: Topics = ()
 
 
 class Logs(Protocol):
@@ -146,8 +161,10 @@ class Logs(Protocol):
     def release(self, digest: bytes) -> None:
         """The session with that ``digest`` is not in use any more, if it was, and may be forgotten."""
 
-    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
-        """Return ``drafts`` as batches, with ids and the time ``at``, and ``sessions``: to be written.
+    def group(
+        self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
+    ) -> Group:
+        """Return ``drafts`` as batches, with ids and the time ``at``, and all else as it is: to be written.
 
         If a batch was given a later time before, by any of the logs, these get that one: in the order in
         which batches are stored their times never decrease, also if the clock was set back.

@@ -10,7 +10,7 @@ from sys import getsizeof
 from typing import cast
 from weakref import WeakValueDictionary
 
-from techboy.logs.contract import Batch, Drafts, Group, Log, SessionRecord
+from techboy.logs.contract import Batch, Drafts, Group, Log, SessionRecord, Topics
 
 KEEP_MEMORY = 16 * 1024 * 1024
 """Bytes that logs may take, unless said otherwise."""
@@ -30,7 +30,8 @@ class MemoryLogs:
     Of ``sessions`` sessions, the one not in use that was used or stored longest ago is forgotten first. Where
     nobody holds the log of a room and nothing of it is kept, its ids go on where they ended, if it is one of
     the ``rooms`` in which something was said last, and else after the highest id of all others: no room gives
-    an id twice.
+    an id twice. The topic of a room whose log nobody holds is remembered if it is one of the ``rooms`` last
+    changed.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MemoryLogs:
         self._memory = Memory(keep)
         self._logs: WeakValueDictionary[str, MemoryLog] = WeakValueDictionary()
         self._lasts: OrderedDict[str, int] = OrderedDict()
+        self._topics: OrderedDict[str, str] = OrderedDict()
         self._most_rooms, self._highest = rooms, 0  # of all that are not in _lasts any more
         self._sessions = Sessions(sessions)
         self._number, self._stamp = 0, 0.0
@@ -57,7 +59,9 @@ class MemoryLogs:
         """Return the log of ``room``: the same as long as somebody holds it, or something is kept of it."""
         log = self._logs.get(room)
         if log is None:
-            log = self._logs[room] = MemoryLog(room, self._memory, self._lasts.get(room, self._highest))
+            log = MemoryLog(room, self._memory, self._lasts.get(room, self._highest))
+            log.topic = self._topics.get(room, "")
+            self._logs[room] = log
         return log
 
     def session(self, digest: bytes) -> SessionRecord | None:
@@ -72,10 +76,12 @@ class MemoryLogs:
         """Forget the session with that ``digest`` when its turn comes."""
         self._sessions.release(digest)
 
-    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
-        """Return ``drafts`` with their ids, and ``sessions``."""
+    def group(
+        self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
+    ) -> Group:
+        """Return ``drafts`` with their ids, and all else."""
         self._stamp = max(self._stamp, at)
-        return Group(numbered(drafts, self._stamp), sessions)
+        return Group(numbered(drafts, self._stamp), sessions, topics)
 
     def write(self, group: Group) -> None:
         """Do nothing: memory is not made to last."""
@@ -87,6 +93,8 @@ class MemoryLogs:
                 self._settle(cast("MemoryLog", log), batches)
         for session in group.sessions:
             self._sessions.store(session)
+        for log, topic in group.topics:
+            self._retitle(cast("MemoryLog", log), topic)
 
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
         """Forget what is old; of lines, up to the first that is not, in whichever room."""
@@ -111,6 +119,12 @@ class MemoryLogs:
         if len(self._lasts) > self._most_rooms:
             _, last = self._lasts.popitem(last=False)
             self._highest = max(self._highest, last)
+
+    def _retitle(self, log: MemoryLog, topic: str) -> None:
+        log.topic = self._topics[log.room] = topic
+        self._topics.move_to_end(log.room)
+        if len(self._topics) > self._most_rooms:
+            self._topics.popitem(last=False)
 
 
 class Sessions:
@@ -166,10 +180,13 @@ class MemoryLog:
     See `techboy.logs.contract.Log`.
     """
 
-    __slots__ = ("__weakref__", "_batches", "_firsts", "_memory", "_start", "forgotten", "last", "room")
+    __slots__ = (
+        *("__weakref__", "_batches", "_firsts", "_memory", "_start"),
+        *("forgotten", "last", "room", "topic"),
+    )
 
     def __init__(self, room: str, memory: Memory, last: int = 0) -> None:
-        self.room = room
+        self.room, self.topic = room, ""
         self.last = self.forgotten = last
         self._memory = memory
         self._batches: list[Batch] = []

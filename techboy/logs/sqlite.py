@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
-from techboy.logs.contract import Batch, Drafts, Group, SessionRecord
+from techboy.logs.contract import Batch, Drafts, Group, SessionRecord, Topics
 from techboy.logs.memory import Memory, MemoryLog, numbered, portion
 from techboy.logs.schema import Schema, connect, connect_reader, only_row, told, transaction
 
@@ -39,6 +40,12 @@ SCHEMA = Schema(
             " WITHOUT ROWID",
         ),
         ("ALTER TABLE session ADD COLUMN kicked TEXT NOT NULL DEFAULT ''",),
+        (
+            "ALTER TABLE session ADD COLUMN nick TEXT NOT NULL DEFAULT ''",
+            # numbers of authors, with blanks between them
+            "ALTER TABLE session ADD COLUMN ignoring TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE room ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
+        ),
     ),
     looks=(
         "SELECT * FROM house",
@@ -62,20 +69,23 @@ _STORE = "INSERT INTO batch (room, first, last, at, by, author, kind, text) VALU
 # one query, as another thread may be pruning
 _ROOM = (
     "SELECT number, forgotten,"
-    " max(forgotten, coalesce((SELECT max(last) FROM batch WHERE batch.room = room.number), 0))"
+    " max(forgotten, coalesce((SELECT max(last) FROM batch WHERE batch.room = room.number), 0)), topic"
     " FROM room WHERE key = ?"
 )
 # of each room's last batch, so that few rows are read
 _STAMP = (
     "SELECT max((SELECT at FROM batch WHERE batch.room = room.number ORDER BY last DESC LIMIT 1)) FROM room"
 )
-_SESSION = "SELECT number, digest, name, next, room, seen, heard, kicked FROM session WHERE digest = ?"
+_SESSION = (
+    "SELECT ignoring, number, digest, name, next, room, seen, heard, kicked, nick"
+    " FROM session WHERE digest = ?"
+)
 _KEEP_SESSION = (
-    "INSERT OR REPLACE INTO session (number, digest, name, next, room, seen, heard, kicked)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO session (ignoring, number, digest, name, next, room, seen, heard, kicked, nick)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _EVERYTHING = 2**63 - 1  # more than any number of a batch
-_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard", "kicked")
+_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard", "kicked", "nick")
 _of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
 
 
@@ -129,10 +139,12 @@ class SqliteLogs:
         """Let the session with that ``digest`` be forgotten."""
         self._used.discard(digest)
 
-    def group(self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float) -> Group:
-        """Return ``drafts`` with their ids, and ``sessions``."""
+    def group(
+        self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
+    ) -> Group:
+        """Return ``drafts`` with their ids, and all else."""
         self._stamp = max(self._stamp, at)
-        return Group(numbered(drafts, self._stamp), sessions)
+        return Group(numbered(drafts, self._stamp), sessions, topics)
 
     def write(self, group: Group) -> None:
         """Write ``group`` in one transaction."""
@@ -142,7 +154,10 @@ class SqliteLogs:
             for log, batches in group.batches:
                 if batches:
                     self._write(cast("SqliteLog", log), batches, rooms)
-            self._writing.executemany(_KEEP_SESSION, map(_of_session, group.sessions))
+            for log, topic in group.topics:
+                values = (topic, self._number_of(cast("SqliteLog", log), rooms))
+                self._writing.execute("UPDATE room SET topic = ? WHERE number = ?", values)
+            self._writing.executemany(_KEEP_SESSION, map(_session_row, group.sessions))
             if number > self._written_number:
                 self._writing.execute("UPDATE house SET number = ?", (number,))
         self._written_number = number
@@ -154,6 +169,8 @@ class SqliteLogs:
         for log, batches in group.batches:
             if batches:
                 cast("SqliteLog", log).recent.store(batches)
+        for log, topic in group.topics:
+            cast("SqliteLog", log).topic = topic
 
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
         """Forget what is old; of lines, up to the first that is not, in whichever room.
@@ -179,11 +196,16 @@ class SqliteLogs:
             self._writing.close()
 
     def _write(self, log: SqliteLog, batches: Sequence[Batch], rooms: dict[SqliteLog, int]) -> None:
+        room = self._number_of(log, rooms)
+        self._writing.executemany(_STORE, [(room, *_of_batch(batch)) for batch in batches])
+
+    def _number_of(self, log: SqliteLog, rooms: dict[SqliteLog, int]) -> int:
+        """Return the number of the room of ``log``; one that is new is in ``rooms``."""
         room = rooms.get(log, log.number)
         if room is None:
             cursor = self._writing.execute("INSERT INTO room (key, forgotten) VALUES (?, 0)", (log.room,))
             room = rooms[log] = cast(int, cursor.lastrowid)
-        self._writing.executemany(_STORE, [(room, *_of_batch(batch)) for batch in batches])
+        return room
 
     def _prune_sessions(self, before: float) -> None:
         old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (before,)).fetchall()
@@ -214,11 +236,11 @@ class SqliteLog:
     ``recent``: those that are in memory, too. ``number``: the room's in the file, None where it is not there.
     """
 
-    __slots__ = ("__weakref__", "_reading", "forgotten", "number", "recent", "room")
+    __slots__ = ("__weakref__", "_reading", "forgotten", "number", "recent", "room", "topic")
 
     def __init__(self, room: str, reading: _Reading, memory: Memory) -> None:
         self.room, self._reading = room, reading
-        self.number, self.forgotten, last = reading.room(room)
+        self.number, self.forgotten, last, self.topic = reading.room(room)
         self.recent = MemoryLog(room, memory, last)
 
     @property
@@ -271,15 +293,15 @@ class _Reading:
                 self._connection.close()
                 raise
 
-    def room(self, key: str) -> tuple[int | None, int, int]:
-        """Return the number of a room, up to which id its lines are forgotten, and its last id."""
-        row: tuple[int, int, int] | None = self._one(_ROOM, key)
-        return row or (None, 0, 0)
+    def room(self, key: str) -> tuple[int | None, int, int, str]:
+        """Return the number of a room, up to which id its lines are forgotten, its last id and its topic."""
+        row: tuple[int, int, int, str] | None = self._one(_ROOM, key)
+        return row or (None, 0, 0, "")
 
     def session(self, digest: bytes) -> SessionRecord | None:
         """Return the session whose token has that ``digest``."""
         row = self._one(_SESSION, digest)
-        return row and SessionRecord(*row)
+        return row and replace(SessionRecord(*row[1:]), ignoring=frozenset(map(int, row[0].split())))
 
     @contextmanager
     def batches(self, query: str, *values: int) -> Iterator[Iterator[Batch]]:
@@ -296,3 +318,7 @@ class _Reading:
     def _one(self, query: str, value: str | bytes) -> Any:
         with told(self._path):
             return self._connection.execute(query, (value,)).fetchone()
+
+
+def _session_row(session: SessionRecord) -> tuple[object, ...]:
+    return (" ".join(map(str, sorted(session.ignoring))), *_of_session(session))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.commands import COMMANDS, LAST_LINES, LONGEST_NOTE, MOST_LAST_LINES, Command, Who
+from techboy.chat.commands import (
+    COMMANDS,
+    LAST_LINES,
+    LONGEST_NOTE,
+    MOST_IGNORED,
+    MOST_LAST_LINES,
+    Command,
+    Who,
+)
 from techboy.chat.member import Absent, Member
 from tests.chat.fakes import Events, FakeHouse
 
@@ -499,6 +507,20 @@ class IgnoreTests:
         assert verona.juliet.ignoring == {verona.nurse.number}
         assert verona.does(verona.juliet, "unignore Angelica") == ["you hear angelica again"]
         assert verona.juliet.ignoring == frozenset()
+
+    def test_many(self, verona: Verona) -> None:
+        """No more than so many: one of those that are gone makes room, and if all are here none does."""
+        others = [verona.house.comes()[0] for _ in range(MOST_IGNORED)]
+        for other in others:
+            verona.does(verona.juliet, f"ignore {other.name}")
+        why = f"you ignore {MOST_IGNORED} members already, and all of them are here"
+        assert verona.does(verona.juliet, "ignore nurse") == [why]
+        assert verona.does(verona.juliet, f"ignore {others[0].name}") != [why]
+        for other in others[5:]:
+            verona.house.leave(other)
+        verona.does(verona.juliet, "ignore nurse")
+        ignored = {other.number for other in others} - {others[5].number} | {verona.nurse.number}
+        assert verona.juliet.ignoring == ignored
 
     @pytest.mark.parametrize(
         ("line", "why"),

@@ -20,7 +20,7 @@ class Verona(NativeVerona):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        new = tokens()
+        new = tokens(options.get("first_token", 1))
         self.desk = Desk(self.house, self.hall, lambda: f"own {new()}")
 
     def connect(self) -> Caller:
@@ -416,6 +416,30 @@ class SessionTests:
         detach(host, seen=1)
         verona.hears(juliet, "two")
         assert Verona(logs=settled(verona)).missed() == ["two"]
+
+    def test_nick(self) -> None:
+        """A nickname goes on with the session, unless the operator is here by another way already."""
+        verona = Verona()
+        host = verona.attach()
+        host.sends({"do": "nick", "args": ["montague"]})
+        verona.turn()
+        again = Verona(logs=verona.logs, first_token=10)
+        quiet = again.attach(hears=False)
+        assert quiet.hears()[0]["name"] == "romeo"
+        assert again.attach(session="own token1").hears()[0]["name"] == "montague"
+        assert quiet.door.member.name == "montague"
+        other = Verona(logs=verona.logs, first_token=10)
+        other.attach()
+        assert other.attach(session="own token1").hears()[0]["name"] == "romeo"
+
+    def test_nick_taken(self) -> None:
+        """The one who took it meanwhile keeps it."""
+        verona = Verona()
+        verona.attach().sends({"do": "nick", "args": ["montague"]})
+        verona.turn()
+        verona = Verona(logs=verona.logs, first_token=10)
+        verona.company_of("montague")
+        assert verona.attach(session="own token1").hears()[0]["name"] == "montague2"
 
     def test_killed(self) -> None:
         """So it does where the host was never there."""

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from techboy.chat.session import digest_of
 from techboy.chat.tally import Refusal
+from techboy.doors.hall import TRIED_AGAIN
 from techboy.doors.lodging import Lodging
 from techboy.logs.contract import SessionRecord, StorageError
 from techboy.logs.memory import MemoryLogs
@@ -191,6 +199,222 @@ class GraceTests:
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
             "juliet", "juliet2",
         ]  # fmt: skip
+
+
+def does(caller: Caller, command: str, *args: str) -> None:
+    """Let ``caller`` give a command."""
+    caller.sends({"do": command, "args": list(args)})
+
+
+def restarted(verona: NativeVerona, **options: Any) -> NativeVerona:
+    """Return a server that was started again over the same logs, after the first one was killed."""
+    verona.turn()
+    return NativeVerona(logs=verona.logs, **{"first_token": 10, **options})
+
+
+class RestartTests:
+    """What a server that is killed and started again still knows."""
+
+    def test_nick(self) -> None:
+        """A nickname that was taken, with the session, however often."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "nick", "rosaline")
+        for _ in range(2):
+            verona = restarted(verona)
+            assert back(verona).hears()[0]["name"] == "rosaline"
+
+    def test_nick_left(self) -> None:
+        """So it is where the client said goodbye."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "nick", "rosaline")
+        juliet.sends({"bye": True})
+        verona.turn()
+        assert back(verona).hears()[0]["name"] == "rosaline"
+
+    def test_nick_taken(self) -> None:
+        """Another that took it meanwhile keeps it, and the one that returns gets a number."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "nick", "rosaline")
+        verona = restarted(verona)
+        assert verona.hello("Rosaline").hears()[0]["name"] == "Rosaline"
+        juliet = back(verona)
+        assert juliet.hears()[0]["name"] == "rosaline2"
+        verona = restarted(verona)
+        assert back(verona).hears()[0]["name"] == "rosaline"
+
+    def test_nick_reserved(self) -> None:
+        """One that is the operator's by now is forgotten."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "nick", "benvolio")
+        verona = restarted(verona, name="Benvolio")
+        assert back(verona).hears()[0]["name"] == "juliet"
+        assert back(restarted(verona)).hears()[0]["name"] == "juliet"
+
+    def test_another_name(self) -> None:
+        """A client that asks for another name than before gets that, as nobody else has it."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "nick", "rosaline")
+        verona = restarted(verona)
+        assert verona.hello("nurse", session="token1").hears()[0]["name"] == "nurse"
+        assert verona.house.names.get("rosaline") is None
+        verona = restarted(verona)
+        assert verona.hello("nurse", session="token1").hears()[0]["name"] == "nurse"
+
+    def test_ignored(self) -> None:
+        """Whom a member ignores, under whichever name that one returns, until that is ended."""
+        verona = NativeVerona()
+        juliet, _ = verona.company_of("juliet", "paris")
+        does(juliet, "ignore", "paris")
+        verona = restarted(verona)
+        juliet, paris = back(verona), verona.hello("tybalt", session="token2")
+        paris.says("one", 1)
+        verona.turn()
+        assert juliet.hears_said() == []
+        does(juliet, "unignore", "tybalt")
+        verona = restarted(verona)
+        juliet, paris = back(verona, seen=1), verona.hello("paris", session="token2")
+        paris.says("two", 2)
+        verona.turn()
+        assert juliet.hears_said() == ["two"]
+
+    def test_ignored_history(self) -> None:
+        """What an ignored member said before is not shown either."""
+        verona = NativeVerona()
+        juliet, paris = verona.company_of("juliet", "paris")
+        does(juliet, "ignore", "paris")
+        juliet.transport.breaks()
+        paris.says("one", 1)
+        verona = restarted(verona)
+        assert back(verona).hears_said() == []
+
+    def test_room(self) -> None:
+        """In which room a member is."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "join", "balcony")
+        verona = restarted(verona)
+        assert verona.hello(session="token1").hears()[0]["room"] == "balcony"
+
+    def test_topic(self) -> None:
+        """What a room is about, also where nothing was said in it."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        does(juliet, "topic", "two households")
+        does(juliet, "join", "balcony")
+        does(juliet, "topic", "the moon")
+        verona.settle()
+        verona = restarted(verona)
+        notices = [frame.get("notice") for frame in verona.hello("nurse").reads()]
+        assert "topic: two households" in notices
+        assert verona.house.room("balcony").topic == "the moon"
+
+    def test_topic_of_a_room_left(self) -> None:
+        """It also stays where the room was empty meanwhile."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        for command in (["join", "balcony"], ["topic", "the moon"], ["part"], ["join", "balcony"], ["topic"]):
+            does(juliet, *command)
+            verona.settle()
+        assert juliet.reads()[-1] == {"notice": "topic: the moon"}
+
+    def test_topic_not_stored(self) -> None:
+        """A topic that can't be stored is, as soon as anything can be."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        does(juliet, "topic", "two households")
+        verona.settle()
+        committer.refuse()
+        verona.turn(TRIED_AGAIN)
+        committer.answer()
+        assert verona.logs.open("lobby").topic == "two households"
+        verona.turn(TRIED_AGAIN)
+        assert committer.waiting == 0
+
+
+NAMES = st.sampled_from(["bob", "BOB2", "guest", "romeo"])
+WHICH = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("hello"), NAMES),
+        st.tuples(st.just("back"), WHICH, NAMES),
+        st.tuples(st.just("breaks"), WHICH),
+        st.tuples(st.just("leaves"), WHICH),
+        st.tuples(st.just("nick"), WHICH, NAMES),
+        st.tuples(st.just("visit")),
+        st.tuples(st.just("wait")),
+        st.tuples(st.just("restart")),
+    ),
+    min_size=5,
+    max_size=30,
+)
+
+
+class Sessions:
+    """Clients that come, go, lose connections and return, and a server that is started again."""
+
+    def __init__(self) -> None:
+        self.verona = NativeVerona(grace=10)
+        self.callers: dict[str, Caller] = {}
+        self._steps: dict[str, Callable[..., object]] = {
+            "hello": self._hello,
+            "back": lambda which, name: self._hello(name, session=self._token(which)),
+            "breaks": lambda which: self._caller(which).transport.breaks(),
+            "leaves": lambda which: self._caller(which).sends({"bye": True}),
+            "nick": lambda which, name: does(self._caller(which), "nick", name),
+            "visit": lambda: self.verona.visit(),
+            "wait": lambda: self.verona.turn(11),
+            "restart": self._restart,
+        }
+
+    def plays(self, step: tuple[Any, ...]) -> None:
+        """Let happen what ``step`` says, if somebody is there."""
+        with suppress(IndexError):
+            self._steps[step[0]](*step[1:])
+        self.verona.turn()
+
+    def check(self) -> None:
+        """Check that each member is found by its name, which is nobody else's."""
+        house = self.verona.house
+        members = list(house.members.values())
+        assert [house.names.get(member.name) for member in members] == members
+        assert len(house.names) == len(members)
+
+    def _hello(self, name: str, **known: Any) -> None:
+        caller = self.verona.hello(name, **known)
+        for frame in caller.reads():
+            if "welcome" in frame:
+                self.callers[frame["session"]] = caller
+
+    def _restart(self) -> None:
+        self.verona = restarted(self.verona, grace=10, first_token=len(self.callers) + 1)
+
+    def _token(self, which: int) -> str:
+        return list(self.callers)[which]
+
+    def _caller(self, which: int) -> Caller:
+        caller = self.callers[self._token(which)]
+        if caller not in self.verona.callers or not caller.door.is_open:
+            raise IndexError
+        return caller
+
+
+class UniqueNameTests:
+    """No two members have the same name, whatever became of connections, sessions and the server."""
+
+    @given(STEPS)
+    def test_unique(self, steps: list[tuple[Any, ...]]) -> None:
+        """Each is found by its name at any time."""
+        sessions = Sessions()
+        for step in steps:
+            sessions.plays(step)
+            sessions.check()
 
 
 class ManySessionsTests:

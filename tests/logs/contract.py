@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
@@ -375,7 +376,18 @@ class LogsContract(ForgetfulLogsContract):
 
     def test_session(self, logs: Logs, log: Log) -> None:
         """A session is stored with what it said, and found by its digest."""
-        stored = SessionRecord(3, bytes(range(32)), "juliet", 17, "garden", 12, 1795349686.158, "go away")
+        stored = SessionRecord(
+            3,
+            bytes(range(32)),
+            "juliet",
+            17,
+            "garden",
+            12,
+            1795349686.158,
+            "go away",
+            "bob",
+            frozenset({4, 10}),
+        )
         store(logs, [(log, [draft("a")])], 7.0, [stored, session()])
         logs = self.again(logs)
         assert logs.session(bytes(range(32))) == stored
@@ -393,6 +405,33 @@ class LogsContract(ForgetfulLogsContract):
         assert logs.session(b"d") == session(line=2)
         store(logs, [], 8.0, [session(line=3, heard=8.0)])
         assert self.again(logs).session(b"d") == session(line=3, heard=8.0)
+
+    def test_topic(self, logs: Logs, log: Log) -> None:
+        """A topic is stored with its room, whether anything was said there or not; the last one counts."""
+        garden = logs.open("garden")
+        assert (log.topic, garden.topic) == ("", "")
+        group = logs.group([(log, [draft("a")])], [], 7.0, [(log, "one"), (garden, "caf\u00e9")])
+        logs.write(group)
+        assert log.topic == ""
+        logs.settle(group)
+        assert (log.topic, garden.topic) == ("one", "caf\u00e9")
+        group = logs.group([], [], 8.0, [(log, "two")])
+        logs.write(group)
+        logs.settle(group)
+        append(logs, garden, [draft("b")])
+        assert log.topic == "two"
+        logs = self.again(logs)
+        assert [logs.open(room).topic for room in (ROOM, "garden", "quiet")] == ["two", "caf\u00e9", ""]
+        assert [logs.open(room).last for room in (ROOM, "garden", "quiet")] == [1, 1, 0]
+
+    def test_topic_of_a_room_left(self, logs: Logs) -> None:
+        """It stays where nobody holds the log of the room."""
+        group = logs.group([], [], 7.0, [(logs.open("garden"), "roses")])
+        logs.write(group)
+        logs.settle(group)
+        del group
+        gc.collect()
+        assert logs.open("garden").topic == "roses"
 
     def test_in_use(self, logs: Logs) -> None:
         """A session in use is not forgotten, however old it is, until it is out of use again."""

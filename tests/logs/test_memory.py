@@ -218,6 +218,13 @@ class ForgottenRoomsTests:
             assert append(logs, logs.open(str(room)), []) == []
         assert logs.open("other").last == 0
 
+    def test_topics(self) -> None:
+        """Topics of so many rooms are remembered, those that were changed last."""
+        logs = MemoryLogs(rooms=2)
+        for room in ("a", "b", "a", "c"):
+            logs.settle(logs.group([], [], 7.0, [(logs.open(room), f"of {room}")]))
+        assert [logs.open(room).topic for room in "abc"] == ["of a", "", "of c"]
+
 
 class MemorySessionsTests:
     """So many sessions are kept in memory, those that were stored last."""

@@ -144,6 +144,7 @@ class FileTests:
             first.execute("INSERT INTO session VALUES (?, 1, 'juliet', 1, ?, 0, 7.0)", (b"d", ROOM))
         with closing(SqliteLogs(path)) as logs:
             assert logs.session(b"d") == session()
+            assert logs.open(ROOM).topic == ""
             store(logs, [], 8.0, [session(b"e")])
         with closing(SqliteLogs(path)) as logs:
             assert [logs.session(digest) for digest in (b"d", b"e")] == [session(), session(b"e")]
