@@ -295,6 +295,22 @@ class EndingTests:
         assert error["event"] == "unreadable"
         assert endings(log) == ["closed: disk I/O error"]
 
+    def test_not_readable_for_now(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What members ask for and can't be read is written down, once a minute at most."""
+
+        def unreadable(*_: object) -> None:
+            raise StorageError("/var/lib/romeo.sqlite: disk I/O error")
+
+        program = host()
+        speaker = visit(program)
+        monkeypatch.setattr(MemoryLog, "tail", unreadable)
+        for seconds in (0, 59, 1):
+            program.reactor.advance(seconds)
+            speaker.receive(b"/last\n/last 7\n")
+        errors = [event for event in log.events if event["log_level"].name == "error"]
+        assert [event["event"] for event in errors] == ["unreadable"] * 2
+        assert errors[0]["why"] == "/var/lib/romeo.sqlite: disk I/O error"
+
     def test_before_a_word(self, log: Written) -> None:
         """Who goes before it is known how it speaks is one line."""
         call(host()).breaks()

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from techboy.chat.conversation import last_heard, lines_wait
-from techboy.chat.member import Member
+from techboy.chat.member import READING_FAILS, Member
 from techboy.logs.contract import StorageError
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def obey(house: House, member: Member, line: str) -> list[str]:
         return [f"usage: {command.usage}"]
     try:
         return command.action(house, member, arguments.strip())
-    except (RefusedError, StorageError, ValueError) as refused:
+    except (RefusedError, ValueError) as refused:
         return [str(refused)]
+    except StorageError as unreadable:
+        house.waker.unreadable(unreadable)
+        return [member.told_of(unreadable, READING_FAILS)]
 
 
 def _help(house: House, member: Member, arguments: str) -> list[str]:

@@ -7,7 +7,11 @@ from typing import Any, Protocol
 
 from techboy.chat.room import Room
 from techboy.chat.session import Session
-from techboy.logs.contract import Batch
+from techboy.logs.contract import Batch, StorageError
+
+STORING_FAILS = "the server cannot store messages now"
+READING_FAILS = "the server cannot read its history now"
+"""What clients are told of storage errors, whose text names files of the server."""
 
 
 class Guest(Protocol):
@@ -86,6 +90,10 @@ class Member:
         self.absent, self.unstored, self.session, self.quiet = False, 0, session, quiet
         self.ignoring = frozenset() if session is None else session.ignoring
         self.answers_to: int | None = None
+
+    def told_of(self, error: StorageError, sentence: str) -> str:
+        """Return what the member is told of ``error``: ``sentence``, and all of it only if it is the host."""
+        return str(error) if self.host else sentence
 
     def ignore(self, numbers: frozenset[int]) -> None:
         """Hear nothing of the members with these ``numbers`` from now on, and all others again."""

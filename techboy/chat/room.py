@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from techboy.logs.contract import Draft, Log
+from techboy.logs.contract import Draft, Log, StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.member import Member
@@ -24,6 +24,9 @@ class Waker(Protocol):
 
     def nudge(self, room: Room) -> None:
         """Somebody came or went in ``room``: settle it soon, with what else comes."""
+
+    def unreadable(self, why: StorageError) -> None:
+        """Something that was asked for can't be read from where it is kept: log it."""
 
 
 class News:

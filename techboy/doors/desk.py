@@ -49,6 +49,10 @@ class Desk(Lodging):
         log = self.house.lobby.log
         return min(self._record.seen, log.last) if hello.hears else log.last
 
+    def told_of(self, error: StorageError, sentence: str) -> str:
+        """Return all of it."""
+        return str(error)
+
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Be the host."""
         now = self.hall.wall()

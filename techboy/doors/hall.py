@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from techboy.chat.member import STORING_FAILS
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal, Tally
@@ -32,6 +33,9 @@ PAGE = 64 * 1024
 
 TRIED_AGAIN = 5.0
 """Seconds after which it is tried whether anything can be stored, where that failed."""
+
+UNREADABLE_AGAIN = 60.0
+"""Seconds for which it is not logged again that something can't be read that members ask for."""
 
 NEWS_DELAY = 0.2
 """Seconds for which comings and goings are gathered, where nothing is said meanwhile."""
@@ -93,6 +97,7 @@ class Hall:
         self.hindrance: str | None = None
         self.timed: Callable[[float], object] | None = None
         self._state = Store.IDLE
+        self._unreadable_at: float | None = None
         self._writing = 0
         self._stirred: dict[Room, None] = {}
         self._nudged: dict[Room, None] = {}
@@ -119,6 +124,13 @@ class Hall:
         self._nudged[room] = None
         if self._soon is None:
             self._soon = self.clock.callLater(NEWS_DELAY, self._settle_nudged)
+
+    def unreadable(self, why: StorageError) -> None:
+        """Log that something can't be read, once in `UNREADABLE_AGAIN` seconds."""
+        now = self.clock.seconds()
+        if self._unreadable_at is None or now - self._unreadable_at >= UNREADABLE_AGAIN:
+            self._unreadable_at = now
+            self._log.error("the log can't be read: {why}", event="unreadable", why=escaped(str(why)))
 
     def remember(self, session: Session, then: Remembered | None = None) -> None:
         """Store ``session`` as it is with the next group, then tell ``then`` what hindered it."""
@@ -342,7 +354,7 @@ class Hall:
                     said.member.session.refused()
                 if number not in told:
                     told.add(number)
-                    said.member.guest.not_stored(str(why))
+                    said.member.guest.not_stored(said.member.told_of(why, STORING_FAILS))
         self._bring_all(segments, [[] for _ in segments])
         return remembered
 

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.house import LOBBY, House
-from techboy.chat.member import Absent, Guest, Member
+from techboy.chat.member import READING_FAILS, STORING_FAILS, Absent, Guest, Member
 from techboy.chat.session import Session, digest_of
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import Hall
@@ -111,7 +111,8 @@ class Lodging:
             guest.refused(str(refused))
         except StorageError as unreadable:
             self._release(digest)
-            self._put_off(guest, unreadable)
+            self.hall.unreadable(unreadable)
+            self._put_off(guest, unreadable, READING_FAILS)
 
     def lost(self, guest: Lodger) -> None:
         """The connection of ``guest`` is gone without a goodbye: keep the place."""
@@ -139,6 +140,10 @@ class Lodging:
         """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
         log = self.house.lobby.log
         return max(log.last - self.house.rules.history, log.forgotten) if hello.hears else log.last
+
+    def told_of(self, error: StorageError, sentence: str) -> str:
+        """Return what somebody who is not let in is told of ``error``: no more than the ``sentence``."""
+        return sentence
 
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Let ``guest`` in; raise ValueError where that can't be."""
@@ -272,9 +277,9 @@ class Lodging:
         guest.admitted(guest.member, hello.session or "", after, back=True)
         self._begin(guest)
 
-    def _put_off(self, guest: Lodger, hindrance: StorageError) -> None:
+    def _put_off(self, guest: Lodger, hindrance: StorageError, sentence: str = STORING_FAILS) -> None:
         self.hall.tally.refuse(Refusal.SESSION)
-        guest.put_off(str(hindrance))
+        guest.put_off(self.told_of(hindrance, sentence))
 
     def _begin(self, guest: Lodger) -> None:
         self.entered(guest)

@@ -373,9 +373,7 @@ class NativeCaller(ChunkReceiver):
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
         if error.code == frames.STORAGE:
-            self._conversation.peer_noted(
-                f"{self.name} can't store what is said: {error.text}; {lines_wait(self._outbox.lines)}"
-            )
+            self._conversation.peer_noted(f"not stored yet: {error.text}; {lines_wait(self._outbox.lines)}")
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: Bye) -> None:

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.house import House
-from techboy.chat.member import Member
+from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.rate import Bucket
 from techboy.chat.session import Numbering, Session
 from techboy.chat.tally import Refusal
@@ -454,7 +454,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self.stored(self.member.room.log.last)
         else:
             session.refused()
-            self.not_stored(str(hindrance))
+            self.not_stored(self.member.told_of(hindrance, STORING_FAILS))
 
     def _slow_down(self, lines: int) -> None:
         """Read no more for as long as so many lines may take."""

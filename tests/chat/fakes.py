@@ -257,6 +257,9 @@ class FakeWaker:
     def nudge(self, room: Room) -> None:
         self.events.append(("nudge", room.name))
 
+    def unreadable(self, why: StorageError) -> None:
+        self.events.append(("unreadable", str(why)))
+
 
 def taken_news(room: Room) -> list[str]:
     """Return what is new about who is in ``room``, and forget it with all else that is new there."""

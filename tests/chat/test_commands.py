@@ -14,7 +14,9 @@ from techboy.chat.commands import (
     Who,
 )
 from techboy.chat.member import Absent, Member
-from tests.chat.fakes import Events, FakeHouse
+from techboy.logs.contract import StorageError
+from techboy.logs.memory import MemoryLog
+from tests.chat.fakes import Events, FakeHouse, FakeWaker
 
 FOR_ALL = [
     *["help", "nick", "me", "msg", "r", "who", "whois", "join", "part", "rooms", "topic"],
@@ -28,6 +30,8 @@ class Verona:
 
     def __init__(self) -> None:
         self.house = FakeHouse()
+        assert isinstance(self.house.waker, FakeWaker)
+        self.waker = self.house.waker
         self.host, self.host_way = self.house.comes(host=True)
         self.juliet, self.juliet_way = self.house.comes("juliet")
         self.nurse, self.nurse_way = self.house.comes("nurse")
@@ -102,6 +106,21 @@ class ObeyTests:
         ]
         assert verona.said() == []
         assert verona.news() == []
+
+    @pytest.mark.parametrize("line", ["last", "join balcony"])
+    def test_unreadable(self, verona: Verona, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+        """The operator alone is told which file can't be read, and why; it is logged in any case."""
+        why = "/var/lib/romeo.sqlite: disk I/O error"
+
+        def unreadable(*_: object) -> None:
+            raise StorageError(why)
+
+        monkeypatch.setattr(MemoryLog, "tail", unreadable)
+        monkeypatch.setattr(verona.house.logs, "open", unreadable)
+        for member, told in ((verona.juliet, "the server cannot read its history now"), (verona.host, why)):
+            verona.waker.events.clear()
+            assert verona.does(member, line) == [told]
+            assert ("unreadable", why) in verona.waker.events
 
     @pytest.mark.parametrize("name", FOR_THE_HOST)
     def test_not_for_guests(self, verona: Verona, name: str) -> None:

@@ -742,7 +742,9 @@ class StoringTests:
         committer.refuse()
         verona.settle()
         assert author.transport.reading
-        assert author.reads() == "* not stored, and not said: the disk is full; say it again later\n"
+        assert author.reads() == (
+            "* not stored, and not said: the server cannot store messages now; say it again later\n"
+        )
         assert reader.reads() == ""
 
     def test_gone(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
-from techboy.chat.member import Member
+from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.room import Room
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal
@@ -279,9 +279,20 @@ class RefusedGroupTests:
         storing.committer.refuse()
         storing.clock.advance(60)
         assert (one.heard, two.heard) == ([], [])
-        assert (one.told, two.told) == (["the disk is full"], [])
+        assert (one.told, two.told) == ([STORING_FAILS], [])
         assert storing.scene.lobby.log.last == 0
         assert one.member.unstored == 0
+
+    def test_host(self) -> None:
+        """The operator alone is told which file can't be written, and why."""
+        storing = Storing()
+        listener, guest = Listener(), storing.listeners[0]
+        listener.member = storing.house.enter(listener, 0, host=True)
+        for author in (listener, guest):
+            storing.scene.says(author, "a")
+        storing.committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        assert listener.told == ["/var/lib/romeo.sqlite: the disk is full"]
+        assert guest.told == ["the server cannot store messages now"]
 
     def test_said_since(self) -> None:
         """What was said meanwhile goes the same way; each author is told once."""
@@ -293,7 +304,7 @@ class RefusedGroupTests:
         storing.clock.advance(TRIED_AGAIN - 1)
         assert storing.committer.waiting == 0
         assert (one.heard, two.heard) == ([], [])
-        assert one.told == two.told == ["the disk is full"]
+        assert one.told == two.told == [STORING_FAILS]
 
     def test_news(self) -> None:
         """Who comes and goes is told of all the same."""
@@ -315,7 +326,7 @@ class RefusedGroupTests:
         storing.scene.says(one, "b")
         storing.committer.answer()
         assert two.data == b"guest1: b\n"
-        assert one.told == ["the disk is full", 1]
+        assert one.told == [STORING_FAILS, 1]
 
     def test_session(self) -> None:
         """An author with a session is expected to say it once more."""
@@ -399,7 +410,7 @@ class CountTests:
         storing.clock.advance(TRIED_AGAIN)
         storing.committer.answer()
         assert storing.hall.hindrance is None
-        assert (one.told, one.heard, two.heard) == (["the disk is full"], [], [])
+        assert (one.told, one.heard, two.heard) == ([STORING_FAILS], [], [])
         storing.clock.advance(TRIED_AGAIN)
         assert storing.clock.getDelayedCalls() == []
 
@@ -541,6 +552,17 @@ class DrainTests:
         assert (storing.committer.waiting, done) == (1, [])
         storing.committer.answer()
         assert (two.data, done) == (b"guest1: a\n", [None])
+
+    def test_host(self) -> None:
+        """The operator alone is told which file can't be written, and why."""
+        storing = Storing()
+        listener, guest = Listener(), storing.listeners[0]
+        listener.member = storing.house.enter(listener, 0, host=True)
+        for author in (listener, guest):
+            storing.scene.says(author, "a")
+        storing.committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        assert listener.told == ["/var/lib/romeo.sqlite: the disk is full"]
+        assert guest.told == ["the server cannot store messages now"]
 
     def test_said_since(self) -> None:
         """So is what gathered while a group was being written, and after it was asked for."""

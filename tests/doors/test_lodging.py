@@ -624,5 +624,5 @@ class CountTests:
         """So does one whose session can't be read."""
         verona = NativeVerona(logs=UnreadableLogs())
         caller = verona.hello(session="token1")
-        assert caller.reads() == [{"bye": "restart", "text": "the disk is broken"}]
+        assert caller.reads() == [{"bye": "restart", "text": "the server cannot read its history now"}]
         assert verona.hall.tally.refused[Refusal.SESSION] == 1

@@ -261,7 +261,7 @@ class SayTests:
         scene.says("three")
         assert scene.sent() == []
         assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "romeo can't store what is said: full; 2 lines wait")
+            ("peer_noted", "not stored yet: full; 2 lines wait")
         ]
         scene.clock.advance(SAY_AGAIN)
         assert scene.sent() == [{"say": "one\ntwo\nthree", "seq": 1}]

@@ -104,7 +104,7 @@ class HelloTests:
         verona.turn(SIGN_OF_LIFE)
         assert caller.reads() == [{"ping": 0}]
         committer.refuse()
-        assert caller.reads() == [{"bye": "restart", "text": "the disk is full"}]
+        assert caller.reads() == [{"bye": "restart", "text": "the server cannot store messages now"}]
         assert verona.house.members == {}
 
     def test_gone_before_welcome(self) -> None:
@@ -213,6 +213,18 @@ class SayTests:
         juliet.says("x" * 11, 1)
         verona.turn()
         assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 2)]
+
+    def test_only_too_long_and_not_stored(self) -> None:
+        """That its number was used may not be stored: the client says it again later, and learns no path."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(max_line=10, committer=committer)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        juliet.says("x" * 11, 1)
+        verona.turn()
+        committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        storage = {"error": "storage", "text": "the server cannot store messages now", "next": 1}
+        assert juliet.reads()[1:] == [storage]
 
     def test_after_too_long(self) -> None:
         """What is said right after such a line stays stored, and the numbers never go back."""

@@ -250,7 +250,7 @@ class FullDiskTests:
         author.says("one\n")
         author.hears("* not stored")
         juliet.writes("two\n")
-        juliet.states("* romeo can't store what is said: ")
+        juliet.states("* not stored yet: the server cannot store messages now; ")
         self.limit(romeo, RLIM_INFINITY)
         reader.hears("juliet: two\n")
         author.says("three\n")
