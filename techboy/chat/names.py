@@ -10,7 +10,7 @@ LONGEST = 32
 
 RESERVED = frozenset(
     {"root", "admin", "server", "system", "all", "everyone", "me"}
-    | {"you", "there", "nobody", "welcome", "topic", "usage"}  # what notices begin with, as after /me
+    | {"you", "there", "nobody", "welcome", "topic", "usage"}  # what notices begin with
 )
 """Names that would mislead, and that nobody gets."""
 

@@ -27,7 +27,7 @@ _MODE = 0o600
 class Transcript:
     """The file ``path``, to which every line said is appended, as are notices.
 
-    ``TIME [ROOM] ID name: text`` is a line said, ``TIME [ROOM] ID * name text`` one that tells what somebody
+    ``TIME [ROOM] ID name: text`` is a line said, ``TIME [ROOM] ID ** name text`` one that tells what somebody
     does, ``TIME [ROOM] - * text`` a notice. Everything is cleaned, so that no line can have an end in it.
     ``clock_text`` writes a moment, in seconds since 1970; ``seconds`` returns the present one.
 

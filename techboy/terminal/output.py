@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from techboy.chat.conversation import Words
+from techboy.wire.plain import signature
 
 Output: TypeAlias = Callable[[Words], str]
 """Returns what is to be shown of what somebody said."""
@@ -16,10 +17,10 @@ CHOICES = ("auto", "names", "bare", "json")
 
 
 def named(clock: Callable[[float], str]) -> Output:
-    """``juliet: text`` for each line; before what was said in the past it says when, by ``clock``."""
+    """``juliet: text`` for each line, ``** juliet text`` for an action; the time first if it is past."""
 
     def output(words: Words) -> str:
-        before = f"* {words.author} " if words.kind == "me" else f"{words.author}: "
+        before = signature(words.author, words.kind)
         if words.past:
             before = f"[{clock(words.at)}] {before}"
         return before + words.text.replace("\n", f"\n{before}") + "\n"

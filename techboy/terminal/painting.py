@@ -13,7 +13,7 @@ from techboy.chat.conversation import Words
 from techboy.chat.names import LONGEST
 from techboy.terminal.output import Shown
 from techboy.wire.clean import cleaned, cleaned_line
-from techboy.wire.plain import in_room
+from techboy.wire.plain import in_room, signature
 
 PALETTE = (27, 28, 30, 31, 63, 64, 97, 129, 130, 131, 133, 161, 164)
 """Colours of the 256 that terminals have of which each is as readable on black as on white.
@@ -30,7 +30,8 @@ _DUMB = re.compile(r"|dumb|unknown")
 _COLOURLESS = re.compile(r"|dumb|unknown|vt[0-9]+.*|.*-m(ono)?")  # $TERM of terminals without colours
 
 # a line that says itself who spoke, perhaps with the time when that was
-_SIGNED = re.compile(rf"(\[\d\d:\d\d\] )?([A-Za-z0-9_.-]{{1,{LONGEST}}}): ")
+_NAME = rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}"
+_SIGNED = re.compile(rf"(?P<when>\[\d\d:\d\d\] )?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
@@ -124,7 +125,7 @@ class _Named:
     def _is_called_in(self, signed: str) -> bool:
         """Tell so of lines that say themselves who spoke; notices call nobody."""
         return self._called.within(signed) and any(
-            self._is_called(found[2], line[found.end() :])
+            self._is_called(found["author"] or found["actor"], line[found.end() :])
             for line in signed.split("\n")
             if (found := _SIGNED.match(line))
         )
@@ -198,14 +199,15 @@ class Painter(_Named):
             return self._localtime(now)
 
     def _before(self, when: str, author: str, kind: str, *, loud: bool = False) -> str:
-        name = self._painted(author, loud)
-        return f"{when}* {name} " if kind == "me" else f"{when}{name}: "
+        return when + signature(self._painted(author, loud), kind)
 
     def _signed(self, line: str, *, loud: bool = False) -> str:
-        signature = _SIGNED.match(line)
-        if signature is None:
+        found = _SIGNED.match(line)
+        if found is None:
             return line
-        return f"{signature[1] or ''}{self._painted(signature[2], loud)}: {line[signature.end() :]}"
+        kind = "me" if found["actor"] else "say"
+        before = self._before(found["when"] or "", found["author"] or found["actor"], kind, loud=loud)
+        return before + line[found.end() :]
 
     def _painted(self, name: str, loud: bool) -> str:
         return _painted(name, self._colours, self._bold, loud)

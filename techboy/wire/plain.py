@@ -3,8 +3,9 @@
 Caller to host: a line is said; ``/word`` is a command; ``//`` at the start says a literal slash; ``exit``
 alone on a line, in any case, is the goodbye.
 Host to caller: a line is said, ``exit`` is the goodbye, and nothing is a command.
-In a room of many a line goes out as ``name: text``, or as ``* name does this``.
-Both ways a notice begins with ``* ``, and an orderly close says goodbye as well.
+In a room of many a line goes out as ``name: text``, or as ``** name does this`` if it tells an action.
+Both ways a notice begins with ``* ``, and an orderly close says goodbye as well. No nickname has an asterisk,
+so that nothing that a member says or does looks like a notice.
 """
 
 from __future__ import annotations
@@ -82,9 +83,14 @@ def notice(text: str) -> str:
     return f"* {text}"
 
 
+def signature(author: str, kind: str) -> str:
+    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ``me``."""
+    return f"** {author} " if kind == "me" else f"{author}: "
+
+
 def in_room(author: str, kind: str, text: str) -> str:
     """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is ``say`` or ``me``."""
-    before = f"* {author} " if kind == "me" else f"{author}: "
+    before = signature(author, kind)
     return before + text.replace("\n", f"\n{before}")
 
 

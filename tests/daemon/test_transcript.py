@@ -56,14 +56,14 @@ class WordsTests:
         paper.transcript.said(Words("juliet", "three"))
         paper.transcript.said(Words("juliet", "bows", "me", 9, 4.0))
         paper.transcript.noted("Connection lost.")
-        paper.transcript.relayed("* mercutio bows\nguest1: hello")
+        paper.transcript.relayed("** mercutio bows\nguest1: hello")
         assert paper.lines == [
             "T3 7 romeo: one",
             "T3 8 romeo: two",
             "T12 - juliet: three",
-            "T4 9 * juliet bows",
+            "T4 9 ** juliet bows",
             "T12 - * Connection lost.",
-            "T12 - * mercutio bows",
+            "T12 - ** mercutio bows",
             "T12 - guest1: hello",
         ]
 
@@ -155,7 +155,7 @@ class HouseTests:
             "balcony 1 guest1: a",
             "balcony 2 guest1: b",
             "lobby 1 guest2: c",
-            "balcony 3 * guest1 bows",
+            "balcony 3 ** guest1 bows",
         ]
         assert [line for line in said if " - " in line] == [
             "lobby - * guest1 joined",

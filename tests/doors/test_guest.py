@@ -69,7 +69,7 @@ class GreetingTests:
             "* be kind\n* be brief\n"
             + WELCOME.format("guest2")
             + "* topic: the balcony\n"
-            + "[12:00] guest1: two\n[12:00] guest1: three\n[12:00] * guest1 waves\n"
+            + "[12:00] guest1: two\n[12:00] guest1: three\n[12:00] ** guest1 waves\n"
             + "* 2 here: guest1, guest2\n"
         )
 
@@ -227,7 +227,7 @@ class CommandTests:
         one, two = verona.company(2)
         one.says(b"/me waves\n")
         verona.turn()
-        assert (one.reads(), two.reads()) == ("", "* guest1 waves\n")
+        assert (one.reads(), two.reads()) == ("", "** guest1 waves\n")
 
     def test_last(self) -> None:
         """What was said before can be asked for."""

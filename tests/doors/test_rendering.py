@@ -14,7 +14,7 @@ BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nu
 def test_plain() -> None:
     """Plain lines: notices, then each line with its author."""
     rendering = PLAIN.render(["welcome"], BATCHES, 4)
-    assert rendering.data == b"* welcome\njuliet: a\njuliet: b\n* nurse sighs\n"
+    assert rendering.data == b"* welcome\njuliet: a\njuliet: b\n** nurse sighs\n"
     assert rendering.data[: rendering.heading] == b"* welcome\n"
 
 

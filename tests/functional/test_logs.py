@@ -277,7 +277,7 @@ class TranscriptTests:
                 unsafe = unsafe.replace(character, "\ufffd")
         assert [line for line in lines if " - " not in line] == [
             f"lobby 1 guest1: one {unsafe}",
-            "lobby 2 * guest1 bows",
+            "lobby 2 ** guest1 bows",
             "lobby 3 juliet: guest1: two",
             "lobby 4 juliet: three",
             "balcony 1 juliet: four",

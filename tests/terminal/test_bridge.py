@@ -292,7 +292,7 @@ class ShowingTests:
         bridge.bridge.show_names()
         bridge.bridge.show_words(Words("nurse", "what noise\nis this"))
         bridge.bridge.show_words(Words("juliet", "sighs", "me", at=1.0, past=True))
-        assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] * juliet sighs\n"
+        assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] ** juliet sighs\n"
 
     def test_signed(self) -> None:
         """Lines that say themselves who spoke are given no other name."""

@@ -43,13 +43,13 @@ class NamedTests:
 
     def test_done(self) -> None:
         """What somebody does is no speech."""
-        assert named(at_noon)(Words("juliet", "waves\nsighs", "me")) == "* juliet waves\n* juliet sighs\n"
+        assert named(at_noon)(Words("juliet", "waves\nsighs", "me")) == "** juliet waves\n** juliet sighs\n"
 
     @pytest.mark.parametrize(
         ("kind", "shown"),
         [
             ("say", "[12:00] juliet: a\n[12:00] juliet: b\n"),
-            ("me", "[12:00] * juliet a\n[12:00] * juliet b\n"),
+            ("me", "[12:00] ** juliet a\n[12:00] ** juliet b\n"),
         ],
     )
     def test_past(self, kind: str, shown: str) -> None:

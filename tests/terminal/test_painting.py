@@ -140,7 +140,7 @@ class PainterTests:
         [
             (Words("nurse", "hello"), "12:00 nurse: hello\n"),
             (Words("nurse", "a\n\nb"), "12:00 nurse: a\n12:00 nurse: \n12:00 nurse: b\n"),
-            (Words("nurse", "waves\nsighs", "me"), "12:00 * nurse waves\n12:00 * nurse sighs\n"),
+            (Words("nurse", "waves\nsighs", "me"), "12:00 ** nurse waves\n12:00 ** nurse sighs\n"),
             (Words("nurse", "hello", at=NOON - 3540), "11:01 nurse: hello\n"),
             (Words("nurse", "hello", at=NOON - 60, past=True), "11:59 nurse: hello\n"),
         ],
@@ -154,7 +154,7 @@ class PainterTests:
         text = painter(colours=True, bold=True).words(Words("nurse", "hello"), NOON).text
         assert re.fullmatch(r"12:00 \x1b\[1;38;5;\d+mnurse\x1b\[0m: hello\n", text)
         text = painter(colours=True).words(Words("nurse", "bows", "me"), NOON).text
-        assert re.fullmatch(r"12:00 \* \x1b\[38;5;\d+mnurse\x1b\[0m bows\n", text)
+        assert re.fullmatch(r"12:00 \*\* \x1b\[38;5;\d+mnurse\x1b\[0m bows\n", text)
         assert painter(bold=True).words(Words("nurse", "a"), NOON).text == "12:00 \x1b[1mnurse\x1b[0m: a\n"
 
     def test_mentioned(self) -> None:
@@ -195,13 +195,14 @@ class PainterTests:
     def test_signed(self) -> None:
         """Lines that say themselves who spoke are painted as if that were told; notices stay as they are."""
         painted = painter(colours=True, bold=True)
-        lines = "nurse: hello\n* tybalt joined\n* nurse bows\n[11:59] nurse: ay me\nno name at all"
+        lines = "nurse: hello\n* tybalt joined\n** nurse bows\n[11:59] nurse: ay me\nno name at all"
         shown = painted.signed(lines, NOON)
         assert not shown.mentions
         assert SGR.sub("", shown.text) == "".join(f"12:00 {line}\n" for line in lines.split("\n"))
-        first, _, third, fourth, last = shown.text.splitlines()
+        first, second, third, fourth, last = shown.text.splitlines()
         assert first + "\n" == painted.words(Words("nurse", "hello"), NOON).text
-        assert third == "12:00 * nurse bows"
+        assert second == "12:00 * tybalt joined"
+        assert third + "\n" == painted.words(Words("nurse", "bows", "me"), NOON).text
         assert fourth.startswith("12:00 [11:59] \x1b[1;38;5;")
         assert last == "12:00 no name at all"
 
@@ -217,6 +218,17 @@ class PainterTests:
             "\x1b[1m12:00 [11:00] \x1b[1mnurse\x1b[0m\x1b[1m: juliet?\x1b[0m\n",
             True,
         )
+        assert juliet.signed("** nurse nods to juliet", NOON) == juliet.words(
+            Words("nurse", "nods to juliet", "me"), NOON
+        )
+        assert not juliet.signed("** juliet is juliet", NOON).mentions
+
+    def test_action_and_notice(self) -> None:
+        """What somebody does never looks like a notice."""
+        left = Words("nurse", "left", "me")
+        shown = {painter().words(left, NOON).text, painter().signed("** nurse left", NOON).text}
+        assert shown == {"12:00 ** nurse left\n"}
+        assert painter().state("* nurse left", NOON).text == "12:00 * nurse left\n"
 
     def test_midnight(self) -> None:
         """When the day changes, a line of its own says which it is, once."""

@@ -181,7 +181,7 @@ class ShowingTests:
         at.screen.show_words(Words("nurse", "sighs", "me"))
         at.screen.show_signed("romeo", "tybalt: ho")
         at.screen.state("* guest1 joined")
-        rows = ["romeo: hello", "romeo: you\ufffd[2J", "* nurse sighs", "tybalt: ho", "* guest1 joined"]
+        rows = ["romeo: hello", "romeo: you\ufffd[2J", "** nurse sighs", "tybalt: ho", "* guest1 joined"]
         await at.sees(*rows, "juliet: half a l", "alone")
         await at.types("ine")
         await at.sees(*rows, "juliet: half a line", "alone")

@@ -120,7 +120,7 @@ class HostTests:
         home = Home()
         home.guest().says(b"hello\n/me waves\n\x1b[2J\n")
         home.verona.turn()
-        assert home.seen() == "guest1: hello\n* guest1 waves\nguest1: \ufffd[2J\n"
+        assert home.seen() == "guest1: hello\n** guest1 waves\nguest1: \ufffd[2J\n"
 
     def test_news(self) -> None:
         """The host hears who comes and goes, but not of coming in."""
@@ -153,7 +153,7 @@ class HostTests:
         home.types(b"again\n")
         home.seen()
         home.types(b"/last 3\n")
-        assert home.seen() == "[12:00] guest1: hello\n[12:00] * guest1 waves\n[12:00] romeo: again\n"
+        assert home.seen() == "[12:00] guest1: hello\n[12:00] ** guest1 waves\n[12:00] romeo: again\n"
 
     def test_other_room(self) -> None:
         """In another room the host hears what is said there, from then on."""

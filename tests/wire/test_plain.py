@@ -177,8 +177,8 @@ class InRoomTests:
             ("say", "", "romeo: "),
             ("say", "hello\n\nyou", "romeo: hello\nromeo: \nromeo: you"),
             ("say", "juliet: hello", "romeo: juliet: hello"),
-            ("me", "climbs", "* romeo climbs"),
-            ("me", "climbs\nfalls", "* romeo climbs\n* romeo falls"),
+            ("me", "climbs", "** romeo climbs"),
+            ("me", "climbs\nfalls", "** romeo climbs\n** romeo falls"),
         ],
     )
     def test_shown(self, kind: str, text: str, shown: str) -> None:
@@ -186,10 +186,19 @@ class InRoomTests:
         assert in_room("romeo", kind, text) == shown
 
     @quick
-    @given(st.sampled_from([("say", "romeo: "), ("me", "* romeo ")]), clean_texts())
+    @given(st.sampled_from([("say", "romeo: "), ("me", "** romeo ")]), clean_texts())
     def test_every_line(self, how: tuple[str, str], text: str) -> None:
         """Whatever is said, no line of it stands without its author."""
         kind, before = how
         lines = in_room("romeo", kind, text).split("\n")
         assert [line.removeprefix(before) for line in lines] == text.split("\n")
         assert all(line.startswith(before) for line in lines)
+
+    @quick
+    @given(
+        st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True), st.sampled_from(["say", "me"]), clean_texts()
+    )
+    def test_no_notice(self, name: str, kind: str, text: str) -> None:
+        """No line of anybody begins as a notice does, whatever the name, and what is said or done."""
+        beginning = notice("")
+        assert not any(line.startswith(beginning) for line in in_room(name, kind, text).split("\n"))
