@@ -125,30 +125,34 @@ class FlowingDoor:
 
     def catch_up(self) -> None:
         """Send what follows in the log, a page in each turn of the reactor."""
-        log = self.member.room.log
-        if self._flow is not Flow.READY:
-            return
-        if self.cursor >= log.last:
-            self.caught_up()
-            return
-        missed = log.forgotten - self.cursor
-        if missed > 0:
-            self.tell_gone(missed, log.forgotten)
-            self.cursor = log.forgotten
-            if self._flow is not Flow.READY:
-                return
+        if self._flow is Flow.READY and self._send_next_page():
+            if self.behind:
+                self._flow = Flow.BEHIND
+                self._hall.clock.callLater(0, self._go_on)
+            else:
+                self.caught_up()
+
+    def _send_next_page(self) -> bool:
+        """Send a page of what follows; return whether all of it was taken, and there may be more."""
+        if not self.behind:
+            return True
         try:
             page = self._hall.page(self.member.room, self.cursor)
         except StorageError as unreadable:
             self._record.unreadable(str(unreadable))
             self._parting.cut()
-            return
-        self._send_page(page)
-        if self._flow is Flow.READY and self.cursor < log.last:
-            self._flow = Flow.BEHIND
-            self._hall.clock.callLater(0, self._go_on)
-        elif self._flow is Flow.READY:
-            self.caught_up()
+            return False
+        self._pass_over(page.before)
+        if self._flow is Flow.READY and page.batches:
+            self._send_page(page)
+        return self._flow is Flow.READY
+
+    def _pass_over(self, reached: int) -> None:
+        """Tell that what follows up to the id ``reached`` was forgotten, if there was anything."""
+        missed = reached - self.cursor
+        if missed > 0:
+            self.cursor = reached
+            self.tell_gone(missed, reached)
 
     @property
     def behind(self) -> int:
@@ -177,11 +181,17 @@ class FlowingDoor:
     # what the hall calls
 
     def hear(self, delivery: Delivery) -> None:
-        """Send what is new, if all that was before is sent."""
+        """Send what is new, if all that was before is sent.
+
+        What does not follow what this member was sent is read from the log instead, by its offset.
+        """
         if self._flow is not Flow.READY:
             return
         member = self.member
-        if member.number in delivery.special or member.ignoring or not self.takes_together:
+        if delivery.batches and delivery.before != self.cursor:
+            self._hear_news(delivery)
+            self.catch_up()
+        elif member.number in delivery.special or member.ignoring or not self.takes_together:
             self._hear_some(delivery)
         elif not delivery.batches:
             self.write(delivery.rendered(self.dialect).data)
@@ -216,11 +226,14 @@ class FlowingDoor:
 
     def _hear_some(self, delivery: Delivery) -> None:
         """Send what is new without what this guest is not to hear."""
+        self._hear_news(delivery)
+        if self._flow is Flow.READY and delivery.batches:
+            self._send_batches(delivery.batches, delivery.head)
+
+    def _hear_news(self, delivery: Delivery) -> None:
         news = delivery.news.told(self.member.number)
         if news:
             self.tell_news(news)
-        if self._flow is Flow.READY and delivery.batches:
-            self._send_batches(delivery.batches, delivery.head)
 
     def _send_batches(self, batches: list[Batch], head: int) -> None:
         left_out = self.member.ignoring | {self.member.number}

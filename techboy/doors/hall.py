@@ -162,15 +162,16 @@ class Hall:
     # what doors ask for
 
     def page(self, room: Room, after: int) -> Delivery:
-        """Return what follows the id ``after`` in ``room``, about a page of it.
+        """Return what is kept of what follows the id ``after`` in ``room``, about a page of it.
 
+        Where it begins after that id, what is between was forgotten; where it is empty, all up to its head.
         Readers who are behind are often behind at the same place, so the last few pages are kept.
         """
         key = (room, after)
         if key not in self._pages:
             if len(self._pages) >= _PAGES_KEPT:
                 self._pages.clear()
-            self._pages[key] = Delivery(_NO_NEWS, room.log.read(after, PAGE))
+            self._pages[key] = Delivery(_NO_NEWS, room.log.read(after, PAGE), room.log.last)
         return self._pages[key]
 
     def waits(self, hearer: Hearer) -> None:

@@ -392,7 +392,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _seen(self, session: Session, seen: int | None, room: str | None) -> None:
         """The guest has shown everything up to there."""
         if seen is not None and room == self._room(session):
-            session.seen = min(seen, self.member.room.log.last)
+            session.seen = max(session.seen, min(seen, self.member.room.log.last))
 
     def _room(self, session: Session) -> str | None:
         return None if self._terms.two else session.room

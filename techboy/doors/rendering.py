@@ -85,16 +85,17 @@ PLAIN, NATIVE = Plain(), Native()
 class Delivery:
     """What is new in a room, or a page of what was said before: news first, then ``batches`` as stored.
 
-    Where there are any, their lines have the ids after ``before`` up to ``head``. ``special`` are those who
+    Their lines have the ids after ``before`` up to ``head``, which are the same where there are none: of a
+    page that is empty, as all was forgotten, the last id of the log. ``special`` are those who
     get something else: newcomers, who are not told that they came, and authors, who are not sent what they
     said. ``taken`` counts who took all of it as it was rendered for everybody.
     """
 
     __slots__ = ("_renderings", "batches", "before", "head", "news", "special", "taken")
 
-    def __init__(self, news: News, batches: list[Batch]) -> None:
+    def __init__(self, news: News, batches: list[Batch], last: int = 0) -> None:
         self.news, self.batches = news, batches
-        self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (0, 0)
+        self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (last, last)
         self.special = {*news.joined, *[batch.by for batch in batches]}
         self._renderings: dict[Dialect, Rendering] = {}
         self.taken = 0

@@ -13,7 +13,7 @@ from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, gone
-from techboy.logs.contract import Batch
+from techboy.logs.contract import Batch, StorageError
 from techboy.wire.plain import notice
 
 
@@ -47,6 +47,7 @@ class Seat:
 
     def listen(self) -> None:
         """Hear what is said in the lobby."""
+        self._cursor = self._room.log.last
         self._hall.observe(self._house.lobby, self)
 
     # what the bridge calls
@@ -79,8 +80,7 @@ class Seat:
     def here_ready(self) -> None:
         """Go on from the log."""
         self._full = False
-        while not self._full and self._cursor < self._room.log.last:
-            self._show_page()
+        self._catch_up()
         if not self._full and self._member is not None and not self._member.unstored:
             self._wait_for(0)  # what was forgotten before it was shown was stored too
 
@@ -144,11 +144,12 @@ class Seat:
     def hear(self, delivery: Delivery) -> None:
         """Show what is new, if the screen has room."""
         self.tell(delivery.news.told(0 if self._member is None else self._member.number))
-        if self._full:
+        if self._full or not delivery.batches:
             return
-        for batch in delivery.batches:
-            self._show(batch)
-        self._cursor = max(self._cursor, delivery.head)
+        if delivery.before == self._cursor:
+            self._show_all(delivery)
+        else:
+            self._catch_up()
 
     def stalled(self) -> None:
         """Wait on: a screen is not ended."""
@@ -157,15 +158,23 @@ class Seat:
     def _room(self) -> Room:
         return self._house.lobby if self._member is None else self._member.room
 
-    def _show_page(self) -> None:
-        log = self._room.log
-        if log.forgotten > self._cursor:
-            self.tell([gone(log.forgotten - self._cursor)])
-            self._cursor = log.forgotten
-        page = self._hall.page(self._room, self._cursor)
-        for batch in page.batches:
+    def _catch_up(self) -> None:
+        """Show what follows in the log, as long as the screen has room."""
+        while not self._full and self.behind > 0:
+            try:
+                page = self._hall.page(self._room, self._cursor)
+            except StorageError as unreadable:
+                self.tell([f"{self.behind} lines cannot be read: {unreadable}"])
+                self._cursor = self._room.log.last
+                return
+            if page.before > self._cursor:
+                self.tell([gone(page.before - self._cursor)])
+            self._show_all(page)
+
+    def _show_all(self, delivery: Delivery) -> None:
+        for batch in delivery.batches:
             self._show(batch)
-        self._cursor = page.head
+        self._cursor = delivery.head
 
     def _show(self, batch: Batch) -> None:
         member = self._member

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.doors import hall
+from techboy.doors import hall, native_guest
 from tests.native import Caller, NativeVerona
 
 
@@ -79,6 +79,98 @@ class BehindTests:
         _, missed, *rest = juliet.hears()
         assert missed["missed"] == missed["upto"] > 0
         assert [frame["id"] for frame in rest] == list(range(missed["upto"] + 1, 11))
+
+
+class AllMissedTests:
+    """A member who returns when nothing of what it missed is kept."""
+
+    def returns(self, verona: NativeVerona, *forget: Callable[[], None]) -> tuple[Caller, Caller]:
+        """Let bob lose three lines of alice's in a quiet room, and come back; return both."""
+        bob, alice = verona.company_of("bob", "alice")
+        for caller in (bob, alice):
+            caller.sends({"do": "join", "args": ["quiet"]})
+        verona.settle()
+        bob.transport.breaks()
+        alice.says("one\ntwo\nthree", 1)
+        verona.turn()
+        for act in forget:
+            act()
+        bob = verona.hello("bob", session="token1", log=verona.logs.id, room="quiet", seen=0)
+        alice.reads()
+        return bob, alice
+
+    def check(self, verona: NativeVerona, bob: Caller, alice: Caller) -> None:
+        """Check that bob is told once how many lines are gone, and then lives on."""
+        welcome, *rest = bob.hears()
+        assert (welcome["room"], welcome["after"], welcome["last"]) == ("quiet", 0, 3)
+        assert rest == [{"missed": 3, "upto": 3}]
+        assert not [
+            call for call in verona.clock.getDelayedCalls() if call.getTime() <= verona.clock.seconds()
+        ]
+        alice.says("four", 4)
+        verona.turn()
+        assert [(frame["id"], frame["say"]) for frame in bob.hears()] == [(4, "four")]
+
+    def test_busy_room(self) -> None:
+        """A busy room has used up the memory of a quiet one."""
+        verona = NativeVerona(keep=2000)
+
+        def flood() -> None:
+            [carol] = verona.company_of("carol")
+            for number in range(1, 20):
+                carol.says("x" * 200, number)
+                verona.turn()
+
+        self.check(verona, *self.returns(verona, flood))
+
+    def test_too_old(self) -> None:
+        """What was said is older than is kept."""
+        verona = NativeVerona()
+        self.check(verona, *self.returns(verona, lambda: verona.hall.prune(verona.wall() + 1, 0)))
+
+
+class OffsetTests:
+    """What is delivered follows the offset of the one to whom it is."""
+
+    def test_entered_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A member who enters when a message is stored, and not delivered yet, is not sent it twice."""
+        monkeypatch.setattr(native_guest, "UNSTORED_LIMIT", 2)
+        verona = NativeVerona()
+        bob, alice = verona.company_of("bob", "alice")
+        bob.sends({"do": "join", "args": ["quiet"]})
+        verona.settle()
+        bob.reads()
+        bob.sends({"say": "going back", "seq": 1}, {"do": "join", "args": ["lobby"]})
+        alice.says("hello", 1)
+        verona.turn()
+        frames = bob.hears()
+        [after] = [frame["after"] for frame in frames if "room" in frame]
+        assert after == 1 or [frame["id"] for frame in frames if "say" in frame] == [1]
+        assert len([frame for frame in frames if "say" in frame]) <= 1
+
+    @pytest.mark.parametrize("offset", [0, 1, 2, 3])
+    def test_any(self, offset: int) -> None:
+        """Whatever the offset is, what follows it is sent, and nothing else."""
+        verona = NativeVerona()
+        bob, alice = verona.company_of("bob", "alice")
+        alice.says("one\ntwo", 1)
+        verona.turn()
+        bob.reads()
+        alice.says("three", 3)
+        bob.door.cursor = offset
+        verona.turn()
+        verona.turn()
+        assert bob.hears_said() == ["one", "two", "three"][offset:]
+
+    def test_seen_never_goes_back(self) -> None:
+        """A member who has read on tells of less: the offset stays."""
+        verona = NativeVerona()
+        bob, alice = verona.company_of("bob", "alice")
+        alice.says("one\ntwo", 1)
+        verona.turn()
+        for seen in (2, 1):
+            bob.sends({"ping": 1, "seen": seen, "room": "lobby"})
+        assert bob.door.member.session.seen == 2
 
 
 STEP = st.one_of(

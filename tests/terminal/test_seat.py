@@ -9,6 +9,7 @@ import pytest
 from techboy.chat.conversation import Keyboard, Words
 from techboy.doors.committing import Committer
 from techboy.doors.flowing import UNSTORED_LIMIT
+from techboy.logs.contract import Batch, StorageError
 from techboy.logs.memory import KEEP_MEMORY
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.output import Shown
@@ -275,6 +276,54 @@ class FullScreenTests:
         kept = [f"guest1: {number}" for number in range(gone, 20)]
         assert kept
         assert home.seen().splitlines() == [f"* {gone} lines are gone", *kept]
+
+    def test_all_gone(self) -> None:
+        """Where nothing of what was missed is kept, the host is told once, and then hears on."""
+        home = Home()
+        guest = home.guest()
+        home.full()
+        guest.says(b"one\ntwo\n")
+        home.verona.turn()
+        home.verona.hall.prune(home.verona.wall() + 1, 0)
+        assert home.ready() == ""
+        assert home.seen() == "* 2 lines are gone\n"
+        guest.says(b"three\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: three\n"
+
+    def test_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where what was missed cannot be read, the host is told why, and hears on."""
+        home = Home()
+        guest = home.guest()
+        home.full()
+        guest.says(b"one\n")
+        home.verona.turn()
+
+        def read(after: int, size: int) -> list[Batch]:
+            raise StorageError("the disk is gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                type(home.verona.house.lobby.log), "read", lambda log, after, size: read(after, size)
+            )
+            assert home.ready() == ""
+        assert home.seen() == "* 1 lines cannot be read: the disk is gone\n"
+        guest.says(b"two\n")
+        home.verona.turn()
+        assert home.seen() == "guest1: two\n"
+
+    def test_listener(self) -> None:
+        """A listener is not shown what was said before it came, nor loses what follows."""
+        verona, bridge = Verona(), StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64)
+        (guest,) = verona.company(1)
+        guest.says(b"before\n")
+        verona.turn()
+        terminal = connected(bridge)
+        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
+        seat.listen()
+        guest.says(b"after\n")
+        verona.turn()
+        assert terminal.flush() == b"guest1: after\n"
 
     def test_one_gone(self) -> None:
         """One line is one line."""
