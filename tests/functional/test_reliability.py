@@ -118,6 +118,31 @@ class KilledTests:
         assert arrived >= 10_000
         house.hears(numbered(0, arrived))
 
+    def test_members_of_romeo(self, programs: Programs) -> None:
+        """A Romeo who is killed knows topics, nicknames and who is ignored when he is started again."""
+        house = House(programs)
+        nurse, paris = (programs.native_caller(house.port) for _ in range(2))
+        tokens = []
+        for guest, name in ((nurse, "nurse"), (paris, "paris")):
+            guest.tells({"hello": 1, "name": name})
+            tokens.append(guest.told("welcome")["session"])
+        for command in (["nick", "angelica"], ["ignore", "paris"], ["topic", "two households"]):
+            nurse.tells({"do": command[0], "args": command[1:]})
+        wait_until(lambda: nurse.told("notice")["notice"] == "angelica changed the topic: two households")
+        house.restart()
+        port = house.romeo.port
+        back = programs.native_caller(port)
+        back.tells({"hello": 1, "name": "nurse", "session": tokens[0]})
+        assert back.told("welcome")["name"] == "angelica"
+        paris = programs.native_caller(port)
+        paris.tells({"hello": 1, "name": "paris", "session": tokens[1]})
+        paris.tells({"say": "lady", "seq": 1})
+        paris.told("stored")
+        guest = programs.caller(port)
+        guest.hears("* topic: two households\n")
+        guest.says("well\n")
+        assert back.told("say")["say"] == "well"
+
 
 class PutBackTests:
     """A state directory that is put back to an earlier copy of it."""
