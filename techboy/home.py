@@ -23,6 +23,7 @@ from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.logs.contract import Logs, StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
+from techboy.logs.sqlite import KEEP_SESSIONS as KEEP_STORED_SESSIONS
 from techboy.logs.sqlite import SqliteLogs
 from techboy.options import ConversationOptions
 from techboy.program import IReactor, clock_time
@@ -31,7 +32,7 @@ LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
 
 SESSIONS_A_GUEST = 3
-"""Sessions kept in memory for each guest there may be: connected, absent, and as many that left."""
+"""Sessions kept for each guest there may be: connected, absent, and as many that left."""
 
 END = 4.25
 """Seconds in which a program has ended that was told to, whatever the disk does."""
@@ -144,7 +145,8 @@ class Home(Service):
             return MemoryLogs(options["keep-memory"], max(KEEP_SESSIONS, guests * SESSIONS_A_GUEST))
         self._folder = StateFolder(path)
         self._thread = InThread(self._reactor)
-        return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["keep-memory"])
+        sessions = max(KEEP_STORED_SESSIONS, guests * SESSIONS_A_GUEST)
+        return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["keep-memory"], sessions)
 
     def _prune(self) -> None:
         """Forget what is old; sessions in use are not."""

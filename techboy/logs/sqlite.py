@@ -14,6 +14,9 @@ from techboy.logs.contract import Batch, Drafts, Group, SessionRecord, Topics
 from techboy.logs.memory import Memory, MemoryLog, numbered, portion
 from techboy.logs.schema import Schema, connect, connect_reader, only_row, told, transaction
 
+KEEP_SESSIONS = 100_000
+"""Sessions that are kept in the file, in use or not, unless said otherwise."""
+
 KEEP_RECENT = 4 * 1024 * 1024
 """Bytes of memory for what was stored last, unless said otherwise."""
 
@@ -80,12 +83,16 @@ _SESSION = (
     "SELECT ignoring, number, digest, name, next, room, seen, heard, kicked, nick"
     " FROM session WHERE digest = ?"
 )
-_KEEP_SESSION = (
-    "INSERT OR REPLACE INTO session (ignoring, number, digest, name, next, room, seen, heard, kicked, nick)"
+_NEW_SESSION = (
+    "INSERT OR IGNORE INTO session (ignoring, number, name, next, room, seen, heard, kicked, nick, digest)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_KEEP_SESSION = (
+    "UPDATE session SET ignoring = ?, number = ?, name = ?, next = ?, room = ?, seen = ?, heard = ?,"
+    " kicked = ?, nick = ? WHERE digest = ?"
+)
 _EVERYTHING = 2**63 - 1  # more than any number of a batch
-_of_session = attrgetter("number", "digest", "name", "next", "room", "seen", "heard", "kicked", "nick")
+_of_session = attrgetter("number", "name", "next", "room", "seen", "heard", "kicked", "nick", "digest")
 _of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
 
 
@@ -93,12 +100,19 @@ class SqliteLogs:
     """The logs of all rooms, in the file ``path``, which is made where it is missing.
 
     See `techboy.logs.contract.Logs`. ``keep_memory``: bytes of memory for what was stored last, so that who
-    has read nearly all does not touch the file. Whatever fails raises StorageError: opening, as it does in
-    `techboy.logs.schema.connect`, and later whatever has to read or write the file.
+    has read nearly all does not touch the file. ``sessions``: how many are kept; if there are more, those not
+    in use that were not heard of for longest are forgotten. Whatever fails raises StorageError: opening, as
+    it does in `techboy.logs.schema.connect`, and later whatever has to read or write the file.
     """
 
-    def __init__(self, path: Path, sync: Sync = "full", keep_memory: int = KEEP_RECENT) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        sync: Sync = "full",
+        keep_memory: int = KEEP_RECENT,
+        sessions: int = KEEP_SESSIONS,
+    ) -> None:
+        self._path, self._most_sessions = path, sessions
         self._memory = Memory(keep_memory)
         self._logs: WeakValueDictionary[str, SqliteLog] = WeakValueDictionary()
         self._used: set[bytes] = set()
@@ -112,7 +126,7 @@ class SqliteLogs:
             raise
         self.id = self._reading.id
         self._number = self._written_number = self._reading.number
-        self._stamp = self._reading.stamp
+        self._stamp, self._stored_sessions = self._reading.stamp, self._reading.sessions
 
     def new_number(self) -> int:
         """Return a number that was not returned before, nor stored with anything."""
@@ -157,10 +171,10 @@ class SqliteLogs:
             for log, topic in group.topics:
                 values = (topic, self._number_of(cast("SqliteLog", log), rooms))
                 self._writing.execute("UPDATE room SET topic = ? WHERE number = ?", values)
-            self._writing.executemany(_KEEP_SESSION, map(_session_row, group.sessions))
+            stored_sessions = self._keep_sessions(group.sessions)
             if number > self._written_number:
                 self._writing.execute("UPDATE house SET number = ?", (number,))
-        self._written_number = number
+        self._written_number, self._stored_sessions = number, stored_sessions
         for written, room in rooms.items():
             written.number = room
 
@@ -178,8 +192,11 @@ class SqliteLogs:
         What they took in the file is used for others; it does not shrink.
         """
         with told(self._path), transaction(self._writing):
-            self._prune_sessions(sessions_before)
-            return {} if lines_before is None else self._prune_lines(lines_before)
+            old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (sessions_before,))
+            pruned = self._drop_sessions(old.fetchall())
+            lasts = {} if lines_before is None else self._prune_lines(lines_before)
+        self._stored_sessions -= pruned
+        return lasts
 
     def pruned(self, forgotten: Mapping[str, int]) -> None:
         """Forget those lines in memory, too."""
@@ -207,11 +224,28 @@ class SqliteLogs:
             room = rooms[log] = cast(int, cursor.lastrowid)
         return room
 
-    def _prune_sessions(self, before: float) -> None:
-        old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (before,)).fetchall()
+    def _keep_sessions(self, sessions: Sequence[SessionRecord]) -> int:
+        """Store ``sessions``; return how many there are then."""
+        rows = [_session_row(session) for session in sessions]
+        new = 0
+        if self._writing.executemany(_KEEP_SESSION, rows).rowcount < len(rows):
+            # of a session that stands there twice, the last is stored
+            new = self._writing.executemany(_NEW_SESSION, rows[::-1]).rowcount
+        stored: int = self._stored_sessions + new
+        if new and stored > self._most_sessions:
+            # room for more than one, as finding the oldest means looking at all
+            surplus = stored - self._most_sessions + self._most_sessions // 20
+            oldest = "SELECT digest FROM session ORDER BY heard LIMIT ?"
+            found = self._writing.execute(oldest, (surplus + len(self._used),)).fetchall()
+            stored -= self._drop_sessions(found, surplus)
+        return stored
+
+    def _drop_sessions(self, digests: Sequence[tuple[bytes]], most: int | None = None) -> int:
+        """Forget the first ``most`` of the sessions with ``digests`` that are not in use; return how many."""
         used = self._used.copy()  # as the reactor's thread may change it
-        unused = [row for row in old if row[0] not in used]
+        unused = [row for row in digests if row[0] not in used][:most]
         self._writing.executemany("DELETE FROM session WHERE digest = ?", unused)
+        return len(unused)
 
     def _prune_lines(self, before: float) -> dict[str, int]:
         # in the order in which they were stored, so that no more is looked at than is forgotten
@@ -289,6 +323,7 @@ class _Reading:
                 self.id, self.number = row
                 [stamp] = only_row(self._connection, _STAMP)
                 self.stamp = 0.0 if stamp is None else float(stamp)
+                [self.sessions] = only_row(self._connection, "SELECT count(*) FROM session")
             except BaseException:
                 self._connection.close()
                 raise

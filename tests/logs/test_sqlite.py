@@ -138,6 +138,37 @@ class FileTests:
         assert ids[0] == ids[1]
         assert len(bytes.fromhex(ids[0])) == 8
 
+    def test_many_sessions(self, path: Path) -> None:
+        """Of too many sessions the oldest go that are not in use, as soon as another is stored."""
+        names = [bytes([name]) for name in b"abcdef"]
+        with closing(SqliteLogs(path, "normal", sessions=3)) as logs:
+            assert logs.hold(b"a")
+            for heard, name in enumerate(names[:4]):
+                store(logs, [], 7.0, [session(name, heard=float(heard))])
+            assert [name for name in names if logs.session(name)] == [b"a", b"c", b"d"]
+            store(logs, [], 7.0, [session(b"d", line=2), session(b"c", heard=9.0)])
+            assert logs.session(b"d") == session(b"d", line=2)
+        with closing(SqliteLogs(path, "normal", sessions=3)) as logs:
+            store(logs, [], 7.0, [session(b"c", line=3, heard=9.0), session(b"e", heard=8.0)])
+            assert [name for name in names if logs.session(name)] == [b"c", b"d", b"e"]
+            forget(logs, None, 8.0)
+            store(logs, [], 7.0, [session(b"f", heard=9.0)])
+            assert [name for name in names if logs.session(name)] == [b"c", b"e", b"f"]
+
+    def test_many_sessions_in_use(self, path: Path) -> None:
+        """Where all are in use none goes; else room is made for a twentieth at once."""
+        names = [bytes([name]) for name in range(41)]
+        with closing(SqliteLogs(path, "normal", sessions=40)) as logs:
+            for name in names[:20]:
+                assert logs.hold(name)
+            store(logs, [], 7.0, [session(name, heard=float(name[0])) for name in names])
+            kept = [name for name in names if logs.session(name)]
+            assert kept == [*names[:20], *names[23:]]
+            for name in kept:
+                logs.hold(name)
+            store(logs, [], 7.0, [session(b"new", heard=99.0), *map(session, (b"x", b"y", b"z"))])
+            assert all(map(logs.session, kept))
+
     def test_first_version(self, path: Path) -> None:
         """A file of the first version keeps its sessions, and stores new ones."""
         with closing(connect(path, SCHEMA.upto(1))) as first:
