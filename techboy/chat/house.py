@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from techboy.chat import commands
 from techboy.chat.member import Guest, Member
@@ -47,6 +48,8 @@ class House:
     def __post_init__(self) -> None:
         self.members: dict[int, Member] = {}
         self.rooms: dict[str, Room] = {}
+        # rooms that nobody is in, as long as something said there waits to be stored and delivered
+        self._empty_rooms: WeakValueDictionary[str, Room] = WeakValueDictionary()
         self.names: Names[Member] = Names([self.rules.host])
         self.lobby = self.room(LOBBY)
 
@@ -61,10 +64,14 @@ class House:
         return sum(member.guest.behind > 0 for member in self.members.values())
 
     def room(self, name: str) -> Room:
-        """Return the room ``name``, a new one where there is none."""
+        """Return the room ``name``, a new one where there is none.
+
+        There is one room to a log: one that was left is entered again if messages of it are on their way.
+        """
         key = name.lower()
         if key not in self.rooms:
-            self.rooms[key] = Room(name, self.logs.open(key), self.waker)
+            room = self._empty_rooms.pop(key, None)
+            self.rooms[key] = Room(name, self.logs.open(key), self.waker) if room is None else room
         return self.rooms[key]
 
     # who comes and goes
@@ -229,7 +236,8 @@ class House:
         room = member.room
         room.leave(member)
         if not room.members and room is not self.lobby:
-            del self.rooms[room.name.lower()]
+            key = room.name.lower()
+            self._empty_rooms[key] = self.rooms.pop(key)
 
 
 def _shown(member: Member) -> str:
