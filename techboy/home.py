@@ -10,7 +10,6 @@ from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import LoopingCall
 
 from techboy import exits
 from techboy.chat.house import House, Rules
@@ -20,6 +19,7 @@ from techboy.doors.hall import Hall
 from techboy.doors.journal import Record
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
+from techboy.doors.repeating import repeated
 from techboy.logs.contract import Logs, StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
@@ -79,8 +79,7 @@ class Home(Service):
         self.lodgings: list[Lodging] = []
         self._disk = Disk.ANSWERS
         self._ends_at: float | None = None
-        self._pruning = LoopingCall(self._prune)
-        self._pruning.clock = reactor
+        self._pruning = repeated(reactor, self._prune)
 
     def native_guest(self, stage: Lodging, bucket: Bucket, record: Record, *, two: bool) -> NativeGuest:
         """Return a door for a guest who speaks the native dialect, whose connection has that ``record``."""

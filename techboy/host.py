@@ -171,9 +171,9 @@ class Host(Program):
         for caller in self._callers:
             caller.hear_again()
         for member in list(self.house.members.values()):
-            self._send_home(member)
+            self.hall.attempt(member.guest, self._send_home, member)
         for caller in self._callers:
-            caller.dismiss(self.last_word)
+            self.hall.attempt(caller, caller.dismiss, self.last_word)
         self._leaving = Leaving.GONE
         self._end_if_empty()
 

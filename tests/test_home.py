@@ -119,6 +119,19 @@ class KeepTests:
         assert (it.house.lobby.log.forgotten == 0) is kept
         it.stopService()
 
+    def test_pruned_after_an_error(self) -> None:
+        """A pruning that raises what nobody foresaw does not end pruning."""
+        it, tries = home(), []
+
+        def prune(lines_before: float | None, sessions_before: float) -> dict[str, int]:
+            tries.append(lines_before)
+            raise RuntimeError("odd")
+
+        it.logs.prune = prune
+        it.startService()
+        it._reactor.pump([PRUNED_EVERY] * 2)
+        assert len(tries) == 3
+
     @pytest.mark.parametrize("step", [-3600.0, 3600.0])
     def test_end(self, step: float) -> None:
         """The time that is left at the end is measured by the other clock."""

@@ -32,6 +32,9 @@ class Guest(Protocol):
     def not_stored(self, why: str) -> None:
         """What the member said and is not `stored` will not be."""
 
+    def fail(self) -> None:
+        """Log the exception that is being handled, which concerns this member alone, and close."""
+
     def goodbye(self, why: str) -> None:
         """Send what was said, tell ``why`` and close."""
 
@@ -133,6 +136,9 @@ class Absent:
 
     def not_stored(self, why: str) -> None:
         """The session knows."""
+
+    def fail(self) -> None:
+        """There is nothing to close."""
 
     def goodbye(self, why: str) -> None:
         """Have the member leave at once; nobody hears why."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+
+from techboy.doors.repeating import repeated
 
 STATUS_EVERY = 1.0
 """Seconds between two looks at the status, which is sent where it has changed."""
@@ -56,8 +57,8 @@ class Supervised(Service):
     ) -> None:
         self._notifier, self._status, self._monotonic_usec = notifier, status, monotonic_usec
         self._untold: Callable[[str], bool] = notifier.status
-        self._looking = _repeated(clock, self._look)
-        self._living = _repeated(clock, notifier.watchdog)
+        self._looking = repeated(clock, self._look)
+        self._living = repeated(clock, notifier.watchdog)
         self._living_every = None if watchdog_seconds is None else watchdog_seconds / 2
 
     def started(self) -> None:
@@ -97,9 +98,3 @@ class Supervised(Service):
         # what could not be said is said the next time: without READY=1 the program would be taken for stuck
         if self._untold(self._status()):
             self._untold = self._notifier.status
-
-
-def _repeated(clock: IReactorTime, work: Callable[[], Any]) -> LoopingCall:
-    call = LoopingCall(work)
-    call.clock = clock
-    return call

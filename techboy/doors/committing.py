@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from techboy.logs.contract import StorageError
 
 T = TypeVar("T")
+
+_log = Logger()
 
 
 class Committer(Protocol):
@@ -46,8 +47,6 @@ class StorageThread(Thread):
 class InThread:
     """Does the work in a thread of its own, so that the reactor never waits for a disk."""
 
-    _log = Logger()
-
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor: Any = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
@@ -70,8 +69,8 @@ class InThread:
         """Do ``work`` in the thread; ``then`` is told in the reactor's."""
         self._count(1)
         done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._do, work)
-        done.addErrback(self._unforeseen).addCallback(then)
-        done.addErrback(lambda failure: self._log.failure("after storing", failure))
+        done.addCallback(then)
+        done.addErrback(lambda failure: _log.failure("an error after storing", failure, event="failed"))
 
     def _do(self, work: Callable[[], T]) -> T | StorageError:
         try:
@@ -84,14 +83,13 @@ class InThread:
             self._under_way += more
             self._changed.notify_all()
 
-    def _unforeseen(self, failure: Failure) -> StorageError:
-        """Let what must not happen be seen, and everything else go on."""
-        self._log.failure("storing failed in a way that was not foreseen", failure)
-        return StorageError(f"it failed: {failure.getErrorMessage()}")
-
 
 def _outcome(work: Callable[[], T]) -> T | StorageError:
+    """Return what ``work`` returns, or why it failed; an error that is not foreseen is logged, too."""
     try:
         return work()
     except StorageError as refused:
         return refused
+    except Exception as unforeseen:
+        _log.failure("an unforeseen error of the storage", event="failed")
+        return StorageError(f"it failed: {unforeseen}")

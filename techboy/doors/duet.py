@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from techboy.chat.conversation import Conversation, IllegalEventError, Words
 from techboy.chat.house import House
@@ -37,6 +38,7 @@ class Duet(Lodging):
 
     name = address = ""  # the guest's
     back_soon = False
+    _log = Logger()
     _guest: NativeGuest | None = None
     _ending = Ending.NONE
     _answered = False
@@ -189,6 +191,10 @@ class Duet(Lodging):
                 self._conversation.peer_told(words)
         if delivery.batches:
             self.hall.clock.callLater(0, self._look_at_guest)
+
+    def fail(self) -> None:
+        """Log the exception that is being handled."""
+        self._log.failure("an internal error in the conversation", event="failed")
 
     def stored(self, last: int) -> None:
         """What was said here is on its way."""

@@ -128,7 +128,7 @@ class FlowingDoor:
         if self._flow is Flow.READY and self._send_next_page():
             if self.behind:
                 self._flow = Flow.BEHIND
-                self._hall.clock.callLater(0, self._go_on)
+                self._hall.clock.callLater(0, self._hall.attempt, self, self._go_on)
             else:
                 self.caught_up()
 
@@ -198,6 +198,11 @@ class FlowingDoor:
         elif self._through(delivery.rendered(self.dialect)):
             self.cursor = delivery.head
             delivery.taken += 1  # the hall counts what that means, once for all
+
+    def fail(self) -> None:
+        """Log the exception that is being handled, and close the connection."""
+        self._record.failed()
+        self._parting.cut()
 
     def stalled(self) -> None:
         """End a connection that takes nothing."""

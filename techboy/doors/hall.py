@@ -45,7 +45,14 @@ Remembered: TypeAlias = Callable[["StorageError | None"], None]
 """Is told whether a session was stored: what hindered it, or None."""
 
 
-class Hearer(Protocol):
+class Fallible(Protocol):
+    """A connection, or the operator's screen, that an error concerns alone."""
+
+    def fail(self) -> None:
+        """Log the exception that is being handled, and close."""
+
+
+class Hearer(Fallible, Protocol):
     """Somebody to whom what is new is brought."""
 
     def hear(self, delivery: Delivery) -> None:
@@ -146,6 +153,13 @@ class Hall:
     def observe_all(self, witness: Witness) -> None:
         """Bring what is new in any room, from now on, to ``witness`` too."""
         self._witnesses.append(witness)
+
+    def attempt(self, one: Fallible, act: Callable[..., object], *given: object) -> None:
+        """Call ``act``, which concerns ``one`` alone: an exception closes that, and hinders nobody else."""
+        try:
+            act(*given)
+        except Exception:
+            one.fail()
 
     def prune(self, lines_before: float | None, sessions_before: float) -> None:
         """Forget what was stored before those times."""
@@ -281,7 +295,7 @@ class Hall:
             room: None for room in self._retitled if room.members and room.topic != room.log.topic
         }
         for then in remembered:
-            then(outcome)
+            self._guard(then, outcome)
         self._all_settled()
 
     def _account(self, began: float, outcome: StorageError | None) -> None:
@@ -336,7 +350,7 @@ class Hall:
         last = {batch.by: batch.last for batch in batches}
         for number, said in segment.said.items():
             said.member.unstored -= said.size
-            said.member.guest.stored(last[number])
+            self.attempt(said.member.guest, said.member.guest.stored, last[number])
 
     def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
         """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
@@ -355,7 +369,8 @@ class Hall:
                     said.member.session.refused()
                 if number not in told:
                     told.add(number)
-                    said.member.guest.not_stored(said.member.told_of(why, STORING_FAILS))
+                    guest, reason = said.member.guest, said.member.told_of(why, STORING_FAILS)
+                    self.attempt(guest, guest.not_stored, reason)
         self._bring_all(segments, [[] for _ in segments])
         return remembered
 
@@ -369,12 +384,23 @@ class Hall:
 
     def _bring(self, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
-            member.guest.hear(delivery)
+            guest = member.guest
+            try:  # `attempt`, without the cost of a call for each member
+                guest.hear(delivery)
+            except Exception:
+                guest.fail()
         self.tally.sent += delivery.taken * delivery.lines
         for observer in self._observers.get(room, ()):
-            observer.hear(delivery)
+            self.attempt(observer, observer.hear, delivery)
         for witness in self._witnesses:
-            witness.witness(room, delivery)
+            self._guard(witness.witness, room, delivery)
+
+    def _guard(self, act: Callable[..., object], *given: object) -> None:
+        """Call ``act``, whose exception is logged and hinders nobody."""
+        try:
+            act(*given)
+        except Exception:
+            self._log.failure("an error in what is told of a message or a session", event="failed")
 
     def _end_stalled(self) -> None:
         self._sweep = None
@@ -382,7 +408,7 @@ class Hall:
         stalled = [hearer for hearer, since in self._waiting.items() if now - since >= self._stall]
         for hearer in stalled:
             self.waits_no_more(hearer)
-            hearer.stalled()
+            self.attempt(hearer, hearer.stalled)
         for since in self._waiting.values():
             self._sweep = self.clock.callLater(max(since + self._stall - now, _SWEEP), self._end_stalled)
             return

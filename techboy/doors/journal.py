@@ -150,6 +150,16 @@ class Record:
         self.ends(End.CLOSED, why)
         self._remark("the log can't be read: {why}", "unreadable", LogLevel.error, why=escaped(why))
 
+    def failed(self) -> None:
+        """An exception that nobody foresaw, and that is being handled, ends the connection."""
+        self.ends(End.CLOSED, "an internal error")
+        self._log.failure(
+            "connection {connection}: an internal error",
+            event="failed",
+            connection=self.connection,
+            address=self._address,
+        )
+
     def ends(self, end: End, why: str = "") -> None:
         """It will be at its end; the first who says so knows best."""
         if self._end is None:

@@ -224,13 +224,16 @@ class Lodging:
         number, now = self.house.logs.new_number(), self.hall.wall()
         session = Session(SessionRecord(number, self.digest(token), hello.name, 1, LOBBY, after, now))
 
-        def remembered(hindrance: StorageError | None) -> None:
+        def let_in(hindrance: StorageError | None) -> None:
             if hindrance is not None:
                 self._put_off(guest, hindrance)
             elif guest.is_open and self.may_enter(guest):
                 self._enter(session, guest, hello)
                 guest.admitted(guest.member, token, after, back=False)
                 self._begin(guest)
+
+        def remembered(hindrance: StorageError | None) -> None:
+            self.hall.attempt(guest, let_in, hindrance)
             self._release(session.digest)
 
         if self._hold(session.digest, guest):
@@ -294,7 +297,7 @@ class Lodging:
             elif guest.is_open:
                 self.arrive(guest, hello)
 
-        self.hall.remember(session, stored)
+        self.hall.remember(session, partial(self.hall.attempt, guest, stored))
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""

@@ -109,6 +109,11 @@ class Threshold(Protocol):
             return Spoken.PLAIN
         return Spoken.UNKNOWN if self._door is None else Spoken.NATIVE
 
+    def fail(self) -> None:
+        """Log the exception that is being handled, and close the connection."""
+        self._record.failed()
+        cut(self.transport)
+
     def hear_nothing(self) -> None:
         """Read no more, for a while."""
         self.transport.pauseProducing()

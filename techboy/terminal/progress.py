@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TextIO
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 
 from techboy.chat.standing import in_lines
+from techboy.doors.repeating import repeated
 from techboy.terminal.streams import is_terminal
 
 EVERY = 0.2
@@ -111,8 +111,7 @@ class Progress:
         self._bar = b""
         self._work: _Work | None = None
         self._last = 0.0, Sample(0, 0)
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
+        self._loop = repeated(clock, self._look)
         line.above = self.above
 
     def start(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from techboy.chat.conversation import Here, Words
 from techboy.chat.house import House
 from techboy.chat.member import Member
@@ -30,6 +32,8 @@ class Seat:
     It is the bridge's ``conversation``. ``leave`` ends the program. Without `sit`, it is nobody, and can only
     listen to the lobby.
     """
+
+    _log = Logger()
 
     def __init__(self, house: House, hall: Hall, bridge: HostsScreen, leave: Callable[[], None]) -> None:
         self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
@@ -153,6 +157,10 @@ class Seat:
 
     def stalled(self) -> None:
         """Wait on: a screen is not ended."""
+
+    def fail(self) -> None:
+        """Log the exception that is being handled; a screen is not ended."""
+        self._log.failure("an internal error at the host's screen", event="failed")
 
     @property
     def _room(self) -> Room:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -35,6 +38,9 @@ class Listener:
 
     def stalled(self) -> None:
         self.stalls += 1
+
+    def fail(self) -> None:
+        self.told.append(sys.exc_info()[1])
 
     def stored(self, last: int) -> None:
         self.told.append(last)
@@ -339,6 +345,132 @@ class RefusedGroupTests:
         storing.committer.refuse()
         assert (kept.next, kept.accepted) == (1, 1)
         assert storing.scene.logs.session(kept.digest) is None
+
+
+class Odd(Listener):
+    """A member's connection in which everything raises what nobody expects."""
+
+    error = RuntimeError("odd")
+
+    def hear(self, delivery: Delivery) -> None:
+        raise self.error
+
+    def stored(self, last: int) -> None:
+        raise self.error
+
+    def not_stored(self, why: str) -> None:
+        raise self.error
+
+    def stalled(self) -> None:
+        raise self.error
+
+    def witness(self, room: Room, delivery: Delivery) -> None:
+        raise self.error
+
+
+class IsolationTests:
+    """An error in what concerns one hinders nobody else."""
+
+    def odd_one(self, scene: Scene, *others: Listener) -> Odd:
+        """Return a member who comes before ``others`` in all that is done for each."""
+        odd = Odd()
+        odd.member = scene.house.enter(odd, 0)
+        members = scene.lobby.members
+        for listener in others:
+            members[listener.member.number] = members.pop(listener.member.number)
+        return odd
+
+    def test_delivery(self) -> None:
+        """Who comes after one whose connection raises is sent everything; that one is closed."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd = self.odd_one(scene, one)
+        scene.says(odd, "hello")
+        assert one.data.endswith(b"guest2: hello\n")
+        assert odd.told == [odd.error, odd.error]  # as it was told that it is stored, too
+        scene.says(one, "there")
+        assert one.told == [2]
+
+    def test_not_stored(self) -> None:
+        """All authors are told that nothing could be stored."""
+        storing = Storing(1)
+        (one,) = storing.listeners
+        odd = self.odd_one(storing.scene, one)
+        for listener in (odd, one):
+            storing.scene.says(listener, "hello")
+        storing.committer.refuse()
+        assert set(odd.told) == {odd.error}
+        assert one.told == [STORING_FAILS]
+
+    def test_observers(self) -> None:
+        """Observers and transcripts are told, whichever raises."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd, observer = Odd(), Listener()
+        for each in (odd, observer):
+            scene.hall.observe(scene.lobby, each)
+        scene.hall.observe_all(odd)
+        scene.says(one, "hello")
+        assert observer.data == b"guest1: hello\n"
+        assert odd.told == [odd.error]
+
+    def test_stalled(self) -> None:
+        """All who take nothing are ended."""
+        scene = Scene()
+        odd, late = Odd(), Listener()
+        for each in (odd, late):
+            scene.hall.waits(each)
+        scene.clock.advance(30)
+        assert (odd.told, late.stalls) == ([odd.error], 1)
+
+    def test_sessions(self) -> None:
+        """All who wait for a session to be stored are told, and the program can end."""
+        storing = Storing(0)
+        told: list[object] = []
+
+        def odd(hindrance: object) -> None:
+            raise RuntimeError("odd")
+
+        for number, then in enumerate((odd, told.append), 1):
+            storing.hall.remember(session(number), then)
+        storing.clock.advance(0)
+        drained = storing.hall.drain()
+        storing.committer.answer_all()
+        assert told == [None]
+        assert drained.called
+
+
+class RoomTests:
+    """A room whose messages are on their way."""
+
+    def test_left_and_entered(self) -> None:
+        """It is one room, though everybody leaves it and somebody enters before its messages are stored."""
+        storing = Storing(3)
+        alice, bob, carol = storing.listeners
+        storing.house.move(alice.member, "balcony")
+        storing.scene.says(alice, "the meeting is moved to nine")
+        storing.house.move(alice.member, "lobby")
+        storing.house.move(bob.member, "balcony")
+        storing.committer.answer_all()
+        storing.house.move(carol.member, "balcony")
+        storing.scene.says(carol, "hi bob")
+        assert bob.member.room is carol.member.room
+        said = [line for line in bob.data.split(b"\n") if not line.startswith(b"*")]
+        assert said == [b"guest1: the meeting is moved to nine", b"guest3: hi bob", b""]
+
+    def test_forgotten(self) -> None:
+        """A room that nobody is in is forgotten when nothing is on its way."""
+        storing = Storing(1)
+        (alice,) = storing.listeners
+        storing.house.move(alice.member, "balcony")
+        room = weakref.ref(alice.member.room)
+        storing.scene.says(alice, "anybody?")
+        storing.house.move(alice.member, "lobby")
+        storing.clock.advance(NEWS_DELAY)
+        assert room() is not None
+        storing.committer.answer_all()
+        storing.clock.advance(0)
+        assert room() is None
 
 
 class CountTests:

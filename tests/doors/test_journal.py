@@ -191,6 +191,20 @@ class RecordTests:
         assert (error["log_level"].name, error["why"]) == ("error", "the disk is gone")
         assert end["ending"] == "closed: the disk is gone"
 
+    def test_failed(self) -> None:
+        """An error that nobody foresaw is written with what led to it, and ends the connection."""
+        with written() as log:
+            record = Watched().came()
+            try:
+                raise RuntimeError("odd")
+            except RuntimeError:
+                record.failed()
+            record.ended(clean=False)
+        error, end = log.events[-2:]
+        assert (error["event"], error["connection"]) == ("failed", "1")
+        assert error["log_failure"].check(RuntimeError)
+        assert end["ending"] == "closed: an internal error"
+
     def test_flood(self) -> None:
         """Who does odd things all the time fills no log; at the end it is known how many they were."""
         with written() as log:
