@@ -49,6 +49,8 @@ SCHEMA = Schema(
             "ALTER TABLE session ADD COLUMN ignoring TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE room ADD COLUMN topic TEXT NOT NULL DEFAULT ''",
         ),
+        # the latest time of all batches that were dropped: no later one is stored with an earlier time
+        ("ALTER TABLE house ADD COLUMN stamp REAL NOT NULL DEFAULT 0",),
     ),
     looks=(
         "SELECT * FROM house",
@@ -77,8 +79,11 @@ _ROOM = (
 )
 # of each room's last batch, so that few rows are read
 _STAMP = (
-    "SELECT max((SELECT at FROM batch WHERE batch.room = room.number ORDER BY last DESC LIMIT 1)) FROM room"
+    "SELECT max(stamp, coalesce((SELECT max("
+    "(SELECT at FROM batch WHERE batch.room = room.number ORDER BY last DESC LIMIT 1)) FROM room), 0))"
+    " FROM house"
 )
+_DROPPED = "UPDATE house SET stamp = max(stamp, coalesce((SELECT max(at) FROM batch WHERE number < ?), 0))"
 _SESSION = (
     "SELECT ignoring, number, digest, name, next, room, seen, heard, kicked, nick"
     " FROM session WHERE digest = ?"
@@ -256,6 +261,7 @@ class SqliteLogs:
         forgotten = self._writing.execute(lasts, first).fetchall()
         for room, last in forgotten:
             self._writing.execute("UPDATE room SET forgotten = ? WHERE number = ?", (last, room))
+        self._writing.execute(_DROPPED, first)
         self._writing.execute("DELETE FROM batch WHERE number < ?", first)
         return {self._key(room): last for room, last in forgotten}
 
@@ -321,8 +327,7 @@ class _Reading:
             try:
                 row: tuple[str, int] = only_row(self._connection, "SELECT id, number FROM house")
                 self.id, self.number = row
-                [stamp] = only_row(self._connection, _STAMP)
-                self.stamp = 0.0 if stamp is None else float(stamp)
+                [self.stamp] = only_row(self._connection, _STAMP)
                 [self.sessions] = only_row(self._connection, "SELECT count(*) FROM session")
             except BaseException:
                 self._connection.close()

@@ -480,6 +480,14 @@ class LogsContract(ForgetfulLogsContract):
             (batch,) = append(logs, logs.open(ROOM), [draft("c")], given_)
             assert batch.at == expected
 
+    def test_clock_set_back_and_all_dropped(self, logs: Logs, log: Log) -> None:
+        """That holds also for a time of which nothing is kept any more."""
+        append(logs, log, [draft("a")], 9.0)
+        forget(logs, 10.0)
+        logs = self.again(logs)
+        (batch,) = append(logs, logs.open(ROOM), [draft("b")], 3.0)
+        assert batch.at == 9.0
+
     # what is old
 
     def test_prune_lines(self, logs: Logs, log: Log) -> None:
