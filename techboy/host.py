@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -12,6 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.chat.house import Rules
+from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.standing import Hosting
 from techboy.chat.tally import Refusal
@@ -171,9 +173,9 @@ class Host(Program):
         for caller in self._callers:
             caller.hear_again()
         for member in list(self.house.members.values()):
-            self.hall.attempt(member.guest, self._send_home, member)
+            isolated(member.guest, partial(self._send_home, member))
         for caller in self._callers:
-            self.hall.attempt(caller, caller.dismiss, self.last_word)
+            isolated(caller, partial(caller.dismiss, self.last_word))
         self._leaving = Leaving.GONE
         self._end_if_empty()
 

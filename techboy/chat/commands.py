@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from techboy.chat.conversation import last_heard, lines_wait
+from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.logs.contract import StorageError
 
@@ -100,7 +102,8 @@ def _msg(house: House, member: Member, arguments: str) -> list[str]:
     name, _, text = arguments.partition(" ")
     other = _somebody(house, name)
     ways = [way for way in house.ways_of(other) if member.number not in way.ignoring]
-    taken = [way.guest.tell([f"{member.name} says to you: {text}"]) for way in ways]
+    lines = [f"{member.name} says to you: {text}"]
+    taken = [isolated(way.guest, partial(way.guest.tell, lines)) for way in ways]
     if ways and not any(taken):
         raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
     for way in ways:
@@ -234,7 +237,7 @@ def _kick(house: House, member: Member, arguments: str) -> list[str]:
     farewell = f"{member.name} sent you away{because}"
     if other.session is not None:
         other.session.kicked = farewell
-    other.guest.goodbye(farewell)
+    isolated(other.guest, partial(other.guest.goodbye, farewell))
     return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from techboy.chat.isolation import Fallible
 from techboy.chat.room import Room
 from techboy.chat.session import Session
 from techboy.logs.contract import Batch, StorageError
@@ -14,7 +15,7 @@ READING_FAILS = "the server cannot read its history now"
 """What clients are told of storage errors, whose text names files of the server."""
 
 
-class Guest(Protocol):
+class Guest(Fallible, Protocol):
     """The way in of one member, as the house sees it."""
 
     def tell(self, notices: list[str]) -> bool:
@@ -31,9 +32,6 @@ class Guest(Protocol):
 
     def not_stored(self, why: str) -> None:
         """What the member said and is not `stored` will not be."""
-
-    def fail(self) -> None:
-        """Log the exception that is being handled, which concerns this member alone, and close."""
 
     def goodbye(self, why: str) -> None:
         """Send what was said, tell ``why`` and close."""

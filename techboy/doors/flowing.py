@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
+from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.doors.flow import Congestion, Refill
@@ -128,7 +129,7 @@ class FlowingDoor:
         if self._flow is Flow.READY and self._send_next_page():
             if self.behind:
                 self._flow = Flow.BEHIND
-                self._hall.clock.callLater(0, self._hall.attempt, self, self._go_on)
+                self._hall.clock.callLater(0, isolated, self, self._go_on)
             else:
                 self.caught_up()
 

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from techboy.chat.isolation import Fallible, isolated
 from techboy.chat.member import STORING_FAILS
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
@@ -43,13 +44,6 @@ NEWS_DELAY = 0.2
 
 Remembered: TypeAlias = Callable[["StorageError | None"], None]
 """Is told whether a session was stored: what hindered it, or None."""
-
-
-class Fallible(Protocol):
-    """A connection, or the operator's screen, that an error concerns alone."""
-
-    def fail(self) -> None:
-        """Log the exception that is being handled, and close."""
 
 
 class Hearer(Fallible, Protocol):
@@ -153,13 +147,6 @@ class Hall:
     def observe_all(self, witness: Witness) -> None:
         """Bring what is new in any room, from now on, to ``witness`` too."""
         self._witnesses.append(witness)
-
-    def attempt(self, one: Fallible, act: Callable[..., object], *given: object) -> None:
-        """Call ``act``, which concerns ``one`` alone: an exception closes that, and hinders nobody else."""
-        try:
-            act(*given)
-        except Exception:
-            one.fail()
 
     def prune(self, lines_before: float | None, sessions_before: float) -> None:
         """Forget what was stored before those times."""
@@ -350,7 +337,7 @@ class Hall:
         last = {batch.by: batch.last for batch in batches}
         for number, said in segment.said.items():
             said.member.unstored -= said.size
-            self.attempt(said.member.guest, said.member.guest.stored, last[number])
+            isolated(said.member.guest, partial(said.member.guest.stored, last[number]))
 
     def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
         """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
@@ -370,7 +357,7 @@ class Hall:
                 if number not in told:
                     told.add(number)
                     guest, reason = said.member.guest, said.member.told_of(why, STORING_FAILS)
-                    self.attempt(guest, guest.not_stored, reason)
+                    isolated(guest, partial(guest.not_stored, reason))
         self._bring_all(segments, [[] for _ in segments])
         return remembered
 
@@ -385,13 +372,13 @@ class Hall:
     def _bring(self, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
             guest = member.guest
-            try:  # `attempt`, without the cost of a call for each member
+            try:  # `isolated`, without the cost of a call for each member
                 guest.hear(delivery)
             except Exception:
                 guest.fail()
         self.tally.sent += delivery.taken * delivery.lines
         for observer in self._observers.get(room, ()):
-            self.attempt(observer, observer.hear, delivery)
+            isolated(observer, partial(observer.hear, delivery))
         for witness in self._witnesses:
             self._guard(witness.witness, room, delivery)
 
@@ -408,7 +395,7 @@ class Hall:
         stalled = [hearer for hearer, since in self._waiting.items() if now - since >= self._stall]
         for hearer in stalled:
             self.waits_no_more(hearer)
-            self.attempt(hearer, hearer.stalled)
+            isolated(hearer, hearer.stalled)
         for since in self._waiting.values():
             self._sweep = self.clock.callLater(max(since + self._stall - now, _SWEEP), self._end_stalled)
             return

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.house import LOBBY, House
+from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, STORING_FAILS, Absent, Guest, Member
 from techboy.chat.session import Session, digest_of
 from techboy.chat.tally import Refusal
@@ -233,7 +234,7 @@ class Lodging:
                 self._begin(guest)
 
         def remembered(hindrance: StorageError | None) -> None:
-            self.hall.attempt(guest, let_in, hindrance)
+            isolated(guest, partial(let_in, hindrance))
             self._release(session.digest)
 
         if self._hold(session.digest, guest):
@@ -269,7 +270,8 @@ class Lodging:
         if member.absent:
             self._stop_waiting(stay)
         else:
-            cast(Lodger, member.guest).replaced()  # as only a lodger has a session
+            before = cast(Lodger, member.guest)  # as only a lodger has a session
+            isolated(before, before.replaced)
         member.guest, member.absent, guest.member = guest, False, member
         self._admit_again(stay.session, guest, hello)
 
@@ -297,7 +299,7 @@ class Lodging:
             elif guest.is_open:
                 self.arrive(guest, hello)
 
-        self.hall.remember(session, partial(self.hall.attempt, guest, stored))
+        self.hall.remember(session, lambda hindrance: isolated(guest, partial(stored, hindrance)))
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""

@@ -6,6 +6,7 @@ a tuple: what was called, as ``"peer.say"``, then what it was given.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -218,10 +219,12 @@ class FakeGuest:
     def __init__(self) -> None:
         self.events: Events = []
         self.takes = True
+        self.error: Exception | None = None
         self.silence: float | None = 3.4
         self.behind = 0
 
     def tell(self, notices: list[str]) -> bool:
+        self._raise()
         self.events.append(("tell", notices))
         return self.takes
 
@@ -239,7 +242,15 @@ class FakeGuest:
         self.events.append(("not_stored", why))
 
     def goodbye(self, why: str) -> None:
+        self._raise()
         self.events.append(("goodbye", why))
+
+    def fail(self) -> None:
+        self.events.append(("fail", sys.exc_info()[1]))
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            raise self.error
 
     def moved(self) -> None:
         self.events.append(("moved",))

@@ -231,6 +231,14 @@ class MsgTests:
         ]
         assert verona.nurse.answers_to is None
 
+    def test_odd_connection(self, verona: Verona) -> None:
+        """If the other's connection raises what nobody expects, that one is closed, and the author told."""
+        verona.nurse_way.error = RuntimeError("odd")
+        assert verona.does(verona.juliet, "msg nurse hello") == [
+            "nurse takes nothing at the moment; your message was not delivered"
+        ]
+        assert verona.nurse_way.events == [("fail", verona.nurse_way.error)]
+
     def test_ignored(self, verona: Verona) -> None:
         """Who is ignored says it to the wind, and does not learn so."""
         verona.does(verona.nurse, "ignore juliet")
@@ -592,6 +600,12 @@ class QuitTests:
 
 class KickTests:
     """The host may send somebody away."""
+
+    def test_odd_connection(self, verona: Verona) -> None:
+        """If the other's connection raises what nobody expects, that one is closed; the host is not told."""
+        verona.nurse_way.error = RuntimeError("odd")
+        assert verona.does(verona.host, "kick nurse") == []
+        assert verona.nurse_way.events == [("fail", verona.nurse_way.error)]
 
     @pytest.mark.parametrize(("why", "shown"), [("", ""), (" loud", ": loud"), (" too  loud", ": too  loud")])
     def test_kick(self, verona: Verona, why: str, shown: str) -> None:
