@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.commands import FAREWELL
 from techboy.chat.house import House
+from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.chat.tally import Refusal
@@ -201,7 +202,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         self._held = parts[-1]
         self.throttle()
         wait = self._bucket.wait(min(lines - allowed, _RELEASED_TOGETHER))
-        self._release = self.clock.callLater(wait, self._release_held)
+        self._release = self.clock.callLater(wait, isolated, self, self._release_held)
         return LF.join(parts[:-1])
 
     def _release_held(self) -> None:

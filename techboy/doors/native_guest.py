@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.house import House
+from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.rate import Bucket
 from techboy.chat.session import Numbering, Session
@@ -112,7 +113,12 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.clock = hall.clock
         self._pauses = Pauses(self.pauseProducing, self._read_on)
         self.pulse = Pulse(
-            hall.clock, terms.ping, terms.dead, self._ask, self._give_up, deaf=lambda: self.paused
+            hall.clock,
+            terms.ping,
+            terms.dead,
+            partial(isolated, self, self._ask),
+            self._give_up,
+            deaf=lambda: self.paused,
         )
 
     # what Twisted calls
@@ -351,7 +357,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
-                self._sign = self.clock.callLater(SIGN_OF_LIFE, self.send, Ping(0))
+                self._sign = self.clock.callLater(SIGN_OF_LIFE, isolated, self, partial(self.send, Ping(0)))
                 self._stage.arrive(self, frame)
             case _:
                 self._hall.tally.refuse(Refusal.FRAME)
@@ -463,7 +469,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         wait = self._bucket.spend(lines, self.clock.seconds())
         if wait > 0:
             self.throttle()
-            self._release = self.clock.callLater(wait, self._pauses.end, Reason.RATE)
+            resume = partial(self._pauses.end, Reason.RATE)
+            self._release = self.clock.callLater(wait, isolated, self, resume)
 
     def _send_what_is_left(self) -> None:
         for batch in [] if self.member.quiet else self.what_is_left():

@@ -10,6 +10,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.chat.isolation import isolated
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.parting import Parting
@@ -114,6 +115,11 @@ class PlainReceiver(ChunkReceiver):
         """Whether the peer can take lines with their ends, as far as is known."""
         return self._ends is not Ends.NONE
 
+    def fail(self) -> None:
+        """Log the exception that is being handled, and close the connection."""
+        self._record.failed()
+        self._parting.cut()
+
     def hear_no_more(self) -> None:
         """Take no notice of what the peer still sends."""
         self._hearing = Hearing.NOTHING
@@ -215,7 +221,7 @@ class PlainReceiver(ChunkReceiver):
     def _watch_unfinished(self) -> None:
         self._stop_watching()
         if self.unfinished or self._hearing is Hearing.SKIPPING:
-            self._silence = self.clock.callLater(self._patience, self._fell_silent)
+            self._silence = self.clock.callLater(self._patience, isolated, self, self._fell_silent)
 
     @property
     def _patience(self) -> float:

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.chat.isolation import isolated
 from techboy.doors.journal import Record, unrecorded
 from techboy.doors.parting import cut
 from techboy.wire.native import is_hello
@@ -88,7 +89,7 @@ class Threshold(Protocol):
 
     def connectionMade(self) -> None:
         """Somebody is there."""
-        self._silence = self._clock.callLater(PATIENCE, self._take_for_plain)
+        self._silence = self._clock.callLater(PATIENCE, isolated, self, self._take_for_plain)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""

@@ -290,6 +290,20 @@ class SayTests:
         assert juliet.transport.reading
 
 
+class OddConnectionTests:
+    """A connection raises what nobody expects, in what is done later."""
+
+    @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, PING])
+    def test_later(self, seconds: float) -> None:
+        """It is closed, whichever of its timers it was."""
+        committer = HeldCommitter(prompt=seconds == PING)
+        verona = NativeVerona(committer=committer)
+        juliet = verona.hello("juliet")
+        juliet.socket.socket.error = RuntimeError("odd")
+        verona.turn(seconds)
+        assert juliet.events == ["abort"]
+
+
 class FrameTests:
     """Other frames, and what is none."""
 

@@ -110,6 +110,14 @@ class EndTests:
         entrance.transport.breaks()
         assert entrance.names() == []
 
+    def test_odd(self) -> None:
+        """A connection that raises what nobody expects when it is greeted is closed, and nobody is here."""
+        entrance = Entrance()
+        entrance.transport.socket.error = RuntimeError("odd")
+        entrance.verona.turn(PATIENCE)
+        assert entrance.transport.events == ["abort"]
+        assert entrance.names() == []
+
     def test_closed(self) -> None:
         """What was begun when the caller closed its half is a line."""
         entrance = Entrance()
