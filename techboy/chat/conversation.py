@@ -113,8 +113,8 @@ class Here(Protocol):
     def refuse(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
 
-    def state(self, text: str) -> None:
-        """Show one line about the conversation itself."""
+    def state(self, text: str) -> object:
+        """Show one line about the conversation itself, unless the screen is too full."""
 
     def invite(self) -> None:
         """Show that somebody is there to talk to."""

@@ -21,7 +21,7 @@ from techboy.logs.contract import Batch, StorageError
 from techboy.wire.lines import LF
 
 UNREAD_LIMIT = 64 * 1024
-"""Bytes of answers and notices that wait for a guest who reads nothing."""
+"""Bytes of answers and notices that wait for a guest who reads nothing, or one of them if it is longer."""
 
 UNSTORED_LIMIT = 256 * 1024
 """Characters said and not yet stored from which on nothing more is read from their author."""
@@ -109,6 +109,13 @@ class FlowingDoor:
     def has_room(self) -> bool:
         """Whether what is written now does not wait behind too much else."""
         return len(self._backlog) <= UNREAD_LIMIT
+
+    def makes_room_for(self, data: bytes) -> bool:
+        """Return whether ``data`` may wait to be sent; if not, read no more until less waits."""
+        room = not self._backlog or len(self._backlog) + len(data) <= UNREAD_LIMIT
+        if not room:
+            self._pauses.begin(Reason.ANSWERS)
+        return room
 
     @property
     def is_ready(self) -> bool:

@@ -89,11 +89,11 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     def tell(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
-        if not self.has_room:
-            return False
-        if lines:
-            self.tell_news(lines)
-        return True
+        data = plain_notices(lines)[:-1]
+        room = self.makes_room_for(data)
+        if data and room:
+            self.write_lines(data)
+        return room
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show what was said before, with its time in brackets, unless too much waits already."""

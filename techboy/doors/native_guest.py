@@ -231,11 +231,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def tell(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
-        if self.is_closing or not self.has_room:
-            return False
-        if lines:
-            self.tell_news(lines)
-        return True
+        data = self.dialect.render(lines, [], 0).data
+        room = not self.is_closing and self.makes_room_for(data)
+        if data and room:
+            self.write(data)
+        return room
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show what was said before, with its time in brackets, unless too much waits already."""

@@ -9,6 +9,10 @@ from typing import Protocol
 UNWRITTEN_LIMIT = 64 * 1024
 """Bytes from which on nothing more should be taken from the other end."""
 
+NOTICE_LIMIT = 128 * 1024
+"""Bytes that may wait, with a notice that is added; one that would be beyond is dropped, as a screen may be
+stuck for ever."""
+
 _KEPT = 16 * 1024  # bytes of what was printed last, for a screen that is drawn anew
 
 
@@ -45,6 +49,11 @@ class Above:
     def waits(self) -> bool:
         """Whether something was gathered that is not printed yet."""
         return bool(self._gathered)
+
+    def has_room_for(self, size: int, unwritten: int) -> bool:
+        """Whether a notice of ``size`` bytes may be added; ``unwritten`` bytes of earlier lines wait."""
+        waiting = self._size + unwritten
+        return not waiting or waiting + size <= NOTICE_LIMIT
 
     def add(self, lines: str, flow: Flow, unwritten: int) -> None:
         """Print ``lines``, each with its LF; ``unwritten`` bytes of earlier ones wait."""
@@ -84,6 +93,11 @@ class Above:
     def last(self, lines: int) -> bytes:
         """Return the last ``lines`` that were printed, as far as they are kept, to print them again."""
         return _for_terminal(b"".join(self._last.splitlines(keepends=True)[-lines:] if lines > 0 else []))
+
+
+def not_shown(notices: int) -> str:
+    """Return the notice that so many notices were dropped because the screen was full."""
+    return f"* {notices} notice{'s were' if notices > 1 else ' was'} not shown: the screen was full"
 
 
 def _for_terminal(data: bytes) -> bytes:

@@ -28,6 +28,7 @@ from techboy.doors import parting
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Refill
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.output import Output, Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Enter, Reader, Refused
@@ -66,9 +67,6 @@ class Screen(Enum):
     LOST = auto()  # nobody reads standard output any more, or its disk is full
 
 
-_UNWRITTEN_LIMIT = 64 * 1024  # bytes from which on nothing more is taken from the other end
-
-
 @implementer(IHalfCloseableProtocol)
 class StdioBridge(ChunkReceiver):
     """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
@@ -92,6 +90,7 @@ class StdioBridge(ChunkReceiver):
         self._reader, self._shown, self._states, self._prompt = reader, output, states, prompt
         self._output: Output = output.of_two
         self._unwritten, self._full, self._unseen = 0, False, False
+        self._not_shown = 0  # notices that were dropped because the screen was full
         self._screen = Screen.CLOSED
         self.above: Callable[[bytes], bytes] = bytes if prompt is None else prompt.around
         self._closed: Deferred[None] = Deferred()
@@ -184,12 +183,17 @@ class StdioBridge(ChunkReceiver):
         self.status = DATA_REFUSED
         self.state(text)
 
-    def state(self, text: str) -> None:
-        """Show one line about the conversation itself."""
-        if self._screen is Screen.OPEN and self._states.on_screen and not self._unseen:
-            self._show(f"{text}\n")
-        else:
+    def state(self, text: str) -> bool:
+        """Show one line about the conversation itself; return False if the screen is too full."""
+        if self._screen is not Screen.OPEN or not self._states.on_screen or self._unseen:
             self._states.write(f"{text}\n")
+            return True
+        data = self.above(shown(f"{text}\n"))
+        if self._unwritten and self._unwritten + len(data) > NOTICE_LIMIT:
+            self._not_shown += 1
+            return False
+        self._write(data)
+        return True
 
     def invite(self) -> None:
         """Show that somebody is there to talk to."""
@@ -261,7 +265,7 @@ class StdioBridge(ChunkReceiver):
             return
         self.transport.write(data)
         self._unwritten += len(data)
-        if self._unwritten > _UNWRITTEN_LIMIT and not self._full:
+        if self._unwritten > UNWRITTEN_LIMIT and not self._full:
             self._full = True
             self.conversation.here_full()
 
@@ -269,6 +273,9 @@ class StdioBridge(ChunkReceiver):
         if not self._unwritten:
             return
         self._unwritten = 0
+        if self._not_shown:
+            dropped, self._not_shown = self._not_shown, 0
+            self.state(not_shown(dropped))
         self.conversation.here_shown()
         if self._full:
             self._full = False

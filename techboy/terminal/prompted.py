@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.conversation import Words
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.terminal.above import not_shown
 from techboy.terminal.bell import Bell
 from techboy.terminal.bridge import Speaker, States
 from techboy.terminal.company import Company
@@ -71,6 +72,7 @@ class PromptScreen:
         self._pasted: list[str] = []
         self._paused, self._alone, self._gone, self._taken = False, True, False, False
         self._held: Callable[[], object] | None = None  # what was asked for while paused
+        self._not_shown = 0  # notices that were dropped because the screen was full
         self._last_status = ""
         self._tick: IDelayedCall | None = None
         self._buffer = Buffer(
@@ -132,20 +134,24 @@ class PromptScreen:
         self.status = DATA_REFUSED
         self.state(text)
 
-    def state(self, text: str) -> None:
-        """Show one line about the conversation itself."""
+    def state(self, text: str) -> bool:
+        """Show one line about the conversation itself; return False if the screen is too full."""
         self._company.noticed(text)
         self._know_name()
         if self._stage.is_open and self._states.on_screen:
-            self._stage.show(self._painter.state(text, self._seconds()).text)
+            taken = self._notice(self._painter.state(text, self._seconds()).text)
         else:
             self._states.write(f"{text}\n")
+            taken = True
         self._stage.refresh()
+        return taken
 
     def log(self, text: str) -> bool:
         """Show lines of the program's log, each with its LF; return False where nothing can be shown."""
-        self._stage.show(cleaned(text))
-        return self._stage.is_open
+        if not self._stage.is_open:
+            return False
+        self._notice(cleaned(text))
+        return True
 
     def invite(self) -> None:
         """Show that somebody is there to talk to."""
@@ -343,8 +349,18 @@ class PromptScreen:
     def _look_later(self) -> None:
         self._tick = self._reactor.callLater(REFRESH, self._look_at_status)
 
+    def _notice(self, lines: str) -> bool:
+        taken = self._stage.notice(lines)
+        if not taken:
+            self._not_shown += lines.count("\n")
+        return taken
+
     def _look_at_status(self) -> None:
         self._look_later()
+        if self._not_shown:
+            dropped, self._not_shown = self._not_shown, 0
+            if not self.state(not_shown(dropped)):
+                self._not_shown = dropped
         if self._status_line() != self._last_status:
             self._stage.refresh()
 

@@ -22,6 +22,9 @@ from techboy.wire.plain import notice
 class HostsScreen(Here, Protocol):
     """The host's keyboard and screen."""
 
+    def state(self, text: str) -> bool:
+        """Show one line about the house itself; return False if the screen is too full."""
+
     def unsaid(self) -> None:
         """What was said here and waits to be stored will not be."""
 
@@ -100,10 +103,9 @@ class Seat:
     # what the house calls
 
     def tell(self, lines: list[str]) -> bool:
-        """Show lines about the house itself."""
-        for line in lines:
-            self._bridge.state(notice(line))
-        return True
+        """Show lines about the house itself; return False if the screen is too full for all of them."""
+        shown = [self._bridge.state(notice(line)) for line in lines]
+        return all(shown)
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show what was said before, with its time in brackets."""

@@ -121,8 +121,14 @@ class Stage:
     def show(self, lines: str) -> None:
         """Print ``lines``, each with its LF, above the region."""
         if self.is_open:
-            unwritten = 0 if self._phase is Phase.OPENING else self._ends.way.unwritten
-            self._above.add(lines, self._owner.conversation, unwritten)
+            self._above.add(lines, self._owner.conversation, self._unwritten)
+
+    def notice(self, lines: str) -> bool:
+        """Print ``lines`` as `show` does if there is room for them; return whether there is."""
+        room = self._above.has_room_for(len(lines.encode("utf-8", "replace")), self._unwritten)
+        if room:
+            self.show(lines)
+        return room
 
     def refresh(self) -> None:
         """Something in the region is different."""
@@ -282,6 +288,10 @@ class Stage:
     def _end_if_done(self) -> None:
         if self._closed and self._run is None and (self._phase is not Phase.CLEARED or self._all_written):
             self._let_go()
+
+    @property
+    def _unwritten(self) -> int:
+        return 0 if self._phase is Phase.OPENING else self._ends.way.unwritten
 
     @property
     def _all_written(self) -> bool:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from techboy import exits
 from techboy.chat.conversation import Words
+from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt
@@ -245,6 +246,28 @@ class ShowingTests:
         bridge.connect()
         bridge.bridge.state("x" * FULL)
         assert bridge.events == ["full"]
+
+    def test_stuck(self) -> None:
+        """If the screen takes nothing, a bounded number of states waits; the rest is counted and dropped."""
+        bridge = Bridge(Person(16), on_screen=True)
+        transport = bridge.connect()
+        line = "x" * 1023
+        taken = [bridge.bridge.state(line) for _ in range(1000)]
+        assert taken == [True] * (NOTICE_LIMIT // 1024) + [False] * (1000 - NOTICE_LIMIT // 1024)
+        assert len(transport.written) == NOTICE_LIMIT
+        transport.flush()
+        assert transport.flush() == b"* 872 notices were not shown: the screen was full\n"
+        assert bridge.bridge.state(line)
+
+    def test_long_state(self) -> None:
+        """A state of any length is shown on a screen that has shown everything."""
+        bridge = Bridge(Person(16), on_screen=True)
+        transport = bridge.connect()
+        for _ in range(2):
+            assert bridge.bridge.state("x" * NOTICE_LIMIT)
+            assert not bridge.bridge.state("x")
+            transport.flush()
+            assert transport.flush() == b"* 1 notice was not shown: the screen was full\n"
 
     def test_full_again(self) -> None:
         """A screen that had room again has all of it."""

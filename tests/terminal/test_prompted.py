@@ -19,7 +19,7 @@ from twisted.logger import capturedLogs
 from techboy import exits
 from techboy.chat.conversation import Words
 from techboy.terminal import stage
-from techboy.terminal.above import UNWRITTEN_LIMIT
+from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from techboy.terminal.bell import Bell
 from techboy.terminal.company import Company
 from techboy.terminal.output import Shown
@@ -590,6 +590,29 @@ class FullTests:
         assert at.terminal.unwritten == before
         at.terminal.goes_on()
         await at.sees("romeo: hello", "juliet:", "for 99 s")
+
+    @at_prompt
+    async def test_stuck(self, at: At) -> None:
+        """A bounded number of states and log lines waits for it; the rest is counted and dropped."""
+        at.terminal.halts()
+        at.screen.state("first")
+        await settle()
+        line = "x" * 1023
+        taken = [at.screen.state(line) for _ in range(1000)]
+        assert NOTICE_LIMIT - 2048 < at.terminal.unwritten + 1024 * taken.count(True) <= NOTICE_LIMIT
+        assert taken == sorted(taken, reverse=True)
+        assert at.screen.log("y" * 2048 + "\n")
+        at.reactor.advance(REFRESH)
+        await settle()
+        assert at.terminal.unwritten <= NOTICE_LIMIT
+        at.terminal.goes_on()
+        await until(lambda: "here_ready" in at.events)
+        at.reactor.advance(REFRESH)
+        told = f"* {taken.count(False) + 1} notices were not shown:"
+        await until(lambda: any(row.startswith(told) for row in at.terminal.rows))
+        at.reactor.advance(REFRESH)
+        await settle()
+        assert "".join(at.terminal.rows).count("were not shown") == 1
 
     @at_prompt
     async def test_closed(self, at: At) -> None:

@@ -11,6 +11,7 @@ from techboy.doors.committing import Committer
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.logs.contract import Batch, StorageError
 from techboy.logs.memory import KEEP_MEMORY
+from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt
@@ -262,6 +263,30 @@ class FullScreenTests:
         home.verona.visit()
         home.verona.settle()
         assert home.ready() == "* guest1 joined\n"
+
+    def test_stuck(self) -> None:
+        """A screen that takes nothing holds a bounded number of messages; senders are told of the others."""
+        home = Home()
+        guest = home.guest()
+        home.full()
+        message = b"/msg romeo " + b"x" * 4000 + b"\n"
+        for _ in range(100):
+            guest.says(message)
+        assert len(home.terminal.written) <= NOTICE_LIMIT
+        *_, last = guest.reads().splitlines()
+        assert last == "* romeo takes nothing at the moment; your message was not delivered"
+        for number in range(1000):
+            guest.says(f"/topic {number}\n".encode())
+        home.verona.settle()
+        assert len(home.terminal.written) <= NOTICE_LIMIT
+        shown = home.ready().splitlines()
+        assert 0 < len([line for line in shown if "says to you" in line]) < 100
+        dropped = 100 + 1000 - len(shown)
+        assert home.seen() == f"* {dropped} notices were not shown: the screen was full\n"
+        guest.reads()
+        guest.says(message)
+        assert home.seen().startswith("* guest1 says to you: xxx")
+        assert guest.reads().startswith("* you say to romeo: xxx")
 
     def test_gone(self) -> None:
         """What is not kept any more is counted, exactly."""
