@@ -19,10 +19,11 @@ from techboy.doors.journal import End, Journal, Record
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.parting import close
+from techboy.doors.strangers import LEAST, Strangers
 from techboy.doors.threshold import Door, PlainDoor, Threshold
 from techboy.home import Home, new_token
 from techboy.options import ConversationOptions
-from techboy.wire.frames import BUSY, Bye, Hello
+from techboy.wire.frames import Bye, Hello
 from techboy.wire.native import written
 
 BURST = 10
@@ -60,8 +61,8 @@ class Household(Interface):
     def turned_away(self) -> None:
         """Count a caller for whom there was a `refusal`."""
 
-    def empty(self, factory: HouseFactory) -> None:
-        """The last who came in by the door of ``factory`` is gone."""
+    def closed(self, factory: HouseFactory, *, emptied: bool) -> None:
+        """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
 
 
 class Caller(Threshold):
@@ -88,19 +89,25 @@ class HouseFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, host: Household) -> None:
+    def __init__(self, host: Household, most: int) -> None:
+        """``most``: connections that may wait to be welcomed; see `Strangers`."""
         self._host = host
+        self._strangers = Strangers(most, host.hall.tally)
         self.callers: set[Caller] = set()
         self.guests: set[Caller] = set()
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return what finds out how a caller speaks, and brings it in."""
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Return what finds out how a caller speaks, and brings it in; None if too many are not in yet."""
+        stranger = self._strangers.come(lambda: self.guests.add(caller))
+        if stranger is None:
+            return None
         record = self._host.journal.came(peer_of(addr))
         caller = Caller(
             self._host.reactor,
             lambda: self._plain(caller, record),
             lambda: self._native(caller, record),
             record,
+            stranger,
         )
         caller.factory = self
         self.callers.add(caller)
@@ -108,11 +115,15 @@ class HouseFactory(ServerFactory):
 
     def closed(self, caller: Caller) -> None:
         """The connection of ``caller`` is closed for good."""
+        was_guest = caller in self.guests
         self.callers.discard(caller)
-        if caller in self.guests:
-            self.guests.discard(caller)
-            if not self.guests:
-                self._host.empty(self)
+        self.guests.discard(caller)
+        self._host.closed(self, emptied=was_guest and not self.guests)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether guests, or callers who wait to be let in, are still connected."""
+        return bool(self.guests) or any(isinstance(caller.door, NativeGuest) for caller in self.callers)
 
     def _plain(self, caller: Caller, record: Record) -> PlainDoor:
         host, options = self._host, self._host.options
@@ -122,7 +133,7 @@ class HouseFactory(ServerFactory):
             words = f"{host.house.rules.host} {why}"
             record.turned_away(words)
             return TurnedAway(plainly(words), host.reactor)
-        self.guests.add(caller)
+        caller.stranger.welcomed()
         return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
 
     def _native(self, caller: Caller, record: Record) -> Door:
@@ -131,8 +142,12 @@ class HouseFactory(ServerFactory):
             host.turned_away()
             record.turned_away(host.last_word.reason)
             return TurnedAway(written(host.last_word), host.reactor)
-        self.guests.add(caller)
-        return host.home.native_guest(host.lodging, self._bucket(), record, two=False)
+        return self._native_guest(caller, host.lodging, self._bucket(), record)
+
+    def _native_guest(self, caller: Caller, lodging: Lodging, bucket: Bucket, record: Record) -> NativeGuest:
+        self.guests.discard(caller)  # if it was taken for a plain one
+        caller.stranger.unwelcome()
+        return self._host.home.native_guest(lodging, bucket, record, caller.stranger, two=False)
 
     def _bucket(self) -> Bucket:
         rate = self._host.options["rate"]
@@ -143,7 +158,7 @@ class DeskFactory(HouseFactory):
     """Lets the host in by the host's own door, which leads to ``desk``."""
 
     def __init__(self, host: Household, desk: Desk) -> None:
-        super().__init__(host)
+        super().__init__(host, LEAST)
         self._desk = desk
 
     def _plain(self, caller: Caller, record: Record) -> PlainDoor:
@@ -155,8 +170,7 @@ class DeskFactory(HouseFactory):
         if host.is_leaving:
             record.turned_away(host.last_word.reason)
             return TurnedAway(written(host.last_word), host.reactor)
-        self.guests.add(caller)
-        return host.home.native_guest(self._desk, Bucket(0, 0), record, two=False)
+        return self._native_guest(caller, self._desk, Bucket(0, 0), record)
 
 
 class HouseLodging(Lodging):
@@ -169,15 +183,18 @@ class HouseLodging(Lodging):
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in, unless the house is full of others."""
-        if self._program.is_leaving:
-            self._program.turned_away()
-            guest.put_off("")
-            return
-        others = self._program.guests - 1
-        why = self._program.refusal(others)
-        if why is None or (hello.session is not None and self.knows(hello.session)):
+        returns = hello.session is not None and self.knows(hello.session)
+        if (returns and not self._program.is_leaving) or self.may_enter(guest):
             super().arrive(guest, hello)
+
+    def may_enter(self, guest: Lodger) -> bool:
+        """Tell whether there is room, or tell ``guest`` that there is none."""
+        why = self._program.refusal(self._program.guests)
+        if why is None:
+            return True
+        self._program.turned_away()
+        if self._program.is_leaving:
+            guest.put_off("")
         else:
-            assert isinstance(guest, NativeGuest)
-            self._program.turned_away()
-            guest.close_with(Bye(BUSY, f"{self.house.rules.host} {why}"))
+            guest.busy(f"{self.house.rules.host} {why}")
+        return False

@@ -20,6 +20,7 @@ from techboy.doors.journal import Record
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.doors.repeating import repeated
+from techboy.doors.strangers import Stranger
 from techboy.logs.contract import Logs, StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
@@ -81,11 +82,13 @@ class Home(Service):
         self._ends_at: float | None = None
         self._pruning = repeated(reactor, self._prune)
 
-    def native_guest(self, stage: Lodging, bucket: Bucket, record: Record, *, two: bool) -> NativeGuest:
-        """Return a door for a guest who speaks the native dialect, whose connection has that ``record``."""
+    def native_guest(
+        self, stage: Lodging, bucket: Bucket, record: Record, stranger: Stranger, *, two: bool
+    ) -> NativeGuest:
+        """Return a door for a guest who speaks the native dialect; for the rest see `NativeGuest`."""
         options = self._options
         terms = Terms(options["max-line"], options["ping"], options["dead"], two)
-        return NativeGuest(stage, self.hall, bucket, terms, record)
+        return NativeGuest(stage, self.hall, bucket, terms, record, stranger)
 
     def startService(self) -> None:
         """Begin to store."""

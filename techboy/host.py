@@ -43,6 +43,7 @@ class Leaving(Enum):
     FOR_GOOD = auto()
     FOR_NOW = auto()  # it was told to by a signal, and may be started again
     GONE = auto()  # all guests were sent home
+    OVER = auto()  # the connections of all of them are closed
 
 
 class Host(Program):
@@ -64,7 +65,7 @@ class Host(Program):
         rules = Rules(options["name"], options["guests"], options["history"])
         self.home = Home(reactor, wall, options, rules, self.leave, options["motd"])
         self.hall, self.house = self.home.hall, self.home.house
-        self.factory = HouseFactory(self)
+        self.factory = HouseFactory(self, options["guests"])
         self.lodging: Lodging = HouseLodging(self)
         self.home.lodgings.append(self.lodging)
         self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
@@ -150,11 +151,11 @@ class Host(Program):
         hindrance = self.hall.hindrance
         return None if hindrance is None else f"storing fails: {hindrance}"
 
-    def empty(self, factory: HouseFactory) -> None:
-        """The last who came in by the door of ``factory`` is gone."""
+    def closed(self, factory: HouseFactory, *, emptied: bool) -> None:
+        """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
         if self._leaving is Leaving.GONE:
             self._end_if_empty()
-        elif not self.is_leaving and self.options["once"] and factory is self.factory:
+        elif emptied and self.options["once"] and factory is self.factory:
             self.leave()
 
     def _leave(self, how: Leaving) -> None:
@@ -180,7 +181,8 @@ class Host(Program):
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
-        if not any(factory.guests for factory, _ in self._doors):
+        if not any(factory.is_in_use for factory, _ in self._doors):
+            self._leaving = Leaving.OVER
             self.ended()
 
     @property

@@ -27,6 +27,7 @@ from techboy.doors.hall import STALL
 from techboy.doors.journal import Record
 from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
+from techboy.doors.strangers import LEAST, Stranger, Strangers
 from techboy.doors.threshold import Door, Threshold
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
 from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
@@ -260,29 +261,41 @@ class RomeoFactory(ServerFactory):
 
     def __init__(self, romeo: Romeo) -> None:
         self._romeo = romeo
+        self._strangers = Strangers(LEAST, romeo.home.hall.tally)
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return what finds out how a caller speaks, and brings it in."""
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Return what finds out how a caller speaks, and brings it in; None if too many are not in yet."""
+        stranger = self._strangers.come(lambda: None)
+        if stranger is None:
+            return None
         romeo = self._romeo
         record = romeo.journal.came(peer_of(addr))
-        return Threshold(romeo.reactor, lambda: self._plain(record), lambda: self._native(record), record)
+        return Threshold(
+            romeo.reactor,
+            lambda: self._plain(record, stranger),
+            lambda: self._native(record, stranger),
+            record,
+            stranger,
+        )
 
-    def _plain(self, record: Record) -> PlainThresholdDoor:
+    def _plain(self, record: Record, stranger: Stranger) -> PlainThresholdDoor:
         romeo = self._romeo
         name = romeo.options["name"]
         if not romeo.conversation.free:
             why = f"{name} is busy talking to somebody else; try again later"
             record.turned_away(why)
             return TurnedAway(plainly(why), romeo.reactor)
+        stranger.welcomed()
         max_line = romeo.options["max-line"]
         return PlainDoor(romeo.conversation, HOST, GUEST, romeo.reactor, max_line, record=record)
 
-    def _native(self, record: Record) -> Door:
+    def _native(self, record: Record, stranger: Stranger) -> Door:
         romeo = self._romeo
         if romeo.conversation.state is State.OVER:
             record.turned_away(RESTART)
             return TurnedAway(written(Bye(RESTART)), romeo.reactor)
-        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), record, two=True)
+        stranger.unwelcome()
+        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), record, stranger, two=True)
 
 
 class Romeo(Talk):

@@ -13,6 +13,7 @@ from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import NEWS_DELAY
+from techboy.doors.strangers import LEAST, WELCOME_WITHIN
 from techboy.doors.threshold import PATIENCE
 from techboy.home import DRAIN, END
 from techboy.host import Host
@@ -20,7 +21,7 @@ from techboy.romeo import Options
 from tests.daemon.test_web import answer_of
 from tests.native import HeldCommitter
 from tests.programs import Running, call, frame, frames, later_endpoint, native, visit
-from tests.transports import SocketTransport
+from tests.transports import JULIET, SocketTransport
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 
@@ -115,6 +116,57 @@ class GuestTests:
         assert more.events == ["half close"]
         leave(one)
         assert welcomed(visit(host))
+
+    def test_strangers(self) -> None:
+        """Callers that are not welcomed are few, take no guest's place, and are closed after a while."""
+        host = running("--guests", "3").start()
+        factory = host.reactor.tcpServers[0][1]
+        half_open = [call(host) for _ in range(LEAST)]
+        for caller in half_open:
+            caller.receive(b'{"hello": 1, ')
+        assert [factory.buildProtocol(JULIET) for _ in range(40)] == [None] * 40
+        assert host.program.hall.tally.refused[Refusal.STRANGERS] == 40
+        assert host.program.guests == 0
+        host.reactor.advance(WELCOME_WITHIN)
+        assert [caller.events for caller in half_open] == [["abort"]] * LEAST
+        assert [welcomed(visit(host)) for _ in range(4)] == [True, True, True, False]
+
+    def test_strangers_who_leave_while_storing(self) -> None:
+        """The sessions that a disk does not store are no more than that, whoever waits for them."""
+        host = running("--guests", "1").start()
+        committer = HeldCommitter()
+        host.program.hall._committer = committer
+        for _ in range(LEAST):
+            native(host).breaks()
+        assert host.reactor.tcpServers[0][1].buildProtocol(JULIET) is None
+        committer.answer_all()
+        host.reactor.advance(0)
+        assert native(host).flush().startswith(b'{"welcome": 1')
+
+    def test_late_hello_takes_no_place(self) -> None:
+        """A caller taken for a plain guest gives the place back when its hello begins."""
+        host = running("--guests", "1").start()
+        late = visit(host)
+        assert host.program.guests == 1
+        late.receive(b'{"hello"')
+        assert host.program.guests == 0
+        guest = visit(host)
+        assert welcomed(guest)
+        late.flush()
+        late.receive(b': 1, "name": "juliet"}\n')
+        assert [bye["bye"] for bye in frames(late)] == ["busy"]
+
+    def test_room_taken_while_storing(self) -> None:
+        """Two callers whose sessions are stored together do not both get the last place."""
+        host = running("--guests", "1").start()
+        committer = HeldCommitter()
+        host.program.hall._committer = committer
+        callers = [native(host), native(host)]
+        committer.answer_all()
+        host.reactor.advance(0)
+        first = [frames(caller)[0] for caller in callers]
+        assert [next(iter(values)) for values in first] == ["welcome", "bye"]
+        assert len(host.program.house.members) == 1
 
     def test_room_is_taken_until_closed(self) -> None:
         """Who has said goodbye takes room as long as the connection is open."""

@@ -9,6 +9,7 @@ import pytest
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
+from techboy.doors.strangers import LEAST, WELCOME_WITHIN
 from techboy.doors.threshold import PATIENCE
 from techboy.home import DRAIN, END
 from techboy.host import Host
@@ -109,6 +110,20 @@ class ListeningTests:
 
 class GuestTests:
     """Who comes, and how it ends."""
+
+    def test_strangers(self) -> None:
+        """Callers whose hello does not end are few, and do not keep a guest out."""
+        romeo = running().start()
+        factory = romeo.reactor.tcpServers[0][1]
+        half_open = [connected(factory.buildProtocol(JULIET)) for _ in range(LEAST)]
+        for caller in half_open:
+            caller.receive(b'{"hello"')
+        assert factory.buildProtocol(JULIET) is None
+        half_open.pop().breaks()
+        call(romeo).receive(b"here I am\n")
+        assert romeo.shown == "here I am\n"
+        romeo.reactor.advance(WELCOME_WITHIN)
+        assert [caller.events for caller in half_open] == [["abort"]] * (LEAST - 1)
 
     def test_one_guest(self) -> None:
         """While one guest is there, the next caller is told that Romeo is busy."""

@@ -16,6 +16,7 @@ class Refusal(Enum):
     NAME = "name"  # a caller wants a name that it can't have
     KICKED = "kicked"  # a caller was kicked, and is told so
     FULL = "full"  # a caller finds no room
+    STRANGERS = "strangers"  # a connection while too many others are not welcomed yet
     LEAVING = "leaving"  # a caller comes when the program ends
 
 

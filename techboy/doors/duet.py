@@ -18,7 +18,7 @@ from techboy.doors.lodging import Lodger, Lodging, Stay
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.rendering import Delivery
 from techboy.logs.contract import Batch
-from techboy.wire.frames import BUSY, CLOSED, RESTART, Bye, Hello
+from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
 
 
 class Ending(Enum):
@@ -80,9 +80,7 @@ class Duet(Lodging):
     def may_enter(self, guest: Lodger) -> bool:
         """Tell whether nobody is here."""
         if not self._conversation.free:
-            assert isinstance(guest, NativeGuest)
-            why = f"{self.house.rules.host} is busy talking to somebody else; try again later"
-            guest.close_with(Bye(BUSY, why))
+            guest.busy(f"{self.house.rules.host} is busy talking to somebody else; try again later")
         return self._conversation.free
 
     def entered(self, guest: Lodger) -> None:

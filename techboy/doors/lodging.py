@@ -16,6 +16,7 @@ from techboy.chat.member import READING_FAILS, STORING_FAILS, Absent, Guest, Mem
 from techboy.chat.session import Session, digest_of
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import Hall
+from techboy.doors.strangers import Stranger
 from techboy.logs.contract import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
@@ -30,6 +31,7 @@ class Lodger(Guest, Protocol):
     """The way in of somebody who has a session."""
 
     member: Member
+    stranger: Stranger
 
     @property
     def is_open(self) -> bool:
@@ -46,6 +48,9 @@ class Lodger(Guest, Protocol):
 
     def refused(self, why: str) -> None:
         """Stay out."""
+
+    def busy(self, why: str) -> None:
+        """Stay out while there is no place."""
 
     def put_off(self, why: str) -> None:
         """Come back later."""
@@ -234,10 +239,12 @@ class Lodging:
                 self._begin(guest)
 
         def remembered(hindrance: StorageError | None) -> None:
+            guest.stranger.stored()
             isolated(guest, partial(let_in, hindrance))
             self._release(session.digest)
 
         if self._hold(session.digest, guest):
+            guest.stranger.storing()
             self.hall.remember(session, remembered)
 
     def _tell_kicked(self, session: Session, guest: Lodger) -> None:
@@ -257,7 +264,7 @@ class Lodging:
         held = self.house.logs.hold(digest)
         if not held:
             self.hall.tally.refuse(Refusal.FULL)
-            guest.refused("the server has no room for more sessions; try again later")
+            guest.busy("the server has no room for more sessions; try again later")
         return held
 
     def _release(self, digest: bytes) -> None:
@@ -293,13 +300,18 @@ class Lodging:
     def _arrive_later(self, session: Session, guest: Lodger, hello: Hello) -> None:
         """Let ``guest`` in when its ``session`` is stored as it was left."""
 
-        def stored(hindrance: StorageError | None) -> None:
+        def let_in(hindrance: StorageError | None) -> None:
             if hindrance is not None:
                 self._put_off(guest, hindrance)
             elif guest.is_open:
                 self.arrive(guest, hello)
 
-        self.hall.remember(session, lambda hindrance: isolated(guest, partial(stored, hindrance)))
+        def stored(hindrance: StorageError | None) -> None:
+            guest.stranger.stored()
+            isolated(guest, partial(let_in, hindrance))
+
+        guest.stranger.storing()
+        self.hall.remember(session, stored)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""

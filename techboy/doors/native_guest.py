@@ -27,6 +27,7 @@ from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.pulse import Pulse
 from techboy.doors.rendering import NATIVE, Delivery
 from techboy.doors.sockets import send_promptly
+from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
 from techboy.logs.contract import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -92,22 +93,31 @@ class Terms:
 class NativeGuest(FlowingDoor, ChunkReceiver):
     """A guest's connection in the native dialect: a member's `Guest`, and a `Lodger`.
 
-    ``record``: what is written about it.
+    ``record``: what is written about it; ``stranger``: its place until it is welcomed.
     """
 
-    MAX_LENGTH = FRAME_LIMIT
+    MAX_LENGTH = HELLO_LIMIT
     dialect = NATIVE
     member: Member
     _session: Session | None = None
     _parting_session: Session | None = None  # the same, once goodbye was said
     _release: IDelayedCall | None = None
     _sign: IDelayedCall | None = None
+    _deadline: IDelayedCall | None = None
+    _hello: Hello | None = None  # until there is a welcome
     _open = True
     _pings = 0
 
     def __init__(
-        self, stage: Stage, hall: Hall, bucket: Bucket, terms: Terms, record: Record | None = None
+        self,
+        stage: Stage,
+        hall: Hall,
+        bucket: Bucket,
+        terms: Terms,
+        record: Record | None = None,
+        stranger: Stranger | None = None,
     ) -> None:
+        self.stranger = stranger or uncounted()
         self._record = record or unrecorded(hall.clock.seconds)
         self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
         self.clock = hall.clock
@@ -128,12 +138,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         send_promptly(self.transport)
         self._parting = Parting(self.transport, self.clock)
         self.open_flow()
-        self.pulse.start()
+        self._deadline = self.clock.callLater(WELCOME_WITHIN, self._not_welcomed)
 
     def dataReceived(self, data: bytes) -> None:
-        """Something arrived; of a stranger only a whole hello counts as a sign of life."""
-        if self._session is not None:
-            self.pulse.heard()
+        """Something arrived."""
+        self.pulse.heard()
         super().dataReceived(data)
 
     def _read_on(self) -> None:
@@ -155,9 +164,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """A frame is too long, and so is what follows it."""
         if self.is_closing:
             return
-        self._record.too_long(FRAME_LIMIT)
+        self._record.too_long(self.MAX_LENGTH)
         self._hall.tally.refuse(Refusal.FRAME)
-        self.send(Error(frames.FRAME, f"a frame has at most {FRAME_LIMIT} bytes"))
+        what = "a frame" if self._session is not None else "a hello"
+        self.send(Error(frames.FRAME, f"{what} has at most {self.MAX_LENGTH} bytes"))
         self.close_with(Bye(frames.REFUSED, "frames are too long"))
 
     def readConnectionLost(self) -> None:
@@ -174,7 +184,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._open = False
-        self._stop_sign()
+        self._stop_waiting()
         self._parting.done()
         self.pulse.stop()
         self._lost()
@@ -193,8 +203,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Welcome the guest."""
         house, session = self._stage.house, member.session
         assert session is not None
-        self._stop_sign()
-        self._session, self.cursor = session, after
+        self._stop_waiting()
+        self.pulse.start()
+        self.stranger.welcomed()
+        self._session, self._hello, self.cursor, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
         session.bucket = self._bucket = session.bucket or self._bucket
         self._record.entered(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
@@ -215,6 +227,10 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def refused(self, why: str) -> None:
         """Tell why not, and close."""
         self.close_with(Bye(frames.REFUSED, why))
+
+    def busy(self, why: str) -> None:
+        """Tell that there is no place, and close."""
+        self.close_with(Bye(frames.BUSY, why))
 
     def put_off(self, why: str) -> None:
         """Ask to come back."""
@@ -313,7 +329,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Say goodbye with what follows in the log, if it is a little, and close; see `Parting.begin`."""
         if self.is_closing:
             return
-        self._stop_sign()
+        self._stop_waiting()
         session, self._session = self._session, None
         self._parting_session = session
         if session is None:
@@ -356,6 +372,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self._hall.tally.refuse(Refusal.FRAME)
                 self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
+                self._hello = frame
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
                 self._sign = self.clock.callLater(SIGN_OF_LIFE, isolated, self, partial(self.send, Ping(0)))
                 self._stage.arrive(self, frame)
@@ -477,13 +494,21 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self.write(NATIVE.render([], [batch], 0).data)
             self._hall.tally.sent += batch.lines
 
-    def _stop_sign(self) -> None:
-        if self._sign is not None and self._sign.active():
-            self._sign.cancel()
+    def _stop_waiting(self) -> None:
+        """Wait neither for a hello nor for a disk."""
+        for call in (self._sign, self._deadline):
+            if call is not None and call.active():
+                call.cancel()
+
+    def _not_welcomed(self) -> None:
+        """Close: the hello never came, or its session could not be stored in time."""
+        if self._hello is None:
+            self._give_up()
+        else:
+            self._hall.tally.refuse(Refusal.SESSION)
+            self.put_off(STORING_FAILS)
 
     def _ask(self) -> None:
-        if self._session is None:
-            return  # who has not been welcomed says hello next, or is gone
         self._pings += 1
         self.send(Ping(self._pings))
 

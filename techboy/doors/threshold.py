@@ -16,6 +16,7 @@ from zope.interface import implementer
 from techboy.chat.isolation import isolated
 from techboy.doors.journal import Record, unrecorded
 from techboy.doors.parting import cut
+from techboy.doors.strangers import Stranger, uncounted
 from techboy.wire.native import is_hello
 
 PATIENCE = 0.25
@@ -67,7 +68,7 @@ class Threshold(Protocol):
     """A connection that is not known yet: after a hello it is given a ``native`` door, else a ``plain`` one.
 
     A hello that comes late, through a slow tunnel, is understood as long as nothing else came before.
-    ``record``: what is written about the connection.
+    ``record``: what is written about the connection; ``stranger``: its place until it is welcomed.
     """
 
     transport: Any
@@ -82,7 +83,9 @@ class Threshold(Protocol):
         plain: Callable[[], PlainDoor],
         native: Callable[[], Door],
         record: Record | None = None,
+        stranger: Stranger | None = None,
     ) -> None:
+        self.stranger = stranger or uncounted()
         self._clock, self._plain, self._native = clock, plain, native
         self._record = record or unrecorded(clock.seconds)
         self._silence: IDelayedCall | None = None
@@ -140,6 +143,7 @@ class Threshold(Protocol):
         door = self._door or self._plain_door
         if door is not None:
             door.connectionLost(reason)
+        self.stranger.closed()
         self._record.ended(clean=reason.check(ConnectionDone) is not None)
 
     def _look_at(self, data: bytes) -> None:

@@ -440,7 +440,7 @@ class ManySessionsTests:
         """A newcomer is refused if all are, and comes in when one is free again; the others stay."""
         verona = NativeVerona(logs=MemoryLogs(sessions=2))
         juliet, nurse = verona.company_of("juliet", "nurse")
-        full = {"bye": "refused", "text": "the server has no room for more sessions; try again later"}
+        full = {"bye": "busy", "text": "the server has no room for more sessions; try again later"}
         assert verona.hello("paris").reads() == [full]
         assert verona.hall.tally.refused[Refusal.FULL] == 1
         nurse.transport.breaks()

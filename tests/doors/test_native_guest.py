@@ -6,6 +6,7 @@ import pytest
 
 from techboy.chat.tally import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
+from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN
 from techboy.logs.contract import Batch, StorageError
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
@@ -51,6 +52,25 @@ class HelloTests:
         verona.turn()
         frames = verona.hello(hears=False).hears()
         assert fields(frames, "after", "last", "say") == [(2, 2, None)]
+
+    @pytest.mark.parametrize("end", [b"", b'"}\n'])
+    def test_too_long(self, end: bytes) -> None:
+        """[P20] A hello is short, and nothing more is kept of one that is not."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": 1, "name": "' + b"x" * HELLO_LIMIT + end)
+        error, bye = caller.reads()
+        assert error == {"error": "frame", "text": "a hello has at most 8192 bytes"}
+        assert bye["bye"] == "refused"
+        assert caller.door.unfinished == b""
+
+    def test_long_frame_at_once(self) -> None:
+        """What comes together with the hello may be longer."""
+        verona = NativeVerona(max_line=FRAME_LIMIT)
+        caller = verona.call()
+        caller.sends({"hello": 1, "name": "juliet"}, {"say": "x" * HELLO_LIMIT, "seq": 1})
+        verona.turn()
+        verona.turn()
+        assert fields(caller.hears(), "welcome", "stored") == [(1, None), (None, 2)]
 
     def test_version(self) -> None:
         """Another version is refused."""
@@ -474,11 +494,34 @@ class SilenceTests:
         verona = NativeVerona()
         caller = verona.call()
         caller.socket.room = 0
-        verona.turn(PING)
+        verona.turn(WELCOME_WITHIN - 1)
+        caller.transport.receive(b'{"hello": 1, ')
         caller.socket.make_room()
         assert caller.reads() == []
-        verona.turn(DEAD - PING)
+        verona.turn(1)
         assert caller.events == ["abort"]
+        assert verona.clock.getDelayedCalls() == []
+
+    def test_welcomed_in_time(self) -> None:
+        """Who was welcomed may take its time."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(WELCOME_WITHIN)
+        assert juliet.events == []
+        assert juliet.door.is_open
+
+    def test_slow_disk(self) -> None:
+        """[P20] A client whose session is not stored in time is asked to come back, and does not come in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        caller = verona.hello()
+        verona.turn(WELCOME_WITHIN)
+        ping, bye = caller.reads()
+        assert (ping, bye["bye"]) == ({"ping": 0}, "restart")
+        committer.answer_all()
+        verona.turn()
+        assert verona.house.members == {}
+        assert verona.hall.tally.refused[Refusal.SESSION] == 1
 
 
 class LostTests:
