@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
@@ -16,19 +17,55 @@ from techboy.doors.passed import PassedSocket
 
 DOMAINS = ("INET", "INET6", "UNIX")
 
+FIRST = 3
+"""The number of the first descriptor that a service manager passes."""
+
 # the address that is this machine alone, and how many fields come before one that has no name
 _LOOPBACK = {"tcp": ("127.0.0.1", 2), "tcp6": (r"\:\:1", 2), "ssl": ("127.0.0.1", 5)}
 _FIELD = re.compile(r"(?:\\.|[^:\\])+")
+_PASSED = re.compile(rf"systemd:domain=({'|'.join(DOMAINS)}):index=(\d+)", re.ASCII)
+_ENVIRONMENT = Path("/proc/self/environ")
 
 
-def server(reactor: Any, text: str) -> IStreamServerEndpoint:
+def initial_environment(path: Path = _ENVIRONMENT) -> Mapping[str, str]:
+    """Return the environment with which this process was started, or the present one without ``path``.
+
+    Twisted takes $LISTEN_PID and $LISTEN_FDS out of the present one when its endpoints are imported.
+    """
+    try:
+        variables = path.read_bytes().split(b"\0")
+    except OSError:  # a system other than Linux
+        return os.environ
+    pairs = (os.fsdecode(variable).partition("=") for variable in variables)
+    return {name: value for name, _, value in pairs if name}
+
+
+def descriptors(environ: Mapping[str, str] | None = None, first: int = FIRST) -> range:
+    """Return the descriptors that a service manager passed to this process: sd_listen_fds(3).
+
+    They need no names (``$LISTEN_FDNAMES``). Raise ValueError if ``$LISTEN_FDS`` is invalid.
+    """
+    environ = initial_environment() if environ is None else environ
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return range(first, first)
+    count = environ.get("LISTEN_FDS", "")
+    if not (count.isascii() and count.isdigit()):
+        raise ValueError(f"invalid number {count!r}: expected how many descriptors are passed")
+    return range(first, first + int(count))
+
+
+def server(reactor: Any, text: str, descriptors: Callable[[], range] = descriptors) -> IStreamServerEndpoint:
     """Return the endpoint that ``text`` describes; raise ValueError, in one line, where it is none."""
     try:
+        by_index = _PASSED.fullmatch(text)
+        if by_index is not None:
+            descriptor = _nth(descriptors(), int(by_index[2]))
+            return _adopted(reactor, descriptor, socket.AddressFamily[f"AF_{by_index[1]}"])
         endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, text))
     except Exception as refused:  # each kind of endpoint has errors of its own
         raise ValueError(f"{text}: {reason_for(refused)}") from None
-    if isinstance(endpoint, AdoptedStreamServerEndpoint) and endpoint.addressFamily.name == "AF_UNIX":
-        return PassedSocket(reactor, endpoint.fileno)
+    if isinstance(endpoint, AdoptedStreamServerEndpoint):
+        return _adopted(reactor, endpoint.fileno, endpoint.addressFamily)
     return endpoint
 
 
@@ -54,19 +91,15 @@ def on_loopback(text: str) -> str:
     return f"{text}:interface={address}"
 
 
-def passed(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return descriptions of the sockets that a service manager passed to this process: sd_listen_fds(3).
+def passed(descriptors: Callable[[], range] = descriptors) -> list[str]:
+    """Return descriptions of the sockets that a service manager passed to this process.
 
     Raise ValueError where one of them can't be listened on.
     """
-    # Twisted takes $LISTEN_PID and $LISTEN_FDS out of the environment when its endpoints are imported, and
-    # knows of no descriptors without names
-    if "LISTEN_FDNAMES" not in environ:
-        return []
-    descriptions: list[str] = []
-    while (descriptor := _passed(len(descriptions))) is not None:
-        descriptions.append(f"systemd:domain={_domain(descriptor)}:index={len(descriptions)}")
-    return descriptions
+    return [
+        f"systemd:domain={_domain(descriptor)}:index={index}"
+        for index, descriptor in enumerate(descriptors())
+    ]
 
 
 def reason_for(error: BaseException | None) -> str:
@@ -78,11 +111,17 @@ def reason_for(error: BaseException | None) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _passed(index: int) -> int | None:
-    try:
-        return cast(int, serverFromString(cast(Any, None), f"systemd:domain=INET:index={index}").fileno)
-    except IndexError:
-        return None
+def _nth(passed_descriptors: range, index: int) -> int:
+    if index >= len(passed_descriptors):
+        raise ValueError(f"no such socket was passed: expected an index below {len(passed_descriptors)}")
+    return passed_descriptors[index]
+
+
+def _adopted(reactor: Any, descriptor: int, family: socket.AddressFamily) -> IStreamServerEndpoint:
+    """Return the endpoint of a socket that listens already."""
+    if family is socket.AF_UNIX:
+        return PassedSocket(reactor, descriptor)
+    return cast(IStreamServerEndpoint, AdoptedStreamServerEndpoint(reactor, descriptor, family))
 
 
 def _domain(descriptor: int) -> str:

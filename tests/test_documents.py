@@ -146,7 +146,7 @@ class VariablesTests:
         sources = [path.read_text() for path in CHECKOUT.glob("techboy/**/*.py")]
         readers = "".join(text for text in sources if "environ" in text)
         read = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"', readers)) - self.OTHERS
-        assert {"TERM", "NO_COLOR", "NOTIFY_SOCKET", "STATE_DIRECTORY", "LISTEN_FDNAMES"} <= read
+        assert {"TERM", "NO_COLOR", "NOTIFY_SOCKET", "STATE_DIRECTORY", "LISTEN_FDS"} <= read
         assert read <= set(literals(part(OPERATING, "The environment")))
 
 

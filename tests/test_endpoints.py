@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +14,50 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 
-from techboy import endpoints
 from techboy.doors.passed import PassedSocket
-from techboy.endpoints import is_passed, on_loopback, passed, reason_for, server
+from techboy.endpoints import (
+    descriptors,
+    initial_environment,
+    is_passed,
+    on_loopback,
+    passed,
+    reason_for,
+    server,
+)
 from tests.programs import FakeReactor
+
+PASSED_FROM = 500
+"""The first descriptor of those that the test passes."""
 
 
 class Passed:
     """Sockets as a service manager passes them, in the hands of the test."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.opened: list[Any] = []
-        self.environ = {"LISTEN_FDNAMES": "some"}
-        monkeypatch.setattr(endpoints, "serverFromString", self._endpoint)
+    def __init__(self) -> None:
+        self._count = 0
 
-    def add(self, opened: Any) -> None:
-        """Pass ``opened`` too."""
-        self.opened.append(opened)
+    def add(self, opened: Any) -> int:
+        """Pass ``opened``, which is closed here; return the number of its descriptor."""
+        with opened:
+            descriptor = os.dup2(opened.fileno(), PASSED_FROM + self._count)
+        self._count += 1
+        return descriptor
 
-    def _endpoint(self, reactor: object, text: str) -> AdoptedStreamServerEndpoint:
-        kind, domain, index = text.split(":")
-        assert kind == "systemd"
-        family = socket.AddressFamily["AF_" + domain.removeprefix("domain=")]
-        descriptor = self.opened[int(index.removeprefix("index="))].fileno()
-        return AdoptedStreamServerEndpoint(reactor, descriptor, family)
+    def descriptors(self) -> range:
+        """Return the descriptors, of which nothing says any names."""
+        environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(self._count)}
+        return descriptors(environ, PASSED_FROM)
+
+    def close(self) -> None:
+        """Close them."""
+        os.closerange(PASSED_FROM, PASSED_FROM + self._count)
 
 
 @pytest.fixture
-def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Passed]:
+def manager() -> Iterator[Passed]:
     """Give what passes sockets, all closed in the end."""
-    passing = Passed(monkeypatch)
-    yield passing
-    for opened in passing.opened:
-        opened.close()
+    with closing(Passed()) as passing:
+        yield passing
 
 
 class ServerTests:
@@ -62,7 +74,12 @@ class ServerTests:
         [
             ("nosuch:1", "nosuch:1: Unknown endpoint type: 'nosuch'"),
             ("tcp:many", "tcp:many: invalid literal for int() with base 10: 'many'"),
-            ("systemd:domain=INET:index=5000", "systemd:domain=INET:index=5000: list index out of range"),
+            (
+                "systemd:domain=INET:index=0",
+                "systemd:domain=INET:index=0: no such socket was passed: expected an index below 0",
+            ),
+            ("systemd:domain=NOSUCH:index=0", "systemd:domain=NOSUCH:index=0: list index out of range"),
+            ("systemd:domain=INET:name=nosuch", "systemd:domain=INET:name=nosuch: 'nosuch'"),
             ("", ": Unknown endpoint type: ''"),
         ],
     )
@@ -74,9 +91,13 @@ class ServerTests:
 
     def test_passed(self, manager: Passed, tmp_path: Path) -> None:
         """A UNIX socket that was passed is not treated as the program's own."""
-        manager.add(socket.socket(socket.AF_UNIX))
-        assert isinstance(server(FakeReactor(), "systemd:domain=UNIX:index=0"), PassedSocket)
-        assert not isinstance(server(FakeReactor(), "systemd:domain=INET:index=0"), PassedSocket)
+        number = manager.add(socket.socket(socket.AF_UNIX))
+        unix = server(FakeReactor(), "systemd:domain=UNIX:index=0", manager.descriptors)
+        assert isinstance(unix, PassedSocket)
+        for domain in ("INET", "INET6"):
+            tcp = server(FakeReactor(), f"systemd:domain={domain}:index=0", manager.descriptors)
+            assert isinstance(tcp, AdoptedStreamServerEndpoint)
+            assert (tcp.fileno, tcp.addressFamily.name) == (number, f"AF_{domain}")
 
     def test_is_passed(self) -> None:
         """It can be told what has to be passed from what can be opened."""
@@ -132,36 +153,76 @@ class OnLoopbackTests:
             on_loopback("9100")
 
 
+class DescriptorsTests:
+    """Which descriptors a service manager passes."""
+
+    @pytest.mark.parametrize(
+        "environ",
+        [
+            {},
+            {"LISTEN_FDS": "2"},
+            {"LISTEN_FDS": "2", "LISTEN_PID": "1"},
+            {"LISTEN_FDS": "0", "LISTEN_PID": str(os.getpid())},
+        ],
+    )
+    def test_none(self, environ: dict[str, str]) -> None:
+        """Mostly there are none, or they are another process'."""
+        assert list(descriptors(environ)) == []
+
+    @pytest.mark.parametrize("names", [{}, {"LISTEN_FDNAMES": "a"}, {"LISTEN_FDNAMES": "a:b"}])
+    def test_some(self, names: dict[str, str]) -> None:
+        """They are counted from 3; they need no names, nor as many of them."""
+        assert list(descriptors({"LISTEN_FDS": "2", "LISTEN_PID": str(os.getpid()), **names})) == [3, 4]
+
+    @pytest.mark.parametrize("count", ["", "-1", "two", "1.0", "\u0662"])
+    def test_invalid(self, count: str) -> None:
+        """A number that is none is refused: what was passed must not be left unanswered."""
+        with pytest.raises(ValueError, match=r"^invalid number '.*': expected how many"):
+            descriptors({"LISTEN_FDS": count, "LISTEN_PID": str(os.getpid())})
+
+    def test_started_with(self, tmp_path: Path) -> None:
+        """The environment is that with which the process was started."""
+        (tmp_path / "environ").write_bytes(b"LISTEN_PID=7\0EMPTY=\0A=b=c\0NAME=\xff\0")
+        assert initial_environment(tmp_path / "environ") == {
+            "LISTEN_PID": "7",
+            "EMPTY": "",
+            "A": "b=c",
+            "NAME": "\udcff",
+        }
+
+    def test_nowhere_to_be_read(self, tmp_path: Path) -> None:
+        """Where the system does not tell it, it is the present one."""
+        assert initial_environment(tmp_path / "environ") is os.environ
+
+
 class PassedTests:
     """What a service manager passes."""
 
     def test_nothing(self, manager: Passed) -> None:
         """Mostly it is nothing."""
-        assert passed({}) == []
-        assert passed(manager.environ) == []
+        assert passed() == []
+        assert passed(manager.descriptors) == []
 
     def test_families(self, manager: Passed) -> None:
         """Each socket is described as what it is."""
         for family in (socket.AF_UNIX, socket.AF_INET):
-            manager.add(listener := socket.socket(family))
+            listener = socket.socket(family)
             listener.bind("" if family is socket.AF_UNIX else ("127.0.0.1", 0))
             listener.listen()
-        assert passed(manager.environ) == ["systemd:domain=UNIX:index=0", "systemd:domain=INET:index=1"]
+            manager.add(listener)
+        assert passed(manager.descriptors) == ["systemd:domain=UNIX:index=0", "systemd:domain=INET:index=1"]
 
     def test_no_ear(self, manager: Passed) -> None:
         """A socket that nobody can call is refused by its number."""
-        manager.add(socket.socket())
-        number = manager.opened[0].fileno()
+        number = manager.add(socket.socket())
         with pytest.raises(ValueError, match=f"^descriptor {number} is no socket that can be called$"):
-            passed(manager.environ)
+            passed(manager.descriptors)
 
     def test_no_socket(self, manager: Passed, tmp_path: Path) -> None:
         """So is what is no socket."""
-        (tmp_path / "file").touch()
-        number = os.open(tmp_path / "file", os.O_RDONLY)
-        manager.add(os.fdopen(number))
+        number = manager.add((tmp_path / "file").open("wb"))
         with pytest.raises(ValueError, match=f"^descriptor {number}: Socket operation on non-socket$"):
-            passed(manager.environ)
+            passed(manager.descriptors)
 
 
 class ReasonForTests:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 import pytest
@@ -20,9 +22,12 @@ from tests.functional.programs import (
     Program,
     Programs,
     Terminal,
+    free_port,
     has_ipv6,
     refusal,
 )
+
+ACTIVATE = shutil.which("systemd-socket-activate")
 
 # what a service manager does: it listens, and the program that it becomes has the socket as descriptor 3
 _PASSING = """
@@ -35,8 +40,10 @@ if family is socket.AF_UNIX:
 listener.listen()
 os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="romeo.socket")
-os.execv(sys.argv[3], sys.argv[3:])
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+if sys.argv[3]:
+    os.environ["LISTEN_FDNAMES"] = sys.argv[3]
+os.execv(sys.argv[4], sys.argv[4:])
 """
 
 # the installed `twist`, which tells in the end what it ran on
@@ -54,9 +61,12 @@ def told(programs: Programs, *words: str, stdin: int = NULL, **environment: str)
     return programs.start("/usr/bin/env", *variables, TWIST, *words, stdin=stdin)
 
 
-def passed(programs: Programs, family: str, place: str, *words: str) -> Program:
-    """Start Romeo as a service that was passed a socket of that ``family`` which listens at ``place``."""
-    command = [sys.executable, "-c", _PASSING, family, place, TWIST, "romeo", *words]
+def passed(programs: Programs, family: str, place: str, *words: str, names: str = "romeo.socket") -> Program:
+    """Start Romeo as a service that was passed a socket of that ``family`` which listens at ``place``.
+
+    ``names``: what the service manager calls it, nothing where it is empty.
+    """
+    command = [sys.executable, "-c", _PASSING, family, place, names, TWIST, "romeo", *words]
     return programs.start(*command, stdin=NULL)
 
 
@@ -152,19 +162,21 @@ class PassedTests:
             pytest.param("AF_INET6", "::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6")),
         ],
     )
-    def test_tcp(self, programs: Programs, family: str, host: str) -> None:
-        """Romeo listens where the service manager does, and not where he would else."""
-        romeo = passed(programs, family, host)
+    @pytest.mark.parametrize("names", ["romeo.socket", "", "one:two"])
+    def test_tcp(self, programs: Programs, family: str, host: str, names: str) -> None:
+        """Romeo listens where the service manager does, and not where he would else, whatever the names."""
+        romeo = passed(programs, family, host, names=names)
         guest = programs.caller(romeo.port, host)
         guest.says("/who\n")
         guest.hears("* 1 here: guest1")
         romeo.signal(SIGTERM)
         guest.hears("* romeo is leaving")
 
-    def test_unix(self, programs: Programs) -> None:
-        """A socket with a name stays as it is, also when he has ended: the next Romeo will want it."""
-        path = programs.folder / "romeo.socket"
-        romeo = passed(programs, "AF_UNIX", str(path))
+    @pytest.mark.parametrize("names", ["romeo.socket", ""])
+    def test_unix(self, programs: Programs, root: Path, names: str) -> None:
+        """A socket with a path stays as it is, also when he has ended: the next Romeo will want it."""
+        path = root / "romeo.socket"
+        romeo = passed(programs, "AF_UNIX", str(path), names=names)
         romeo.states(f"Listening for connection on {path}...")
         with closing(socket.socket(socket.AF_UNIX)) as connection:
             connection.settimeout(DEADLINE)
@@ -176,6 +188,18 @@ class PassedTests:
             guest.hears_all()
         romeo.ends()
         assert path.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.skipif(ACTIVATE is None, reason="needs systemd-socket-activate")
+    def test_activated(self, programs: Programs) -> None:
+        """By systemd's own tool for it, which gives no names, he is started by the first caller."""
+        port = free_port()
+        started = programs.start(str(ACTIVATE), "--listen", f"{LOOPBACK}:{port}", TWIST, "romeo", stdin=NULL)
+        started.states("Listening on")
+        guest = programs.caller(port)
+        guest.says("/who\n")
+        guest.hears("* 1 here: guest1")
+        started.states(f"Listening for connection on {LOOPBACK}:{port}...")
+        assert b"0.0.0.0" not in started.errors.data
 
     def test_not_wanted(self, programs: Programs) -> None:
         """Where it was said where to listen, that holds."""
