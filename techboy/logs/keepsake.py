@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from techboy.logs.schema import Schema, connect, only_row, told, transaction
+from techboy.logs.schema import Presence, Schema, connect, only_row, told, transaction
 
 SCHEMA = Schema(
     application=0x7462_6B73,
@@ -55,8 +57,8 @@ class Keepsake:
 
     When a method returns, what it did survives the end of the program, in whichever way it ends; when the
     computer stops, the last of it may be lost, but nothing is half done. Whatever fails raises StorageError,
-    and changes nothing; so does a lock of another process that lasts longer than `BUSY`. To be used in one
-    thread.
+    and changes nothing; so does a lock of another process that lasts longer than `BUSY`, and a file that was
+    removed or replaced. To be used in one thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,6 +68,7 @@ class Keepsake:
             with told(path):
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY}")
+                self._presence = Presence(path, self._connection)
                 self._known = Known(*only_row(self._connection, _KNOWN))
         except BaseException:
             self._connection.close()
@@ -78,13 +81,13 @@ class Keepsake:
 
     def know(self, known: Known) -> None:
         """Store what is known now."""
-        with told(self._path):
+        with self._transaction():
             self._connection.execute(_KNOW, astuple(known))
         self._known = known
 
     def saw(self, seen: int) -> None:
         """Store that lines up to the id ``seen`` were shown; the rest is as it was."""
-        with told(self._path):
+        with self._transaction():
             self._connection.execute("UPDATE known SET seen = ?", (seen,))
         self._known = replace(self._known, seen=seen)
 
@@ -109,17 +112,17 @@ class Keepsake:
 
     def sending(self, before: int) -> None:
         """Store that lines with lower numbers than ``before`` may have been sent, before they are."""
-        with told(self._path):
+        with self._transaction():
             self._connection.execute("UPDATE known SET tried = max(tried, ?)", (before,))
 
     def keep(self, first: int, text: str) -> None:
         """Keep ``text``: lines joined by LF, with numbers from ``first`` on, which no line kept has."""
-        with told(self._path):
+        with self._transaction():
             self._connection.execute(_KEEP, (first, text))
 
     def forget(self, before: int) -> None:
         """Forget all lines with numbers less than ``before``."""
-        with told(self._path), transaction(self._connection):
+        with self._transaction():
             last = "SELECT first, text FROM outbox WHERE first < ? ORDER BY first DESC LIMIT 1"
             row = self._connection.execute(last, (before,)).fetchone()
             self._connection.execute("DELETE FROM outbox WHERE first < ?", (before,))
@@ -133,7 +136,7 @@ class Keepsake:
         Under these numbers no line may have been sent.
         """
         chunks = self.kept()
-        with told(self._path), transaction(self._connection):
+        with self._transaction():
             self._connection.execute("DELETE FROM outbox")
             self._connection.execute("UPDATE known SET next = ?, tried = ?", (first, first))
             for _, text in chunks:
@@ -144,6 +147,12 @@ class Keepsake:
         """Close the file."""
         with told(self._path):
             self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is done inside is kept in the file, or StorageError is raised and nothing is."""
+        with told(self._path), transaction(self._connection, self._presence):
+            yield
 
     def _keep_rest(self, first: int, text: str, before: int) -> None:
         lines = before - first

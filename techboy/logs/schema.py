@@ -93,18 +93,56 @@ def told(path: Path) -> Iterator[None]:
         raise StorageError(f"{shown(path)}: {error.strerror}") from error
 
 
+class Presence:
+    """Whether the file ``path``, and ``-wal`` beside it, are still those that a connection has open.
+
+    SQLite goes on writing into a file that was removed or replaced, where nothing survives the program. One
+    that is put back is as good as before, unless it was away in the middle of a commit: then it is not known
+    what is in it, and only a connection that is opened anew can tell.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        connection.execute("SELECT * FROM sqlite_master").fetchall()  # so that both files are there
+        self._paths = (path, _beside(path))
+        self._identities = [_identity(each) for each in self._paths]
+        self._unsure: StorageError | None = None
+
+    def check(self) -> None:
+        """Raise StorageError unless what is committed now will be in the file."""
+        if self._unsure is not None:
+            raise self._unsure
+        for path, identity in zip(self._paths, self._identities, strict=True):
+            if _identity(path) != identity:
+                raise StorageError(f"{shown(path)}: it was removed or replaced while it was in use")
+
+    def committed(self) -> None:
+        """Raise StorageError, now and at every `check`, if what was just committed may not be in the file."""
+        try:
+            self.check()
+        except StorageError as error:
+            self._unsure = StorageError(f"{error}; the program has to be started again")
+            raise
+
+
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All that is done inside is kept, or, where something fails, nothing of it."""
+def transaction(connection: sqlite3.Connection, presence: Presence | None = None) -> Iterator[None]:
+    """All that is done inside is kept, or, where something fails, nothing of it.
+
+    With ``presence``, what is kept is in the file that has the name; else StorageError is raised.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        if presence is not None:
+            presence.check()
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # SQLite may have rolled it back already
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
+    if presence is not None:
+        presence.committed()
 
 
 def _connection(path: Path, mode: str = "rw") -> sqlite3.Connection:
@@ -112,9 +150,23 @@ def _connection(path: Path, mode: str = "rw") -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
+def _beside(path: Path) -> Path:
+    """Return the file in which what is committed waits to be brought into the file ``path``."""
+    return path.with_name(path.name + "-wal")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file ``path`` from any other, None where there is none."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return None
+    return there.st_dev, there.st_ino
+
+
 def _waiting(path: Path) -> bool:
     """Return whether there is something in the file beside ``path`` that is to be brought into it."""
-    waiting = path.with_name(path.name + "-wal")
+    waiting = _beside(path)
     return waiting.exists() and waiting.stat().st_size > 0
 
 

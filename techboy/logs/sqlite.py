@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from techboy.logs.contract import Batch, Drafts, Group, SessionRecord, Topics
 from techboy.logs.memory import Memory, MemoryLog, numbered, portion
-from techboy.logs.schema import Schema, connect, connect_reader, only_row, told, transaction
+from techboy.logs.schema import Presence, Schema, connect, connect_reader, only_row, told, transaction
 
 KEEP_SESSIONS = 100_000
 """Sessions that are kept in the file, in use or not, unless said otherwise."""
@@ -125,6 +125,7 @@ class SqliteLogs:
         try:
             with told(path):
                 self._writing.execute(f"PRAGMA synchronous = {sync}")
+                self._presence = Presence(path, self._writing)
             self._reading = _Reading(path)
         except BaseException:
             self._writing.close()
@@ -166,10 +167,10 @@ class SqliteLogs:
         return Group(numbered(drafts, self._stamp), sessions, topics)
 
     def write(self, group: Group) -> None:
-        """Write ``group`` in one transaction."""
+        """Write ``group`` in one transaction, into the file that has the name."""
         number = self._number
         rooms: dict[SqliteLog, int] = {}
-        with told(self._path), transaction(self._writing):
+        with told(self._path), transaction(self._writing, self._presence):
             for log, batches in group.batches:
                 if batches:
                     self._write(cast("SqliteLog", log), batches, rooms)
@@ -196,7 +197,7 @@ class SqliteLogs:
 
         What they took in the file is used for others; it does not shrink.
         """
-        with told(self._path), transaction(self._writing):
+        with told(self._path), transaction(self._writing, self._presence):
             old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (sessions_before,))
             pruned = self._drop_sessions(old.fetchall())
             lasts = {} if lines_before is None else self._prune_lines(lines_before)

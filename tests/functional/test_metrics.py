@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from signal import SIGTERM
@@ -167,6 +169,40 @@ class CountTests:
         juliet.told("stored")
         text = watched.ask("/metrics")[1]
         assert not [word for word in ("juliet", "sesame", "127.0.0.1") if word in text]
+
+
+class AwayTests:
+    """A database that is removed while the server runs."""
+
+    def test_removed(self, programs: Programs) -> None:
+        """Nothing is acknowledged, the server is not well, and says so once; all goes on when it is back."""
+        watched = Watched(programs, "--state", "state")
+        database = programs.folder / "state" / "romeo.sqlite"
+        elsewhere = programs.folder / "elsewhere"
+        elsewhere.hardlink_to(database)
+        juliet, _ = watched.native("juliet")
+        juliet.tells({"say": "one", "seq": 1})
+        assert juliet.told("stored")["stored"] == 2
+        database.unlink()
+        for _ in range(2):
+            juliet.tells({"say": "two", "seq": 2})
+            error = juliet.told("error")
+            assert (error["error"], error["next"]) == ("storage", 2)
+            assert "romeo.sqlite" not in error["text"]
+        status, why = watched.ask("/healthz")
+        assert status == 503
+        assert "romeo.sqlite: it was removed or replaced while it was in use" in why
+        elsewhere.rename(database)
+        wait_until(lambda: watched.ask("/healthz")[0] == 200)
+        juliet.tells({"say": "two", "seq": 2})
+        stored = juliet.told("stored")
+        assert (stored["stored"], stored["id"]) == (3, 2)
+        watched.romeo.signal(SIGTERM)
+        assert watched.romeo.ends() in TERMINATED
+        log = watched.romeo.output.everything().decode()
+        assert log.count("it was removed or replaced while it was in use") >= 1
+        with closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("SELECT text FROM batch").fetchall() == [("one",), ("two",)]
 
 
 class PageTests:

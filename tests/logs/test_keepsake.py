@@ -198,6 +198,28 @@ class OutboxTests:
 class FailureTests:
     """What can't be kept is said, and changes nothing."""
 
+    def test_away(self, keepsake: Keepsake, path: Path) -> None:
+        """While the file is away nothing is taken for kept; all is as before when it is back."""
+        keepsake.keep(1, "a\nb")
+        keepsake.sending(2)
+        elsewhere = path.with_name("elsewhere")
+        path.rename(elsewhere)
+        tries: list[Callable[[], None]] = [
+            partial(keepsake.keep, 3, "c"),
+            partial(keepsake.know, KNOWN),
+            partial(keepsake.saw, 3),
+            partial(keepsake.sending, 3),
+            partial(keepsake.forget, 2),
+            partial(keepsake.replace, 7),
+        ]
+        for each in tries:
+            with pytest.raises(StorageError, match="removed or replaced"):
+                each()
+        elsewhere.rename(path)
+        assert (keepsake.known, keepsake.kept(), keepsake.tried) == (Known(), [(1, "a\nb")], 2)
+        keepsake.keep(3, "c")
+        assert len(keepsake.kept()) == 2
+
     def test_full(self, keepsake: Keepsake) -> None:
         """What was kept is still there, and more is when there is room."""
         keepsake.keep(1, "a\nb")

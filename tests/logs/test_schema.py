@@ -15,7 +15,7 @@ import pytest
 from techboy.logs import schema as schema_module
 from techboy.logs.contract import StorageError
 from techboy.logs.keepsake import SCHEMA as KEEPSAKE
-from techboy.logs.schema import Schema, connect, connect_reader, told, transaction
+from techboy.logs.schema import Presence, Schema, connect, connect_reader, told, transaction
 from techboy.logs.sqlite import SCHEMA as LOGS
 
 SCHEMA = Schema(
@@ -376,6 +376,78 @@ class TransactionTests:
         with transaction(connection):
             connection.execute("DELETE FROM rose")
         assert connection.execute("SELECT count(*) FROM rose").fetchone() == (0,)
+
+
+class PresenceTests:
+    """`Presence`: the file is the one that has the name."""
+
+    @pytest.fixture
+    def connection(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """Give a connection to a new file."""
+        with closing(connect(path, SCHEMA)) as connection:
+            yield connection
+
+    def delete(self, connection: sqlite3.Connection, presence: Presence) -> None:
+        """Delete everything."""
+        with transaction(connection, presence):
+            connection.execute("DELETE FROM rose")
+
+    def rows(self, connection: sqlite3.Connection) -> int:
+        """Return how many rows there are."""
+        return int(connection.execute("SELECT count(*) FROM rose").fetchone()[0])
+
+    @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+    @pytest.mark.parametrize("end", ["", "-wal"], ids=["file", "wal"])
+    def test_away(self, connection: sqlite3.Connection, path: Path, end: str, replaced: bool) -> None:
+        """While either file is not there, or is another, nothing is kept; when it is back, all is as ever."""
+        presence = Presence(path, connection)
+        gone, elsewhere = path.with_name(path.name + end), path.with_name("elsewhere")
+        gone.rename(elsewhere)
+        if replaced:
+            shutil.copy(elsewhere, gone)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="it was removed or replaced while it was in use") as error:
+                self.delete(connection, presence)
+            assert str(error.value).startswith(f"{gone}: ")
+        assert self.rows(connection) == 1
+        elsewhere.rename(gone)
+        self.delete(connection, presence)
+        assert self.rows(connection) == 0
+
+    def test_away_meanwhile(self, connection: sqlite3.Connection, path: Path) -> None:
+        """What is committed while the file goes is not kept for sure, nor is anything after it."""
+        presence, elsewhere = Presence(path, connection), path.with_name("elsewhere")
+
+        def goes(statement: str) -> None:
+            if statement == "COMMIT":
+                path.rename(elsewhere)
+
+        connection.set_trace_callback(goes)
+        with pytest.raises(StorageError, match="removed or replaced"):
+            self.delete(connection, presence)
+        connection.set_trace_callback(None)
+        elsewhere.rename(path)
+        with pytest.raises(StorageError, match="the program has to be started again"):
+            self.delete(connection, presence)
+
+    def test_new(self, path: Path) -> None:
+        """A file that nothing was written to since it was opened is known from any other, too."""
+        make(path)
+        with closing(connect(path, SCHEMA)) as connection:
+            presence = Presence(path, connection)
+            path.with_name(path.name + "-wal").unlink()
+            with pytest.raises(StorageError, match="-wal: it was removed"):
+                self.delete(connection, presence)
+
+    def test_in_use(self, connection: sqlite3.Connection, path: Path) -> None:
+        """However much is written and read, also by others, the files stay those that they are."""
+        presence = Presence(path, connection)
+        for round_ in range(3):
+            with transaction(connection, presence):
+                rows = [(f"{round_} {row:0200}",) for row in range(10_000)]
+                connection.executemany("INSERT INTO rose VALUES (?, 'sweet')", rows)
+            with closing(sqlite3.connect(path)) as other:
+                assert other.execute("SELECT count(*) FROM rose").fetchone() == (1 + (round_ + 1) * 10_000,)
 
 
 @pytest.mark.parametrize(

@@ -313,6 +313,26 @@ for number in count():
 class FailureTests:
     """What can't be written is not there, and all goes on when it can be."""
 
+    def test_away(self, opened: Callable[..., SqliteLogs], path: Path) -> None:
+        """While the file is away nothing is written or forgotten; the same ids are given when it is back."""
+        logs, elsewhere = opened(), path.with_name("elsewhere")
+        append(logs, logs.open(ROOM), [draft("a")])
+        path.rename(elsewhere)
+        for room in (ROOM, "new"):
+            group = logs.group([(logs.open(room), [draft("b")])], [session(b"new")], 8.0)
+            with pytest.raises(StorageError, match="removed or replaced"):
+                logs.write(group)
+        with pytest.raises(StorageError, match="removed or replaced"):
+            logs.prune(9.0, 9.0)
+        elsewhere.rename(path)
+        log, new = logs.open(ROOM), logs.open("new")
+        store(logs, [(log, [draft("c")]), (new, [draft("d")])], 8.0, [])
+        del log, new
+        for now in (logs, opened()):
+            assert read_all(now.open(ROOM)) == ["a", "c"]
+            assert read_all(now.open("new")) == ["d"]
+            assert now.session(b"new") is None
+
     def fail(self, logs: SqliteLogs, text: str = PIECE) -> None:
         """Try to store something for which there is no room."""
         drafts = [(logs.open(ROOM), [draft("b"), draft(text)]), (logs.open("new"), [draft(text)])]
