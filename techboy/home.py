@@ -74,7 +74,9 @@ class Home(Service):
         try:
             self.logs = self._logs(rules.guests)
             self.hall = Hall(reactor, wall, self.logs, self._thread or AtOnce(), options["stall"])
-            self.house = House(rules, self.hall, self.logs, clock_time, shut_down, motd or [])
+            self.house = House(
+                rules, self.hall, self.logs, lambda at: clock_time(at, wall()), shut_down, motd or []
+            )
         except StorageError as refused:
             exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
         self.lodgings: list[Lodging] = []

@@ -141,6 +141,10 @@ class Program(Service):
         """For how many seconds what is shown may still be written in the end, None: as long as it takes."""
         return None
 
+    def time_of_day(self, at: float) -> str:
+        """Return the moment ``at``, in seconds since 1970, for people."""
+        return clock_time(at, self.wall())
+
     def fail(self, why: str) -> None:
         """Say why the program can't end well, and let the status tell, whatever ended it."""
         self.here.state(f"{self.options.program}: {why}")
@@ -190,7 +194,7 @@ class Program(Service):
         prompt = None
         if self.keyboard is Keyboard.PERSON and on_terminal:
             prompt = Prompt(options["name"], erasing(options.terminal_type))
-        output = Shown(options["output"], on_terminal or options["many"], self.wall, clock_time)
+        output = Shown(options["output"], on_terminal or options["many"], self.wall, self.time_of_day)
         return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 
     def _reader(self) -> Reader:
@@ -199,6 +203,8 @@ class Program(Service):
         return Script(self.options["max-line"], self.dialect.written)
 
 
-def clock_time(at: float) -> str:
-    """Return the local time of the moment ``at``, hours and minutes."""
-    return time.strftime("%H:%M", time.localtime(at))
+def clock_time(at: float, now: float) -> str:
+    """Return the local time of ``at``: hours and minutes, after the date if it is not that of ``now``."""
+    moment, today = time.localtime(at), time.localtime(now)
+    same_day = (moment.tm_year, moment.tm_yday) == (today.tm_year, today.tm_yday)
+    return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", moment)

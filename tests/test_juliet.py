@@ -838,7 +838,7 @@ class OwnDoorTests:
         transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby", "last": 1}))
         transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
         assert juliet.said == ["Calling /run/romeo...", "Connected to romeo (on this machine)"]
-        assert re.fullmatch(r"\[\d\d:\d\d\] nurse: hello\n", juliet.shown)
+        assert re.fullmatch(r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] nurse: hello\n", juliet.shown)
 
     def test_never_plain(self) -> None:
         """She waits for a welcome there, and speaks no plain lines."""

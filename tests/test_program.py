@@ -251,6 +251,14 @@ class ClockTimeTests:
 
     def test_minutes(self) -> None:
         """A moment is written as hours and minutes, of this place."""
-        one, other = clock_time(1795349686), clock_time(1795349686 + 60)
+        now = 1795349686.0
+        one, other = clock_time(now, now), clock_time(now + 60, now + 60)
         assert re.fullmatch(r"\d\d:\d\d", one)
         assert one != other
+
+    @pytest.mark.parametrize("days", [-366, -1, 1])
+    def test_another_day(self, days: int) -> None:
+        """One of another day, or of the same day of another year, is written with its date."""
+        now = 1795349686.0
+        shown = clock_time(now + days * 86400, now)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", shown)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
+from techboy.chat.room import HISTORY_SIZE
 from techboy.logs.contract import StorageError
 
 if TYPE_CHECKING:
@@ -165,9 +166,15 @@ def _last(house: House, member: Member, arguments: str) -> list[str]:
     lines = arguments or str(LAST_LINES)
     if not (lines.isascii() and lines.isdecimal() and lines.strip("0")):
         raise RefusedError("usage: /last [N]")
-    if not member.guest.recall(member.room.log.tail(min(int(lines), MOST_LAST_LINES))):
+    log = member.room.log
+    asked = min(int(lines), MOST_LAST_LINES, log.last - log.forgotten)
+    batches = log.tail(asked, HISTORY_SIZE)
+    if not batches:
         raise RefusedError("nothing was said here yet")
-    return []
+    if not member.guest.recall(batches):
+        raise RefusedError("too much waits to be sent to you; try again later")
+    shown = batches[-1].last - batches[0].first + 1
+    return [f"these are the last {shown} lines: no more are shown at a time"] if shown < asked else []
 
 
 def _away(house: House, member: Member, arguments: str) -> list[str]:

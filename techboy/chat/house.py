@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from techboy.chat import commands
 from techboy.chat.member import Guest, Member
 from techboy.chat.names import Names
-from techboy.chat.room import Room, Waker, listed
+from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
 from techboy.chat.session import Session
 from techboy.logs.contract import Batch, Logs, StorageError
 
@@ -101,6 +101,7 @@ class House:
         except StorageError:
             self._release(member.name, member)
             raise
+        member.since = self.history_after(room)
         self.members[number] = member
         room.enter(member)
         return member
@@ -120,9 +121,17 @@ class House:
         here = member.room.listed
         return f"{len(here)} here: {listed(map(_shown, here.values()), len(here))}"
 
+    def history_after(self, room: Room, left_at: int = 0) -> int:
+        """Return the id in ``room`` after which history is shown to a member who enters it.
+
+        ``left_at``: the id up to which it had been sent everything when it left the room earlier.
+        """
+        return max(room.log.last - self.rules.history, room.log.forgotten, left_at)
+
     def history(self, member: Member) -> list[Batch]:
-        """Return what ``member`` is shown of what was said before."""
-        return member.room.log.tail(self.rules.history) if self.rules.history else []
+        """Return the history that ``member`` is shown of its room: a page at most; raise StorageError."""
+        log = member.room.log
+        return log.tail(log.last - member.since, HISTORY_SIZE) if log.last > member.since else []
 
     def leave(self, member: Member) -> None:
         """``member`` is gone."""
@@ -149,12 +158,17 @@ class House:
         return [way for way in self._all_ways_of(member) if not way.quiet]
 
     def move(self, member: Member, name: str) -> None:
-        """Bring ``member`` into the room ``name``."""
+        """Bring ``member`` into the room ``name``; raise StorageError, and leave it where it is.
+
+        It is shown the history of the room, but not what it was sent there before.
+        """
+        room, key = self.room(name), name.lower()
+        member.remember_offset()
         self._leave_room(member)
-        member.room = self.room(name)
+        member.room, member.since = room, self.history_after(room, member.left.pop(key, 0))
         if member.session is not None:
-            member.session.room, member.session.seen = name.lower(), member.room.log.last
-        member.room.enter(member)
+            member.session.room, member.session.seen = key, member.since
+        room.enter(member)
         member.guest.moved()
 
     def rename(self, member: Member, wanted: str) -> bool:

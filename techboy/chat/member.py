@@ -15,6 +15,10 @@ READING_FAILS = "the server cannot read its history now"
 """What clients are told of storage errors, whose text names files of the server."""
 
 
+MOST_LEFT = 16
+"""Rooms that a member left of which it is remembered how far it was sent their messages."""
+
+
 class Guest(Fallible, Protocol):
     """The way in of one member, as the house sees it."""
 
@@ -54,7 +58,9 @@ class Member:
     ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``absent``:
     the connection was lost, and may come back. ``ignoring`` and ``answers_to`` are numbers. ``session``:
     what survives a connection, where the way in has such. ``unstored``: characters said that are not stored
-    yet. ``quiet``: came to say something and not to hear, so that nobody needs to know.
+    yet. ``quiet``: came to say something and not to hear, so that nobody needs to know. ``since``: the id
+    after which it is shown what was said in its room before it entered. ``left``: how far it was sent the
+    messages of rooms that it left, by their keys: of `MOST_LEFT` rooms at most.
     """
 
     __slots__ = (
@@ -66,11 +72,13 @@ class Member:
         "guest",
         "host",
         "ignoring",
+        "left",
         "name",
         "number",
         "quiet",
         "room",
         "session",
+        "since",
         "unstored",
     )
 
@@ -91,6 +99,14 @@ class Member:
         self.absent, self.unstored, self.session, self.quiet = False, 0, session, quiet
         self.ignoring = frozenset() if session is None else session.ignoring
         self.answers_to: int | None = None
+        self.since = room.log.last
+        self.left: dict[str, int] = {}
+
+    def remember_offset(self) -> None:
+        """Remember how far this member was sent the messages of its room, which it leaves."""
+        self.left[self.room.name.lower()] = self.room.log.last - self.guest.behind
+        if len(self.left) > MOST_LEFT:
+            del self.left[next(iter(self.left))]
 
     def told_of(self, error: StorageError, sentence: str) -> str:
         """Return what the member is told of ``error``: ``sentence``, and all of it only if it is the host."""

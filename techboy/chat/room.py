@@ -12,6 +12,9 @@ from techboy.logs.contract import Draft, Log, StorageError
 if TYPE_CHECKING:
     from techboy.chat.member import Member
 
+HISTORY_SIZE = 64 * 1024
+"""Characters of history that are shown at a time, about."""
+
 SHOWN_NAMES = 20
 """Names that are listed where there are many."""
 

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from techboy.chat.commands import FAREWELL
 from techboy.chat.house import House
 from techboy.chat.isolation import isolated
-from techboy.chat.member import Member
+from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.rate import Bucket
 from techboy.chat.tally import Refusal
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
@@ -18,7 +18,7 @@ from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
 from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices, slowed_down
-from techboy.logs.contract import Batch
+from techboy.logs.contract import Batch, StorageError
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
 
@@ -96,10 +96,12 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         return room
 
     def recall(self, batches: list[Batch]) -> bool:
-        """Show what was said before, with its time in brackets, unless too much waits already."""
-        if batches and self.has_room:
-            self.write_lines("\n".join(self._past(batches)).encode())
-        return bool(batches)
+        """Show history, with its time in brackets; return False if too much waits already."""
+        data = "\n".join(self._past(batches)).encode()
+        room = self.makes_room_for(data)
+        if data and room:
+            self.write_lines(data)
+        return room
 
     def stored(self, last: int) -> None:
         """Read on, if that waited for the disk."""
@@ -217,9 +219,15 @@ class GuestDoor(FlowingDoor, PlainReceiver):
             self._release.cancel()
 
     def _greet(self, greeting: list[str]) -> None:
-        past = list(self._past(self._house.history(self.member)))
-        lines = [*map(notice, greeting), *past, notice(self._house.company(self.member))]
+        lines = [*map(notice, greeting), *self._history(), notice(self._house.company(self.member))]
         self.write_lines("\n".join(lines).encode())
+
+    def _history(self) -> list[str]:
+        try:
+            return list(self._past(self._house.history(self.member)))
+        except StorageError as unreadable:
+            self._house.waker.unreadable(unreadable)
+            return [notice(READING_FAILS)]
 
     def _past(self, batches: list[Batch]) -> Iterator[str]:
         for batch in batches:

@@ -144,8 +144,8 @@ class Lodging:
 
     def first_cursor(self, hello: Hello) -> int:
         """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
-        log = self.house.lobby.log
-        return max(log.last - self.house.rules.history, log.forgotten) if hello.hears else log.last
+        lobby = self.house.lobby
+        return self.house.history_after(lobby) if hello.hears else lobby.log.last
 
     def told_of(self, error: StorageError, sentence: str) -> str:
         """Return what somebody who is not let in is told of ``error``: no more than the ``sentence``."""
@@ -256,8 +256,21 @@ class Lodging:
 
     def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
         if self._hold(session.digest, guest):
+            self._follow(session, hello)
             self._enter(session, guest, hello)
             self._admit_again(session, guest, hello)
+
+    def _follow(self, session: Session, hello: Hello) -> None:
+        """Let ``session`` go on in the room that ``hello`` names, and from there.
+
+        It may be another than was stored: a server that was killed may have lost the last move.
+        """
+        room = hello.room
+        if room is None or room == session.room or hello.log != self.house.logs.id:
+            return
+        with suppress(ValueError):  # a name that no room can have
+            self.house.names.check(room)
+            session.room, session.seen = room.lower(), 0
 
     def _hold(self, digest: bytes, guest: Lodger) -> bool:
         """Have a session kept while it is in use, or tell ``guest`` that there is no room for it."""

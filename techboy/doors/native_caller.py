@@ -331,6 +331,7 @@ class NativeCaller(ChunkReceiver):
             case Moved(room, after, last):
                 self._acquaintance.moved(room, after)
                 self._to_catch_up(last)
+                self._past = last
             case Misread():
                 self._record.misread(frame.text, LogLevel.warn)
             case Error():

@@ -106,6 +106,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     _deadline: IDelayedCall | None = None
     _hello: Hello | None = None  # until there is a welcome
     _open = True
+    _wants_history = True
     _pings = 0
 
     def __init__(
@@ -254,11 +255,12 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         return room
 
     def recall(self, batches: list[Batch]) -> bool:
-        """Show what was said before, with its time in brackets, unless too much waits already."""
+        """Show history, with its time in brackets; return False if too much waits already."""
+        lines = []
         for batch in batches:
             when = f"[{self._stage.house.clock(batch.at)}] "
-            self.tell([when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")])
-        return bool(batches)
+            lines += [when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")]
+        return self.tell(lines)
 
     def stored(self, last: int) -> None:
         """Acknowledge what was said."""
@@ -289,9 +291,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Go on in another room."""
         member = self.member
         assert member.session is not None
-        last = self.cursor = member.room.log.last
-        self.send(Moved(member.session.room, last, last))
+        last = member.room.log.last
+        self.cursor = member.since if self._wants_history else last
+        self.send(Moved(member.session.room, self.cursor, last))
         self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])
+        self.catch_up()
 
     # what the hall calls
 
@@ -372,7 +376,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 self._hall.tally.refuse(Refusal.FRAME)
                 self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
-                self._hello = frame
+                self._hello, self._wants_history = frame, frame.hears
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
                 self._sign = self.clock.callLater(SIGN_OF_LIFE, isolated, self, partial(self.send, Ping(0)))
                 self._stage.arrive(self, frame)

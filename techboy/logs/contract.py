@@ -106,8 +106,11 @@ class Log(Protocol):
         Not many more than ``size`` characters, of which there is one at least, are returned, in whole lines.
         """
 
-    def tail(self, lines: int) -> list[Batch]:
-        """Return the last ``lines`` lines, or as many as are kept."""
+    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+        """Return the last ``lines`` lines, or as many as are kept.
+
+        With a ``size``, no more characters than that are returned, in whole lines, but one line at least.
+        """
 
 
 Drafts: TypeAlias = Sequence[tuple[Log, Sequence[Draft]]]

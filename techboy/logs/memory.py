@@ -200,14 +200,11 @@ class MemoryLog:
         place = max(bisect_right(self._firsts, after + 1, self._start) - 1, self._start)
         return portion(map(self._batches.__getitem__, range(place, len(self._batches))), after, size)
 
-    def tail(self, lines: int) -> list[Batch]:
-        """Return the last ``lines`` lines."""
-        batches: list[Batch] = []
-        place, after = len(self._batches), max(self.last - lines, self.forgotten)
-        while place > self._start and self._batches[place - 1].last > after:
-            place -= 1
-            batches.append(self._batches[place].after(after))
-        return batches[::-1]
+    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+        """Return the last ``lines`` lines, about ``size`` characters of them at most."""
+        after = max(self.last - lines, self.forgotten)
+        places = range(len(self._batches) - 1, self._start - 1, -1)
+        return ending(map(self._batches.__getitem__, places), after, size)
 
     def store(self, batches: Sequence[Batch]) -> None:
         """Keep ``batches``, one at least, whose ids go on from the last."""
@@ -289,6 +286,35 @@ def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
         if size <= 0 or piece.last != batch.last:
             break
     return read
+
+
+def ending(newest_first: Iterable[Batch], after: int, size: int | None) -> list[Batch]:
+    """Return what `techboy.logs.contract.Log.tail` does, of batches that end with the last.
+
+    No more of them are taken than are needed.
+    """
+    tail: list[Batch] = []
+    for batch in newest_first:
+        if batch.last <= after:
+            break
+        piece = batch.after(after)
+        if size is not None and len(piece.text) > size:
+            rest = _last_lines(piece, size)
+            if rest is not None or not tail:
+                tail.append(rest or piece.after(piece.last - 1))
+            break
+        tail.append(piece)
+        if size is not None:
+            size -= len(piece.text) + 1
+        if batch.first <= after + 1 or (size is not None and size <= 0):
+            break
+    return tail[::-1]
+
+
+def _last_lines(batch: Batch, size: int) -> Batch | None:
+    """Return the last lines of ``batch`` that have ``size`` characters together, None if one has more."""
+    cut = batch.text.find("\n", len(batch.text) - size - 1)
+    return None if cut < 0 else batch.after(batch.first + batch.text.count("\n", 0, cut))
 
 
 def _size(batch: Batch) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
 from techboy.logs.contract import Batch, Drafts, Group, SessionRecord, Topics
-from techboy.logs.memory import Memory, MemoryLog, numbered, portion
+from techboy.logs.memory import Memory, MemoryLog, ending, numbered, portion
 from techboy.logs.schema import Presence, Schema, connect, connect_reader, only_row, told, transaction
 
 KEEP_SESSIONS = 100_000
@@ -299,18 +299,13 @@ class SqliteLog:
         # nothing where all between was pruned just now
         return read or self.recent.read(after, size)
 
-    def tail(self, lines: int) -> list[Batch]:
-        """Return the last ``lines`` lines."""
+    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+        """Return the last ``lines`` lines, about ``size`` characters of them at most."""
         after = max(self.last - lines, self.forgotten)
         if after >= self.recent.forgotten or self.number is None:
-            return self.recent.tail(lines)
-        tail: list[Batch] = []
+            return self.recent.tail(lines, size)
         with self._reading.batches(_TAIL, self.number, self.last) as batches:
-            for batch in batches:
-                tail.append(batch.after(after))
-                if batch.first <= after + 1:
-                    break
-        return tail[::-1]
+            return ending(batches, after, size)
 
     def forget(self, line: int) -> None:
         """Lines up to that with the id ``line`` are forgotten."""

@@ -141,6 +141,7 @@ class Seat:
     def moved(self) -> None:
         """Go on in another room."""
         assert self._member is not None
+        self._show_history()
         self._cursor = self._room.log.last
         self._wait_for(0)  # in the room that was left nothing is heard any more
         self.tell([*self._house.arrival(self._member), self._house.company(self._member)])
@@ -167,6 +168,13 @@ class Seat:
     @property
     def _room(self) -> Room:
         return self._house.lobby if self._member is None else self._member.room
+
+    def _show_history(self) -> None:
+        assert self._member is not None
+        try:
+            self.recall(self._house.history(self._member))
+        except StorageError as unreadable:
+            self.tell([f"the history cannot be read: {unreadable}"])
 
     def _catch_up(self) -> None:
         """Show what follows in the log, as long as the screen has room."""

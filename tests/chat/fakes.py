@@ -230,7 +230,7 @@ class FakeGuest:
 
     def recall(self, batches: list[Batch]) -> bool:
         self.events.append(("recall", [batch.text for batch in batches]))
-        return bool(batches)
+        return self.takes
 
     def hear(self, delivery: object) -> None:
         self.events.append(("hear", delivery))

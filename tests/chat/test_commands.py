@@ -429,6 +429,23 @@ class LastTests:
         shown = "\n".join(str(number) for number in range(lines - count, lines))
         assert self.recalled(verona, line, lines) == [("recall", [shown])]
 
+    def test_page(self, verona: Verona) -> None:
+        """No more than a page is shown at a time: the newest of it, and how many lines that are."""
+        line = "x" * 4000
+        verona.house.said(verona.nurse, "\n".join([line] * 99))
+        verona.said()
+        assert verona.does(verona.juliet, "last 50") == [
+            "these are the last 16 lines: no more are shown at a time"
+        ]
+        assert verona.juliet_way.events == [("recall", ["\n".join([line] * 16)])]
+
+    def test_no_room(self, verona: Verona) -> None:
+        """Who has not read what was sent before is told to try again later."""
+        verona.house.said(verona.nurse, "hello")
+        verona.said()
+        verona.juliet_way.takes = False
+        assert verona.does(verona.juliet, "last") == ["too much waits to be sent to you; try again later"]
+
     def test_fewer(self, verona: Verona) -> None:
         """Where fewer were said these are shown."""
         assert self.recalled(verona, "last 5", 2) == [("recall", ["0\n1"])]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from techboy.chat.house import House, Rules
-from techboy.chat.member import Member
+from techboy.chat.member import MOST_LEFT, Member
 from techboy.chat.room import SHOWN_NAMES
 from techboy.logs.contract import StorageError
 from techboy.logs.memory import MemoryLog, MemoryLogs
@@ -135,9 +135,10 @@ class GreetingTests:
     def test_history(self, history: int, shown: list[str]) -> None:
         """As many of the last lines are shown as the rules say."""
         house = FakeHouse(Rules(history=history))
-        juliet, _ = house.comes()
-        house.said(juliet, "a\nb\nc")
+        nurse, _ = house.comes()
+        house.said(nurse, "a\nb\nc")
         house.store(at=7.0)
+        juliet, _ = house.comes()
         lines = [line for batch in house.history(juliet) for line in batch.text.split("\n")]
         assert lines == shown
 
@@ -179,7 +180,7 @@ class SessionTests:
         assert house.lobby.members == {}
 
     def test_move(self) -> None:
-        """A session goes along into another room, of which nothing is read yet."""
+        """A session goes along into another room, of whose history it has read nothing."""
         house = FakeHouse()
         nurse, _ = house.comes()
         house.move(nurse, "Balcony")
@@ -188,7 +189,8 @@ class SessionTests:
         kept = session(seen=99)
         juliet, _ = house.comes("juliet", session=kept)
         house.move(juliet, "Balcony")
-        assert (kept.room, kept.seen) == ("balcony", 2)
+        assert (kept.room, kept.seen) == ("balcony", 0)
+        assert juliet.since == 0
 
     def test_absent(self) -> None:
         """Who may be back soon is here still, marked as away."""
@@ -196,6 +198,75 @@ class SessionTests:
         juliet, _ = house.comes("juliet", session=session())
         juliet.absent = True
         assert house.company(juliet) == "1 here: juliet (away)"
+
+
+class MoveTests:
+    """What is shown of a room's history to a member who enters it."""
+
+    def says(self, house: FakeHouse, nurse: Member, text: str) -> None:
+        """Let the nurse say something in the lobby."""
+        house.said(nurse, text)
+        house.store()
+
+    def test_back(self) -> None:
+        """Who goes back is shown what was said meanwhile, but not more than the history."""
+        house = FakeHouse(Rules(history=3))
+        (nurse, _), (juliet, _) = house.comes("nurse"), house.comes("juliet")
+        self.says(house, nurse, "one\ntwo")
+        house.move(juliet, "balcony")
+        house.move(juliet, "lobby")
+        assert juliet.since == 2
+        house.move(juliet, "balcony")
+        self.says(house, nurse, "three")
+        house.move(juliet, "lobby")
+        assert juliet.since == 2
+        house.move(juliet, "balcony")
+        self.says(house, nurse, "four\nfive\nsix\nseven")
+        house.move(juliet, "Lobby")
+        assert juliet.since == 4
+
+    def test_behind(self) -> None:
+        """Who had not been sent everything before leaving is shown the rest."""
+        house = FakeHouse()
+        (nurse, _), (juliet, way) = house.comes("nurse"), house.comes("juliet")
+        self.says(house, nurse, "one\ntwo\nthree")
+        way.behind = 2
+        house.move(juliet, "balcony")
+        house.move(juliet, "lobby")
+        assert juliet.since == 1
+
+    def test_bounded(self) -> None:
+        """Of so many rooms it is remembered, and of no more."""
+        house = FakeHouse()
+        juliet, _ = house.comes("juliet")
+        for number in range(MOST_LEFT + 5):
+            house.move(juliet, f"room{number}")
+        assert len(juliet.left) == MOST_LEFT
+
+    def test_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If the log of a room cannot be read, the member stays where it is."""
+        house = FakeHouse()
+        juliet, way = house.comes("juliet")
+
+        def unreadable(room: str) -> None:
+            raise StorageError("the disk is gone")
+
+        monkeypatch.setattr(house.logs, "open", unreadable)
+        with pytest.raises(StorageError):
+            house.move(juliet, "balcony")
+        assert juliet.room is house.lobby
+        assert (list(house.rooms), list(house.lobby.members)) == (["lobby"], [juliet.number])
+        assert way.events == []
+
+    def test_page(self) -> None:
+        """The history that is shown at a time is a page at most, the newest of it."""
+        house = FakeHouse(Rules(history=1000))
+        (nurse, _) = house.comes("nurse")
+        self.says(house, nurse, "\n".join(f"{number:03}" + "x" * 1000 for number in range(200)))
+        juliet, _ = house.comes("juliet")
+        lines = [line for batch in house.history(juliet) for line in batch.text.split("\n")]
+        assert 60 < len(lines) < 66
+        assert lines[-1].startswith("199x")
 
 
 class RoomsTests:

@@ -14,6 +14,8 @@ from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED
+from techboy.logs.contract import StorageError
+from techboy.logs.memory import MemoryLog
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
 from tests.transports import FakeTransport, SocketTransport
@@ -281,9 +283,47 @@ class CommandTests:
         two.stops_reading()
         while two.transport.reading:
             two.says(b"/last 100\n")
-        assert len(two.transport.written) < UNREAD_LIMIT + 200_000
+        assert len(two.transport.written) <= UNREAD_LIMIT
         verona.reading_again(two)
         assert two.transport.reading
+
+
+class HistoryTests:
+    """What was said before is shown to who enters a room."""
+
+    def test_back(self) -> None:
+        """Back in the lobby a guest is shown what was said there meanwhile, and that alone."""
+        verona = Verona()
+        one, two = verona.company(2)
+        one.says(b"before\n")
+        verona.turn()
+        two.says(b"/join garden\n")
+        one.says(b"meanwhile\n")
+        verona.settle()
+        two.reads()
+        two.says(b"/part\n")
+        assert [line for line in two.reads().splitlines() if line[0] == "["] == ["[12:00] guest1: meanwhile"]
+
+    @pytest.mark.parametrize("command", [b"", b"/join garden\n"])
+    def test_unreadable(self, command: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If it cannot be read the guest is in all the same, and told so without the reason."""
+        verona = Verona()
+        (one,) = verona.company(1)
+        one.says(b"/join garden\nhello\n/part\nhello\n")
+        verona.settle()
+
+        def tail(*_: object) -> None:
+            raise StorageError("/state/romeo.sqlite: the disk is gone")
+
+        monkeypatch.setattr(MemoryLog, "tail", tail)
+        two = verona.visit()
+        two.says(command)
+        verona.settle()
+        read = two.reads()
+        assert "* the server cannot read its history now\n" in read
+        assert "/state" not in read
+        two.says(b"/who\n")
+        assert two.reads() == f"* {2 - bool(command)} here: {'guest1, ' * (not command)}guest2\n"
 
 
 class SlowReaderTests:

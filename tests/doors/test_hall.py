@@ -31,7 +31,7 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[Delivery] = []
         self.told: list[object] = []
-        self.stalls = 0
+        self.stalls = self.behind = 0
 
     def hear(self, delivery: Delivery) -> None:
         self.heard.append(delivery)

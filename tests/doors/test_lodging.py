@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +20,9 @@ from tests.chat.fakes import FakeGuest
 from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 
 
-def back(verona: NativeVerona, seen: int = 0, session: str = "token1") -> Caller:
-    """Let the guest with that session come back, who has shown lines up to ``seen``."""
-    return verona.hello(session=session, log=verona.logs.id, room="lobby", seen=seen)
+def back(verona: NativeVerona, **known: Any) -> Caller:
+    """Let a guest come back, with what it knows: by default the first session, in the lobby, nothing seen."""
+    return verona.hello(**{"session": "token1", "log": verona.logs.id, "room": "lobby", "seen": 0, **known})
 
 
 class UnreadableLogs(MemoryLogs):
@@ -48,6 +49,30 @@ class ReturnTests:
         assert (welcome["name"], welcome["session"], welcome["next"]) == ("juliet", "token1", 1)
         assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two"), (3, "three")]
         assert [frame for frame in nurse.reads() if "notice" in frame] == []
+
+    def test_in_another_room(self) -> None:
+        """It goes on in the room that it names, though the server that was killed had not stored its move."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one\ntwo", "seq": 1})
+        verona.settle()
+        juliet.sends({"bye": True})
+        juliet.transport.breaks()
+        verona.settle()
+        juliet = back(verona, seen=1, room="garden")
+        welcome, *lines = juliet.hears()
+        assert (welcome["room"], welcome["after"]) == ("garden", 1)
+        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two")]
+
+    @pytest.mark.parametrize("known", [{"room": "no room"}, {"room": "garden", "log": "another"}])
+    def test_in_no_other_room(self, known: dict[str, str]) -> None:
+        """It does not, if no room can be called so, or it speaks of another log."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.sends({"bye": True})
+        juliet.transport.breaks()
+        verona.settle()
+        assert back(verona, **known).hears()[0]["room"] == "lobby"
 
     def test_own_lines(self) -> None:
         """It does not hear what it said itself, and goes on with its numbers."""

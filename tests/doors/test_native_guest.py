@@ -456,6 +456,51 @@ class FrameTests:
         caller.sends({"hello": 2, "name": "juliet"}, {"bye": True}, {"hello": 1, "name": "juliet"})
         assert [frame["bye"] for frame in caller.reads()] == ["refused"]
 
+    def test_move_to_history(self) -> None:
+        """In another room its history follows; back in the lobby, what was said there meanwhile."""
+        verona = NativeVerona(history=2)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one\ntwo\nthree", "seq": 1})
+        verona.settle()
+        juliet.reads()
+        juliet.sends({"do": "join", "args": ["garden"]})
+        verona.settle()
+        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+            ("garden", 1, 3, None, None),
+            (None, None, None, 2, "two\nthree"),
+        ]
+        nurse.sends({"do": "part"}, {"say": "four", "seq": 4})
+        verona.settle()
+        juliet.reads()
+        juliet.sends({"do": "part"})
+        verona.settle()
+        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+            ("lobby", 0, 1, None, None),
+            (None, None, None, 1, "four"),
+        ]
+
+    def test_move_back(self) -> None:
+        """What was sent in a room before is not sent again when it is entered again."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one", 1)
+        verona.settle()
+        juliet.sends({"do": "join", "args": ["garden"]}, {"do": "part"})
+        verona.settle()
+        assert [frame["after"] for frame in juliet.hears() if "room" in frame] == [0, 1]
+        assert juliet.hears_said() == []
+
+    def test_move_without_hearing(self) -> None:
+        """Who does not want to hear is sent no history."""
+        verona = NativeVerona()
+        (nurse,) = verona.company_of("nurse")
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one", "seq": 1})
+        verona.settle()
+        bot = verona.hello("bot", hears=False)
+        bot.sends({"do": "join", "args": ["garden"]})
+        verona.settle()
+        assert bot.hears_said() == []
+
     def test_move(self) -> None:
         """In another room, only what is said there is heard."""
         verona = NativeVerona()

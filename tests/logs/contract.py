@@ -34,6 +34,11 @@ class Line(NamedTuple):
     text: str
 
 
+def characters(lines: Sequence[Line]) -> int:
+    """Return how many characters ``lines`` have, joined by LF."""
+    return sum(len(line.text) + 1 for line in lines) - 1
+
+
 def lines_of(batches: Sequence[Batch]) -> list[Line]:
     """Return the lines of ``batches``, whose ids have to count them."""
     lines: list[Line] = []
@@ -467,6 +472,27 @@ class LogsContract(ForgetfulLogsContract):
         assert logs.id
         assert logs.id == logs.id
         assert self.new_logs().id != logs.id
+
+    def test_tail_of_a_size(self) -> None:
+        """The last lines of a size are as many whole lines as it has room for, and one at least."""
+        logs, rooms = self.new_logs(), map(str, count())
+
+        @quick
+        @given(appended(), st.integers(1, 30), st.integers(1, 40))
+        def check(groups: list[list[Draft]], wanted: int, size: int) -> None:
+            nonlocal logs
+            room = next(rooms)
+            lines = filled(logs, logs.open(room), groups)
+            logs = self.again(logs)
+            log = logs.open(room)
+            kept = lines[log.forgotten :][-wanted:]
+            tail = lines_of(log.tail(wanted, size))
+            assert tail == kept[len(kept) - len(tail) :]
+            assert bool(tail) == bool(kept)
+            assert len(tail) <= 1 or characters(tail) <= size
+            assert len(tail) == len(kept) or characters(kept[-len(tail) - 1 :]) >= size
+
+        check()
 
     # when it was stored
 
