@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.children import start
+
 TWIST = Path(sys.executable).with_name("twist")
 WORDS = [
     "wherefore",
@@ -56,7 +58,7 @@ def write_file(path: Path, size: int) -> None:
 def start_romeo(out: Path, keyboard: int) -> tuple[subprocess.Popen[str], str]:
     """Start Romeo, ``keyboard`` his standard input; return him and his port."""
     with out.open("wb") as output:
-        romeo = subprocess.Popen(
+        romeo = start(
             [TWIST, "romeo", "--port", "0", "--host", "127.0.0.1"],
             stdin=keyboard,
             stdout=output,
@@ -86,7 +88,7 @@ def main(megabytes: int) -> None:
         romeo, port = start_romeo(out, listening)
         began = time.perf_counter()
         with source.open("rb") as file:
-            juliet = subprocess.Popen(
+            juliet = start(
                 [TWIST, "juliet", "--port", port], stdin=file, stderr=subprocess.DEVNULL, text=True
             )
         juliet_memory = ended(juliet)

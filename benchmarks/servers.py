@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.load import IRC, NATIVE, PLAIN, Protocol
+from tests.children import start
 
 TWIST = Path(sys.executable).with_name("twist")
 MANY_GUESTS = ["--rate", "0", "--guests", "12000"]
@@ -80,7 +81,7 @@ def started(server: Server, cpu: int | None = None) -> Iterator[tuple[int, int]]
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ngircd.conf").write_text(_NGIRCD.format(port=port), encoding="ascii")
-        process = subprocess.Popen(
+        process = start(
             [part.format(port=port, folder=folder) for part in server.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -30,6 +30,7 @@ from benchmarks.servers import (
 )
 from techboy.wire.frames import Hello
 from techboy.wire.native import written
+from tests.children import start
 
 STORED_LINES = 300_000
 FAN_OUT_LINES = 100_000
@@ -132,7 +133,7 @@ def _until_listening(folder: str, lines: int) -> float:
     """Start Romeo, return after how many seconds he listened, and leave so many lines with him."""
     command = [TWIST, "romeo", "--host", "127.0.0.1", "--port", "0", "--rate", "0", "--state", folder]
     began = time.perf_counter()
-    process = subprocess.Popen(
+    process = start(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None

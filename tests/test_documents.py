@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from techboy.daemon.watched import Watched
 from techboy.doors.journal import End
 from techboy.host import Host
 from techboy.options import ConversationOptions
+from tests.children import run
 from tests.programs import Running
 
 CHECKOUT = Path(__file__).parent.parent
@@ -172,7 +172,7 @@ class PagesTests:
     def test_strict(self, page: Path) -> None:
         """A page has no mistake of markup."""
         command = [sys.executable, "-m", "docutils", "--strict", str(page), "/dev/null"]
-        made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        made = run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (made.returncode, made.stderr) == (0, "")
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

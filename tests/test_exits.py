@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from techboy import exits
+from tests import children
 
 
 def run(program: str, redirection: str = "") -> subprocess.CompletedProcess[str]:
     """Run a Python program through a shell."""
     command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=buffered)
+    return children.run(command, capture_output=True, text=True, timeout=30, env=buffered)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from random import Random
 from tests.chaos.check import Transcript
 from tests.chaos.kept import Progress, is_known, outbox
 from tests.chaos.lines import Part
+from tests.children import start
 
 TICK = 0.01
 """Seconds after which one looks again."""
@@ -82,7 +83,7 @@ class Person:
     @contextmanager
     def _started(self, stdin: int, stdout: Path) -> Iterator[subprocess.Popen[bytes]]:
         with stdout.open("ab") as output, self._errors.open("ab") as errors:
-            process = self._process = subprocess.Popen(
+            process = self._process = start(
                 self._command, stdin=stdin, stdout=output, stderr=errors, bufsize=0, start_new_session=True
             )
         try:

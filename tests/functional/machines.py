@@ -22,6 +22,7 @@ from threading import Thread
 
 import pexpect
 
+from tests.children import ending_with, run
 from tests.functional.manager import Manager, StartError, State, socket_of
 from tests.functional.programs import DEADLINE, LOOPBACK, NULL, SHELL, EndedAtLast, free_port
 from tests.functional.units import CHECKOUT, Places, Unit
@@ -85,7 +86,7 @@ class Machine(EndedAtLast):
 
     def run(self, command: str) -> str:
         """Run ``command``, and return what it writes; it has to succeed."""
-        done = subprocess.run(
+        done = run(
             [SHELL, "-c", self.here(command)],
             cwd=self._checkout,
             env=self._environment,
@@ -108,6 +109,7 @@ class Machine(EndedAtLast):
             env=self._environment,
             encoding="utf-8",
             timeout=DEADLINE,
+            preexec_fn=ending_with(os.getpid()),
         )
         try:
             for line in typed:

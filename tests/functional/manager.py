@@ -24,6 +24,7 @@ from enum import Enum, auto
 from pathlib import Path
 from threading import RLock, Thread
 
+from tests.children import run, start
 from tests.functional.programs import DEADLINE, NULL, SHELL, TWIST, EndedAtLast, wait_until
 from tests.functional.units import Places, Unit
 
@@ -172,7 +173,7 @@ class Manager(EndedAtLast):
         heard = len(self.notifications)
         name, *words = self.unit.command("ExecReload", {"MAINPID": str(self.pid)})
         # the shell's own kill, as not every system has /bin/kill
-        subprocess.run([SHELL, "-c", '"$0" "$@"', Path(name).name, *words], check=True)
+        run([SHELL, "-c", '"$0" "$@"', Path(name).name, *words], check=True)
         wait_until(lambda: any("RELOADING" in told for told in self.notifications[heard:]))
         self.until(State.ACTIVE)
 
@@ -322,7 +323,7 @@ class Manager(EndedAtLast):
             for directory in self._directories("RuntimeDirectory", "StateDirectory").values():
                 directory.mkdir(parents=True, exist_ok=True)
                 directory.chmod(0o700)
-            self._process = subprocess.Popen(
+            self._process = start(
                 [*launcher, self.twist, *words, *self.options],
                 cwd=self.places.root,
                 env=environment,

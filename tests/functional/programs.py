@@ -23,6 +23,8 @@ from typing import Any, TypeAlias, TypeVar
 from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
 
+from tests.children import start
+
 DEADLINE = 30.0
 """Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
 
@@ -112,7 +114,7 @@ class Program:
         term: str = "xterm",
     ) -> None:
         with ExitStack() as files:
-            self.process = subprocess.Popen(
+            self.process = start(
                 command,
                 cwd=folder,
                 env={**os.environ, "TERM": term, "XDG_STATE_HOME": str(folder)},

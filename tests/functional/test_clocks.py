@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.children import run
 from tests.functional.manager import Manager, State
 from tests.functional.programs import LOOPBACK, NULL, TWIST, NativePeer, Programs, free_port, wait_until
 from tests.functional.units import SHIPPED, Places
@@ -46,7 +46,7 @@ def library() -> Iterator[Path]:
     """Return what shifts the wall clock of a program."""
     with TemporaryDirectory(prefix="techboy-") as folder:
         path = Path(folder, "wallclock.so")
-        subprocess.run([str(COMPILER), "-shared", "-fPIC", "-O2", "-o", path, SOURCE], check=True)
+        run([str(COMPILER), "-shared", "-fPIC", "-O2", "-o", path, SOURCE], check=True)
         yield path
 
 
@@ -100,9 +100,9 @@ class ServerTests:
     def test_shifted(self, wall: ShiftedWall) -> None:
         """What the tests do has the effect that they want: the wall clock is shifted, and no other."""
         shown = [sys.executable, "-c", "import time; print(int(time.time()), time.monotonic())"]
-        first = subprocess.run(shown, env=wall.environment, capture_output=True, text=True, check=True).stdout
+        first = run(shown, env=wall.environment, capture_output=True, text=True, check=True).stdout
         wall.step(-HOUR)
-        then = subprocess.run(shown, env=wall.environment, capture_output=True, text=True, check=True).stdout
+        then = run(shown, env=wall.environment, capture_output=True, text=True, check=True).stdout
         (wall_before, before), (wall_after, after) = first.split(), then.split()
         assert HOUR - 60 < int(wall_before) - int(wall_after) <= HOUR
         assert float(before) < float(after) < float(before) + 60

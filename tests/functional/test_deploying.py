@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.children import run
 from tests.functional.machines import SHOWN, Machine
 from tests.functional.programs import NULL, wait_until
 from tests.functional.units import CHECKOUT
@@ -105,7 +105,7 @@ def index() -> None:
         "setuptools",
     ]
     with TemporaryDirectory() as folder:
-        tried = subprocess.run([*command, "--dest", folder], stdin=NULL, capture_output=True, check=False)
+        tried = run([*command, "--dest", folder], stdin=NULL, capture_output=True, check=False)
     if tried.returncode and os.environ.get("CI") != "true":
         pytest.skip("there is no package index")
 

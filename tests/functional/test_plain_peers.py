@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 import pytest
 from _pytest.mark import ParameterSet
 
+from tests.children import run
 from tests.functional.programs import LOOPBACK, Peer, Program, Programs, Terminal, free_port
 
 
@@ -73,7 +73,7 @@ def has(tool: str) -> bool:
         return False
     if tool != "nc":
         return True
-    usage = subprocess.run(["/usr/bin/env", "nc", "-h"], capture_output=True, check=False)
+    usage = run(["/usr/bin/env", "nc", "-h"], capture_output=True, check=False)
     return b"OpenBSD" in usage.stderr + usage.stdout
 
 

@@ -12,6 +12,7 @@ from signal import SIGTERM
 
 import pytest
 
+from tests.children import run
 from tests.functional.programs import DEADLINE, LOOPBACK, NULL, TWIST, Programs
 from tests.functional.units import CHECKOUT, SHIPPED, Places, Unit
 
@@ -39,7 +40,7 @@ def analyze(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[s
     """Return what systemd-analyze says, for a user at ``home``."""
     assert ANALYZE is not None
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
-    return subprocess.run(
+    return run(
         [ANALYZE, *arguments],
         env=environment,
         capture_output=True,
@@ -166,7 +167,7 @@ def uncommented(program: str) -> dict[str, object]:
 def allowed(name: str) -> set[str]:
     """Return the system calls of the set ``name``, or of the unit's filter of that name."""
     assert ANALYZE is not None
-    listed = subprocess.run([ANALYZE, "syscall-filter", name], capture_output=True, text=True, check=True)
+    listed = run([ANALYZE, "syscall-filter", name], capture_output=True, text=True, check=True)
     words = [line.strip() for line in listed.stdout.splitlines()[1:]]
     sets = [allowed(word) for word in words if word.startswith("@")]
     return {word for word in words if word[:1].isalpha()}.union(*sets)
@@ -175,10 +176,7 @@ def allowed(name: str) -> set[str]:
 def can_trace() -> bool:
     """Tell whether strace is here, and may do what it is for."""
     strace = shutil.which("strace")
-    return (
-        strace is not None
-        and subprocess.run([strace, "true"], capture_output=True, check=False).returncode == 0
-    )
+    return strace is not None and run([strace, "true"], capture_output=True, check=False).returncode == 0
 
 
 @needs_analyze

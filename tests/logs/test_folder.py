@@ -13,6 +13,7 @@ import pytest
 
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder, make_private, shown
+from tests.children import start
 
 HOLDER = """
 import sys
@@ -73,7 +74,7 @@ class StateFolderTests:
     def test_killed(self, tmp_path: Path) -> None:
         """A program that is killed holds nothing any more."""
         command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        with start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"
             with pytest.raises(StorageError, match="in use by another program"):

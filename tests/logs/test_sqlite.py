@@ -23,6 +23,7 @@ from techboy.logs import schema
 from techboy.logs.contract import Batch, Draft, Group, Log, Logs, StorageError
 from techboy.logs.schema import connect
 from techboy.logs.sqlite import KEEP_RECENT, SCHEMA, SqliteLogs, Sync
+from tests.children import run, start
 from tests.logs.contract import (
     EVERYTHING,
     ROOM,
@@ -274,7 +275,7 @@ class KilledTests:
     def test_kill(self, path: Path, sync: str, groups: int) -> None:
         """[P8] In the middle of writing: whole groups are there, at least all known to be written."""
         command = [sys.executable, "-c", WRITER, str(path), sync]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        with start(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             for number in range(groups):
                 assert writer.stdout.readline() == b"%d\n" % number
@@ -367,7 +368,7 @@ class FailureTests:
     def test_no_room(self, path: Path, sync: str) -> None:
         """The system may have no room for the file."""
         command = [sys.executable, "-c", LIMITED, str(path), sync]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        ran = run(command, capture_output=True, text=True, check=False)
         assert (ran.stderr, ran.returncode) == ("", 0)
         failed, after = ran.stdout.splitlines()
         assert failed.startswith(f"{path}: ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import time
 
@@ -15,6 +14,7 @@ from techboy.chat.conversation import Words
 from techboy.terminal.output import Shown
 from techboy.terminal.painting import PALETTE, Called, Painted, Painter, Undecorated, bold, colours
 from techboy.wire.clean import cleaned
+from tests.children import run
 
 DAY = 86400.0
 NOON = 1795435200.0  # Monday, 23 November 2026, 12:00 UTC
@@ -78,7 +78,7 @@ class ColoursTests:
             "from techboy.terminal.painting import Painter, Words\n"
             "print(repr(Painter('', time.gmtime, colours=True).words(Words('Nurse', ''), 0).text))"
         )
-        elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        elsewhere = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         here = painter(colours=True, bold=True).words(Words("Nurse", ""), 0)
         assert elsewhere.stdout == f"{here.text!r}\n"
         other = painter(colours=True, bold=True).words(Words("nURSE", ""), 0)
