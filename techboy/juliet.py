@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.acquaintance import Acquaintance, Forgetful
-from techboy.chat.conversation import Keyboard, State
+from techboy.chat.conversation import Keyboard, State, lines_wait
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.doors.addresses import host_and_port, peer_of
@@ -35,6 +35,7 @@ from techboy.options import PORT, ConversationOptions, option, place, seconds, s
 from techboy.program import IReactor
 from techboy.reactors import current, steady
 from techboy.talk import Talk
+from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
@@ -350,6 +351,7 @@ class Juliet(Talk):
         self._factory = JulietFactory(self, spread)
         self._dialect = options["dialect"]
         self._return = Return.SOON
+        self._unread = ""  # how much of the input was not read when it was left, for people
         self._reason = ""
         self._was_connected = False
         self._record = unrecorded(reactor.seconds)  # of the last connection there was
@@ -383,6 +385,15 @@ class Juliet(Talk):
         self._factory.stopTrying()
         self._patience.stop()
         return super().stopService().addCallback(lambda _: self._kept.close())
+
+    def leave(self) -> None:
+        """Leave the conversation, saying at once if that takes a while, and in the end what was not sent."""
+        lines = self.outbox.lines
+        if self.conversation.state in (State.WAITING, State.TALKING):
+            self._unread = self._rest_of_input()
+        if lines and self.conversation.is_talking and self._status == exits.OK:
+            self.here.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
+        super().leave()
 
     def ended(self) -> None:
         """The conversation is over: connect no more, and wait for nothing."""
@@ -506,7 +517,7 @@ class Juliet(Talk):
         """The conversation is over: say what is not known of what was said."""
         if whole and self._dialect is Dialect.PLAIN and self.keyboard is Keyboard.SCRIPT:
             self.here.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
-        super().over(whole)
+        super().over(whole and not self._unread)
 
     def _mistaken(self) -> None:
         """Romeo speaks the native dialect, and was slow to say so."""
@@ -520,7 +531,17 @@ class Juliet(Talk):
 
     def _unsure(self) -> str:
         lines = self.outbox.lines
-        return self._kept.what_becomes_of(lines) if lines else super()._unsure()
+        fates = [self._kept.what_becomes_of(lines) if lines else "", self._unread]
+        return "; ".join(filter(None, fates)) or super()._unsure()
+
+    def _rest_of_input(self) -> str:
+        """Return how much of a file was not read, if some was not; of a pipe that is not known."""
+        if self.keyboard is not Keyboard.SCRIPT:
+            return ""
+        rest = FileRead(self._streams.stdin)
+        size = rest.total
+        rest.close()
+        return f"{size} bytes of the input were not read" if size else ""
 
     def _hello(self) -> Hello:
         known, received = self._kept.acquaintance.known, self._kept.acquaintance.received

@@ -130,7 +130,7 @@ class Talk(Program):
     def _sample(self) -> Sample:
         peer, outbox, script = self.conversation.peer, self.outbox, self._input
         missing = 0 if peer is None else peer.missing
-        return Sample(outbox.delivered, outbox.lines, script.done, script.total, missing)
+        return Sample(outbox.delivered, outbox.lines, script.done, script.total, missing, outbox.rate)
 
     def _unsure(self) -> str:
         """Return what has become of what was said here and is not known to have arrived."""

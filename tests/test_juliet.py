@@ -28,6 +28,7 @@ from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory,
 from tests.doors.test_calling import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
+from tests.wire.texts import quick
 
 PERSON, SCRIPT = Keyboard.PERSON, Keyboard.SCRIPT
 
@@ -299,6 +300,7 @@ class OneAtATimeTests:
         """Reconnecting is the business of Twisted's factory for it."""
         assert issubclass(JulietFactory, ReconnectingClientFactory)
 
+    @quick
     @given(st.lists(st.sampled_from(EVENTS), max_size=30), st.lists(st.sampled_from(EVENTS), max_size=5))
     def test_any_order(self, before: list[Any], after: list[Any]) -> None:
         """Whatever happens, exactly one of the three is there; once stopped, no timer and no attempt is."""
@@ -490,6 +492,24 @@ class NativeTests:
         juliet.stop()
         assert juliet.said[1:] == ["Connected to romeo ('127.0.0.1', 33770)", "Connection closed."]
         assert juliet.status == exits.OK
+
+    def test_leave(self) -> None:
+        """Who leaves while lines wait is told so at once, and in the end how many were not stored."""
+        juliet = started(keyboard=SCRIPT)
+        juliet.terminal.receive(b"a\n" * 30)
+        transport = welcome(juliet)
+        assert len(frames(transport)) == 1
+        transport.receive(frame(throttled=5) + frame(stored=11, id=10))
+        juliet.interrupt()
+        assert juliet.said[-1] == "* leaving; 20 lines wait, 15 of them not sent"
+        assert len(frames(transport)) == 1
+        transport.receive(frame(stored=16, id=15))
+        assert frames(transport) == [{"bye": True, "seen": 0}]
+        transport.receive(frame(bye="closed"))
+        transport.flush()
+        juliet.stop()
+        assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored by him, and lost"]
+        assert juliet.status == exits.UNAVAILABLE
 
     def test_restart(self) -> None:
         """Where Romeo will be back she calls again within some seconds, as chance has it."""

@@ -12,6 +12,12 @@ LIMIT = 8 * 1024 * 1024
 FRAME = 32 * 1024
 """Characters, about, that are sent together."""
 
+FIRST = 10
+"""Lines that are sent before the first of them is stored; with each that is stored, two more may be sent.
+
+So a rate limit of the other end is known before much is on its way.
+"""
+
 
 class Shelf(Protocol):
     """Where what waits is kept beyond the life of the program."""
@@ -64,6 +70,7 @@ class Outbox:
 
     ``kept``: what the shelf has from an earlier run; ``following``: the next number where that is nothing;
     ``tried``: the number before which lines may have been sent.
+    ``rate``: how many lines a second the other end takes, None if as many as come.
     ``delivered``: how many lines were stored at the other end, or sent to one that acknowledges nothing.
     """
 
@@ -80,6 +87,8 @@ class Outbox:
         self._next = self._unsent[-1].end if self._unsent else following
         self._tried = max(tried, self._first)
         self._size = sum(chunk.size for chunk in self._unsent)
+        self.rate: int | None = None
+        self._window = FIRST  # lines that may be on their way
         self.delivered = 0
 
     @property
@@ -87,6 +96,16 @@ class Outbox:
         """How many lines wait."""
         waiting = self._sent or self._unsent
         return self._next - waiting[0].first if waiting else 0
+
+    @property
+    def unsent(self) -> int:
+        """How many lines wait that were not sent in the present connection."""
+        return self._next - self._unsent[0].first if self._unsent else 0
+
+    @property
+    def on_the_way(self) -> int:
+        """How many lines were sent in the present connection, and are not known to be stored."""
+        return self.lines - self.unsent
 
     @property
     def full(self) -> bool:
@@ -111,19 +130,29 @@ class Outbox:
     def take(self, size: int = FRAME) -> Chunk | None:
         """Return what is to be sent next, about ``size`` characters and a line at least, None for nothing.
 
-        The shelf knows of it before. If it cannot note it, nothing is to be sent.
+        Nothing is to be sent while too much is on its way, or if the shelf cannot note it.
         """
-        if not self._unsent or not self._may_send():
+        most = self._window - self.on_the_way
+        if not self._unsent or most <= 0 or not self._may_send():
             return None
         chunk = self._unsent.popleft()
         if len(chunk.text) > size:
-            chunk, rest = _cut(chunk, chunk.first + max(chunk.text.count("\n", 0, size), 1))
-            if rest is not None:
-                self._unsent.appendleft(rest)
+            most = min(most, max(chunk.text.count("\n", 0, size), 1))
         else:
             chunk = self._joined(chunk, size)
+        chunk, rest = _cut(chunk, chunk.first + most)
+        if rest is not None:
+            self._unsent.appendleft(rest)
         self._sent.append(chunk)
         return chunk
+
+    def connected(self) -> None:
+        """There is a new connection: nothing is known of how fast the other end takes lines."""
+        self.rate, self._window = None, FIRST
+
+    def throttled(self, rate: int) -> None:
+        """The other end takes ``rate`` lines a second: have no more than that on their way."""
+        self.rate = self._window = max(rate, 1)
 
     def take_all(self) -> str | None:
         """Return all that waits, and forget it: the other end acknowledges nothing.
@@ -148,7 +177,10 @@ class Outbox:
         """All lines with lower numbers than ``before`` are stored at the other end: forget them."""
         if before <= self._first:
             return
-        self.delivered += min(before, self._next) - self._first
+        stored = min(before, self._next) - self._first
+        self.delivered += stored
+        if self.rate is None:
+            self._window += stored
         for chunks in (self._sent, self._unsent):
             while chunks and chunks[0].first < before:
                 chunk = chunks.popleft()

@@ -38,6 +38,7 @@ from techboy.wire.frames import (
     Ping,
     Pong,
     Stored,
+    Throttled,
     Welcome,
 )
 from techboy.wire.native import read_host, say_frame, written
@@ -99,8 +100,12 @@ class Standing(Enum):
     TURNED_AWAY = auto()  # there was a goodbye instead of a welcome, or after one that came too late
     WELCOME = auto()
     PARTING = auto()  # goodbye will be said here when all that waits is stored
+    LEAVING = auto()  # goodbye will be said here when all that was sent is stored; nothing more is sent
     BYE = auto()  # it was said here
     ANSWERED = auto()  # it was said by the other end
+
+
+_LEAVING = (Standing.PARTING, Standing.LEAVING)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -180,7 +185,7 @@ class NativeCaller(ChunkReceiver):
                 call.cancel()
         self._record.ends(End.LOST)
         broken = not self._bye_heard or not reason.check(ConnectionDone)
-        if self._standing in (Standing.WELCOME, Standing.PARTING) and broken:
+        if self._standing in (Standing.WELCOME, *_LEAVING) and broken:
             self._conversation.peer_lost()
         elif self._standing is Standing.HELLO:
             self._owner.unanswered()
@@ -206,7 +211,7 @@ class NativeCaller(ChunkReceiver):
 
     def send_from(self, outbox: Outbox) -> None:
         """Send what waits, as fast as it is taken; it is kept until it is stored."""
-        if self._again is not None and self._again.active():
+        if self._standing is Standing.LEAVING or (self._again is not None and self._again.active()):
             return
         while not self._full and (chunk := outbox.take()) is not None:
             self.transport.write(say_frame(chunk.first, chunk.text))
@@ -228,16 +233,25 @@ class NativeCaller(ChunkReceiver):
         self.resumeProducing()
 
     def part(self, within: float, flushed_within: float | None) -> None:
-        """Say goodbye when all is stored, or after ``flushed_within``; be gone ``within`` after that."""
+        """Say goodbye when all is stored, or after ``flushed_within``; be gone ``within`` after that.
+
+        To a host that throttles this client, nothing more is sent if there is so little time.
+        """
         if self._standing is Standing.BYE:
             return
         self._within = within
-        self._standing = Standing.PARTING
+        in_vain = flushed_within is not None and self._outbox.rate is not None
+        self._standing = Standing.LEAVING if in_vain else Standing.PARTING
         self._stop_deadline()
-        if not self._outbox.lines:
+        if self._all_said:
             self._say_goodbye()
         elif flushed_within is not None:
             self._deadline = self._clock.callLater(flushed_within, self._say_goodbye)
+
+    @property
+    def _all_said(self) -> bool:
+        """Whether nothing is waited for before the goodbye."""
+        return not (self._outbox.on_the_way if self._standing is Standing.LEAVING else self._outbox.lines)
 
     def abort(self) -> None:
         """Be gone at once."""
@@ -287,6 +301,7 @@ class NativeCaller(ChunkReceiver):
         else:
             self._outbox.renumber(welcome.next)
             self._past = 0 if known else welcome.last
+        self._outbox.connected()
         self._record.entered(welcome.name, welcome.room, back=known and same)
         if welcome.room is not None:
             self._conversation.peer_hosts_many()
@@ -319,6 +334,8 @@ class NativeCaller(ChunkReceiver):
                 self._stored(before)
             case Notice(text):
                 conversation.peer_noted(text)
+            case Throttled(rate):
+                self._throttled(rate)
             case Ping(number):
                 self.transport.write(written(Pong(number)))
             case Pong():
@@ -354,10 +371,26 @@ class NativeCaller(ChunkReceiver):
 
     def _stored(self, before: int) -> None:
         self._outbox.stored(before)
-        if self._standing is Standing.PARTING and not self._outbox.lines:
-            self._say_goodbye()
-        else:
+        self.send_from(self._outbox)
+        if not self._leaves():
             self._conversation.peer_stored()
+
+    def _leaves(self) -> bool:
+        """Say goodbye if that waited for what is stored now; return whether it was said."""
+        if self._standing in _LEAVING and self._all_said:
+            self._say_goodbye()
+            return True
+        return False
+
+    def _throttled(self, rate: int) -> None:
+        """Send no faster than that; tell it once."""
+        known = self._outbox.rate is not None
+        self._outbox.throttled(rate)
+        if not known:
+            self._record.throttled(rate)
+            self._conversation.peer_noted(
+                f"{self.name} takes {in_lines(rate)} a second from this client; the rest waits here"
+            )
 
     def _failed(self, error: Error) -> None:
         match error.code:
@@ -371,6 +404,8 @@ class NativeCaller(ChunkReceiver):
     def _say_again_later(self, error: Error) -> None:
         if not self._outbox.resume(error.next or 1):
             self._disagreed()
+        if self._leaves():
+            return
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
         if error.code == frames.STORAGE:

@@ -35,7 +35,8 @@ class Sample:
 
     ``lines``: how many were sent, for good. ``waiting``: how many wait to be. ``done`` of ``total`` bytes of
     the input were read, where its size is known. ``missing``: how many lines are still to come of those that
-    were said before this end came in.
+    were said before this end came in. ``limit``: how many lines a second the other end takes, None if as
+    many as come.
     """
 
     lines: int
@@ -43,12 +44,17 @@ class Sample:
     done: int | None = None
     total: int | None = None
     missing: int = 0
+    limit: int | None = None
 
     @property
     def part(self) -> int:
         """How many of the bytes that were read were sent, about: lines that wait are not."""
-        sent = self.lines / (self.lines + self.waiting) if self.waiting else 1.0
-        return int((self.done or 0) * sent)
+        return int(self.lines * self.line_size) if self.waiting else self.done or 0
+
+    @property
+    def line_size(self) -> float:
+        """How many bytes of the input a line has, on the average."""
+        return (self.done or 0) / max(self.lines + self.waiting, 1)
 
 
 class LastLine(Protocol):
@@ -72,7 +78,6 @@ class _Reading(NamedTuple):
 
     at: float
     lines: int
-    part: int
     came: int
 
 
@@ -82,7 +87,7 @@ class _Work:
     def __init__(self, at: float, sample: Sample) -> None:
         self.began = self.busy = at
         self.most, self._missing = 0, sample.missing
-        first = _Reading(at, sample.lines, sample.part, 0)
+        first = _Reading(at, sample.lines, 0)
         self._readings = deque([first], maxlen=round(_RATED / EVERY) + 1)
 
     def went_on(self, at: float, sample: Sample) -> None:
@@ -90,7 +95,7 @@ class _Work:
         came = self._readings[-1].came + max(0, self._missing - sample.missing)
         self._missing = sample.missing
         self.most = max(self.most, sample.missing) if sample.missing else 0
-        self._readings.append(_Reading(at, sample.lines, sample.part, came))
+        self._readings.append(_Reading(at, sample.lines, came))
 
     def rate(self, amount: Callable[[_Reading], int]) -> float:
         """Return by how much a second an ``amount`` has grown lately."""
@@ -160,9 +165,11 @@ def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
     from tqdm import tqdm  # which takes a while to be loaded, and is rarely needed
 
     done, total = sample.part, sample.total
-    rate = work.rate(lambda reading: reading.part)
-    speed = work.rate(lambda reading: reading.lines)
-    told = f"{in_lines(sample.lines)} sent, {speed:.0f}/s, {sample.waiting} waiting"
+    speed, throttled = work.rate(lambda reading: reading.lines), ""
+    if sample.limit is not None:  # before it held, there may have been many more
+        speed, throttled = min(speed, sample.limit), " (throttled)"
+    rate = speed * sample.line_size  # none while nothing is stored: then nothing is known of the time left
+    told = f"{in_lines(sample.lines)} sent, {speed:.0f}/s{throttled}, {sample.waiting} waiting"
     if sample.missing:
         done, total = work.most - sample.missing, work.most
         rate = work.rate(lambda reading: reading.came)

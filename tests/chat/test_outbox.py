@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from techboy.chat import outbox
-from techboy.chat.outbox import Chunk, Outbox
+from techboy.chat.outbox import FIRST, Chunk, Outbox
 
 
 class DictShelf:
@@ -267,6 +267,90 @@ class DisagreementTests:
         assert [box.take(1), box.take(1)] == [Chunk(2, 3, "2"), Chunk(3, 4, "3")]
 
 
+def taken(box: Outbox) -> int:
+    """Take all that may be sent, and return how many lines that is."""
+    lines = 0
+    while (chunk := box.take()) is not None:
+        lines += chunk.end - chunk.first
+    return lines
+
+
+class PaceTests:
+    """How much is on its way."""
+
+    def test_few_at_first(self) -> None:
+        """Few lines are sent before the first is stored, then ever more."""
+        box = holding("\n".join("x" * 1000), "last")
+        assert (taken(box), box.on_the_way, box.unsent) == (FIRST, FIRST, 1001 - FIRST)
+        sent = FIRST
+        while sent < 1001:
+            box.stored(sent + 1)
+            more = taken(box)
+            assert more == min(sent + FIRST, 1001 - sent)
+            sent += more
+        assert box.unsent == 0
+
+    def test_throttled(self) -> None:
+        """To an end that throttles, no more is on its way than it takes in a second."""
+        box = holding("\n".join("x" * 1000))
+        box.take()
+        box.stored(FIRST + 1)
+        assert box.rate is None
+        box.throttled(7)
+        assert box.rate == 7
+        assert box.take() == Chunk(11, 18, "\n".join("x" * 7))
+        assert box.take() is None
+        box.stored(14)
+        assert box.take() == Chunk(18, 21, "x\nx\nx")
+
+    def test_throttled_to_nothing(self) -> None:
+        """A rate that makes no sense stops nothing for good."""
+        box = holding("a\nb")
+        box.throttled(0)
+        assert taken(box) == 1
+
+    def test_connected(self) -> None:
+        """In a new connection that is found out anew; what was sent again is on its way again."""
+        box = holding("\n".join("x" * 100))
+        taken(box)
+        box.throttled(3)
+        box.connected()
+        assert box.resume(1)
+        assert (box.rate, box.on_the_way, box.unsent) == (None, 0, 100)
+        assert taken(box) == FIRST
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("add"), st.integers(1, 50)),
+                st.tuples(st.just("stored"), st.integers(0, 30)),
+                st.tuples(st.just("throttled"), st.integers(0, 30)),
+            ),
+            max_size=30,
+        )
+    )
+    def test_any(self, steps: list[tuple[str, int]]) -> None:
+        """No more is on its way than that, and all of it is counted; nothing stands still for good."""
+        box, added, stored, sent = Outbox(), 0, 0, 0
+        for step, number in [*steps, ("stored", 10_000)]:
+            match step:
+                case "add":
+                    box.add("\n".join("x" * number))
+                    added += number
+                case "stored":
+                    stored = min(stored + number, sent)
+                    box.stored(stored + 1)
+                case "throttled":
+                    box.throttled(number)
+            before = box.on_the_way
+            assert before == sent - stored
+            sent += taken(box)
+            if sent != stored + before:
+                assert box.on_the_way <= (2 * stored + FIRST if box.rate is None else box.rate)
+            assert (box.unsent, box.on_the_way) == (added - sent, sent - stored)
+        assert box.on_the_way > 0 or sent == added
+
+
 class FullTests:
     """How much waits."""
 
@@ -439,7 +523,7 @@ STEPS = [
 class PutBackTests:
     """Whatever is put back, and when."""
 
-    @settings(max_examples=500)
+    @settings(max_examples=500, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), min_size=10, max_size=40))
     def test_any(self, steps: list[tuple[Callable[[Ends, int], None], int]]) -> None:
         """No line leaves the outbox that was never stored; where nothing is put back, each is stored once."""

@@ -228,6 +228,96 @@ class LinesTests:
         assert len(scene.conversation.happened("peer_told")) == 1
 
 
+class ThrottledTests:
+    """A host that takes no more than so many lines a second."""
+
+    def throttled(self) -> Scene:
+        """Return one who has said 100 lines, of which the host has stored ten and throttles her to three."""
+        scene = Scene().welcomed()
+        scene.says("\n".join(map(str, range(1, 101))))
+        assert [frame["seq"] for frame in scene.sent()] == [1]
+        scene.gets({"throttled": 3}, {"stored": 11, "id": 10})
+        assert scene.sent() == [{"say": "11\n12\n13", "seq": 11}]
+        return scene
+
+    def test_told(self) -> None:
+        """It is told once, to what rate."""
+        scene = self.throttled()
+        scene.gets({"throttled": 3})
+        assert scene.conversation.happened("peer_noted") == [
+            ("peer_noted", "romeo takes 3 lines a second from this client; the rest waits here")
+        ]
+
+    def test_pace(self) -> None:
+        """What is stored makes room for as much."""
+        scene = self.throttled()
+        scene.gets({"stored": 13, "id": 12})
+        assert scene.sent() == [{"say": "14\n15", "seq": 14}]
+
+    def test_leave(self) -> None:
+        """Who leaves sends nothing more, and takes leave when what was sent is stored."""
+        scene = self.throttled()
+        scene.door.part(1, 5)
+        scene.gets({"stored": 13, "id": 12})
+        assert scene.sent() == []
+        scene.gets({"stored": 14, "id": 13})
+        assert scene.sent() == [{"bye": True, "seen": 0}]
+        assert scene.outbox.lines == 87
+
+    def test_leave_at_once(self) -> None:
+        """Where all that was sent is stored, that is at once."""
+        scene = Scene().welcomed()
+        scene.says("\n".join("x" * 10))
+        scene.sent()
+        scene.outbox.add("more")
+        scene.gets({"throttled": 3}, {"stored": 11, "id": 10})
+        scene.sent()
+        scene.gets({"stored": 12, "id": 11})
+        scene.outbox.add("still more")
+        scene.door.part(1, 5)
+        assert scene.sent() == [{"bye": True, "seen": 0}]
+
+    def test_leave_in_time(self) -> None:
+        """It is not waited for longer than she was told to."""
+        scene = self.throttled()
+        scene.door.part(1, 5)
+        scene.clock.advance(5)
+        assert scene.sent() == [{"bye": True, "seen": 0}]
+
+    def test_leave_not_stored(self) -> None:
+        """What the host can't store is not waited for: it is sent in the next connection."""
+        scene = self.throttled()
+        scene.door.part(1, 5)
+        scene.gets({"error": "storage", "text": "full", "next": 11})
+        assert scene.sent() == [{"bye": True, "seen": 0}]
+
+    def test_leave_lost(self) -> None:
+        """A connection that breaks meanwhile is told of."""
+        scene = self.throttled()
+        scene.door.part(1, 5)
+        scene.transport.breaks()
+        assert scene.conversation.happened("peer_lost", "peer_gone") == [("peer_lost",)]
+
+    def test_finish(self) -> None:
+        """At the end of a script all of it is sent, however long that takes."""
+        scene = self.throttled()
+        scene.door.part(5, None)
+        for first in range(14, 101, 3):
+            scene.gets({"stored": first, "id": first - 1})
+            scene.clock.advance(10)
+            assert [frame["seq"] for frame in scene.sent() if "say" in frame] == [first]
+        scene.gets({"stored": 101, "id": 100})
+        assert scene.sent()[-1] == {"bye": True, "seen": 0}
+
+    def test_another_connection(self) -> None:
+        """In another connection it is found out anew."""
+        first = self.throttled()
+        first.transport.breaks()
+        scene = Scene(first.outbox, first.acquaintance).welcomed(next=14)
+        scene.door.send_from(scene.outbox)
+        assert scene.sent() == [{"say": "\n".join(map(str, range(14, 24))), "seq": 14}]
+
+
 class SayTests:
     """What she says."""
 

@@ -8,11 +8,22 @@ import select
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGINT
 
 import pytest
 from pyte import ByteStream, Screen
 
-from tests.functional.programs import DEADLINE, NULL, PIPE, NativePeer, Program, Programs
+from techboy.exits import UNAVAILABLE
+from tests.functional.programs import (
+    DEADLINE,
+    NULL,
+    PIPE,
+    NativePeer,
+    Program,
+    Programs,
+    kept,
+    wait_until,
+)
 from tests.screen import rows_of
 
 LINES = 50_000
@@ -103,6 +114,36 @@ class ProgressTests:
         assert ends(juliet, romeo) == 0
         watched.until("Connection closed\\.")
         assert watched.lines == [calling, connected, notice, "Connection closed."]
+
+    def test_throttled(self, programs: Programs, script: Path, watched: Watched) -> None:
+        """It is told once that the server throttles, and shown; Ctrl-C answers at once, and soon ends it."""
+        romeo = programs.romeo("--rate", "20", stdin=NULL)
+        juliet = programs.juliet(romeo.port, "--state", "juliet", stdin=script, stdout=NULL, stderr=PIPE)
+        juliet.states("* romeo takes 20 lines a second from this client; the rest waits here")
+        wait_until(lambda: kept(programs.folder / "juliet") == LINES - 310)
+        wait_until(lambda: kept(programs.folder / "juliet") == LINES - 350)
+        began = time.monotonic()
+        juliet.signal(SIGINT)
+        juliet.states("* leaving; ")
+        answered = time.monotonic()
+        assert juliet.ends() == UNAVAILABLE
+        assert answered - began < 0.5
+        assert time.monotonic() - began < 3
+        errors = juliet.errors.everything().decode()
+        assert errors.count("takes 20 lines a second") == 1
+        left = kept(programs.folder / "juliet")
+        assert f"* {left} lines are kept for the next time" in errors
+        assert LINES - 500 < left <= LINES - 350
+
+    def test_part_of_a_file(self, programs: Programs) -> None:
+        """Who leaves in the middle of a file is told how much of it was not even read."""
+        script = programs.file("large", "x" * 99 + "\n" + ("y" * 99 + "\n") * 200_000)
+        romeo = programs.romeo("--rate", "20", stdin=NULL)
+        juliet = programs.juliet(romeo.port, stdin=script, stdout=NULL)
+        juliet.states("* romeo takes 20 lines a second")
+        juliet.signal(SIGINT)
+        assert juliet.ends() == UNAVAILABLE
+        juliet.errors.until(r"lost; \d+ bytes of the input were not read")
 
     def test_pipe(self, programs: Programs, script: Path) -> None:
         """Where standard error is no terminal, only the conversation is told of, however long it takes."""

@@ -90,6 +90,22 @@ class ProgressTests:
         scene.goes_on(2.0, Sample(100, 900, 50_000, 50_000))
         assert scene.line.shown[0].startswith(" 10%|")
 
+    def test_no_estimate(self) -> None:
+        """While nothing is stored, nothing is known of the time left, however much is read meanwhile."""
+        scene = Scene()
+        scene.goes_on(10, *[Sample(100, 100 * number, 5_000 * number, 900_000) for number in range(1, 60)])
+        assert scene.line.shown[0].endswith("| 100 lines sent, 0/s, 5000 waiting [00:09<?]")
+
+    def test_throttled(self) -> None:
+        """To an end that throttles, it takes as long as its rate says, also after a burst."""
+        scene = Scene()
+        scene.goes_on(2.2, *[Sample(300, 700, 10_000, 20_000, limit=20)] * 20)
+        assert scene.line.shown[0].endswith("| 300 lines sent, 20/s (throttled), 700 waiting [00:02<01:25]")
+        scene.goes_on(10)
+        assert scene.line.shown[0].endswith("0/s (throttled), 700 waiting [00:12<?]")
+        scene.goes_on(6, *[Sample(300 + 2 * n, 700 - 2 * n, 10_000, 20_000, limit=20) for n in range(30)])
+        assert scene.line.shown[0].endswith(" 10/s (throttled), 642 waiting [00:18<02:44]")
+
     def test_catching_up(self) -> None:
         """While lines are to come that were said before, it is shown how many, and which part came."""
         scene = Scene()
