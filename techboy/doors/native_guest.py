@@ -139,7 +139,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         send_promptly(self.transport)
         self._parting = Parting(self.transport, self.clock)
         self.open_flow()
-        self._deadline = self.clock.callLater(WELCOME_WITHIN, self._not_welcomed)
+        self._deadline = self.clock.callLater(WELCOME_WITHIN, isolated, self, self._not_welcomed)
 
     def dataReceived(self, data: bytes) -> None:
         """Something arrived."""

@@ -313,7 +313,7 @@ class SayTests:
 class OddConnectionTests:
     """A connection raises what nobody expects, in what is done later."""
 
-    @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, PING])
+    @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, WELCOME_WITHIN, PING])
     def test_later(self, seconds: float) -> None:
         """It is closed, whichever of its timers it was."""
         committer = HeldCommitter(prompt=seconds == PING)
