@@ -5,6 +5,12 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+from hypothesis import settings
+
+# how long an example takes is a matter of how busy the machine is
+settings.register_profile("techboy", deadline=None)
+settings.load_profile("techboy")
+
 
 def _go_on(number: int, frame: FrameType | None) -> None:
     """Take no notice of a signal."""
