@@ -87,15 +87,18 @@ class Running:
         options: ConversationOptions,
         arguments: list[str],
         keyboard: Keyboard = Keyboard.NONE,
+        *,
+        reactor: FakeReactor | None = None,
+        wall: Callable[[], float] | None = None,
         **extra: Any,
     ) -> None:
         self._states = RecordedStates()
         streams = FakeStreams(self._states, keyboard)
         options.streams = lambda: streams
         options.parseOptions(arguments)
-        self.reactor, self.status = FakeReactor(), None
+        self.reactor, self.status = reactor or FakeReactor(), None
         self.wall = Wall(self.reactor)
-        self.program: Any = program(self.reactor, options, streams, wall=self.wall, **extra)
+        self.program: Any = program(self.reactor, options, streams, wall=wall or self.wall, **extra)
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
         self.program.end_with = self._end_with
