@@ -1,0 +1,227 @@
+"""What a client is told, checked as the bytes arrive."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from techboy.doors.native_guest import NativeGuest
+from techboy.wire.frames import (
+    Goodbye,
+    Hello,
+    Lines,
+    Misread,
+    Missed,
+    Moved,
+    Ping,
+    Pong,
+    Say,
+    Stored,
+    Welcome,
+)
+from techboy.wire.lines import LF
+from techboy.wire.native import read_caller, read_host
+from techboy.wire.plain import in_room
+from tests.simulation.truth import TAG, BrokenPromiseError, Entry
+
+if TYPE_CHECKING:
+    from tests.simulation.network import Link
+    from tests.simulation.truth import RoomTruth, Truth
+
+LOBBY = "lobby"
+_GONE = re.compile(r"\* ([0-9]+) lines? (?:is|are) gone")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class LineBuffer:
+    """Whole lines out of bytes that come in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def lines(self, data: bytes) -> list[bytes]:
+        """Return the lines that are whole now."""
+        *lines, self._rest = (self._rest + data).split(LF)
+        return lines
+
+
+class Monitor:
+    """What passes over one link. The first line decides what is spoken, as it does for the server."""
+
+    def __init__(self, link: Link, truth: Truth, longest: int, *, direct: bool) -> None:
+        self._link, self._truth, self._longest, self._direct = link, truth, longest, direct
+        self._up, self._down = LineBuffer(), LineBuffer()
+        self.door: Any = None
+        """The server's protocol on this link, once it was accepted."""
+        self.from_client = False
+        """Whether one of our own clients called."""
+        self.hello: Hello | None = None
+        self.welcome: Welcome | None = None
+        self.said_goodbye = False
+        self.frames = 0
+        self._key, self._offset = LOBBY, 0
+        self._said: dict[int, str] = {}
+        self._left_out: set[int] = set()
+        self._plain_offsets: dict[tuple[str, str], int] = {}
+        self._plain_room: tuple[str, str] | None = None
+        self._gone = 0
+        link.up.tap, link.down.tap = self._sent, self._received
+
+    def look(self) -> None:
+        """Remember whom the member ignores; to be called often enough to miss nothing."""
+        member = getattr(self._guest, "member", None)
+        if member is not None:
+            self._left_out |= member.ignoring | {member.number}
+            if self.from_client and member.session is None:
+                self._truth.fragmented.add(member.number)
+
+    def check_complete(self) -> None:
+        """Raise BrokenPromiseError if a line is stored that the client was not told of, all being quiet."""
+        if self._plain_room is not None and self.hello is None:
+            room, offset = self._truth.room(*self._plain_room), self._plain_offsets[self._plain_room]
+        elif (
+            self.welcome is not None and self.hello is not None and self.hello.hears and not self.said_goodbye
+        ):
+            room, offset = self._room, self._offset
+        else:
+            return
+        for number in range(offset + 1, (room.last or 0) + 1):
+            self._may_skip(room, number)
+
+    # the client's side
+
+    def _sent(self, data: bytes) -> None:
+        for line in self._up.lines(data):
+            frame = read_caller(line)
+            if self.hello is None:
+                if isinstance(frame, Hello):
+                    self.hello = frame
+            elif isinstance(frame, Say):
+                self._said.update(enumerate(frame.text.split("\n"), frame.seq))
+            elif isinstance(frame, Goodbye):
+                self.said_goodbye = True
+
+    # the server's side
+
+    def _received(self, data: bytes) -> None:
+        self.look()
+        for line in self._down.lines(data):
+            if line.startswith(b"{"):
+                self._frame(read_host(line))
+            else:
+                self._line(line.decode())
+
+    @property
+    def _guest(self) -> Any:
+        return None if self.door is None else self.door.door
+
+    @property
+    def _room(self) -> RoomTruth:
+        assert self.welcome is not None
+        return self._truth.room(self.welcome.log, self._key)
+
+    def _frame(self, frame: Any) -> None:
+        if not isinstance(frame, Ping | Pong):
+            self.frames += 1
+        match frame:
+            case Misread():
+                raise BrokenPromiseError(f"the server sent a frame that cannot be read: {frame}")
+            case Welcome():
+                self._welcomed(frame)
+            case Lines():
+                self._lines(frame)
+            case Missed():
+                self._missed(frame)
+            case Moved(room, after, last):
+                if after > last:
+                    raise BrokenPromiseError(f"moved to after {after} of {last}")
+                self._key, self._offset = room, after
+            case Stored(before, _):
+                self._stored(before)
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        hello = self.hello
+        if self.welcome is not None or hello is None:
+            raise BrokenPromiseError("a second welcome, or one without a hello")
+        self.welcome, self._key, self._offset = welcome, welcome.room or LOBBY, welcome.after
+        if welcome.after > welcome.last:
+            raise BrokenPromiseError(f"welcome after {welcome.after} of {welcome.last}")
+        same = hello.session == welcome.session and hello.log == welcome.log and hello.room == welcome.room
+        if same and hello.seen is not None and welcome.after > hello.seen:
+            raise BrokenPromiseError(f"welcome after {welcome.after}, seen was {hello.seen}")
+
+    def _lines(self, lines: Lines) -> None:
+        room = self._room
+        if lines.first <= self._offset:
+            raise BrokenPromiseError(f"id {lines.first} was delivered when {self._offset} was")
+        for number in range(self._offset + 1, lines.first):
+            self._may_skip(room, number)
+        for number, text in enumerate(lines.text.split("\n"), lines.first):
+            entry = room.entries.get(number)
+            if entry is None:
+                raise BrokenPromiseError(f"id {number} was delivered before it was stored")
+            if (entry.author, entry.kind, entry.text) != (lines.author, lines.kind, text):
+                raise BrokenPromiseError(f"{entry} was delivered as {lines.author}: {text}")
+            if isinstance(self._guest, NativeGuest) and entry.number == self._guest.member.number:
+                raise BrokenPromiseError(f"{entry} was delivered to its author")
+        self._offset = lines.last
+
+    def _missed(self, missed: Missed) -> None:
+        if missed.upto <= self._offset or missed.count != missed.upto - self._offset:
+            raise BrokenPromiseError(f"{missed} when {self._offset} was delivered")
+        self._offset = missed.upto
+
+    def _may_skip(self, room: RoomTruth, number: int) -> None:
+        entry = room.entries.get(number)
+        if entry is None or entry.number not in self._left_out | self._truth.fragmented:
+            raise BrokenPromiseError(f"{self._key}: {entry or number} was skipped")
+
+    def _stored(self, before: int) -> None:
+        assert self.welcome is not None
+        for seq in [seq for seq in self._said if seq < before]:
+            text = self._said.pop(seq)
+            found = TAG.search(text)
+            if found is None or len(text.encode()) > self._longest:
+                continue
+            places = self._truth.places((found[1], int(found[2])))
+            if not any(place[0] == self.welcome.log for place in places):
+                raise BrokenPromiseError(f"{text} was acknowledged and is not stored")
+
+    # plain lines
+
+    def _line(self, line: str) -> None:
+        if _UNSAFE.search(line):
+            raise BrokenPromiseError(f"unsafe characters were sent: {line!r}")
+        if self.from_client:
+            return  # one that is taken for a client that ends no lines is sent lines without an end, too
+        found = TAG.search(line)
+        gone = _GONE.fullmatch(line)
+        if gone:
+            self._gone += int(gone[1])
+        elif line.startswith("* welcome to "):
+            self._plain_room, self._gone = None, 0
+        elif found is None:
+            is_fragment = line.rpartition("] ")[2] in self._truth.fragments
+            if not (line.startswith("*") or is_fragment or self._direct):
+                raise BrokenPromiseError(f"neither a notice nor what somebody said: {line!r}")
+        elif not (line.startswith("[") or self._direct):
+            self._plain_line(line, (found[1], int(found[2])))
+
+    def _plain_line(self, line: str, tag: tuple[str, int]) -> None:
+        for log_id, key, number in reversed(self._truth.places(tag)):
+            entry = self._truth.room(log_id, key).entries[number]
+            if in_room(entry.author, entry.kind, entry.text) == line:
+                self._plain_entry((log_id, key), entry)
+                return
+        raise BrokenPromiseError(f"{line!r} was shown, and is not stored like that")
+
+    def _plain_entry(self, place: tuple[str, str], entry: Entry) -> None:
+        offset = self._plain_offsets.get(place)
+        if offset is not None and self._plain_room == place:
+            if entry.id <= offset:
+                raise BrokenPromiseError(f"{entry} was shown when {offset} was")
+            skipped = range(offset + 1, entry.id)
+            room = self._truth.room(*place)
+            for number in skipped[self._gone :] if self._gone else skipped:
+                self._may_skip(room, number)
+        self._plain_offsets[place], self._plain_room, self._gone = entry.id, place, 0

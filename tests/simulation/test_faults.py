@@ -1,0 +1,126 @@
+"""Faults that the program had once, put back one at a time: the simulation finds each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from techboy import reactors
+from techboy.chat.conversation import Conversation, State
+from techboy.chat.house import House
+from techboy.chat.room import News, Room
+from techboy.doors.addresses import peer_of
+from techboy.doors.duet import Duet, Ending
+from techboy.doors.flowing import Flow, FlowingDoor
+from techboy.doors.hall import Hall
+from techboy.doors.lodging import Lodging
+from techboy.doors.rendering import Delivery
+from techboy.logs.memory import MemoryLogs
+from tests.simulation.__main__ import STEPS, run
+from tests.simulation.bounds import PAGE
+
+MOST_RUNS = 200
+"""Runs within which a fault has to be found: CI makes more in its minute."""
+
+PutBack = Callable[[pytest.MonkeyPatch], None]
+
+
+def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
+    """The offset of a member goes back to 0 when nothing of what it missed is kept."""
+
+    def catch_up(self: Any) -> None:
+        log = self.member.room.log
+        if self._flow is not Flow.READY or self.cursor >= log.last:
+            return
+        if log.forgotten > self.cursor:
+            self.tell_gone(log.forgotten - self.cursor, log.forgotten)
+            self.cursor = log.forgotten
+        page = Delivery(News(), log.read(self.cursor, PAGE))
+        if self._flow is Flow.READY:
+            self._send_page(page)
+        if self._flow is Flow.READY and self.cursor < log.last:
+            self._flow = Flow.BEHIND
+            self._hall.clock.callLater(0, self._go_on)
+
+    patch.setattr(FlowingDoor, "catch_up", catch_up)
+
+
+def two_clients(patch: pytest.MonkeyPatch) -> None:
+    """A client whose connection was lost comes back to a conversation of two, where another is now."""
+
+    def arrive(self: Any, guest: Any, hello: Any) -> None:
+        known = hello.session is not None and self.knows(hello.session)
+        if (known and self._conversation.is_talking) or self.may_enter(guest):
+            Lodging.arrive(self, guest, hello)
+
+    def entered(self: Any, guest: Any) -> None:
+        if self._guest is not None:
+            self._conversation.peer_lost(unsure=True)
+        self._guest, self._ending, self._answered = guest, Ending.NONE, False
+        self.name, self.address = guest.member.name, peer_of(guest.transport.getPeer())
+        self._conversation.peer_came(self)
+
+    peer_came = Conversation.peer_came
+
+    def came(self: Conversation, peer: Any) -> None:
+        self.state = State.WAITING
+        peer_came(self, peer)
+
+    patch.setattr(Duet, "arrive", arrive)
+    patch.setattr(Duet, "entered", entered)
+    patch.setattr(Conversation, "peer_came", came)
+
+
+def two_rooms_on_a_log(patch: pytest.MonkeyPatch) -> None:
+    """A room that is left and entered while its messages are being stored is two rooms on one log."""
+
+    def room(self: House, name: str) -> Room:
+        key = name.lower()
+        if key not in self.rooms:
+            self.rooms[key] = Room(name, self.logs.open(key), self.waker)
+        return self.rooms[key]
+
+    patch.setattr(House, "room", room)
+
+
+def wall_clock(patch: pytest.MonkeyPatch) -> None:
+    """Intervals are measured by the wall clock."""
+    patch.setattr(reactors, "steady", lambda reactor, seconds: reactor)
+
+
+def sessions_in_use_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Sessions that are in use are forgotten when many others say hello."""
+    patch.setattr(MemoryLogs, "hold", lambda self, digest: True)
+    patch.setattr(MemoryLogs, "release", lambda self, digest: None)
+
+
+def one_stops_all(patch: pytest.MonkeyPatch) -> None:
+    """An error in one member's connection stops the delivery to all after it."""
+
+    def bring(self: Hall, room: Room, delivery: Delivery) -> None:
+        for member in list(room.members.values()):
+            member.guest.hear(delivery)
+
+    patch.setattr(Hall, "_bring", bring)
+
+
+FAULTS: list[PutBack] = [
+    offset_goes_back,
+    two_clients,
+    two_rooms_on_a_log,
+    wall_clock,
+    sessions_in_use_forgotten,
+    one_stops_all,
+]
+
+
+class PutBackTests:
+    """Each fault, put back."""
+
+    @pytest.mark.parametrize("put_back", FAULTS, ids=lambda fault: fault.__name__)
+    def test_found(self, put_back: PutBack, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The simulation fails with it, within the budget that CI has."""
+        put_back(monkeypatch)
+        assert any(run(seed, STEPS) is not None for seed in range(MOST_RUNS))
