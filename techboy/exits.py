@@ -60,6 +60,11 @@ def on_interrupt(leave: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, interrupted)
 
 
+def on_terminate(act: Callable[[], None]) -> None:
+    """Call ``act`` at SIGTERM from now on: a reactor that stops already would take it for a mistake."""
+    signal.signal(signal.SIGTERM, lambda number, frame: act())
+
+
 def _end_now(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # it may be None, broken or closed

@@ -571,4 +571,4 @@ def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndp
 
 def makeService(options: Options) -> Juliet:
     """Return Juliet as `twist` runs her."""
-    return Juliet(cast(IReactor, steady(current())), options, options.streams())
+    return Juliet(cast(IReactor, steady(current())), options, options["streams"])

@@ -22,7 +22,7 @@ from techboy.doors.receiver import MAX_LINE
 from techboy.settings import ConfigError, Kind, Layer, Setting
 from techboy.terminal.output import CHOICES
 from techboy.terminal.questions import ask
-from techboy.terminal.streams import StandardError, Streams
+from techboy.terminal.streams import StandardStream, Streams
 from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
 
@@ -240,9 +240,10 @@ class ConversationOptions(Options):
         self.setdefault("hears", True)
         self["shown"] = self.talks(streams)
         self["output"] = self["output"] or CHOICES[0]
-        self["log-file"] = None if self.parent is None else self._reopened_log(self.parent)
+        self["streams"], self["log-file"], self["log"] = streams, None, None
         if self.parent is not None:
-            separate_log(self.parent, streams, self["shown"])
+            self["log-file"] = self._reopened_log(self.parent)
+            self["log"] = separate_log(self.parent, streams, self["shown"]) or self["log-file"]
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -367,16 +368,24 @@ class ConversationOptions(Options):
         exits.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 
-def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> None:
-    """Send twist's log to standard error where standard output is taken by the conversation, or closed.
+def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> StandardStream | None:
+    """Have twist's log on a standard stream written in the background, and apart from the conversation.
 
-    On a terminal only warnings and worse are shown, unless another level than twist's own was asked for.
+    It goes to standard error where standard output is taken by the conversation, or closed. There, on a
+    terminal, only warnings and worse are shown, unless another level than twist's own was asked for. Returns
+    what it is written to, None where that is no standard stream.
     """
-    if twist["logFile"] not in (sys.stdout, None) or not (talks or streams.stdout is None):
-        return
-    log = twist["logFile"] = StandardError(streams.stderr, streams.stdout)
-    if not log.isatty():
-        return
+    log = twist["logFile"]
+    if log not in (sys.stdout, sys.stderr, None):
+        return None
+    moved = log is not sys.stderr and (talks or streams.stdout is None)
+    new = twist["logFile"] = streams.states if moved or log is sys.stderr else streams.output
+    if moved and new.isatty():
+        _show_to_person(twist, streams)
+    return new
+
+
+def _show_to_person(twist: dict[str, Any], streams: Streams) -> None:
     if twist["logLevel"] is LogLevel.info:
         twist["logLevel"] = LogLevel.warn
     if streams.stdout is None or not streams.stdout.isatty():

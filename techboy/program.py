@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -28,13 +29,44 @@ from techboy.terminal.reading import Person, Reader, Script
 from techboy.terminal.streams import Streams, descriptor, is_terminal
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import Plain
+from techboy.writer import Call
 
 if TYPE_CHECKING:
     from techboy.terminal.prompted import PromptScreen
 
+SHOWN_WITHIN = 1.5
+"""Seconds that the screen has to take what is to be shown, if a signal ends the program."""
+
+WRITTEN_WITHIN = 1.0
+"""Seconds in which log, states and transcript are written at the end, if a signal ends the program."""
+
+ENDED_WITHIN = 4.6
+"""Seconds after that signal for all of it, so that the program has ended within five."""
+
+WRITTEN_AT_LEISURE = 5.0
+"""Seconds in which they are written if no signal ends the program."""
+
+SETTLED_WITHIN = 1.0
+"""Seconds for what was written so far to be on the screen before it is opened."""
+
 
 class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
     """What is asked of the reactor."""
+
+
+class Written(Protocol):
+    """What is written in the background: see `techboy.writer.BoundedWriter`."""
+
+    def report_by(self, call: Call) -> None: ...
+    def finish(self, deadline: float) -> None: ...
+
+
+class Ending(Enum):
+    """What ends the program."""
+
+    NOT_YET = auto()
+    BY_ITSELF = auto()
+    BY_SIGNAL = auto()
 
 
 class Program(Service):
@@ -49,6 +81,7 @@ class Program(Service):
     _log = Logger()
     on_hangup = staticmethod(on_hangup)
     on_interrupt = staticmethod(exits.on_interrupt)
+    on_terminate = staticmethod(exits.on_terminate)
     end_with = staticmethod(exits.end_with)
     end_whatever_comes = staticmethod(exits.end_whatever_comes)
 
@@ -63,15 +96,21 @@ class Program(Service):
         self.reactor, self.wall, self.options, self.dialect = reactor, wall, options, dialect
         self.keyboard = streams.keyboard
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
+        self._ending, self._ends_at = Ending.NOT_YET, 0.0
         watchdog = watchdog_seconds(os.environ, os.getpid())
         self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
         self._states = streams.states
         self.here = self._here()
-        self.journal, self.reload = Journal(reactor.seconds), Reload()
+        self.journal, self.reload = Journal(reactor.seconds), Reload(reactor)
         self.reload.around = self.supervised.reload
         if options["log-file"] is not None:
             self.reload.add("the log file", options["log-file"].reopen)
         self.transcript = self._transcript()
+        written: list[Written | None] = [self.transcript, self._states, options["log"]]
+        self._written = [one for one in written if one is not None]
+        for one in self._written:
+            one.report_by(reactor.callFromThread)
+        reactor.addSystemEventTrigger("after", "shutdown", self._finish_writing)
 
     @property
     def speaker(self) -> Speaker:
@@ -89,6 +128,8 @@ class Program(Service):
 
     def ended(self) -> None:
         """Nobody is left to talk to: end the program."""
+        if self._ending is Ending.NOT_YET:
+            self._ending = Ending.BY_ITSELF
         self._ended.callback(None)
         if self.running:
             self.reactor.stop()
@@ -111,6 +152,8 @@ class Program(Service):
         """Open keyboard and screen."""
         super().startService()
         if not isinstance(self.here, Unseen):
+            if self._states.on_screen:
+                self._states.settle(SETTLED_WITHIN)
             self.here.conversation = self.speaker
             stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
             stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
@@ -131,15 +174,22 @@ class Program(Service):
     def stopService(self) -> Deferred[Any]:
         """Say goodbye; fires when everything was sent and shown."""
         super().stopService()
+        if self._ending is Ending.NOT_YET:
+            self._hasten()
         self._log.info("{program} stops", event="stopping", program=self.options.program)
         self.supervised.stopService()
         self.leave()
         return self._ended.addCallback(lambda _: self._close()).addCallback(self._set_status)
 
     @property
+    def hasty(self) -> bool:
+        """Whether a signal ends the program, so that there is a limit to everything."""
+        return self._ending is Ending.BY_SIGNAL
+
+    @property
     def time_left(self) -> float | None:
         """For how many seconds what is shown may still be written in the end, None: as long as it takes."""
-        return None
+        return SHOWN_WITHIN if self.hasty else None
 
     def time_of_day(self, at: float) -> str:
         """Return the moment ``at``, in seconds since 1970, for people."""
@@ -150,15 +200,33 @@ class Program(Service):
         self.here.state(f"{self.options.program}: {why}")
         self.end_whatever_comes(self.reactor, exits.IO_FAILED)
 
+    def _hasten(self) -> None:
+        self._ending, self._ends_at = Ending.BY_SIGNAL, time.monotonic() + ENDED_WITHIN
+
     def _close(self) -> Deferred[None]:
         closed, left = self.here.close(), self.time_left
-        return closed if left is None else closed.addTimeout(left, self.reactor, self._not_shown)
+        if left is not None:
+            return closed.addTimeout(left, self.reactor, self._not_shown)
+        self.on_terminate(lambda: self.reactor.callFromThread(self._close_soon, closed))
+        return closed
+
+    def _close_soon(self, closed: Deferred[None]) -> None:
+        """A signal came when nothing is left to do but to show what was said."""
+        self._hasten()
+        giving_up = self.reactor.callLater(SHOWN_WITHIN, self._not_shown, None, SHOWN_WITHIN)
+
+        def not_given_up(_: object) -> None:
+            if giving_up.active():
+                giving_up.cancel()
+
+        closed.addBoth(not_given_up)
 
     def _not_shown(self, failure: object, seconds: float) -> None:
-        self.here.abandon()
-        if not self._streams.states.on_screen:  # where nothing can be said either
+        if self._states.on_screen:  # where nothing can be said either
+            self.end_whatever_comes(self.reactor, exits.IO_FAILED)
+        else:
             self.fail("not all that was said is shown")
-        self.end_whatever_comes(self.reactor, exits.IO_FAILED)
+        self.here.abandon()  # after which all may end at once
 
     def _set_status(self, _: None) -> None:
         self.end_with(self._status or self.here.status)
@@ -173,8 +241,16 @@ class Program(Service):
             program, why = self.options.program, refused.strerror
             exits.fail(exits.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
         self.reload.add("the transcript", transcript.reopen)
-        self.reactor.addSystemEventTrigger("after", "shutdown", transcript.close)
         return transcript
+
+    def _finish_writing(self) -> None:
+        """Nothing is left to do but to write what waits, and the last of the log."""
+        now = time.monotonic()
+        deadline = min(now + WRITTEN_WITHIN, self._ends_at) if self.hasty else now + WRITTEN_AT_LEISURE
+        for one in self._written:
+            one.finish(deadline)
+        if self.transcript is not None:
+            self.transcript.close()
 
     def _here(self) -> StdioBridge | PromptScreen | Unseen:
         if not self.options["shown"]:

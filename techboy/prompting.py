@@ -15,13 +15,13 @@ from techboy.terminal.output import Shown
 from techboy.terminal.painting import Painter, Paints, Undecorated, bold, colours
 from techboy.terminal.prompted import PromptScreen
 from techboy.terminal.reading import Reader
-from techboy.terminal.streams import StandardError
+from techboy.terminal.streams import StandardStream
 
 
 def prompted(
     reader: Reader,
     options: ConversationOptions,
-    states: StandardError,
+    states: StandardStream,
     status_line: Callable[[], str],
     wall: Callable[[], float],
     environ: Mapping[str, str],
@@ -42,7 +42,7 @@ def prompted(
         Completing(lambda: GUEST if screen.names_many else here, lambda: company.names),
     )
     log = None if options.parent is None else options.parent["logFile"]
-    if isinstance(log, StandardError) and log.on_screen:
+    if isinstance(log, StandardStream) and log.on_screen:
         log.divert(screen.log)
     return screen
 

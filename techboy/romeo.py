@@ -357,4 +357,4 @@ class Romeo(Talk):
 def makeService(options: Options) -> Romeo | Host:
     """Return Romeo as `twist` runs him: for one guest, or for many."""
     kind = Host if options["many"] else Romeo
-    return kind(cast(IReactor, steady(current())), options, options.streams())
+    return kind(cast(IReactor, steady(current())), options, options["streams"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from techboy import exits
-from techboy.chat.conversation import PROMPTLY, Conversation, Here, Keyboard
+from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.standing import Alone, Together
 from techboy.daemon.transcript import Recorded
@@ -13,8 +13,11 @@ from techboy.options import ConversationOptions
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
-from techboy.terminal.streams import StandardError, Streams
+from techboy.terminal.streams import StandardStream, Streams
 from techboy.wire.plain import Plain
+
+IN_HASTE = 2.0
+"""Seconds in which the last words are sent if a signal ends the program."""
 
 
 class Talk(Program):
@@ -81,8 +84,8 @@ class Talk(Program):
         super().ended()
 
     def leave(self) -> None:
-        """Leave the conversation."""
-        self.conversation.leave()
+        """Leave the conversation, in haste where a signal ends the program."""
+        self.conversation.leave(IN_HASTE if self.hasty else LAST_WORDS)
 
     # what the conversation calls
 
@@ -123,7 +126,7 @@ class Talk(Program):
         line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
         progress = Progress(line, self.reactor, self._sample, columns_of(stream))
         log = self.options.parent and self.options.parent["logFile"]
-        if isinstance(log, StandardError):
+        if isinstance(log, StandardStream):
             log.above = progress.above
         return progress
 

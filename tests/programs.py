@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -25,14 +28,26 @@ from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
 @implementer(IReactorFromThreads)
 class FakeReactor(MemoryReactorClock):
-    """A reactor in memory that also takes calls from elsewhere, and remembers that it was stopped."""
+    """A reactor in memory, which remembers that it was stopped.
+
+    It also takes calls from elsewhere: at once, or, from another thread than its own, as time goes on.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.stops = 0
+        self._thread, self._calls = get_ident(), SimpleQueue[Callable[[], Any]]()
 
     def callFromThread(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        call(*args, **kwargs)
+        if get_ident() == self._thread:
+            call(*args, **kwargs)
+        else:
+            self._calls.put(partial(call, *args, **kwargs))
+
+    def advance(self, amount: float) -> None:
+        while not self._calls.empty():
+            self._calls.get()()
+        super().advance(amount)
 
     def stop(self) -> None:
         self.stops += 1
@@ -49,6 +64,12 @@ class RecordedStates:
     def write(self, text: str) -> int:
         self.written += text
         return len(text)
+
+    def report_by(self, call: object) -> None:
+        """Nothing is lost."""
+
+    def finish(self, deadline: float) -> None:
+        """Nothing waits."""
 
 
 class FakeStreams(Streams):
@@ -101,6 +122,7 @@ class Running:
         self.program: Any = program(self.reactor, options, streams, wall=wall or self.wall, **extra)
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
+        self.program.on_terminate = self._on_terminate
         self.program.end_with = self._end_with
         self.program.end_whatever_comes = lambda reactor, status: self._end_with(status)
         if isinstance(self.program.here, StdioBridge):
@@ -114,6 +136,9 @@ class Running:
 
     def _on_hangup(self, act: Callable[[], None]) -> None:
         self.hang_up = act
+
+    def _on_terminate(self, act: Callable[[], None]) -> None:
+        self.terminate = act
 
     def _end_with(self, status: int) -> None:
         self.status = self.status or status

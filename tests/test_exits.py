@@ -158,3 +158,18 @@ class OnInterruptTests:
             "print('never')"
         )
         assert (ended.returncode, ended.stdout) == (-signal.SIGINT, "goodbye\n")
+
+
+class OnTerminateTests:
+    """SIGTERM when the reactor stops already."""
+
+    def test_each(self) -> None:
+        """Each is told, and ends nothing by itself."""
+        ended = run(
+            "import signal; from techboy import exits\n"
+            "exits.on_terminate(lambda: print('hurry', flush=True))\n"
+            "signal.raise_signal(signal.SIGTERM)\n"
+            "signal.raise_signal(signal.SIGTERM)\n"
+            "print('the end')"
+        )
+        assert (ended.returncode, ended.stdout) == (0, "hurry\nhurry\nthe end\n")

@@ -17,6 +17,7 @@ from techboy.doors.strangers import LEAST, WELCOME_WITHIN
 from techboy.doors.threshold import PATIENCE
 from techboy.home import DRAIN, END
 from techboy.host import Host
+from techboy.program import SHOWN_WITHIN
 from techboy.romeo import Options
 from tests.daemon.test_web import answer_of
 from tests.native import HeldCommitter
@@ -591,6 +592,33 @@ class EndTests:
         assert done.called
         assert host.said[-1] == "romeo: not all that was said is shown"
         assert host.status == exits.IO_FAILED
+
+    def test_stopped_while_ending(self) -> None:
+        """A signal that comes when only his screen is waited for ends the wait."""
+        host = running(keyboard=PERSON).start()
+        host.terminal.loseConnection = lambda: None
+        host.terminal.receive(b"/shutdown\n")
+        done = host.stop()
+        host.reactor.advance(60)
+        host.terminate()
+        host.reactor.advance(SHOWN_WITHIN - 0.1)
+        assert not done.called
+        host.reactor.advance(0.1)
+        assert done.called
+        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.status == exits.IO_FAILED
+
+    def test_shown_in_time(self) -> None:
+        """Where all is shown in time after that signal, he ends as if there had been none."""
+        host = running(keyboard=PERSON).start()
+        host.terminal.loseConnection = lambda: None
+        host.terminal.receive(b"/shutdown\n")
+        done = host.stop()
+        host.terminate()
+        host.program.here.connectionLost()
+        assert done.called
+        assert host.status == exits.OK
+        assert host.reactor.getDelayedCalls() == []
 
     def test_ended_with_slow_screen(self) -> None:
         """It is, as long as it takes, where he ended by himself."""

@@ -25,6 +25,8 @@ from techboy.chat.conversation import PROMPTLY, Keyboard, State
 from techboy.doors.greeting import PATIENCE
 from techboy.doors.journal import Journal
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
+from techboy.program import SHOWN_WITHIN
+from techboy.talk import IN_HASTE
 from tests.doors.test_calling import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
@@ -205,6 +207,31 @@ class CallingTests:
         assert done.called
         assert juliet.reactor.getDelayedCalls() == []
         assert juliet.status == exits.OK
+
+    def test_stopped_with_stuck_screen(self) -> None:
+        """A screen that takes nothing is not waited for where a signal ends her, and the status tells."""
+        juliet = running()
+        refuse(juliet)
+        juliet.terminal.loseConnection = lambda: None
+        ended: list[object] = []
+        juliet.stop().addCallback(ended.append)
+        juliet.reactor.advance(SHOWN_WITHIN - 0.1)
+        assert ended == []
+        juliet.reactor.advance(0.1)
+        assert ended == [None]
+        assert juliet.said[-1] == "juliet: not all that was said is shown"
+        assert juliet.status == exits.IO_FAILED
+
+    def test_stopped_with_stuck_peer(self) -> None:
+        """Nor is the other end waited for that takes nothing."""
+        juliet = running()
+        romeo = answer(juliet)
+        juliet.program.conversation.said("last words")
+        ended: list[object] = []
+        juliet.stop().addCallback(ended.append)
+        juliet.reactor.advance(IN_HASTE)
+        assert romeo.events[-1] == "abort"
+        assert ended == [None]
 
     def test_answered_too_late(self) -> None:
         """A Romeo who answers when she is leaving is not talked to."""

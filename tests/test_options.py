@@ -30,7 +30,7 @@ from techboy.options import (
     size,
     whole_number,
 )
-from techboy.terminal.streams import StandardError, Streams
+from techboy.terminal.streams import StandardStream, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 
 BOTH = pytest.mark.parametrize("program", [romeo.Options, juliet.Options], ids=["romeo", "juliet"])
@@ -91,6 +91,13 @@ def twist_options(**given: object) -> Options:
     options["fileLogObserverFactory"] = jsonFileLogObserver
     options.update(given)
     return options
+
+
+def logged(twist: Options, file: TextIO) -> str:
+    """Return what is in ``file`` after a line was written to twist's log."""
+    twist["logFile"].write("a line\n")
+    assert twist["logFile"].settle(5)
+    return written(file)
 
 
 class WholeNumberTests:
@@ -321,7 +328,8 @@ class ConversationOptionsTests:
         options.parent = twist_options()
         options.streams = lambda: Streams(None, file, None)
         options.parseOptions(["--output", "bare"])
-        assert isinstance(options.parent["logFile"], StandardError)
+        assert isinstance(options.parent["logFile"], StandardStream)
+        assert options["log"] is options.parent["logFile"]
 
     @BOTH
     def test_log_file(self, program: type[ConversationOptions], file: TextIO, tmp_path: Path) -> None:
@@ -331,7 +339,9 @@ class ConversationOptionsTests:
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions(["--host", "127.0.0.1"])
         assert options["log-file"] is options.parent["logFile"]
+        assert options["log"] is options["log-file"]
         options["log-file"].write("a line\n")
+        assert options["log-file"].settle(5)
         options["log-file"].close()
         assert (tmp_path / "file").read_text() == "a line\n"
 
@@ -1017,29 +1027,36 @@ class SeparateLogTests:
         """A log file that was asked for stays."""
         twist = twist_options(logFile=io.StringIO())
         given = dict(twist)
-        separate_log(twist, Streams(None, file, None), talks=True)
+        assert separate_log(twist, Streams(None, file, None), talks=True) is None
         assert twist == given
 
     def test_daemon(self, file: TextIO) -> None:
         """Where nothing is said on standard output, the log stays there."""
         twist = twist_options()
-        separate_log(twist, Streams(None, file, None), talks=False)
-        assert twist["logFile"] is sys.stdout
+        log = separate_log(twist, Streams(None, file, None), talks=False)
+        assert twist["logFile"] is log
+        assert logged(twist, file) == "a line\n"
+
+    def test_standard_error(self, screen: TextIO, file: TextIO) -> None:
+        """Where it was asked for on standard error, it is there, as it was asked for."""
+        twist = twist_options(logFile=sys.stderr)
+        separate_log(twist, Streams(None, screen, OnTerminal(file)), talks=False)
+        assert logged(twist, file) == "a line\n"
+        assert twist["logLevel"] is LogLevel.info
+        assert twist["fileLogObserverFactory"] is jsonFileLogObserver
 
     @pytest.mark.parametrize("talks", [True, False])
     def test_closed(self, file: TextIO, talks: bool) -> None:
         """Where standard output is closed, the log goes to standard error."""
         twist = twist_options(logFile=None)
         separate_log(twist, Streams(None, None, file), talks)
-        twist["logFile"].write("a line\n")
-        assert written(file) == "a line\n"
+        assert logged(twist, file) == "a line\n"
 
     def test_to_file(self, file: TextIO) -> None:
         """In a file or a pipe, the log is what it would be elsewhere."""
         twist = twist_options()
         separate_log(twist, Streams(None, file, file), talks=True)
-        twist["logFile"].write("a line\n")
-        assert written(file) == "a line\n"
+        assert logged(twist, file) == "a line\n"
         assert twist["logLevel"] is LogLevel.info
         assert twist["fileLogObserverFactory"] is jsonFileLogObserver
 

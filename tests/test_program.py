@@ -21,7 +21,7 @@ from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.progress import Sample
 from techboy.terminal.prompted import PromptScreen
 from techboy.terminal.reading import Person, Script
-from techboy.terminal.streams import StandardError, Streams
+from techboy.terminal.streams import Streams
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import HOST
 from tests.programs import FakeReactor
@@ -118,7 +118,7 @@ class ChoiceTests:
         """A script is not read before somebody is there, and the terminal is let go of at the end."""
         romeo_ = program(romeo, Streams(ends.pipe(), None, None))
         romeo_.on_interrupt = lambda leave: None
-        romeo_.on_hangup = lambda act: None
+        romeo_.on_hangup = romeo_.on_terminate = lambda act: None
         romeo_.end_with = lambda status: None
         romeo_.startService()
         assert romeo_.here.paused
@@ -175,7 +175,7 @@ class ProgressTests:
         options = juliet.Options()
         streams = Streams(ends.pipe(), None, ends.terminal())
         options.streams = lambda: streams
-        options.parent = {"logFile": StandardError(streams.stderr, None), "logLevel": None}
+        options.parent = {"logFile": streams.states, "logLevel": None}
         options.parseOptions(["--host", "127.0.0.1"])
         made: Any = juliet.Juliet(FakeReactor(), options, streams)
         assert options.parent["logFile"].above == made._progress.above
@@ -197,6 +197,39 @@ class ProgressTests:
         assert made._sample() == Sample(0, 2)
         made.outbox.take_all()
         assert made._sample() == Sample(2, 0)
+
+
+class WritingTests:
+    """What is written in the background."""
+
+    def test_end(self, ends: Ends) -> None:
+        """At the end it is waited for, and what comes after that, too."""
+        reading, writing = os.pipe()
+        ends.opened.callback(os.close, reading)
+        made = program(juliet, Streams(None, None, ends.opened.enter_context(os.fdopen(writing, "w"))))
+        for number in range(1000):
+            made.here.state(f"line {number}")
+        for finish, _, _ in made.reactor.triggers["after"]["shutdown"]:
+            finish()
+        made.here.state("the last line")
+        os.set_blocking(reading, False)
+        data = os.read(reading, 1 << 16)
+        assert data.count(b"\n") == 1001
+        assert data.endswith(b"the last line\n")
+
+    def test_screen(self, ends: Ends) -> None:
+        """What was stated before stands on the screen when the program begins to draw there."""
+        person, device = os.openpty()
+        ends.opened.callback(os.close, person)
+        terminal = ends.opened.enter_context(os.fdopen(device, "w"))
+        made = program(romeo, Streams(ends.pipe(), terminal, terminal))
+        made.on_interrupt = made.on_hangup = lambda act: None
+        os.set_blocking(person, False)
+        drawn: list[bytes] = []
+        made.here.open = lambda *_: drawn.append(os.read(person, 1 << 16))
+        made.here.state("before")
+        made.startService()
+        assert drawn[0].startswith(b"before\r\n")
 
 
 class ProgramTests:

@@ -13,7 +13,7 @@ from techboy.chat.conversation import Keyboard, Words
 from techboy.prompting import prompted
 from techboy.terminal.prompted import PromptScreen
 from techboy.terminal.reading import Person
-from techboy.terminal.streams import StandardError
+from techboy.terminal.streams import StandardStream
 from tests.programs import FakeStreams, RecordedStates
 
 STATES = RecordedStates()
@@ -76,7 +76,7 @@ class PromptedTests:
     @pytest.mark.parametrize("on_screen", [True, False])
     def test_log(self, on_screen: bool) -> None:
         """The program's log is shown above the prompt where it would be on the screen."""
-        log = StandardError(None, None)
+        log = StandardStream(None, None, None)
         log.on_screen = on_screen
         made = screen(juliet, log=log)
         assert (log._other_way == made.log) is on_screen

@@ -585,6 +585,7 @@ class TranscriptTests:
         program.hang_up()
         guest.receive(b"two\n")
         program.reactor.advance(0)
+        assert program.program.transcript.settle(5)
         assert self._lines(moved) == ["lobby - * guest1 joined", "lobby 1 guest1: one"]
         assert self._lines(path) == ["lobby 2 guest1: two"]
 
@@ -596,6 +597,7 @@ class TranscriptTests:
         program.reactor.pump([0, 0])
         guest.receive(frame(say="two", seq=1))
         program.reactor.pump([0, 0])
+        assert program.program.transcript.settle(5)
         assert self._lines(path) == [
             "- * Connected to juliet ('127.0.0.1', 33770)",
             "- romeo: one",

@@ -6,16 +6,23 @@ import signal
 from collections.abc import Callable
 from typing import TypeAlias
 
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from techboy.doors.journal import escaped
 
-Work: TypeAlias = Callable[[], None]
+PATIENCE = 2.0
+"""Seconds for a file to be opened: the disk that it is on may not answer."""
+
+Work: TypeAlias = Callable[[], Deferred[None] | None]
 
 
-def at_once(work: Work) -> None:
+def at_once(work: Work) -> object:
     """Do ``work``."""
-    work()
+    return work()
 
 
 class Reload:
@@ -26,30 +33,43 @@ class Reload:
 
     _log = Logger()
 
-    def __init__(self) -> None:
-        self.around: Callable[[Work], None] = at_once
+    def __init__(self, clock: IReactorTime) -> None:
+        self.around: Callable[[Work], object] = at_once
+        self._clock = clock
         self._works: list[tuple[str, Work]] = []
 
     def add(self, name: str, work: Work) -> None:
-        """Do ``work`` too; where it raises OSError or ValueError, it has left ``name`` as it was."""
+        """Do ``work`` too, which may take a while.
+
+        Where it fails with OSError or ValueError, it has left ``name`` as it was.
+        """
         self._works.append((name, work))
 
     def __call__(self) -> None:
-        """Do it now. What can't be done is logged, and does not hinder the rest."""
+        """Begin to do it. What can't be done is logged, and does not hinder the rest."""
         self.around(self._do_all)
 
-    def _do_all(self) -> None:
-        done = [name for name, work in self._works if self._done(name, work)]
-        self._log.info("reloaded: {what}", event="reloaded", what=", ".join(done) or "nothing")
+    def _do_all(self) -> Deferred[None]:
+        return gatherResults([self._do(name, work) for name, work in self._works]).addCallback(self._tell)
 
-    def _done(self, name: str, work: Work) -> bool:
-        try:
-            work()
-        except (OSError, ValueError) as refused:
-            why = refused.strerror if isinstance(refused, OSError) and refused.strerror else str(refused)
-            self._log.warn("{what} stays as it was: {why}", event="not_reloaded", what=name, why=escaped(why))
-            return False
-        return True
+    def _do(self, name: str, work: Work) -> Deferred[str]:
+        done = maybeDeferred(work).addTimeout(PATIENCE, self._clock)
+        return done.addCallbacks(lambda _: name, self._not_done, errbackArgs=(name,))
+
+    def _not_done(self, failure: Failure, name: str) -> str:
+        failure.trap(OSError, ValueError, defer.TimeoutError)
+        why = escaped(_why(failure.value))
+        self._log.warn("{what} stays as it was: {why}", event="not_reloaded", what=name, why=why)
+        return ""
+
+    def _tell(self, done: list[str]) -> None:
+        self._log.info("reloaded: {what}", event="reloaded", what=", ".join(filter(None, done)) or "nothing")
+
+
+def _why(refused: object) -> str:
+    if isinstance(refused, defer.TimeoutError):
+        return f"no answer within {PATIENCE:g} s"
+    return refused.strerror if isinstance(refused, OSError) and refused.strerror else str(refused)
 
 
 def on_hangup(act: Callable[[], None]) -> None:

@@ -6,55 +6,53 @@ import os
 import sys
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from techboy.daemon.appending import AppendedFile, AppendError
+from techboy.daemon.appending import FileWriter
+from techboy.doors.journal import MissingEntries
+from techboy.writer import LIMIT
 
 _MODE = 0o666  # but for the umask, as twist makes it
+_log = Logger()
 
 
 class ReopeningFile:
-    """The file ``path`` as the text stream that twist's log observer writes to.
+    """The file ``path`` as the text stream that twist's log observer writes to, in the background.
 
-    What can't be written, as the disk is full, is counted, and the log says so when it can be again. Raises
-    OSError where the file can't be opened.
+    What can't be written, as the disk is full or does not answer, is counted, and the log says so when it
+    can be again. Raises OSError where the file can't be opened.
     """
 
     encoding = "utf-8"
-    _log = Logger()
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file, self._missing = AppendedFile(path, _MODE), 0
+        self._file = file = FileWriter(path, _MODE, MissingEntries(_log, "this log"), _one, LIMIT)
+        self.report_by, self.settle = file.report_by, file.settle
+        self.finish, self.close = file.finish, file.close
 
     def write(self, text: str) -> int:
         """Write ``text``, an entry of the log."""
-        try:
-            self._file.append(text.encode("utf-8", "backslashreplace"))
-        except AppendError:
-            self._missing += 1
-        else:
-            self._tell_of_missing()
+        self._file.write(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing can be hurried."""
 
     def isatty(self) -> bool:
         """It is a file."""
         return False
 
-    def reopen(self) -> None:
-        """Go on in a new file, where the old one was moved away; raise OSError, and go on in the old one."""
-        self._file.reopen()
+    def reopen(self) -> Deferred[None]:
+        """Go on in a new file, where the old one was moved away.
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        Fires when that is done; fails with OSError, and goes on in the old one.
+        """
+        return self._file.reopen()
 
-    def _tell_of_missing(self) -> None:
-        missing, self._missing = self._missing, 0
-        if missing:
-            self._log.warn("{entries} entries of this log could not be written", entries=missing)
+
+def _one(entry: bytes) -> int:
+    return 1
 
 
 def reopening(twist: dict[str, Any]) -> ReopeningFile | None:

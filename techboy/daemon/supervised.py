@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from techboy.doors.repeating import repeated
@@ -70,20 +71,16 @@ class Supervised(Service):
         if self._living_every is not None:
             self._living.start(self._living_every)
 
-    def reload(self, work: Callable[[], object]) -> None:
+    def reload(self, work: Callable[[], object]) -> Deferred[object]:
         """Do ``work``, which makes changes take effect, and say when it begins and when it is done.
 
-        What it raises is raised, and it is done then too. Before the program is ready nothing is said.
+        It is done when its Deferred fires, if it returns one. Fires with what comes of it, also a failure.
+        Before the program is ready nothing is said.
         """
         if not self._looking.running:
-            work()
-            return
+            return maybeDeferred(work)
         self._notifier.reloading(self._monotonic_usec())
-        try:
-            work()
-        finally:
-            self._untold = self._notifier.ready
-            self._look()
+        return maybeDeferred(work).addBoth(self._reloaded)
 
     def stopService(self) -> None:
         """Say that it is about to end, and nothing any more."""
@@ -93,6 +90,12 @@ class Supervised(Service):
                 call.stop()
         self._notifier.stopping(self._status())
         self._notifier.close()
+
+    def _reloaded(self, result: object) -> object:
+        if self._looking.running:
+            self._untold = self._notifier.ready
+            self._look()
+        return result
 
     def _look(self) -> None:
         # what could not be said is said the next time: without READY=1 the program would be taken for stuck

@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from techboy.chat.conversation import Here, Words
 from techboy.chat.room import Room
-from techboy.daemon.appending import AppendedFile, AppendError
+from techboy.daemon.appending import FileWriter
 from techboy.doors.journal import Trouble
 from techboy.doors.rendering import Delivery
 from techboy.wire.clean import cleaned_line, shown
@@ -20,6 +21,9 @@ from techboy.wire.plain import in_room, notice
 
 UNKNOWN = "-"
 """What stands for the id of a line where that is not known."""
+
+LIMIT = 4 * 1024 * 1024
+"""Bytes that wait for a disk at most."""
 
 _MODE = 0o600
 
@@ -31,8 +35,9 @@ class Transcript:
     does, ``TIME [ROOM] - * text`` a notice. Everything is cleaned, so that no line can have an end in it.
     ``clock_text`` writes a moment, in seconds since 1970; ``seconds`` returns the present one.
 
-    Making it raises OSError where the file can't be opened. After that, what can't be written is counted,
-    said once in the log, and again when writing works; nobody else notices.
+    Making it raises OSError where the file can't be opened. After that it is written in the background: what
+    can't be, or finds no room in front of a slow disk, is counted, said once in the log, and again when
+    writing works; nobody else notices.
     """
 
     _log = Logger()
@@ -43,13 +48,15 @@ class Transcript:
         clock_text: Callable[[float], str],
         seconds: Callable[[], float],
     ) -> None:
-        self._file = AppendedFile(path, _MODE)
         self._clock_text, self._seconds = clock_text, seconds
-        self._writing = Trouble(
+        writing = Trouble(
             self._log,
             "the transcript can't be written, {lines} lines so far: {why}",
             "the transcript is written again; {lines} lines are missing",
         )
+        self._file = file = FileWriter(path, _MODE, writing, _lines_in, LIMIT)
+        self.report_by, self.settle = file.report_by, file.settle
+        self.finish, self.close = file.finish, file.close
 
     def witness(self, room: Room, delivery: Delivery) -> None:
         """Write down what is new in ``room``, in one piece."""
@@ -73,13 +80,12 @@ class Transcript:
         """Write down one line about a conversation without rooms."""
         self._write(self._noted(text))
 
-    def reopen(self) -> None:
-        """Go on in a new file, where the old one was moved away; raise OSError, and go on in the old one."""
-        self._file.reopen()
+    def reopen(self) -> Deferred[None]:
+        """Go on in a new file, where the old one was moved away.
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        Fires when that is done; fails with OSError, and goes on in the old one.
+        """
+        return self._file.reopen()
 
     def _said(self, words: Words, place: str = "") -> str:
         lines = in_room(cleaned_line(words.author), words.kind, words.text).split("\n")
@@ -94,15 +100,12 @@ class Transcript:
         return "".join([f"{before}{id_} {line}\n" for id_, line in zip(ids, lines, strict=False)])
 
     def _write(self, text: str) -> None:
-        if not text:
-            return
-        data = shown(text)
-        try:
-            self._file.append(data)
-        except AppendError as refused:
-            self._writing.failed(str(refused), data.count(LF, refused.written))
-        else:
-            self._writing.worked()
+        if text:
+            self._file.write(shown(text))
+
+
+def _lines_in(data: bytes) -> int:
+    return data.count(LF)
 
 
 class Recorded:

@@ -240,6 +240,27 @@ class Trouble:
             self._log.warn(self._over, event="works_again", lines=lines)
 
 
+class MissingEntries:
+    """Counts the entries that ``place`` lacks; the log says how many they are when it takes entries again."""
+
+    def __init__(self, log: Logger, place: str) -> None:
+        self._log, self._place, self._entries = log, place, 0
+
+    def failed(self, why: str, entries: int) -> None:
+        """So many could not be written."""
+        self._entries += entries
+
+    def worked(self) -> None:
+        """All that came since could be."""
+        entries, self._entries = self._entries, 0
+        self._log.warn(
+            "{entries} entries of {place} could not be written",
+            event="unwritten",
+            entries=entries,
+            place=self._place,
+        )
+
+
 def unrecorded(seconds: Callable[[], float]) -> Record:
     """Return a record of which nothing is written."""
     return Record(Logger(observer=LogPublisher()), seconds, "", "")

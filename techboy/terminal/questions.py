@@ -10,6 +10,9 @@ from techboy.terminal.streams import Streams
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Seconds for a question to be on the screen before the answer is read."""
+
 
 def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -> T:
     """Put ``question`` until ``read`` takes the answer, raising no ValueError; Enter takes ``default``.
@@ -24,16 +27,21 @@ def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -
             try:
                 return read(answer)
             except ValueError as refused:
-                streams.states.write(f"{refused}\n")
+                _write(streams, f"{refused}\n")
     except (EOFError, KeyboardInterrupt):
-        streams.states.write("\n")
+        _write(streams, "\n")
         raise SystemExit(exits.OK) from None
 
 
 def _answer(streams: Streams, question: str) -> str:
     assert streams.stdin is not None
-    streams.states.write(question)
+    _write(streams, question)
     answer = streams.stdin.readline()
     if not answer:
         raise EOFError
     return answer.strip()
+
+
+def _write(streams: Streams, text: str) -> None:
+    streams.states.write(text)
+    streams.states.settle(PATIENCE)

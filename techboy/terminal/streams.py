@@ -1,4 +1,4 @@
-"""The three standard streams: what they are, and writing to one that may be non-blocking.
+"""The three standard streams: what they are, and writing to them without waiting for who reads them.
 
 Python has None where a stream was closed when it started; the descriptor's number is then free, and may
 by now belong to something else, so a stream is never looked at by its number alone.
@@ -12,9 +12,16 @@ import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TextIO
 
+from twisted.logger import Logger
+
 from techboy.chat.conversation import Keyboard
+from techboy.doors.journal import MissingEntries
+from techboy.writer import BoundedWriter, Call, WriteError
+
+_log = Logger()
 
 
 def keyboard(stdin: TextIO | None) -> Keyboard:
@@ -43,11 +50,34 @@ def _is_null(stream: TextIO) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev
 
 
-class StandardError:
-    """Standard error as a text stream that waits where it is full.
+def writer_to(stream: TextIO | None, name: str) -> BoundedWriter | None:
+    """Return what writes to ``stream``, which the log calls ``name``; None where there is no stream."""
+    if stream is None:
+        return None
+    number = stream.fileno()
+    return BoundedWriter(lambda data: _write_all(number, data), MissingEntries(_log, name))
 
-    The stdio bridge makes standard output non-blocking, and with it standard error where both are one
-    pipe or terminal; Python's own stream then raises BlockingIOError and loses what it was given.
+
+def _write_all(number: int, data: bytes) -> None:
+    """Write all of ``data``, or raise WriteError.
+
+    The stdio bridge makes standard output non-blocking, and with it standard error where both are one pipe or
+    terminal.
+    """
+    written = 0
+    try:
+        while written < len(data):
+            try:
+                written += os.write(number, data[written:])
+            except BlockingIOError:
+                select.select([], [number], [])
+    except OSError as error:
+        raise WriteError(error.strerror or str(error), written) from error
+
+
+class StandardStream:
+    """Standard output or error as a text stream that is written to in the background, by ``writer``.
+
     Without a stream, or where nobody reads any more, what is written is dropped.
     ``on_screen``: it is the same terminal, pipe or file as standard output. ``above``: returns what is to be
     written instead of whole lines where something stands on the terminal's last line, which `draw` put there.
@@ -55,8 +85,8 @@ class StandardError:
 
     encoding = "utf-8"
 
-    def __init__(self, stream: TextIO | None, screen: TextIO | None) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None, screen: TextIO | None, writer: BoundedWriter | None) -> None:
+        self._stream, self._writer = stream, writer
         self.on_screen = same_place(stream, screen)
         self.above: Callable[[bytes], bytes] = bytes
         self._other_way: Callable[[str], bool] = lambda text: False
@@ -66,39 +96,41 @@ class StandardError:
         self._other_way = other_way
 
     def write(self, text: str) -> int:
-        """Write all of ``text``."""
+        """Write ``text`` soon."""
         if not self._other_way(text):
             self.draw(self.above(text.encode("utf-8", "replace")))
         return len(text)
 
     def draw(self, data: bytes) -> None:
-        """Write all of ``data`` as it stands."""
-        if self._stream is not None:
-            self._write_all(self._stream.fileno(), data)
+        """Write ``data`` soon, as it stands."""
+        if self._writer is not None:
+            self._writer.write(data)
 
     @property
     def ready(self) -> bool:
-        """Whether something can be written without waiting, as it can't on a terminal that was halted."""
-        if self._stream is None:
-            return False
-        return bool(select.select([], [self._stream.fileno()], [], 0)[1])
+        """Whether all is written that was to be, as it is not on a terminal that was halted."""
+        return self._writer is not None and self._writer.idle
+
+    def report_by(self, call: Call) -> None:
+        """Let ``call`` decide in which thread it is told what could not be written."""
+        if self._writer is not None:
+            self._writer.report_by(call)
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until all is written, for so many seconds at most; return whether it is."""
+        return self._writer is None or self._writer.settle(seconds)
+
+    def finish(self, deadline: float) -> None:
+        """Wait until all is written, now and after whatever comes, no longer than ``deadline``."""
+        if self._writer is not None:
+            self._writer.finish(deadline)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing can be hurried."""
 
     def isatty(self) -> bool:
         """Tell whether a person reads along."""
         return is_terminal(self._stream)
-
-    def _write_all(self, descriptor: int, data: bytes) -> None:
-        try:
-            while data:
-                try:
-                    data = data[os.write(descriptor, data) :]
-                except BlockingIOError:
-                    select.select([], [descriptor], [])
-        except OSError:
-            self._stream = None
 
 
 @dataclass(frozen=True)
@@ -120,9 +152,24 @@ class Streams:
         return keyboard(self.stdin)
 
     @property
-    def states(self) -> StandardError:
-        """Where lines about the conversation go."""
-        return StandardError(self.stderr, self.stdout)
+    def states(self) -> StandardStream:
+        """Standard error, where lines about the conversation go, as does the log: each has one of its own."""
+        return StandardStream(self.stderr, self.stdout, self._errors)
+
+    @property
+    def output(self) -> StandardStream:
+        """Standard output, where it is not the conversation's."""
+        return StandardStream(self.stdout, self.stdout, self._output)
+
+    @cached_property
+    def _errors(self) -> BoundedWriter | None:
+        return writer_to(self.stderr, "standard error")
+
+    @cached_property
+    def _output(self) -> BoundedWriter | None:
+        if same_place(self.stderr, self.stdout):  # one writer for both, or their lines could be torn
+            return self._errors
+        return writer_to(self.stdout, "standard output")
 
 
 def descriptor(stream: TextIO | None) -> int | None:

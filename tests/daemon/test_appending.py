@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
+from twisted.python.failure import Failure
 
-from techboy.daemon.appending import AppendedFile, AppendError
+from techboy.daemon.appending import AppendedFile, FileWriter
+from techboy.writer import WriteError
 
 
 class FullDisk:
@@ -24,6 +29,20 @@ class FullDisk:
         written = self._write(descriptor, data[: self.room])
         self.room -= written
         return written
+
+
+class HangingDisk:
+    """`os.write`, on a disk that does not answer until ``answers`` is set; ``hangs``: somebody waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hangs, self.answers = Event(), Event()
+        self._write = os.write
+        monkeypatch.setattr(os, "write", self)
+
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        self.hangs.set()
+        assert self.answers.wait(30)
+        return self._write(descriptor, data)
 
 
 @pytest.fixture
@@ -99,14 +118,14 @@ class AppendedFileTests:
         """What can't be written is an error that tells how much was; then comes a line of its own."""
         file = AppendedFile(tmp_path / "file", 0o600)
         disk.room = 6
-        with pytest.raises(AppendError, match="No space left on device") as refused:
+        with pytest.raises(WriteError, match="No space left on device") as refused:
             file.append(b"one\ntwo\n")
         assert refused.value.written == 6
-        with pytest.raises(AppendError) as refused:
+        with pytest.raises(WriteError) as refused:
             file.append(b"three\n")
         assert refused.value.written == 0
         disk.room = 3
-        with pytest.raises(AppendError) as refused:
+        with pytest.raises(WriteError) as refused:
             file.append(b"four\n")
         assert refused.value.written == 2
         disk.room = 1000
@@ -118,6 +137,130 @@ class AppendedFileTests:
         """After the end nothing is written to it, nor to what has its number by then."""
         file = AppendedFile(tmp_path / "file", 0o600)
         file.close()
-        with open(tmp_path / "other", "wb"), pytest.raises(AppendError, match="Bad file descriptor"):
+        with open(tmp_path / "other", "wb"), pytest.raises(WriteError, match="Bad file descriptor"):
             file.append(b"late\n")
         assert (tmp_path / "other").read_bytes() == b""
+
+
+class Told:
+    """What is told of losses."""
+
+    def __init__(self) -> None:
+        self.losses: list[tuple[str, int]] = []
+
+    def failed(self, why: str, count: int) -> None:
+        """So much is lost."""
+        self.losses.append((why, count))
+
+    def worked(self) -> None:
+        """All that came since is written."""
+        self.losses.append(("", 0))
+
+
+class FileWriterTests:
+    """`FileWriter`."""
+
+    def test_write(self, tmp_path: Path) -> None:
+        """Lines are written in their order, in the background, and the file is let go of at the end."""
+        path = tmp_path / "file"
+        file = FileWriter(path, 0o600, Told(), len, 100)
+        file.write(b"one\n")
+        file.write(b"two\n")
+        file.close()
+        file.write(b"three\n")
+        assert _content(path, 8) == b"one\ntwo\n"
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_lost(self, tmp_path: Path, disk: FullDisk) -> None:
+        """What can't be written is counted, and that it can be again is told."""
+        told = Told()
+        file = FileWriter(tmp_path / "file", 0o600, told, len, 100)
+        disk.room = 2
+        file.write(b"one\n")
+        assert file.settle(5)
+        disk.room = 1000
+        file.write(b"two\n")
+        assert file.settle(5)
+        file.close()
+        assert told.losses == [("No space left on device", 2), ("", 0)]
+
+    def test_reopen(self, tmp_path: Path) -> None:
+        """What was given before it is opened again is in the old file, what comes later in the new one."""
+        path, moved = tmp_path / "file", tmp_path / "file.1"
+        file = FileWriter(path, 0o600, Told(), len, 100)
+        calls: list[Callable[[], None]] = []
+        file.report_by(calls.append)
+        file.write(b"one\n")
+        assert file.settle(5)
+        path.rename(moved)
+        file.write(b"two\n")
+        reopened = file.reopen()
+        file.write(b"three\n")
+        assert file.settle(5)
+        assert not reopened.called
+        for call in calls:
+            call()
+        assert reopened.called
+        file.close()
+        assert moved.read_bytes() == b"one\ntwo\n"
+        assert path.read_bytes() == b"three\n"
+
+    def test_reopen_in_vain(self, tmp_path: Path) -> None:
+        """Where it can't be opened it goes on in the old one, and whoever asked is told why."""
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        file = FileWriter(folder / "file", 0o600, Told(), len, 100)
+        folder.rename(tmp_path / "moved")
+        failures: list[Failure] = []
+        calls: list[Callable[[], None]] = []
+        file.report_by(calls.append)
+        file.reopen().addErrback(failures.append)
+        file.write(b"one\n")
+        assert file.settle(5)
+        for call in calls:
+            call()
+        assert [type(failure.value) for failure in failures] == [FileNotFoundError]
+        file.close()
+        assert (tmp_path / "moved" / "file").read_bytes() == b"one\n"
+
+    def test_hanging_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing waits for a disk that does not answer, also to open the file again and at the end."""
+        path = tmp_path / "file"
+        file = FileWriter(path, 0o600, Told(), len, 100)
+        disk = HangingDisk(monkeypatch)
+        file.write(b"one\n")
+        assert disk.hangs.wait(5)
+        reopened = file.reopen()
+        file.finish(time.monotonic())
+        file.close()
+        assert not reopened.called
+        disk.answers.set()
+        assert _content(path, 4) == b"one\n"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    def test_unread_pipe(self, tmp_path: Path) -> None:
+        """A pipe that somebody has opened and does not read is written to when that one does."""
+        os.mkfifo(tmp_path / "pipe")
+        reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        told = Told()
+        file = FileWriter(tmp_path / "pipe", 0o600, told, len, 1 << 22)
+        line = b"x" * 999_999 + b"\n"
+        file.write(line)
+        file.write(line)
+        assert not file.settle(0.01)
+        os.set_blocking(reading, True)
+        data = b""
+        while len(data) < 2 * len(line):
+            data += os.read(reading, 1 << 16)
+        assert data == line * 2
+        file.close()
+        os.close(reading)
+        assert told.losses == []
+
+
+def _content(path: Path, size: int) -> bytes:
+    """Return what is in the file as soon as it is so large, which takes a moment after it was closed."""
+    deadline = time.monotonic() + 5
+    while path.stat().st_size < size and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return path.read_bytes()

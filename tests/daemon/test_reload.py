@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
-from techboy.daemon.reload import Reload, on_hangup
+from techboy.daemon.reload import PATIENCE, Reload, on_hangup
 from tests.journals import written
 
 SIGHUP = getattr(signal, "SIGHUP", None)
@@ -29,7 +31,7 @@ class ReloadTests:
 
     def test_order(self) -> None:
         """All is done in its order, each time that it is asked for, and the log says what."""
-        reload, done = Reload(), list[str]()
+        reload, done = Reload(Clock()), list[str]()
         for name in ("the log file", "the transcript"):
             reload.add(name, partial(done.append, name))
         with written() as log:
@@ -48,7 +50,7 @@ class ReloadTests:
     )
     def test_refused(self, error: Exception, why: str) -> None:
         """What can't be done is a warning, and the rest is done all the same."""
-        reload, done = Reload(), list[str]()
+        reload, done = Reload(Clock()), list[str]()
         reload.add("the word before the welcome", fails(error))
         reload.add("the rest", lambda: done.append("the rest"))
         with written() as log:
@@ -57,18 +59,43 @@ class ReloadTests:
         assert log.texts == [f"the word before the welcome stays as it was: {why}", "reloaded: the rest"]
         assert log.events[0]["log_level"].name == "warn"
 
+    def test_later(self) -> None:
+        """What takes a while is waited for: it is told afterwards how all went, in the order of all."""
+        reload, file, other = Reload(Clock()), Deferred[None](), Deferred[None]()
+        reload.add("the log file", lambda: file)
+        reload.add("the transcript", lambda: other)
+        reload.add("the word before the welcome", lambda: None)
+        with written() as log:
+            reload()
+            other.errback(PermissionError(13, "Permission denied"))
+            assert log.texts == ["the transcript stays as it was: Permission denied"]
+            file.callback(None)
+        assert log.texts[1:] == ["reloaded: the log file, the word before the welcome"]
+
+    def test_no_answer(self) -> None:
+        """A disk that does not answer is not waited for, and may do so later."""
+        clock, file = Clock(), Deferred[None]()
+        reload = Reload(clock)
+        reload.add("the log file", lambda: file)
+        with written() as log:
+            reload()
+            clock.advance(PATIENCE)
+            file.callback(None)
+        assert log.texts == ["the log file stays as it was: no answer within 2 s", "reloaded: nothing"]
+        assert clock.getDelayedCalls() == []
+
     def test_nothing(self) -> None:
         """Where nothing can be done anew it is said so."""
         with written() as log:
-            Reload()()
+            Reload(Clock())()
         assert log.texts == ["reloaded: nothing"]
 
     def test_around(self) -> None:
         """A service manager can be told before and after."""
-        reload, done = Reload(), list[str]()
+        reload, done = Reload(Clock()), list[str]()
         reload.add("it", lambda: done.append("it"))
 
-        def around(work: Callable[[], None]) -> None:
+        def around(work: Callable[[], object]) -> None:
             done.append("before")
             work()
             done.append("after")

@@ -9,6 +9,7 @@ from typing import Any, TextIO, cast
 
 import pytest
 from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
+from twisted.python.failure import Failure
 
 from techboy.daemon.reopening import ReopeningFile, reopening
 from tests.daemon.test_appending import FullDisk, disk
@@ -28,6 +29,7 @@ class ReopeningFileTests:
         path.rename(tmp_path / "log.1")
         file.reopen()
         log.info("two \udc80")
+        assert file.settle(5)
         file.close()
         assert (tmp_path / "log.1").read_bytes() == "- [x#info] one ½\n".encode()
         assert path.read_bytes() == b"- [x#info] two \\udc80\n"
@@ -39,10 +41,12 @@ class ReopeningFileTests:
         folder.mkdir()
         file = ReopeningFile(folder / "log")
         folder.rename(tmp_path / "moved")
-        with pytest.raises(FileNotFoundError):
-            file.reopen()
+        failures: list[Failure] = []
+        file.reopen().addErrback(failures.append)
         assert file.write("one\n") == 4
+        assert file.settle(5)
         file.close()
+        assert [type(failure.value) for failure in failures] == [FileNotFoundError]
         assert (tmp_path / "moved" / "log").read_text() == "one\n"
 
     def test_full_disk(self, tmp_path: Path, disk: FullDisk) -> None:
@@ -56,9 +60,13 @@ class ReopeningFileTests:
             disk.room = 0
             log.info("one")
             log.info("two")
+            assert file.settle(5)
             disk.room = 1000
             log.info("three")
+            assert file.settle(5)
             log.info("four")
+            assert file.settle(5)
+            file.close()
         finally:
             globalLogPublisher.removeObserver(observer)
         three, missing, four = path.read_text().splitlines()
@@ -80,6 +88,7 @@ class ReplacementTests:
             assert twist["logFile"] is log
             assert file.closed
         log.write("a line\n")
+        assert log.settle(5)
         log.close()
         assert path.read_text() == "a line\n"
 

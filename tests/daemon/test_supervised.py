@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from techboy.daemon.notify import Notifier
 from techboy.daemon.supervised import Supervised, monotonic_usec
@@ -111,9 +113,27 @@ class SupervisedTests:
         def fail() -> None:
             raise OSError("no such file")
 
-        with pytest.raises(OSError, match="no such file"):
-            scene.supervised.reload(fail)
+        failures: list[Failure] = []
+        scene.supervised.reload(fail).addErrback(failures.append)
+        assert [str(failure.value) for failure in failures] == ["no such file"]
         assert [message.partition("\n")[0] for message in scene.manager.told()] == ["RELOADING=1", "READY=1"]
+
+    def test_reload_later(self, scene: Scene) -> None:
+        """What takes a while has taken effect when it is done, and goes unsaid if the program stops first."""
+        scene.supervised.started()
+        scene.manager.told()
+        one, other = Deferred[None](), Deferred[None]()
+        scene.supervised.reload(lambda: one)
+        assert scene.manager.told() == ["RELOADING=1\nMONOTONIC_USEC=1234"]
+        one.callback(None)
+        assert scene.manager.told() == ["READY=1\nSTATUS=0 guests"]
+        scene.supervised.reload(lambda: other)
+        scene.supervised.stopService()
+        other.callback(None)
+        assert [message.partition("\n")[0] for message in scene.manager.told()] == [
+            "RELOADING=1",
+            "STOPPING=1",
+        ]
 
     def test_reload_before_ready(self, scene: Scene) -> None:
         """To reload does not make a program ready whose ports are not open yet."""

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from techboy.chat.conversation import Words
 from techboy.chat.room import News, Room
-from techboy.daemon.transcript import Recorded, Transcript, local_iso
+from techboy.daemon.transcript import LIMIT, Recorded, Transcript, local_iso
 from techboy.doors.rendering import Delivery
 from techboy.logs.contract import Batch
 from techboy.logs.memory import MemoryLogs
+from techboy.writer import FULL
 from tests.chat.fakes import Events, FakeHere
-from tests.daemon.test_appending import FullDisk, disk
+from tests.daemon.test_appending import FullDisk, HangingDisk, disk
 from tests.houses import Verona
 from tests.journals import written
 
@@ -35,7 +36,8 @@ class Paper:
 
     @property
     def lines(self) -> list[str]:
-        """What is in it."""
+        """What is in it, when all is written."""
+        assert self.transcript.settle(5)
         return self.path.read_text().splitlines()
 
 
@@ -79,6 +81,7 @@ class WordsTests:
         paper = Paper(tmp_path_factory.mktemp("paper"))
         paper.transcript.said(Words(author, text, "say", 1, 1.0))
         paper.transcript.noted(note)
+        assert paper.transcript.settle(5)
         paper.transcript.close()
         data = paper.path.read_bytes()
         assert data.count(b"\n") == text.count("\n") + 2
@@ -113,12 +116,16 @@ class FailureTests:
         """What is missing is counted; the log has one line when it begins and one when it is over."""
         with written() as log:
             paper.transcript.said(Words("romeo", "one"))
+            assert paper.transcript.settle(5)
             disk.room = len("T12 - romeo: two\nT12 - ro")
             paper.transcript.said(Words("romeo", "two\nthree\nfour"))
+            assert paper.transcript.settle(5)
             paper.transcript.said(Words("romeo", "five"))
+            assert paper.transcript.settle(5)
             disk.room = 1000
             paper.transcript.said(Words("romeo", "six"))
             paper.transcript.said(Words("romeo", "seven"))
+            assert paper.transcript.settle(5)
         assert log.texts == [
             "the transcript can't be written, 2 lines so far: No space left on device",
             "the transcript is written again; 3 lines are missing",
@@ -131,8 +138,23 @@ class FailureTests:
         moved = paper.path.rename(paper.path.with_suffix(".1"))
         paper.transcript.reopen()
         paper.transcript.said(Words("romeo", "two"))
-        assert moved.read_text() == "T12 - romeo: one\n"
         assert paper.lines == ["T12 - romeo: two"]
+        assert moved.read_text() == "T12 - romeo: one\n"
+
+    def test_hanging_disk(self, paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A disk that does not answer stops nobody; what finds no room is missing, and counted."""
+        disk = HangingDisk(monkeypatch)
+        line = "x" * (LIMIT // 4)
+        paper.transcript.report_by(lambda call: None)
+        with written() as log:
+            paper.transcript.said(Words("romeo", "one"))
+            disk.hangs.wait(5)
+            for _ in range(6):
+                paper.transcript.said(Words("romeo", line))
+            paper.transcript.finish(time.monotonic())
+            assert log.texts == [f"the transcript can't be written, 3 lines so far: {FULL}"]
+            disk.answers.set()
+        assert [len(text) for text in paper.lines] == [len("T12 - romeo: one"), *[len(line) + 13] * 3]
 
 
 class HouseTests:
@@ -174,6 +196,7 @@ class HouseTests:
         batches = [Batch(1, 2, 5.0, 1, "guest1", "say", "a\nb"), Batch(3, 3, 5.0, 2, "guest2", "say", "c")]
         paper.transcript.witness(room, Delivery(news, batches))
         paper.transcript.witness(room, Delivery(News(), []))
+        assert paper.transcript.settle(5)
         assert writes == [
             b"T12 lobby - * guest1 joined\nT5 lobby 1 guest1: a\nT5 lobby 2 guest1: b\nT5 lobby 3 guest2: c\n"
         ]

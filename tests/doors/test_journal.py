@@ -17,6 +17,7 @@ from techboy.doors.journal import (
     REMARKS,
     End,
     Journal,
+    MissingEntries,
     Record,
     Trouble,
     escaped,
@@ -258,3 +259,21 @@ class TroubleTests:
             trouble.failed("again", 1)
         assert log.texts == ["failing: 2: the disk is\\nfull", "over: 5", "failing: 1: again"]
         assert [event["log_level"].name for event in log.events] == ["error", "warn", "error"]
+
+
+class MissingEntriesTests:
+    """`MissingEntries`."""
+
+    def test_told_afterwards(self) -> None:
+        """While a log takes nothing, nothing is written to it; then it has how much is missing, once."""
+        with written() as log:
+            missing = MissingEntries(Logger("techboy.x"), "this log")
+            missing.failed("no space", 2)
+            missing.failed("no space", 3)
+            assert log.texts == []
+            missing.worked()
+            missing.failed("no space", 1)
+            missing.worked()
+        assert log.texts == [f"{count} entries of this log could not be written" for count in (5, 1)]
+        assert log.last["event"] == "unwritten"
+        assert log.last["log_level"].name == "warn"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 import pytest
 
 from techboy.chat.conversation import Keyboard
-from techboy.terminal.streams import StandardError, Streams, descriptor, is_terminal, keyboard, same_place
-from tests.terminal.fakes import OnTerminal
+from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
+from techboy.writer import LIMIT
+from tests.journals import written
 
 MORE_THAN_A_PIPE_HOLDS = 1024 * 1024
 
@@ -121,96 +122,148 @@ class SamePlaceTests:
         assert not same_place(None, None)
 
 
-class StandardErrorTests:
-    """What is written to standard error gets there."""
+def errors(stream: TextIO | None, screen: TextIO | None = None) -> StandardStream:
+    """Return ``stream`` as standard error, where ``screen`` is standard output."""
+    return Streams(None, screen, stream).states
+
+
+class StandardStreamTests:
+    """What is written to a standard stream gets there, and nobody waits for that."""
 
     def test_write(self, opened: Opened) -> None:
-        """A line is written at once, as UTF-8."""
+        """A line is written, as UTF-8."""
         reading, writing = opened.pipe()
-        assert StandardError(writing, None).write("žofie\n") == 6
+        assert errors(writing).write("žofie\n") == 6
         assert os.read(reading.fileno(), 100) == "žofie\n".encode()
 
     def test_surrogate(self, opened: Opened) -> None:
         """What can't be written as UTF-8 is replaced, and the rest is written."""
         reading, writing = opened.pipe()
-        StandardError(writing, None).write("a\udcffb\n")
+        errors(writing).write("a\udcffb\n")
         assert os.read(reading.fileno(), 100) == b"a?b\n"
 
     def test_flush(self, opened: Opened) -> None:
         """Nothing waits to be flushed."""
         reading, writing = opened.pipe()
-        error = StandardError(writing, None)
+        error = errors(writing)
         error.write("one\n")
         error.flush()
         assert os.read(reading.fileno(), 100) == b"one\n"
 
-    def test_full(self, opened: Opened) -> None:
-        """A pipe that is full and does not block is waited for: not a byte is lost."""
+    @pytest.mark.parametrize("blocking", [True, False])
+    def test_full(self, opened: Opened, blocking: bool) -> None:
+        """A pipe that is full stops nobody, and gets all of it when it is read, whether it blocks or not."""
         reading, writing = opened.pipe()
-        os.set_blocking(writing.fileno(), False)
-        error = StandardError(writing, None)
+        os.set_blocking(writing.fileno(), blocking)
+        error = errors(writing)
         text = "0123456789abcde\n" * (MORE_THAN_A_PIPE_HOLDS // 16)
-        with ThreadPoolExecutor() as threads:
-            read = threads.submit(reading.read, len(text))
-            assert error.write(text) == len(text)
-            assert read.result() == text
+        assert error.write(text) == len(text)
+        assert not error.settle(0.01)
+        assert reading.read(len(text)) == text
+        assert error.settle(5)
+
+    def test_dropped(self, opened: Opened) -> None:
+        """What finds no room is dropped, and the log tells of it when there is some."""
+        reading, writing = opened.pipe()
+        error = errors(writing)
+        text = "x" * (LIMIT - 1) + "\n"
+        with written() as log:
+            error.write(text)
+            error.write("one\n")
+            error.write("two\n")
+            assert log.texts == []
+            assert reading.read(len(text)) == text
+            assert error.settle(5)
+            error.write("three\n")
+            assert error.settle(5)
+        assert reading.read(6) == "three\n"
+        assert log.texts == ["2 entries of standard error could not be written"]
+
+    def test_one_place(self, opened: Opened) -> None:
+        """Lines for standard output and for standard error come in their order where both are one."""
+        reading, writing = opened.pipe()
+        streams = Streams(None, opened.again(writing), writing)
+        lines = [f"{number}\n" for number in range(1000)]
+        for number, line in enumerate(lines):
+            (streams.output if number % 2 else streams.states).write(line)
+        text = "".join(lines)
+        assert reading.read(len(text)) == text
+
+    def test_two_places(self, opened: Opened) -> None:
+        """Where they are two, one that is full does not hold up the other."""
+        (_, full), (reading, writing) = opened.pipe(), opened.pipe()
+        streams = Streams(None, full, writing)
+        streams.output.write("x" * MORE_THAN_A_PIPE_HOLDS)
+        streams.states.write("one\n")
+        assert os.read(reading.fileno(), 100) == b"one\n"
+        assert not streams.output.settle(0.01)
 
     def test_reader_gone(self, opened: Opened) -> None:
         """Where nobody reads any more, what is written is dropped, then and later."""
         reading, writing = opened.pipe()
         reading.close()
-        error = StandardError(writing, None)
+        error = errors(writing)
         assert error.write("one\n") == 4
         assert error.write("two\n") == 4
+        assert error.settle(5)
 
     def test_above(self, opened: Opened) -> None:
         """Lines come above what stands on the last one, which is drawn as it stands."""
         reading, writing = opened.pipe()
-        error = StandardError(writing, None)
+        error = errors(writing)
         error.above = lambda data: b"<erase>" + data + b"bar"
         error.draw(b"bar")
         error.write("one\n")
+        assert error.settle(5)
         assert os.read(reading.fileno(), 100) == b"bar<erase>one\nbar"
 
     def test_ready(self, opened: Opened) -> None:
-        """It is known where writing would have to wait, or be in vain."""
+        """It is known where what is drawn would come late, or be in vain."""
         reading, writing = opened.pipe()
-        error = StandardError(writing, None)
+        error = errors(writing)
         assert error.ready
-        os.set_blocking(writing.fileno(), False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(writing.fileno(), b"x" * 4096)
+        text = "x" * MORE_THAN_A_PIPE_HOLDS
+        error.write(text)
         assert not error.ready
+        reading.read(len(text))
+        assert error.settle(5)
+        assert error.ready
         reading.close()
         error.write("hello?\n")
+        assert error.settle(5)
         assert not error.ready
 
     def test_closed(self) -> None:
         """What is written to nowhere is dropped."""
-        error = StandardError(None, None)
+        error = errors(None)
         assert error.write("one\n") == 4
+        error.report_by(lambda call: call())
+        error.finish(0.0)
+        assert error.settle(0)
+        assert not error.ready
         assert not error.isatty()
         assert not error.on_screen
 
+    def test_finish(self, opened: Opened) -> None:
+        """At the end it is waited for that it is written."""
+        reading, writing = opened.pipe()
+        error = errors(writing)
+        error.report_by(lambda call: call())
+        error.write("one\n")
+        error.finish(time.monotonic() + 5)
+        error.write("two\n")
+        os.set_blocking(reading.fileno(), False)
+        assert os.read(reading.fileno(), 100) == b"one\ntwo\n"
+
     def test_terminal(self, opened: Opened) -> None:
         """It is a terminal where standard error is one."""
-        assert StandardError(opened.terminal(), None).isatty()
-        assert not StandardError(opened.pipe()[1], None).isatty()
-
-    def test_terminal_gone(self, opened: Opened) -> None:
-        """Nobody reads along any more where writing has failed."""
-        reading, writing = opened.pipe()
-        error = StandardError(OnTerminal(writing), None)
-        assert error.isatty()
-        reading.close()
-        error.write("hello?\n")
-        assert not error.isatty()
+        assert errors(opened.terminal()).isatty()
+        assert not errors(opened.pipe()[1]).isatty()
 
     def test_diverted(self, opened: Opened) -> None:
         """Whoever draws on the screen may take what is written, as long as it can show that."""
         reading, writing = opened.pipe()
-        error, taken = StandardError(writing, None), []
+        error, taken = errors(writing), []
         error.divert(lambda text: taken.append(text) is None and len(taken) < 2)
         assert (error.write("one\n"), error.write("two\n")) == (4, 4)
         assert taken == ["one\n", "two\n"]
@@ -219,8 +272,8 @@ class StandardErrorTests:
     def test_on_screen(self, opened: Opened) -> None:
         """It is known where standard error and standard output are one."""
         screen, other = opened.terminal(), opened.pipe()[1]
-        assert StandardError(opened.again(screen), screen).on_screen
-        assert not StandardError(other, screen).on_screen
+        assert errors(opened.again(screen), screen).on_screen
+        assert not errors(other, screen).on_screen
 
 
 class StreamsTests:
