@@ -157,6 +157,7 @@ class Hall:
                 self._log.warn("what is old could not be forgotten: {why}", why=escaped(str(outcome)))
             else:
                 self._logs.pruned(outcome)
+                self._pages.clear()
 
         self._committer.commit(work, pruned)
 
@@ -296,7 +297,7 @@ class Hall:
             self.hindrance = str(outcome)
             self._try_later()
         if self.timed is not None:
-            self.timed(self.clock.seconds() - began)
+            self._guard(self.timed, self.clock.seconds() - began)
 
     def _try_later(self) -> None:
         if self._trial is None:
@@ -337,7 +338,8 @@ class Hall:
         last = {batch.by: batch.last for batch in batches}
         for number, said in segment.said.items():
             said.member.unstored -= said.size
-            isolated(said.member.guest, partial(said.member.guest.stored, last[number]))
+            guest = said.member.guest
+            self._guard(isolated, guest, partial(guest.stored, last[number]))
 
     def _not_stored(self, segments: list[tuple[Room, Segment]], why: StorageError) -> list[Remembered]:
         """Tell the authors. What was said since goes the same way, as it would leave a gap before it."""
@@ -357,7 +359,7 @@ class Hall:
                 if number not in told:
                     told.add(number)
                     guest, reason = said.member.guest, said.member.told_of(why, STORING_FAILS)
-                    isolated(guest, partial(guest.not_stored, reason))
+                    self._guard(isolated, guest, partial(guest.not_stored, reason))
         self._bring_all(segments, [[] for _ in segments])
         return remembered
 
@@ -375,10 +377,10 @@ class Hall:
             try:  # `isolated`, without the cost of a call for each member
                 guest.hear(delivery)
             except Exception:
-                guest.fail()
+                self._guard(guest.fail)
         self.tally.sent += delivery.taken * delivery.lines
         for observer in self._observers.get(room, ()):
-            isolated(observer, partial(observer.hear, delivery))
+            self._guard(isolated, observer, partial(observer.hear, delivery))
         for witness in self._witnesses:
             self._guard(witness.witness, room, delivery)
 
@@ -387,7 +389,7 @@ class Hall:
         try:
             act(*given)
         except Exception:
-            self._log.failure("an error in what is told of a message or a session", event="failed")
+            self._log.failure("an error in what concerns one connection or observer", event="failed")
 
     def _end_stalled(self) -> None:
         self._sweep = None
@@ -395,7 +397,7 @@ class Hall:
         stalled = [hearer for hearer, since in self._waiting.items() if now - since >= self._stall]
         for hearer in stalled:
             self.waits_no_more(hearer)
-            isolated(hearer, hearer.stalled)
+            self._guard(isolated, hearer, hearer.stalled)
         for since in self._waiting.values():
             self._sweep = self.clock.callLater(max(since + self._stall - now, _SWEEP), self._end_stalled)
             return

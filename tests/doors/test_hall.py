@@ -414,6 +414,32 @@ class IsolationTests:
         assert observer.data == b"guest1: hello\n"
         assert odd.told == [odd.error]
 
+    def test_figures(self) -> None:
+        """What was stored is delivered though what measures it raises."""
+        scene = Scene()
+        one, two = scene.settled(2)
+
+        def odd(seconds: float) -> None:
+            raise Odd.error
+
+        scene.hall.timed = odd
+        scene.says(one, "hello")
+        assert one.told == [1]
+        assert two.data.endswith(b"guest1: hello\n")
+
+    def test_cannot_fail(self) -> None:
+        """All others are sent everything though one connection can not even be closed."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd = self.odd_one(scene, one)
+
+        def fail() -> None:
+            raise Odd.error
+
+        odd.fail = fail  # type: ignore[method-assign]
+        scene.says(odd, "hello")
+        assert one.data.endswith(b"guest2: hello\n")
+
     def test_stalled(self) -> None:
         """All who take nothing are ended."""
         scene = Scene()
@@ -877,6 +903,16 @@ class PageTests:
         pages = [scene.hall.page(scene.lobby, after) for after in range(99)]
         assert sum(scene.hall.page(scene.lobby, 98) is page for page in pages) == 1
         assert scene.hall.page(scene.lobby, 0) is not pages[0]
+
+    def test_pruned(self) -> None:
+        """What was forgotten is not given out any more."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.says(one, "a\nb")
+        assert scene.hall.page(scene.lobby, 0).batches
+        scene.hall.prune(scene.wall() + 1, 0)
+        page = scene.hall.page(scene.lobby, 0)
+        assert (page.batches, page.before, page.head) == ([], 2, 2)
 
     def test_size(self) -> None:
         """A page is of bounded size, in whole lines."""
