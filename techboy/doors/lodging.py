@@ -327,11 +327,15 @@ class Lodging:
         self.hall.remember(session, stored)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
-        """Return the id up to which the caller has read, as it says if it speaks of the same log and room."""
+        """Return the id up to which the caller has read, as it says if it speaks of the same log and room.
+
+        It is an id that the log has given: a later one would hide what is stored under it in future.
+        """
         seen = session.seen
         if hello.seen is not None and hello.log == self.house.logs.id and hello.room in (None, session.room):
-            seen = session.seen = hello.seen
-        return min(seen, member.room.log.last)
+            seen = hello.seen
+        session.seen = min(seen, member.room.log.last)
+        return session.seen
 
     def _enter(self, session: Session, guest: Lodger, hello: Hello) -> None:
         guest.member = self.enter(session, guest, hello)

@@ -113,6 +113,18 @@ class ReturnTests:
         verona.company_of("juliet")[0].transport.breaks()
         assert back(verona, seen=99).hears()[0]["after"] == 0
 
+    def test_beyond_is_not_remembered(self) -> None:
+        """An id that the log has not given yet is not taken for what was shown, and hides nothing later."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        juliet = back(verona, seen=99)
+        juliet.transport.breaks()
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet = verona.hello(session="token1")
+        assert juliet.hears_said() == ["one", "two"]
+
     def test_stored_while_away(self) -> None:
         """Lines that are stored after the connection broke are not taken twice, and acknowledged."""
         committer = HeldCommitter(prompt=True)
