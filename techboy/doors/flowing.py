@@ -12,7 +12,7 @@ from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.rate import Bucket
 from techboy.doors.flow import Congestion, Refill
-from techboy.doors.hall import PAGE, Hall
+from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
@@ -177,14 +177,17 @@ class FlowingDoor:
             self.tell_throttled(self._bucket.rate)
 
     def what_is_left(self) -> list[Batch]:
-        """Return what this guest is to hear and was not sent, if it is a little, and can be read."""
+        """Return a page of what this member was not sent, if it can be read; tell of what is gone before."""
+        if not self.behind:
+            return []
         try:
-            batches = self.member.room.log.read(self.cursor, PAGE)
+            page = self._hall.page(self.member.room, self.cursor)
         except StorageError as unreadable:
             self._record.unreadable(str(unreadable))
             return []
+        self._pass_over(page.before)
         left_out = self.member.ignoring | {self.member.number}
-        return [batch for batch in batches if batch.by not in left_out]
+        return [batch for batch in page.batches if batch.by not in left_out]
 
     # what the hall calls
 

@@ -80,6 +80,26 @@ class BehindTests:
         assert missed["missed"] == missed["upto"] > 0
         assert [frame["id"] for frame in rest] == list(range(missed["upto"] + 1, 11))
 
+    @pytest.mark.parametrize("restarts", [True, False])
+    def test_missed_at_the_end(self, restarts: bool) -> None:
+        """Who is closed while it is behind is told what is gone, or it would take what follows for all."""
+        verona = NativeVerona(keep=2000)
+        nurse, juliet = verona.company_of("nurse", "juliet")
+        juliet.socket.room = 0
+        for number in range(1, 30):
+            nurse.says("x" * 200, number)
+            verona.turn()
+        juliet.socket.room = 10**6
+        if restarts:
+            juliet.door.come_back_later()
+        else:
+            juliet.door.goodbye("enough")
+        verona.settle()
+        first, missed, after, bye = juliet.hears()
+        assert (first["id"], missed["upto"], missed["missed"]) == (1, after["id"] - 1, after["id"] - 2)
+        assert after["id"] > 2
+        assert "bye" in bye
+
 
 class AllMissedTests:
     """A member who returns when nothing of what it missed is kept."""

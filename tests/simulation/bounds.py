@@ -17,7 +17,6 @@ PRUNED_EVERY = 20.0
 
 _SMALL: tuple[tuple[Any, str, object], ...] = (
     (hall, "PAGE", PAGE),
-    (flowing, "PAGE", PAGE),
     (desk, "PAGE", PAGE),
     (flowing, "UNREAD_LIMIT", UNREAD),
     (flowing, "UNSTORED_LIMIT", UNSTORED),
