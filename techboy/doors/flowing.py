@@ -164,8 +164,8 @@ class FlowingDoor:
 
     @property
     def behind(self) -> int:
-        """How many lines wait in the log."""
-        return max(self.member.room.log.last - self.cursor, 0)
+        """How many lines wait in the log: none for a quiet member, which is sent none."""
+        return 0 if self.member.quiet else max(self.member.room.log.last - self.cursor, 0)
 
     def throttle(self) -> None:
         """Read no more because of the rate limit; tell the member if this limit has only now been reached."""

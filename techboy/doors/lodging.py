@@ -329,8 +329,11 @@ class Lodging:
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return the id up to which the caller has read, as it says if it speaks of the same log and room.
 
-        It is an id that the log has given: a later one would hide what is stored under it in future.
+        It is an id that the log has given: a later one would hide what is stored under it in future. A quiet
+        member reads nothing, and is sent nothing.
         """
+        if member.quiet:
+            return member.room.log.last
         seen = session.seen
         if hello.seen is not None and hello.log == self.house.logs.id and hello.room in (None, session.room):
             seen = hello.seen

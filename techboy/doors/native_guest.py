@@ -494,7 +494,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self._release = self.clock.callLater(wait, isolated, self, resume)
 
     def _send_what_is_left(self) -> None:
-        for batch in [] if self.member.quiet else self.what_is_left():
+        for batch in self.what_is_left():
             self.write(NATIVE.render([], [batch], 0).data)
             self._hall.tally.sent += batch.lines
 

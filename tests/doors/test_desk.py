@@ -345,6 +345,32 @@ class QuietTests:
         quiet.sends({"bye": True})
         assert quiet.reads() == [{"bye": "closed"}]
 
+    def test_comes_back(self) -> None:
+        """A quiet one that returns is not sent what others said, and is told that nothing follows."""
+        verona = Verona()
+        [juliet] = verona.company_of("juliet")
+        quiet = verona.attach(hears=False)
+        quiet.transport.breaks()
+        verona.hears(juliet, "one", "two")
+        quiet = verona.attach(hears=False, session="own token1", log=verona.logs.id, room="lobby", seen=0)
+        verona.settle()
+        [welcome] = quiet.reads()
+        assert (welcome["after"], welcome["last"]) == (2, 2)
+
+    def test_slow(self) -> None:
+        """A quiet one that has read its answers late is not sent what others said, nor is it behind."""
+        verona = Verona()
+        [juliet] = verona.company_of("juliet")
+        quiet = verona.attach(hears=False)
+        quiet.reads()
+        quiet.socket.room = 0
+        quiet.sends({"do": "who"})
+        verona.hears(juliet, "one", "two")
+        assert verona.house.lagging == 0
+        quiet.socket.make_room()
+        verona.settle()
+        assert quiet.reads() == [{"notice": "1 here: juliet"}]
+
     def test_missed(self) -> None:
         """What was said meanwhile is as much missed as before."""
         verona = Verona()
