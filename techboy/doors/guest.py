@@ -89,19 +89,11 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     def tell(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
-        data = plain_notices(lines)[:-1]
-        room = self.makes_room_for(data)
-        if data and room:
-            self.write_lines(data)
-        return room
+        return self._show(plain_notices(lines)[:-1])
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show history, with its time in brackets; return False if too much waits already."""
-        data = "\n".join(self._past(batches)).encode()
-        room = self.makes_room_for(data)
-        if data and room:
-            self.write_lines(data)
-        return room
+        return self._show("\n".join(self._past(batches)).encode())
 
     def stored(self, last: int) -> None:
         """Read on, if that waited for the disk."""
@@ -218,11 +210,23 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         if self._release is not None and self._release.active():
             self._release.cancel()
 
+    def _show(self, data: bytes) -> bool:
+        """Send ``data``, lines joined by LF; return False if too much waits already."""
+        room = self.makes_room_for(data)
+        if data and room:
+            self.write_lines(data)
+        return room
+
     def _greet(self, greeting: list[str]) -> None:
-        lines = [*map(notice, greeting), *self._history(), notice(self._house.company(self.member))]
-        self.write_lines("\n".join(lines).encode())
+        """Show the greeting and the history, or the greeting alone if there is no room for both."""
+        company = self._house.company(self.member)
+        lines = [*map(notice, greeting), *self._history(), notice(company)]
+        if not self._show("\n".join(lines).encode()):
+            self.tell([*greeting, company])
 
     def _history(self) -> list[str]:
+        if not self.has_room:
+            return []
         try:
             return list(self._past(self._house.history(self.member)))
         except StorageError as unreadable:

@@ -108,10 +108,11 @@ class Seat:
         return all(shown)
 
     def recall(self, batches: list[Batch]) -> bool:
-        """Show what was said before, with its time in brackets."""
-        for batch in batches:
+        """Show history, with its time in brackets; return False if the screen is full."""
+        room = not self._full
+        for batch in batches if room else []:
             self._show_said(batch, past=True)
-        return bool(batches)
+        return room
 
     def stored(self, last: int) -> None:
         """Read on, if that waited for the disk."""

@@ -287,6 +287,21 @@ class CommandTests:
         verona.reading_again(two)
         assert two.transport.reading
 
+    def test_moving_is_bounded(self) -> None:
+        """Who goes from room to room, each with a history, and reads nothing costs no more."""
+        verona = Verona(history=1000)
+        one, two = verona.company(2)
+        for number in range(10):
+            one.says(b"/join room%d\n" % number + (b"x" * 1000 + b"\n") * 50)
+            verona.turn()
+        two.stops_reading()
+        two.says(b"".join(b"/join room%d\n" % (number % 10) for number in range(2000)))
+        assert UNREAD_LIMIT - 51_000 < len(two.door._backlog) <= UNREAD_LIMIT + 1
+        assert not two.transport.reading
+        shown = verona.reading_again(two)
+        assert shown.startswith("* welcome to room0, guest2")
+        assert two.transport.reading
+
 
 class HistoryTests:
     """What was said before is shown to who enters a room."""

@@ -288,6 +288,23 @@ class FullScreenTests:
         assert home.seen().startswith("* guest1 says to you: xxx")
         assert guest.reads().startswith("* you say to romeo: xxx")
 
+    def test_history(self) -> None:
+        """A screen that takes nothing holds no more history, whichever command asks for it."""
+        home = Home()
+        guest = home.guest()
+        for _ in range(5):
+            guest.says((b"x" * 4000 + b"\n") * 10)
+            home.verona.turn()
+        home.full()
+        held = len(home.terminal.written)
+        home.types(b"/last 1000\n" * 100)
+        home.types(b"/join garden\n/part\n" * 100)
+        assert len(home.terminal.written) <= held + NOTICE_LIMIT
+        assert home.ready()
+        home.seen()
+        home.types(b"/last\n")
+        assert home.seen().startswith("[12:00] guest1: xxx")
+
     def test_gone(self) -> None:
         """What is not kept any more is counted, exactly."""
         home = Home(keep=2000)
