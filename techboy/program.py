@@ -40,7 +40,7 @@ SHOWN_WITHIN = 1.5
 WRITTEN_WITHIN = 1.0
 """Seconds in which log, states and transcript are written at the end, if a signal ends the program."""
 
-ENDED_WITHIN = 4.6
+ENDED_WITHIN = 4.4
 """Seconds after that signal for all of it, so that the program has ended within five."""
 
 WRITTEN_AT_LEISURE = 5.0
