@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import get_ident
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IHostResolution,
+    IReactorFromThreads,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+    IStreamServerEndpoint,
+)
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
@@ -26,17 +35,42 @@ from tests.clocks import Wall
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
 
-@implementer(IReactorFromThreads)
+@implementer(IHostResolution)
+@dataclass
+class LookedUp:
+    """A look-up that is over."""
+
+    name: str
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
+@implementer(IHostnameResolver)
+class FakeResolver:
+    """Has one address for any name, at once: the name itself, as if it were one of IPv4."""
+
+    def resolveHostName(self, receiver: IResolutionReceiver, name: str, **how: Any) -> IHostResolution:
+        resolution = LookedUp(name)
+        receiver.resolutionBegan(resolution)
+        receiver.addressResolved(IPv4Address("TCP", name, how["portNumber"]))
+        receiver.resolutionComplete()
+        return resolution
+
+
+@implementer(IReactorFromThreads, IReactorPluggableNameResolver)
 class FakeReactor(MemoryReactorClock):
     """A reactor in memory, which remembers that it was stopped.
 
     It also takes calls from elsewhere: at once, or, from another thread than its own, as time goes on.
+    Names are looked up as `FakeResolver` does it: Twisted's own, before 25.5, cannot look up any.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stops = 0
         self._thread, self._calls = get_ident(), SimpleQueue[Callable[[], Any]]()
+        self.nameResolver = FakeResolver()
 
     def callFromThread(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         if get_ident() == self._thread:

@@ -174,7 +174,7 @@ def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
         done, total = work.most - sample.missing, work.most
         rate = work.rate(lambda reading: reading.came)
         told = f"catching up, {in_lines(sample.missing)} to come, {rate:.0f}/s"
-    return tqdm.format_meter(
+    meter = tqdm.format_meter(
         done,
         total or 0,
         now - work.began,
@@ -183,6 +183,7 @@ def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
         rate=rate,
         bar_format=_OF_ALL if total else _OF_UNKNOWN,
     )
+    return meter[:width]  # before tqdm 4.69 only a bar is cut
 
 
 def shows(stream: TextIO | None, terminal_type: str | None) -> bool:
