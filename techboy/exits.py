@@ -8,13 +8,14 @@ set when the interpreter ends: the reactor is through, all streams are flushed a
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
@@ -28,9 +29,21 @@ CONFIG = 78  # what the environment or the configuration file says is wrong
 
 
 def fail(status: int, message: str) -> NoReturn:
-    """End before the reactor runs: one line on standard error, and the exit status."""
-    print(message, file=sys.stderr)
+    """End before the reactor runs: one line on standard error, if it can be written, and the exit status."""
+    _write(sys.stderr, message)
     raise SystemExit(status)
+
+
+def answer(program: str, text: str) -> NoReturn:
+    """End ``program`` before the reactor runs, with ``text``, which was asked for, on standard output.
+
+    The status is 0, also if whoever reads it has read enough and closed the pipe, or `IO_FAILED` with one
+    line if it cannot be written.
+    """
+    why = _write(sys.stdout, text)
+    if why is not None:
+        fail(IO_FAILED, f"{program}: standard output: {why}")
+    raise SystemExit(OK)
 
 
 def end_with(status: int) -> None:
@@ -63,6 +76,19 @@ def on_interrupt(leave: Callable[[], None]) -> None:
 def on_terminate(act: Callable[[], None]) -> None:
     """Call ``act`` at SIGTERM from now on: a reactor that stops already would take it for a mistake."""
     signal.signal(signal.SIGTERM, lambda number, frame: act())
+
+
+def _write(stream: TextIO | None, text: str) -> str | None:
+    """Write ``text`` as a line; return why it cannot be written, None if it was or nobody reads any more."""
+    if stream is None:
+        return os.strerror(errno.EBADF)
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as refused:
+        with open(os.devnull, "wb") as nowhere:  # or the interpreter would fail once more in the end
+            os.dup2(nowhere.fileno(), stream.fileno())
+        return None if isinstance(refused, BrokenPipeError) else refused.strerror
+    return None
 
 
 def _end_now(status: int) -> None:

@@ -232,8 +232,7 @@ class ConversationOptions(Options):
         )
         self._try_endpoints()
         if self["check"]:
-            print(f"{self.program}: the configuration is good")
-            raise SystemExit(exits.OK)
+            exits.answer(self.program, f"{self.program}: the configuration is good")
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
@@ -245,10 +244,15 @@ class ConversationOptions(Options):
             self["log-file"] = self._reopened_log(self.parent)
             self["log"] = separate_log(self.parent, streams, self["shown"]) or self["log-file"]
 
+    def opt_help(self) -> None:
+        """Display this help and exit."""
+        exits.answer(self.program, str(self))
+
+    opt_h = opt_help
+
     def opt_version(self) -> None:
         """Display the version and exit."""
-        print(f"techboy {__version__}")
-        raise SystemExit(exits.OK)
+        exits.answer(self.program, f"techboy {__version__}")
 
     @property
     def terminal_type(self) -> str | None:

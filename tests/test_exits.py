@@ -61,6 +61,44 @@ class FailTests:
         assert ended.value.code == 64
         assert capsys.readouterr() == ("", "romeo: no such thing\n")
 
+    @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+    def test_nowhere(self, redirection: str) -> None:
+        """Where the line cannot be written, the status still tells, and the line goes nowhere else."""
+        ended = run("from techboy import exits; exits.fail(64, 'romeo: no such thing')", redirection)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (64, "", "")
+
+
+class AnswerTests:
+    """The program is asked something, as for its help, and ends with the answer."""
+
+    def test_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The answer goes to standard output, and the status is 0."""
+        with pytest.raises(SystemExit) as ended:
+            exits.answer("romeo", "techboy 1.0")
+        assert ended.value.code == 0
+        assert capsys.readouterr() == ("techboy 1.0\n", "")
+
+    @pytest.mark.parametrize(
+        ("redirection", "why"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
+    )
+    def test_nowhere(self, redirection: str, why: str) -> None:
+        """Where it cannot be written, one line and the status say so."""
+        ended = run("from techboy import exits; exits.answer('romeo', 'techboy 1.0')", redirection)
+        assert (ended.returncode, ended.stdout) == (74, "")
+        assert ended.stderr == f"romeo: standard output: {why}\n"
+
+    @pytest.mark.parametrize("size", [1, 1_000_000])
+    def test_enough(self, size: int) -> None:
+        """A reader who has read enough, as head(1), is no error."""
+        program = f"from techboy import exits; input(); exits.answer('romeo', 'a' * {size})"
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with children.start([sys.executable, "-c", program], **pipes) as process:
+            process.stdout.close()
+            process.stdin.write(b"\n")
+            process.stdin.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
 
 class EndWithTests:
     """The program ends with a status that twist can't set."""

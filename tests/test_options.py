@@ -526,7 +526,22 @@ class ConfigurationTests:
         assert parsed(program)["socket"] == path[1:]
 
     @BOTH
-    @pytest.mark.parametrize("word", ["--help", "--version"])
+    @pytest.mark.parametrize("words", [["-h"], ["--port", "1", "-h"], ["-h", "--name", "a"]])
+    def test_short_help(
+        self, program: type[ConversationOptions], words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Help has a short name."""
+        answers = []
+        for asked in (words, ["--help"]):
+            with pytest.raises(SystemExit) as ended:
+                parsed(program, *asked)
+            assert not ended.value.code
+            answers.append(capsys.readouterr())
+        assert answers[0] == answers[1]
+        assert "-h, --help " in answers[0].out
+
+    @BOTH
+    @pytest.mark.parametrize("word", ["--help", "-h", "--version"])
     def test_answers_anyway(
         self,
         program: type[ConversationOptions],

@@ -63,7 +63,9 @@ class Reload:
         return ""
 
     def _tell(self, done: list[str]) -> None:
-        self._log.info("reloaded: {what}", event="reloaded", what=", ".join(filter(None, done)) or "nothing")
+        what = ", ".join(filter(None, done))
+        nothing = "nothing was reloaded" if done else "there is nothing to reload"
+        self._log.info("reloaded: {what}" if what else nothing, event="reloaded", what=what)
 
 
 def _why(refused: object) -> str:

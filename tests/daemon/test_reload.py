@@ -81,14 +81,15 @@ class ReloadTests:
             reload()
             clock.advance(PATIENCE)
             file.callback(None)
-        assert log.texts == ["the log file stays as it was: no answer within 2 s", "reloaded: nothing"]
+        assert log.texts == ["the log file stays as it was: no answer within 2 s", "nothing was reloaded"]
         assert clock.getDelayedCalls() == []
 
     def test_nothing(self) -> None:
         """Where nothing can be done anew it is said so."""
         with written() as log:
             Reload(Clock())()
-        assert log.texts == ["reloaded: nothing"]
+        assert log.texts == ["there is nothing to reload"]
+        assert log.last["what"] == ""
 
     def test_around(self) -> None:
         """A service manager can be told before and after."""

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from techboy.exits import NO_LISTENING, USAGE
-from tests.functional.programs import LOOPBACK, NULL, PIPE, Programs, refusal
+from tests.functional.programs import LOOPBACK, NULL, PIPE, SHELL, TWIST, Programs, refusal
 
 FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's
 
@@ -70,6 +70,15 @@ class CommandLineTests:
         "romeo --host 256.1.1.1",
         "romeo --host a..b",
     ]
+
+    def test_help(self, programs: Programs) -> None:
+        """Its help is one that head(1) may read the beginning of; `twist` leaves ``-h`` to the program."""
+        for name in ("romeo", "juliet"):
+            for word in ("--help", "-h"):
+                asked = programs.start(SHELL, "-c", f"'{TWIST}' {name} {word} | head -n 1", stdin=NULL)
+                assert asked.ends() == 0
+                assert asked.output.everything().decode().endswith(f" {name} [options]\n")
+                assert asked.errors.everything() == b""
 
     def test_mistakes(self, programs: Programs) -> None:
         """A mistake is one line and an end."""
