@@ -28,7 +28,6 @@ from techboy.wire.lines import unix_ends
 
 PORT = 4444
 DAY = 86400.0
-LONGEST_FILE = 64 * 1024
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
@@ -76,10 +75,11 @@ def size(text: str) -> int:
 def lines_of(path: str) -> list[str]:
     """Return the lines of the file ``path``, safe to show; raise ValueError where it can't be read."""
     try:
-        with open(path, "rb") as file:
-            text = clean(unix_ends(file.read(LONGEST_FILE)))
+        text = clean(unix_ends(settings.read_file(path)))
     except OSError as refused:
         raise ValueError(f"{path}: {refused.strerror}") from None
+    except ValueError as refused:
+        raise ValueError(f"{path}: {refused}") from None
     return text.removesuffix("\n").split("\n") if text else []
 
 

@@ -6,7 +6,10 @@ are, and what each takes.
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -22,6 +25,8 @@ else:
 PROGRAMS = ("romeo", "juliet")
 LONGEST_FILE = 64 * 1024
 _HEAD, _TAIL = 300, 100
+# a pipe that nobody writes to must not be waited for
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _FLAGS = dict.fromkeys(["yes", "true", "1", "on"], True) | dict.fromkeys(["no", "false", "0", "off"], False)
 
 
@@ -116,13 +121,28 @@ def one_line(message: str) -> str:
     return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]}…{line[-_TAIL:]}"
 
 
+def read_file(path: str) -> bytes:
+    """Return what the file ``path`` has, without the byte order mark of UTF-8 that some editors write.
+
+    Raise OSError if it cannot be read, ValueError if it is a pipe, which may never have anything in it, or
+    is longer than LONGEST_FILE bytes.
+    """
+    descriptor = os.open(path, _READING)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise ValueError("it is a pipe; a file is expected")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(LONGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > LONGEST_FILE:
+        raise ValueError(f"it is longer than {LONGEST_FILE} bytes")
+    return data.removeprefix(BOM_UTF8)
+
+
 def _parsed(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            data = file.read(LONGEST_FILE + 1)
-        if len(data) > LONGEST_FILE:
-            raise ValueError(f"it is longer than {LONGEST_FILE} bytes")
-        tables: dict[str, Any] = tomllib.loads(data.decode())
+        tables: dict[str, Any] = tomllib.loads(read_file(path).decode())
     except OSError as refused:
         raise ConfigError(f"{path}: {refused.strerror}") from None
     except (ValueError, RecursionError) as broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,6 @@ from techboy import endpoints, juliet, reactors, romeo
 from techboy.doors.addresses import LONGEST_PATH
 from techboy.options import (
     DAY,
-    LONGEST_FILE,
     ConversationOptions,
     days,
     lines_of,
@@ -30,6 +30,7 @@ from techboy.options import (
     size,
     whole_number,
 )
+from techboy.settings import LONGEST_FILE
 from techboy.terminal.streams import StandardStream, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 
@@ -205,10 +206,26 @@ class LinesOfTests:
         assert lines_of(str(path)) == ["a\ufffd[2J\ufffd"]
 
     def test_long(self, tmp_path: Path) -> None:
-        """Of a file that is too long for this, the beginning is taken."""
+        """A file that is too long for this is refused, not cut."""
         path = tmp_path / "motd"
-        path.write_bytes(b"x" * LONGEST_FILE + b"y")
+        path.write_bytes(b"x" * LONGEST_FILE)
         assert lines_of(str(path)) == ["x" * LONGEST_FILE]
+        path.write_bytes(b"x" * LONGEST_FILE + b"y")
+        with pytest.raises(ValueError, match=r"motd: it is longer than 65536 bytes$"):
+            lines_of(str(path))
+
+    def test_byte_order_mark(self, tmp_path: Path) -> None:
+        """What some editors write before the first line is not shown."""
+        path = tmp_path / "motd"
+        path.write_bytes(b"\xef\xbb\xbfbe kind\n")
+        assert lines_of(str(path)) == ["be kind"]
+
+    def test_pipe(self, tmp_path: Path) -> None:
+        """A pipe is refused at once: there may never be anything in it."""
+        path = tmp_path / "motd"
+        os.mkfifo(path)
+        with pytest.raises(ValueError, match=r"motd: it is a pipe; a file is expected$"):
+            lines_of(str(path))
 
     def test_refused(self, tmp_path: Path) -> None:
         """A file that can't be read is refused, and it is said why."""

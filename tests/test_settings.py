@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -180,6 +181,16 @@ class FileTests:
             from_file(str(path), "romeo", KINDS)
         with pytest.raises(ConfigError, match=r": Is a directory$"):
             from_file(str(path.parent), "romeo", KINDS)
+
+    def test_byte_order_mark(self, path: Path) -> None:
+        """What some editors write before the first line is no part of it."""
+        assert said(path, b"\xef\xbb\xbf[romeo]\nport = 5\n") == said(path, "[romeo]\nport = 5\n")
+
+    def test_pipe(self, tmp_path: Path) -> None:
+        """A pipe is refused at once: there may never be anything in it."""
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ConfigError, match=r"pipe: it is a pipe; a file is expected$"):
+            from_file(str(tmp_path / "pipe"), "romeo", KINDS)
 
     @given(st.text(alphabet=st.characters(exclude_categories=["C"])))
     def test_any_text(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -27,6 +28,9 @@ MOST_IGNORED = 100
 
 FAREWELL = "goodbye"
 """What is said to who leaves by a command."""
+
+
+_BLANK = re.compile(r"[ \t]")
 
 
 class RefusedError(Exception):
@@ -66,7 +70,7 @@ class Command:
 
 def obey(house: House, member: Member, line: str) -> list[str]:
     """Do what ``line``, without its slash, says, and return the lines to answer."""
-    word, _, arguments = line.partition(" ")
+    word, arguments = _first_word(line)
     command = _TABLE.get(word.lower())
     if command is None or (command.who is Who.HOST and not member.host):
         return [f"there is no command /{word}; /help lists them, // at the start of a line says a slash"]
@@ -100,7 +104,7 @@ def _me(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _msg(house: House, member: Member, arguments: str) -> list[str]:
-    name, _, text = arguments.partition(" ")
+    name, text = _first_word(arguments)
     other = _somebody(house, name)
     ways = [way for way in house.ways_of(other) if member.number not in way.ignoring]
     lines = [f"{member.name} says to you: {text}"]
@@ -235,7 +239,7 @@ def _quit(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _kick(house: House, member: Member, arguments: str) -> list[str]:
-    name, _, why = arguments.partition(" ")
+    name, why = _first_word(arguments)
     other = _somebody(house, name)
     if other.host:
         raise RefusedError("the host stays")
@@ -257,6 +261,12 @@ def _motd(house: House, member: Member, arguments: str) -> list[str]:
 def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
     house.shut_down()
     return []
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """Return the first word of ``text``, and what follows the blank or tab after it."""
+    word, *rest = _BLANK.split(text, maxsplit=1)
+    return word, "".join(rest)
 
 
 def _somebody(house: House, name: str) -> Member:

@@ -19,6 +19,7 @@ from techboy.doors.native_guest import NativeGuest
 from techboy.doors.rendering import Delivery
 from techboy.logs.contract import Batch
 from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
+from techboy.wire.plain import Command
 
 
 class Ending(Enum):
@@ -120,7 +121,7 @@ class Duet(Lodging):
 
     def obey(self, guest: Lodger, line: str) -> list[str]:
         """Tell the conversation, which knows no commands."""
-        self._conversation.peer_commanded(line.partition(" ")[0])
+        self._conversation.peer_commanded(Command(line).word)
         return []
 
     # what the conversation calls

@@ -168,11 +168,11 @@ class StdioBridge(ChunkReceiver):
 
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
-        self._show(self._shown.signed(Words(author, text)))
+        self._show_message(self._shown.signed(Words(author, text)))
 
     def show_words(self, words: Words) -> None:
         """Show what somebody said."""
-        self._show(self._output(words))
+        self._show_message(self._output(words))
 
     def show_names(self) -> None:
         """Show from now on who speaks, unless asked for something else."""
@@ -256,6 +256,11 @@ class StdioBridge(ChunkReceiver):
         if refused.counts:
             self.status = DATA_REFUSED
         self.state(f"* {refused.why}")
+
+    def _show_message(self, lines: str) -> None:
+        if self._unseen:
+            self.status = IO_FAILED  # standard output was closed from the start
+        self._show(lines)
 
     def _show(self, lines: str) -> None:
         self._write(self.above(shown(lines)))

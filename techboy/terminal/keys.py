@@ -42,7 +42,6 @@ def keys(hands: Hands) -> KeyBindings:
     bind = bindings.add
 
     @bind(Keys.Any, filter=asked, eager=True)
-    @bind(Keys.BracketedPaste, filter=asked, eager=True)
     def ignore(event: KeyPressEvent) -> None:
         """Wait for an answer."""
 
@@ -66,7 +65,7 @@ def keys(hands: Hands) -> KeyBindings:
     def end(event: KeyPressEvent) -> None:
         hands.leaves()
 
-    @bind(Keys.BracketedPaste, filter=~asked)
+    @bind(Keys.BracketedPaste, eager=True)
     def paste(event: KeyPressEvent) -> None:
         hands.pasted(event.data)
 

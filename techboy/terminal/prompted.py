@@ -38,6 +38,10 @@ BELL = "bell"
 """The command that is obeyed here, and passed on to nobody."""
 
 
+PASTED_LIMIT = 1024 * 1024
+"""Characters that may wait for the answer whether to say what was pasted."""
+
+
 class PromptScreen:
     """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
 
@@ -251,12 +255,14 @@ class PromptScreen:
     def pasted(self, text: str) -> None:
         """A line is inserted; many are asked about, to be said as they stand."""
         lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
-        if len(lines) == 1:
+        if len(lines) == 1 and not self._pasted:
             self._buffer.insert_text(lines[0])
         elif any(map(self._is_too_long, lines)):
             self._refuse(self._reader.overlong())
+        elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
+            self.state(f"* not said: more than {PASTED_LIMIT} characters")
         else:
-            self._pasted = lines
+            self._pasted += lines
 
     def agreed(self) -> None:
         """Say what was pasted."""

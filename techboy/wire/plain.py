@@ -18,6 +18,7 @@ from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
 
 _GOODBYE = re.compile(rb"^exit$", re.IGNORECASE | re.MULTILINE)
+_BLANK = re.compile(r"[ \t]")
 _SLASH = re.compile(rb"^/", re.MULTILINE)
 
 
@@ -37,7 +38,7 @@ class Command:
     @property
     def word(self) -> str:
         """What is to be done: the command's first word."""
-        return self.line.partition(" ")[0]
+        return _BLANK.split(self.line, maxsplit=1)[0]
 
 
 @dataclass(frozen=True)

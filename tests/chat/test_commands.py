@@ -200,6 +200,10 @@ class MeTests:
 class MsgTests:
     """Something may be said to one person alone."""
 
+    def test_tabs(self, verona: Verona) -> None:
+        """A tab is as good as a blank between a command, a name and the text, which keeps its own."""
+        assert verona.does(verona.juliet, "msg\tnurse\tis\the gone?") == ["you say to nurse: is\the gone?"]
+
     def test_msg(self, verona: Verona) -> None:
         """It is shown to both, and to nobody else; the log knows nothing of it."""
         assert verona.does(verona.juliet, "msg NURSE is he gone?") == ["you say to nurse: is he gone?"]

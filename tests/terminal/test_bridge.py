@@ -415,12 +415,14 @@ class StandardStreamsTests:
 
     @pytest_twisted.ensureDeferred
     async def test_no_screen(self, pipes: Pipes) -> None:
-        """Without a screen what would be shown goes nowhere."""
-        bridge = Bridge()
-        bridge.bridge.open(reactor, pipes.stdin, None)
-        bridge.bridge.show("juliet", "hello")
-        await bridge.bridge.close()
-        assert bridge.bridge.status == exits.OK
+        """Without a screen messages go nowhere, which the status tells; if there were none, all is well."""
+        for said, status in (([], exits.OK), (["hello"], exits.IO_FAILED)):
+            bridge = Bridge()
+            bridge.bridge.open(reactor, None, None)
+            for text in said:
+                bridge.bridge.show("juliet", text)
+            await bridge.bridge.close()
+            assert bridge.bridge.status == status
 
     @pytest_twisted.ensureDeferred
     async def test_states_without_screen(self, pipes: Pipes) -> None:

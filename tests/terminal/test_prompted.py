@@ -24,7 +24,7 @@ from techboy.terminal.bell import Bell
 from techboy.terminal.company import Company
 from techboy.terminal.output import Shown
 from techboy.terminal.painting import Undecorated
-from techboy.terminal.prompted import REFRESH, PromptScreen
+from techboy.terminal.prompted import PASTED_LIMIT, REFRESH, PromptScreen
 from techboy.terminal.reading import Person, Refused
 from techboy.terminal.stage import PATIENCE
 from tests.programs import RecordedStates
@@ -467,12 +467,29 @@ class PastingTests:
         at.terminal.pastes("exit\r\n\r\n/who\n  x\r")
         await at.sees("juliet: half", "say these 4 lines? y/n", "alone")
         await at.types(f"{ENTER}{CTRL_D}{CTRL_Z}{CTRL_L}x")
-        at.terminal.pastes("y")
-        await settle()
         assert at.events == []
         await at.types("y")
         assert at.events == [("said", "exit\n\n/who\n  x")]
         await at.sees("… exit", "…", "… /who", "…   x", "juliet: half", "alone")
+
+    @at_prompt
+    async def test_more(self, at: At) -> None:
+        """What is pasted while it is asked about the first is asked about with it, and is no answer."""
+        for text, count in (("one\ntwo", 2), ("three\nfour\n", 4), ("y", 5)):
+            at.terminal.pastes(text)
+            await at.sees("juliet:", f"say these {count} lines? y/n", "alone")
+        assert at.events == []
+        await at.types("y")
+        assert at.events == [("said", "one\ntwo\nthree\nfour\ny")]
+
+    @at_prompt
+    async def test_too_much(self, at: At) -> None:
+        """What is beyond the limit is refused; what was pasted before is still asked about."""
+        at.terminal.pastes("one\ntwo")
+        await at.sees("juliet:", "say these 2 lines? y/n", "alone")
+        at.screen.pasted(("x" * 39 + "\n") * (PASTED_LIMIT // 40 + 1))
+        refusal = f"* not said: more than {PASTED_LIMIT} characters"
+        await at.sees(refusal, "juliet:", "say these 2 lines? y/n", "alone")
 
     @pytest.mark.parametrize("answer", ["n", "N", CTRL_C])
     def test_declined(self, answer: str) -> None:

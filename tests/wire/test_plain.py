@@ -115,7 +115,8 @@ class CommandTests:
     """A command is known by its first word."""
 
     @pytest.mark.parametrize(
-        ("line", "word"), [("nick rosaline", "nick"), ("who", "who"), ("", ""), (" x", ""), ("a  b", "a")]
+        ("line", "word"),
+        [("nick rosaline", "nick"), ("who", "who"), ("", ""), (" x", ""), ("a  b", "a"), ("a\tb", "a")],
     )
     def test_word(self, line: str, word: str) -> None:
         assert Command(line).word == word
