@@ -190,7 +190,13 @@ class Redirected:
             assert peer.hears_notices_alone()
         peer.close()
         assert self._program.ends() == 0
-        assert (self._programs.folder / f"status-{self._screen}").read_text() == "0\n"
+        assert (self._programs.folder / f"status-{self._screen}").read_text() == f"{self._status}\n"
+
+    @property
+    def _status(self) -> int:
+        """The exit status: a failure if what the peer said could not be shown."""
+        is_daemon = self._name == "romeo" and not self._has_script
+        return 74 if self._screen == "closed" and not is_daemon else 0
 
     def heard(self, name: str) -> str:
         """Return what is in the file that standard output went to."""
