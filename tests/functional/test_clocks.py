@@ -14,6 +14,7 @@ import pytest
 from tests.children import run
 from tests.functional.manager import Manager, State
 from tests.functional.programs import LOOPBACK, NULL, TWIST, NativePeer, Programs, free_port, wait_until
+from tests.functional.screens import Screens
 from tests.functional.units import SHIPPED, Places
 
 HOUR = 3600
@@ -155,3 +156,21 @@ class ClientTests:
         juliet.end_input()
         romeo.shows("hello\n")
         assert juliet.ends() == 0
+
+    @pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+    def test_at_prompt(self, wall: ShiftedWall, screens: Screens, seconds: int) -> None:
+        """At a prompt, which runs on another reactor, it does so too, and stays connected."""
+        port = free_port()
+        shifted = [f"{name}={value}" for name, value in wall.environment.items()]
+        call = [TWIST, "juliet", "--host", LOOPBACK, "--port", str(port)]
+        juliet = screens.on_screen("/usr/bin/env", *shifted, *call)
+        juliet.shows("no answer")
+        wall.step(seconds)
+        romeo = screens.romeo("--output", "bare", port=port, stdin=NULL)
+        juliet.shows("Connected")
+        wall.step(-2 * seconds)
+        juliet.writes("hello\r")
+        romeo.shows("hello\n")
+        juliet.writes("exit\r")
+        assert juliet.ends() == 0
+        assert not any("lost" in line for line in juliet.said)

@@ -146,7 +146,7 @@ class Talker:
             peer.tells({"pong": frame["ping"]})
         elif "bye" in frame:
             self.byes.append(frame["bye"])
-        elif "notice" not in frame:
+        elif not frame.keys() & {"notice", "throttled"}:
             self.complaints.append(frame)
 
     def _say(self, peer: NativePeer) -> None:
