@@ -162,14 +162,19 @@ class House:
 
         It is shown the history of the room, but not what it was sent there before.
         """
-        room, key = self.room(name), name.lower()
+        room = self.room(name)
         member.remember_offset()
-        self._leave_room(member)
-        member.room, member.since = room, self.history_after(room, member.left.pop(key, 0))
-        if member.session is not None:
-            member.session.room, member.session.seen = key, member.since
-        room.enter(member)
+        self._put(member, room, self.history_after(room, member.left.pop(name.lower(), 0)))
         member.guest.moved()
+
+    def put_back(self, member: Member, name: str, seen: int) -> None:
+        """Have ``member`` in the room ``name``, of which it has seen all up to the id ``seen``.
+
+        It knows that it is there. Raise StorageError, and leave it where it is.
+        """
+        room = self.room(name)
+        member.left.pop(name.lower(), None)
+        self._put(member, room, min(seen, room.log.last))
 
     def rename(self, member: Member, wanted: str) -> bool:
         """Call ``member`` something else; return whether the room will be told of it.
@@ -245,6 +250,13 @@ class House:
             for other in self.members.values():
                 if other.answers_to == member.number:
                     other.answers_to = heir.number
+
+    def _put(self, member: Member, room: Room, since: int) -> None:
+        self._leave_room(member)
+        member.room, member.since = room, since
+        if member.session is not None:
+            member.session.room, member.session.seen = room.name.lower(), since
+        room.enter(member)
 
     def _leave_room(self, member: Member) -> None:
         room = member.room

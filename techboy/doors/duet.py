@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from techboy.chat.conversation import Conversation, IllegalEventError, Words
 from techboy.chat.house import House
 from techboy.chat.outbox import Outbox
+from techboy.chat.session import Session
 from techboy.doors.addresses import peer_of
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
@@ -77,6 +78,9 @@ class Duet(Lodging):
         if hello.session is None or not self.knows(hello.session):
             self.forget_absent()
         super().arrive(guest, hello)
+
+    def other_room(self, session: Session, hello: Hello) -> None:
+        """There is one room."""
 
     def may_enter(self, guest: Lodger) -> bool:
         """Tell whether nobody is here."""

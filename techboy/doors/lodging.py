@@ -100,10 +100,10 @@ class Lodging:
             self._arrive_later(self._closing[digest].session, guest, hello)
             return
         stay = self._stays.get(digest)
-        if stay is not None and stay.member.number in self.house.members:
-            self._take_over(stay, guest, hello)
-            return
         try:
+            if stay is not None and stay.member.number in self.house.members:
+                self._take_over(stay, guest, hello)
+                return
             record = self.house.logs.session(digest) if token else None
             if record is None:
                 self._come_new(guest, hello)
@@ -146,6 +146,22 @@ class Lodging:
         """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
         lobby = self.house.lobby
         return self.house.history_after(lobby) if hello.hears else lobby.log.last
+
+    def other_room(self, session: Session, hello: Hello) -> str | None:
+        """Return the room that ``hello`` names if its client has read in another than that of ``session``.
+
+        The client is right: the last move was lost with a server that was killed, or with a connection before
+        the client heard of it.
+        """
+        room = hello.room
+        if room is None or hello.seen is None or hello.log != self.house.logs.id:
+            return None
+        if room.lower() == session.room:
+            return None
+        with suppress(ValueError):  # a name that no room can have
+            self.house.names.check(room)
+            return room.lower()
+        return None
 
     def told_of(self, error: StorageError, sentence: str) -> str:
         """Return what somebody who is not let in is told of ``error``: no more than the ``sentence``."""
@@ -256,21 +272,9 @@ class Lodging:
 
     def _come_back(self, session: Session, guest: Lodger, hello: Hello) -> None:
         if self._hold(session.digest, guest):
-            self._follow(session, hello)
+            session.room = self.other_room(session, hello) or session.room
             self._enter(session, guest, hello)
             self._admit_again(session, guest, hello)
-
-    def _follow(self, session: Session, hello: Hello) -> None:
-        """Let ``session`` go on in the room that ``hello`` names, and from there.
-
-        It may be another than was stored: a server that was killed may have lost the last move.
-        """
-        room = hello.room
-        if room is None or room == session.room or hello.log != self.house.logs.id:
-            return
-        with suppress(ValueError):  # a name that no room can have
-            self.house.names.check(room)
-            session.room, session.seen = room.lower(), 0
 
     def _hold(self, digest: bytes, guest: Lodger) -> bool:
         """Have a session kept while it is in use, or tell ``guest`` that there is no room for it."""
@@ -287,6 +291,9 @@ class Lodging:
 
     def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
         member = stay.member
+        room = self.other_room(stay.session, hello)
+        if room is not None:
+            self.house.put_back(member, room, hello.seen or 0)
         if member.absent:
             self._stop_waiting(stay)
         else:
@@ -297,8 +304,8 @@ class Lodging:
 
     def _admit_again(self, session: Session, guest: Lodger, hello: Hello) -> None:
         self.hall.tally.returns += 1
-        self._heard(session)
         after = self._cursor(session, guest.member, hello)
+        self._heard(session)
         guest.admitted(guest.member, hello.session or "", after, back=True)
         self._begin(guest)
 
@@ -334,8 +341,9 @@ class Lodging:
         """
         if member.quiet:
             return member.room.log.last
-        seen = session.seen
-        if hello.seen is not None and hello.log == self.house.logs.id and hello.room in (None, session.room):
+        seen, room = session.seen, hello.room
+        here = room is None or room.lower() == session.room
+        if hello.seen is not None and hello.log == self.house.logs.id and here:
             seen = hello.seen
         session.seen = min(seen, member.room.log.last)
         return session.seen

@@ -70,6 +70,19 @@ class TalkTests:
         balcony.turn()
         assert juliet.hears_said() == ["anybody?"]
 
+    @pytest.mark.parametrize("leaves", [True, False])
+    def test_one_room(self, *, leaves: bool) -> None:
+        """There is one room, whatever another client says that it is in."""
+        balcony = Balcony()
+        juliet = balcony.hello()
+        if leaves:
+            juliet.sends({"bye": True})
+            juliet.transport.breaks()
+            balcony.turn()
+        juliet = balcony.hello(session="token1", log=balcony.logs.id, room="garden", seen=0)
+        balcony.says("are you there?")
+        assert juliet.hears_said() == ["are you there?"]
+
     def test_both_at_once(self) -> None:
         """Of two whose sessions are stored together, one comes in."""
         committer = HeldCommitter()

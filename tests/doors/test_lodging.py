@@ -64,6 +64,70 @@ class ReturnTests:
         assert (welcome["room"], welcome["after"]) == ("garden", 1)
         assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two")]
 
+    @pytest.mark.parametrize("away", [True, False])
+    def test_move_not_heard_of(self, *, away: bool) -> None:
+        """[P10] It goes on where it is, if it was moved but the connection broke before it heard of that."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one", 1)
+        verona.turn()
+        juliet.reads()
+        juliet.socket.room = 0
+        nurse.says("two\nthree", 2)
+        verona.turn()
+        juliet.sends({"do": "join", "args": ["garden"]})
+        verona.settle()
+        if away:
+            juliet.transport.breaks()
+        juliet = back(verona, seen=1)
+        welcome, *lines = juliet.hears()
+        assert (welcome["room"], welcome["after"]) == ("lobby", 1)
+        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two\nthree")]
+        assert list(verona.house.rooms) == ["lobby"]
+        juliet.sends({"do": "join", "args": ["garden"]})
+        assert juliet.hears() == [{"room": "garden", "after": 0, "last": 0}]
+
+    @pytest.mark.parametrize("leaves", [True, False])
+    def test_beyond_in_another_room(self, *, leaves: bool) -> None:
+        """An offset that this room has not given is not remembered, nor is that of the room that is left."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo\nthree", 1)
+        verona.turn()
+        juliet.sends({"ping": 1, "seen": 3, "room": "lobby"})
+        if leaves:
+            juliet.sends({"bye": True})
+            juliet.transport.breaks()
+            verona.settle()
+        assert back(verona, room="garden", seen=99).hears()[0]["after"] == 0
+        verona.settle()
+        record = verona.logs.session(digest_of("token1"))
+        assert (record.room, record.seen) == ("garden", 0)
+
+    def test_unreadable_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If the room that it names cannot be read it stays where it is, and is to come back later."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+
+        def unreadable(room: str) -> None:
+            raise StorageError("the disk is gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(verona.logs, "open", unreadable)
+            again = back(verona, room="garden")
+        assert again.hears() == [{"bye": "restart", "text": "the server cannot read its history now"}]
+        juliet.sends({"ping": 1})
+        assert juliet.hears() == [{"pong": 1}]
+
+    def test_room_without_offset(self) -> None:
+        """A room without an offset there is none to go on in; a room is the same in any case."""
+        verona = NativeVerona()
+        _, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        assert back(verona, room="garden", seen=None).hears()[0]["room"] == "lobby"
+        assert back(verona, room="LOBBY", seen=1).hears()[0]["after"] == 1
+
     @pytest.mark.parametrize("known", [{"room": "no room"}, {"room": "garden", "log": "another"}])
     def test_in_no_other_room(self, known: dict[str, str]) -> None:
         """It does not, if no room can be called so, or it speaks of another log."""
