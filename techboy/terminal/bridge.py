@@ -158,6 +158,9 @@ class StdioBridge(ChunkReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Both streams are let go of, after all was written."""
+        if self._screen is Screen.OPEN and self._unwritten:
+            self._unwritten = 0
+            self.conversation.here_shown()
         self._let_go()
 
     # what the conversation calls

@@ -233,6 +233,16 @@ class ShowingTests:
         transport.flush()
         assert bridge.events == ["full", "shown", "ready"]
 
+    def test_shown_at_the_end(self) -> None:
+        """What is written when the screen is closed is shown, too: the next run does not show it again."""
+        bridge = Bridge()
+        transport = bridge.connect()
+        bridge.bridge.show("juliet", "goodbye")
+        bridge.bridge.close()
+        assert bridge.events == []
+        transport.flush()
+        assert bridge.events == ["shown"]
+
     def test_full_in_bytes(self) -> None:
         """What waits is counted in bytes, whatever the characters."""
         bridge = Bridge()
@@ -411,7 +421,7 @@ class StandardStreamsTests:
         bridge.bridge.show("juliet", "hello")
         await bridge.bridge.close()
         assert os.read(pipes.seeing, 100) == b"juliet: hello\n"
-        assert bridge.events == []
+        assert bridge.events == ["shown"]
 
     @pytest_twisted.ensureDeferred
     async def test_no_screen(self, pipes: Pipes) -> None:
