@@ -241,11 +241,13 @@ class Client(Process):
         if self.running is not None and self.program._dialect.name == "PLAIN":
             self.give_up_on_lost_lines()
 
-    def give_up_on_lost_lines(self) -> None:
-        """Require no more of the lines that are not stored: they may be, in any order, or not."""
+    def give_up_on_lost_lines(self, *, kept: bool = False) -> None:
+        """Require no more of lines that are not stored and not ``kept``; the others may come in any order."""
         truth = self.world.truth
         self.required = {
-            number: text for number, text in self.required.items() if truth.places((self.name, number))
+            number: text
+            for number, text in self.required.items()
+            if kept or truth.places((self.name, number))
         }
         truth.relaxed[self.name] = self.lines
 
@@ -322,8 +324,9 @@ class Client(Process):
 
     def _ended(self, running: Running) -> None:
         self.see()
-        if self.directory is None:
-            self.give_up_on_lost_lines()
+        if self.directory is None or self.world.server.directory is None:
+            # a server without a directory may forget a session that said goodbye: its lines come again
+            self.give_up_on_lost_lines(kept=self.directory is not None)
 
     def _release(self) -> None:
         self.program._kept.close()
