@@ -9,7 +9,7 @@ from typing import Any, cast
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
 from techboy.chat.isolation import isolated
-from techboy.chat.member import Member
+from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.rate import Bucket
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import Hall
@@ -50,6 +50,8 @@ class FlowingDoor:
     member: Member
     transport: Any
     cursor = 0
+    history_end = 0
+    """The id up to which what is sent is history, which is left out if it cannot be read."""
     _hall: Hall
     _pauses: Pauses
     _record: Record
@@ -63,7 +65,7 @@ class FlowingDoor:
     # what a subclass defines
 
     def tell_gone(self, lines: int, upto: int) -> None:
-        """Tell that so many lines, up to the id ``upto``, were forgotten before they could be sent."""
+        """Tell that so many lines, up to the id ``upto``, are left out: forgotten, or unreadable history."""
         raise NotImplementedError
 
     def tell_throttled(self, rate: int) -> None:
@@ -147,16 +149,25 @@ class FlowingDoor:
         try:
             page = self._hall.page(self.member.room, self.cursor)
         except StorageError as unreadable:
-            self._record.unreadable(str(unreadable))
-            self._parting.cut()
-            return False
+            return self._skip_history(unreadable)
         self._pass_over(page.before)
         if self._flow is Flow.READY and page.batches:
             self._send_page(page)
         return self._flow is Flow.READY
 
+    def _skip_history(self, why: StorageError) -> bool:
+        """Go on after history that cannot be read; close the connection if it is what the member missed."""
+        if self.cursor >= self.history_end:
+            self._record.unreadable(str(why))
+            self._parting.cut()
+            return False
+        self._hall.unreadable(why)
+        self.tell_news([self.member.told_of(why, READING_FAILS)])
+        self._pass_over(self.history_end)
+        return self._flow is Flow.READY
+
     def _pass_over(self, reached: int) -> None:
-        """Tell that what follows up to the id ``reached`` was forgotten, if there was anything."""
+        """Tell that what follows up to the id ``reached`` is not sent, if there is anything."""
         missed = reached - self.cursor
         if missed > 0:
             self.cursor = reached

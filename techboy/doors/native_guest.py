@@ -211,6 +211,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         session.bucket = self._bucket = session.bucket or self._bucket
         self._record.entered(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
+        self.history_end = 0 if back else room.log.last
         self.send(
             Welcome(
                 member.name, token, session.next, house.logs.id, self._room(session),
@@ -291,7 +292,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Go on in another room."""
         member = self.member
         assert member.session is not None
-        last = member.room.log.last
+        last = self.history_end = member.room.log.last
         self.cursor = member.since if self._wants_history else last
         self.send(Moved(member.session.room, self.cursor, last))
         self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])

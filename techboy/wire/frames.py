@@ -166,7 +166,7 @@ class Throttled:
 
 @dataclass(frozen=True)
 class Missed:
-    """``count`` lines, up to the id ``upto``, were forgotten before they could be sent."""
+    """``count`` lines, up to the id ``upto``, are not sent: they were forgotten, or cannot be read."""
 
     count: int
     upto: int

@@ -8,6 +8,7 @@ from techboy.chat.tally import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
 from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN
 from techboy.logs.contract import Batch, StorageError
+from techboy.logs.memory import MemoryLog
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 
@@ -414,6 +415,52 @@ class FrameTests:
         juliet.sends({"bye": True, "seen": 1, "room": "lobby"})
         verona.turn()
         assert verona.hello(session="token1").reads()[0]["after"] == 1
+
+    def test_unreadable_history(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """History that cannot be read is left out for a new guest, and for one that enters a room."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one", 1)
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "two\nthree", "seq": 2})
+        verona.settle()
+        juliet.reads()
+
+        def unreadable(*_: object) -> list[Batch]:
+            raise StorageError("/state/romeo.sqlite: the disk is broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryLog, "read", unreadable)
+            new = verona.hello("new")
+            juliet.sends({"do": "join", "args": ["garden"]})
+            verona.turn()
+            for guest, lines in ((new, 1), (juliet, 2)):
+                *_, notice, missed = guest.reads()
+                assert notice == {"notice": "the server cannot read its history now"}
+                assert missed == {"missed": lines, "upto": lines}
+        nurse.says("four", 4)
+        verona.turn()
+        assert juliet.hears_said() == ["four"]
+        juliet.sends({"do": "part"})
+        juliet.says("five", 1)
+        verona.turn()
+        assert new.hears_said() == ["five"]
+
+    def test_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """[P10] What a guest missed is not left out: if it cannot be read the guest is to come back."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        nurse.says("one", 1)
+        verona.turn()
+        known = {"session": "token1", "log": verona.logs.id, "room": "lobby", "seen": 0}
+
+        def unreadable(*_: object) -> list[Batch]:
+            raise StorageError("the disk is broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryLog, "read", unreadable)
+            assert verona.hello(**known).events == ["abort"]
+        assert verona.hello(**known).hears_said() == ["one"]
 
     def test_goodbye_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A guest is said goodbye to, in either dialect, also where the log can't be read."""
