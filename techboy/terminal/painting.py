@@ -31,7 +31,8 @@ _COLOURLESS = re.compile(r"|dumb|unknown|vt[0-9]+.*|.*-m(ono)?")  # $TERM of ter
 
 # a line that says itself who spoke, perhaps with the time when that was
 _NAME = rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}"
-_SIGNED = re.compile(rf"(?P<when>\[\d\d:\d\d\] )?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
+_WHEN = r"\[(?:\d{4}-\d\d-\d\d )?\d\d:\d\d\] "
+_SIGNED = re.compile(rf"(?P<when>{_WHEN})?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 

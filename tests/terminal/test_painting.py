@@ -223,6 +223,13 @@ class PainterTests:
         )
         assert not juliet.signed("** juliet is juliet", NOON).mentions
 
+    def test_signed_on_another_day(self) -> None:
+        """So it is on a line of another day, which has the date before its time."""
+        [before, line] = ["[2026-11-22 11:00] ", "nurse: juliet?"]
+        painted = painter(bold=True).signed(before + line, NOON)
+        assert painted.mentions
+        assert painted.text == f"\x1b[1m12:00 {before}\x1b[1mnurse\x1b[0m\x1b[1m: juliet?\x1b[0m\n"
+
     def test_action_and_notice(self) -> None:
         """What somebody does never looks like a notice."""
         left = Words("nurse", "left", "me")
