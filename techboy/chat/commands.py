@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
+from techboy.arguments import first_word
 from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
@@ -28,9 +28,6 @@ MOST_IGNORED = 100
 
 FAREWELL = "goodbye"
 """What is said to who leaves by a command."""
-
-
-_BLANK = re.compile(r"[ \t]")
 
 
 class RefusedError(Exception):
@@ -70,7 +67,7 @@ class Command:
 
 def obey(house: House, member: Member, line: str) -> list[str]:
     """Do what ``line``, without its slash, says, and return the lines to answer."""
-    word, arguments = _first_word(line)
+    word, arguments = first_word(line)
     command = _TABLE.get(word.lower())
     if command is None or (command.who is Who.HOST and not member.host):
         return [f"there is no command /{word}; /help lists them, // at the start of a line says a slash"]
@@ -104,7 +101,7 @@ def _me(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _msg(house: House, member: Member, arguments: str) -> list[str]:
-    name, text = _first_word(arguments)
+    name, text = first_word(arguments)
     other = _somebody(house, name)
     ways = [way for way in house.ways_of(other) if member.number not in way.ignoring]
     lines = [f"{member.name} says to you: {text}"]
@@ -239,7 +236,7 @@ def _quit(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _kick(house: House, member: Member, arguments: str) -> list[str]:
-    name, why = _first_word(arguments)
+    name, why = first_word(arguments)
     other = _somebody(house, name)
     if other.host:
         raise RefusedError("the host stays")
@@ -261,12 +258,6 @@ def _motd(house: House, member: Member, arguments: str) -> list[str]:
 def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
     house.shut_down()
     return []
-
-
-def _first_word(text: str) -> tuple[str, str]:
-    """Return the first word of ``text``, and what follows the blank or tab after it."""
-    word, *rest = _BLANK.split(text, maxsplit=1)
-    return word, "".join(rest)
 
 
 def _somebody(house: House, name: str) -> Member:

@@ -12,6 +12,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.arguments import first_word
 from techboy.chat.acquaintance import Acquaintance
 from techboy.chat.conversation import Peer, Words, lines_wait
 from techboy.chat.outbox import Outbox
@@ -218,7 +219,7 @@ class NativeCaller(ChunkReceiver):
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
-        word, _, arguments = line.partition(" ")
+        word, arguments = first_word(line)
         self.transport.write(written(Do(word, (arguments,) if arguments else ())))
 
     def notice(self, text: str) -> None:

@@ -48,7 +48,7 @@ _NEW_NAMES = {"nick", "join"}  # what they want is not the name of somebody who 
 # as much of a name as stands before the cursor, at the beginning of a word, not within a word or a path
 _BEGUN = re.compile(rf"(?:^|(?<=[\s(@,;:'\"]))[A-Za-z0-9_.-]{{1,{LONGEST}}}\Z")
 _COMMAND = re.compile(r"/[A-Za-z]*")
-_FIRST_ARGUMENT = re.compile(r"/(?P<command>[A-Za-z]+) (?P<begun>\S*)")
+_FIRST_ARGUMENT = re.compile(r"/(?P<command>[A-Za-z]+)[ \t](?P<begun>\S*)")
 
 
 class Completing(Completer):

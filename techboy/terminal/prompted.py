@@ -15,6 +15,7 @@ from prompt_toolkit.output import Output
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from techboy.arguments import first_word
 from techboy.chat.conversation import Words
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
 from techboy.terminal.above import not_shown
@@ -263,6 +264,7 @@ class PromptScreen:
             self.state(f"* not said: more than {PASTED_LIMIT} characters")
         else:
             self._pasted += lines
+            self._hold(None)  # a yes that waits was the answer to fewer lines
 
     def agreed(self) -> None:
         """Say what was pasted."""
@@ -320,7 +322,7 @@ class PromptScreen:
 
     def _obey(self, line: str, word: str) -> None:
         if word.lower() == BELL:
-            self.state(self._bell.set(line.partition(" ")[2]))
+            self.state(self._bell.set(first_word(line)[1]))
         else:
             self.conversation.commanded(line, word)
 

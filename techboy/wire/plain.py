@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from techboy.arguments import first_word
 from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
 
 _GOODBYE = re.compile(rb"^exit$", re.IGNORECASE | re.MULTILINE)
-_BLANK = re.compile(r"[ \t]")
 _SLASH = re.compile(rb"^/", re.MULTILINE)
 
 
@@ -38,7 +38,7 @@ class Command:
     @property
     def word(self) -> str:
         """What is to be done: the command's first word."""
-        return _BLANK.split(self.line, maxsplit=1)[0]
+        return first_word(self.line)[0]
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ class GoodbyeTests:
         """So is a command a command, of which there are none."""
         balcony = Balcony()
         juliet = balcony.call()
-        juliet.sends({"hello": 1, "name": "juliet"}, {"do": "help"})
+        juliet.sends({"hello": 1, "name": "juliet"}, {"do": "help\tme"})
         balcony.turn()
         notices = [frame["notice"] for frame in juliet.reads() if "notice" in frame]
         assert "there is no command /help; // at the start of a line says a slash" in notices

@@ -709,6 +709,13 @@ class RateTests:
         author.says(lines(200, 300))
         assert author.reads() == SLOWED_DOWN
 
+    def test_command_with_tabs(self) -> None:
+        """The words of a command may be separated by tabs."""
+        verona, author, reader = self.verona()
+        author.says(b"/nick\tmercutio\n/msg\tguest2\tcome\there\n")
+        verona.turn()
+        assert reader.reads().endswith("* mercutio says to you: come\there\n")
+
     def test_commands_count(self) -> None:
         """Commands count as lines, and keep their place."""
         verona, author, reader = self.verona()

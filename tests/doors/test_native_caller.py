@@ -367,7 +367,12 @@ class SayTests:
         scene = Scene().welcomed()
         scene.door.command("msg nurse come  here")
         scene.door.command("who")
-        assert scene.sent() == [{"do": "msg", "args": ["nurse come  here"]}, {"do": "who", "args": []}]
+        scene.door.command("nick\trosaline")
+        assert scene.sent() == [
+            {"do": "msg", "args": ["nurse come  here"]},
+            {"do": "who", "args": []},
+            {"do": "nick", "args": ["rosaline"]},
+        ]
 
 
 class EndTests:

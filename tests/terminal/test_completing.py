@@ -75,6 +75,7 @@ class NamesTests:
         """A command that wants a name is offered all, or those that begin so."""
         assert completed(f"/{command} ") == [f"/{command} {name}" for name in PEOPLE]
         assert completed(f"/{command} nU") == [f"/{command} Nurse"]
+        assert completed(f"/{command}\tnU") == [f"/{command}\tNurse"]
 
     def test_host(self) -> None:
         """So is the host's own."""

@@ -374,6 +374,15 @@ class SayingTests:
         await at.sees(*shown, "… /etc", "juliet:", "alone")
 
     @at_prompt
+    async def test_command_with_tabs(self, at: At) -> None:
+        """A line that was pasted may have tabs between the words of a command."""
+        for line in ("/bell\toff", "/who\tis"):
+            at.terminal.pastes(line)
+            await at.types(ENTER)
+        assert at.events == [("commanded", "who\tis", "who")]
+        await at.sees("/bell   off", "* the bell is off", "/who    is", "juliet:", "alone")
+
+    @at_prompt
     async def test_enter(self, at: At) -> None:
         """Enter alone says nothing, and hurries."""
         await at.types(f"{ENTER}  {ENTER}")
@@ -525,6 +534,18 @@ class PastingTests:
             assert at.events == said
             at.events.clear()
             assert not at.screen.is_asked()
+
+    @at_prompt
+    async def test_paused_and_pasted(self, at: At) -> None:
+        """A yes that waits is no answer to lines that were pasted after it."""
+        at.screen.pause()
+        at.terminal.pastes("one\ntwo")
+        await at.types("y")
+        at.terminal.pastes("three\nfour")
+        await settle()
+        at.screen.resume()
+        await at.sees("juliet:", "say these 4 lines? y/n", "alone")
+        assert at.events == []
 
 
 class LeavingTests:
