@@ -26,7 +26,9 @@ PROGRAMS = ("romeo", "juliet")
 LONGEST_FILE = 64 * 1024
 _HEAD, _TAIL = 300, 100
 # a pipe that nobody writes to must not be waited for
-_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_READING = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+)
 _FLAGS = dict.fromkeys(["yes", "true", "1", "on"], True) | dict.fromkeys(["no", "false", "0", "off"], False)
 
 
@@ -124,13 +126,13 @@ def one_line(message: str) -> str:
 def read_file(path: str) -> bytes:
     """Return what the file ``path`` has, without the byte order mark of UTF-8 that some editors write.
 
-    Raise OSError if it cannot be read, ValueError if it is a pipe, which may never have anything in it, or
-    is longer than LONGEST_FILE bytes.
+    Raise OSError if it cannot be read. Raise ValueError if it is neither a regular file nor the null device,
+    as a pipe or a terminal may never have anything in it, or is longer than LONGEST_FILE bytes.
     """
     descriptor = os.open(path, _READING)
     try:
-        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            raise ValueError("it is a pipe; a file is expected")
+        if _may_never_end(os.fstat(descriptor)):
+            raise ValueError("expected a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(LONGEST_FILE + 1)
     finally:
@@ -138,6 +140,12 @@ def read_file(path: str) -> bytes:
     if len(data) > LONGEST_FILE:
         raise ValueError(f"it is longer than {LONGEST_FILE} bytes")
     return data.removeprefix(BOM_UTF8)
+
+
+def _may_never_end(status: os.stat_result) -> bool:
+    """Return whether reading may have to wait; a directory is refused when it is read."""
+    known = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return not (known or os.path.samestat(status, os.stat(os.devnull)))
 
 
 def _parsed(path: str) -> dict[str, Any]:

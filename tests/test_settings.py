@@ -189,8 +189,22 @@ class FileTests:
     def test_pipe(self, tmp_path: Path) -> None:
         """A pipe is refused at once: there may never be anything in it."""
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(ConfigError, match=r"pipe: it is a pipe; a file is expected$"):
+        with pytest.raises(ConfigError, match=r"pipe: expected a regular file$"):
             from_file(str(tmp_path / "pipe"), "romeo", KINDS)
+
+    def test_terminal(self) -> None:
+        """So is a terminal, where somebody would have to type."""
+        keyboard, device = os.openpty()
+        try:
+            with pytest.raises(ConfigError, match=r": expected a regular file$"):
+                from_file(os.ttyname(device), "romeo", KINDS)
+        finally:
+            os.close(keyboard)
+            os.close(device)
+
+    def test_null(self) -> None:
+        """The null device is an empty file."""
+        assert from_file(os.devnull, "romeo", KINDS) == {}
 
     @given(st.text(alphabet=st.characters(exclude_categories=["C"])))
     def test_any_text(self, text: str) -> None:

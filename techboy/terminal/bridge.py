@@ -261,8 +261,9 @@ class StdioBridge(ChunkReceiver):
         self.state(f"* {refused.why}")
 
     def _show_message(self, lines: str) -> None:
-        if self._unseen:
-            self.status = IO_FAILED  # standard output was closed from the start
+        if self._unseen and self.status != IO_FAILED:
+            self.status = IO_FAILED
+            self.state("* messages cannot be shown: standard output is closed")
         self._show(lines)
 
     def _show(self, lines: str) -> None:

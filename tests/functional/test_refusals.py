@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 
-from techboy.exits import NO_LISTENING, USAGE
+from techboy.exits import CONFIG, IO_FAILED, NO_LISTENING, USAGE
 from tests.functional.programs import LOOPBACK, NULL, PIPE, SHELL, TWIST, Programs, refusal
 
 FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's
@@ -79,6 +80,22 @@ class CommandLineTests:
                 assert asked.ends() == 0
                 assert asked.output.everything().decode().endswith(f" {name} [options]\n")
                 assert asked.errors.everything() == b""
+
+    def test_pipes(self, programs: Programs) -> None:
+        """A named pipe to which nobody writes is refused where a file is wanted; nothing waits for it."""
+        pipe = programs.folder / "pipe"
+        os.mkfifo(pipe)
+        statuses = {
+            f"romeo --config {pipe}": CONFIG,
+            f"juliet --config {pipe}": CONFIG,
+            f"romeo --motd {pipe}": USAGE,
+            f"romeo --port 0 --transcript {pipe}": IO_FAILED,
+            f"romeo --port 0 --state {pipe}": IO_FAILED,
+            f"romeo --port 0 --socket {pipe}": NO_LISTENING,
+        }
+        started = {words: programs.twist(*words.split(), stdin=NULL) for words in statuses}
+        for words, program in started.items():
+            assert str(pipe) in refusal(program, statuses[words]), words
 
     def test_mistakes(self, programs: Programs) -> None:
         """A mistake is one line and an end."""

@@ -426,13 +426,17 @@ class StandardStreamsTests:
     @pytest_twisted.ensureDeferred
     async def test_no_screen(self, pipes: Pipes) -> None:
         """Without a screen messages go nowhere, which the status tells; if there were none, all is well."""
-        for said, status in (([], exits.OK), (["hello"], exits.IO_FAILED)):
+        told = "* messages cannot be shown: standard output is closed\n"
+        for said, status, states in (
+            ([], exits.OK, ""),
+            (["hello", "hello"], exits.IO_FAILED, told),
+        ):
             bridge = Bridge()
             bridge.bridge.open(reactor, None, None)
             for text in said:
                 bridge.bridge.show("juliet", text)
             await bridge.bridge.close()
-            assert bridge.bridge.status == status
+            assert (bridge.bridge.status, bridge.states.written) == (status, states)
 
     @pytest_twisted.ensureDeferred
     async def test_states_without_screen(self, pipes: Pipes) -> None:
