@@ -262,5 +262,5 @@ def _content(path: Path, size: int) -> bytes:
     """Return what is in the file as soon as it is so large, which takes a moment after it was closed."""
     deadline = time.monotonic() + 5
     while path.stat().st_size < size and time.monotonic() < deadline:
-        time.sleep(0.001)
+        time.sleep(0.001)  # before the file is looked at again: its thread does not say when it has written
     return path.read_bytes()

@@ -436,7 +436,7 @@ class IsolationTests:
         def fail() -> None:
             raise Odd.error
 
-        odd.fail = fail  # type: ignore[method-assign]
+        odd.fail = fail  # type: ignore[method-assign]  # this one connection alone is to raise
         scene.says(odd, "hello")
         assert one.data.endswith(b"guest2: hello\n")
 

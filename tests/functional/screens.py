@@ -181,7 +181,7 @@ class Screen(Program):
     def _take(self, patience: float) -> None:
         """Let the screen show what has come, or comes within ``patience`` seconds."""
         if self._keyboard < 0:
-            time.sleep(patience)
+            time.sleep(patience)  # a closed screen has nothing to wait on, and the caller asked for this long
             return
         while select.select([self._keyboard], [], [], patience)[0]:
             patience = 0
