@@ -711,17 +711,6 @@ class DrainTests:
         storing.committer.answer()
         assert (two.data, done) == (b"guest1: a\n", [None])
 
-    def test_host(self) -> None:
-        """The operator alone is told which file can't be written, and why."""
-        storing = Storing()
-        listener, guest = Listener(), storing.listeners[0]
-        listener.member = storing.house.enter(listener, 0, host=True)
-        for author in (listener, guest):
-            storing.scene.says(author, "a")
-        storing.committer.refuse("/var/lib/romeo.sqlite: the disk is full")
-        assert listener.told == ["/var/lib/romeo.sqlite: the disk is full"]
-        assert guest.told == ["the server cannot store messages now"]
-
     def test_said_since(self) -> None:
         """So is what gathered while a group was being written, and after it was asked for."""
         storing = Storing()

@@ -138,6 +138,12 @@ class ServerTests:
             assert stamps == sorted(stamps)
 
 
+def juliet_on(wall: ShiftedWall, port: int) -> list[str]:
+    """Return the command of a Juliet who calls ``port`` and takes the time from ``wall``."""
+    shifted = [f"{name}={value}" for name, value in wall.environment.items()]
+    return ["/usr/bin/env", *shifted, str(TWIST), "juliet", "--host", LOOPBACK, "--port", str(port)]
+
+
 class ClientTests:
     """A client whose wall clock is set."""
 
@@ -145,9 +151,7 @@ class ClientTests:
     def test_retries(self, wall: ShiftedWall, programs: Programs, seconds: int) -> None:
         """It calls on, as often as before."""
         port = free_port()
-        shifted = [f"{name}={value}" for name, value in wall.environment.items()]
-        call = [TWIST, "juliet", "--host", LOOPBACK, "--port", str(port)]
-        juliet = programs.start("/usr/bin/env", *shifted, *call)
+        juliet = programs.start(*juliet_on(wall, port))
         juliet.states("no answer")
         wall.step(seconds)
         romeo = programs.romeo("--output", "bare", port=port, stdin=NULL)
@@ -161,9 +165,7 @@ class ClientTests:
     def test_at_prompt(self, wall: ShiftedWall, screens: Screens, seconds: int) -> None:
         """At a prompt, which runs on another reactor, it does so too, and stays connected."""
         port = free_port()
-        shifted = [f"{name}={value}" for name, value in wall.environment.items()]
-        call = [TWIST, "juliet", "--host", LOOPBACK, "--port", str(port)]
-        juliet = screens.on_screen("/usr/bin/env", *shifted, *call)
+        juliet = screens.on_screen(*juliet_on(wall, port))
         juliet.shows("no answer")
         wall.step(seconds)
         romeo = screens.romeo("--output", "bare", port=port, stdin=NULL)
