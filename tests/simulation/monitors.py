@@ -167,8 +167,10 @@ class Monitor:
         self._offset = lines.last
 
     def _missed(self, missed: Missed) -> None:
-        if missed.upto <= self._offset or missed.count != missed.upto - self._offset:
+        if missed.upto <= self._offset or missed.count > missed.upto - self._offset:
             raise BrokenPromiseError(f"{missed} when {self._offset} was delivered")
+        for number in range(self._offset + 1, missed.upto - missed.count + 1):
+            self._may_skip(self._room, number)
         self._offset = missed.upto
 
     def _may_skip(self, room: RoomTruth, number: int) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from techboy.logs.contract import Batch, Group, Logs
+from techboy.logs.memory import MemoryLogs
+from techboy.wire.plain import in_room
 
 TAG = re.compile(r"\b([a-z]+[0-9]+):([0-9]+)\b")
 """How every line begins that a simulated person says: who it is, and a number that only grows."""
@@ -58,6 +61,8 @@ class Truth:
         self.rooms: dict[tuple[str, str], RoomTruth] = {}
         self._places: dict[tuple[str, int], list[tuple[str, str, int]]] = {}
         self._latest: dict[tuple[str, str, int, str], int] = {}
+        self._with_session: set[tuple[str, int]] = set()
+        self._remembered: set[int] = set()
 
     def tagged(self, name: str, number: int, text: str) -> str:
         """Return ``text`` as line ``number`` of the person ``name``, who is about to say it."""
@@ -70,6 +75,7 @@ class Truth:
 
         def settled(group: Group) -> None:
             settle(group)
+            self._note_sessions(logs, group)
             for log, batches in group.batches:
                 for batch in batches:
                     self._stored(logs.id, log.room, batch)  # type: ignore[attr-defined]
@@ -99,6 +105,16 @@ class Truth:
         """Return where a line is stored: log, room and id."""
         return self._places.get(tag, [])
 
+    def _note_sessions(self, logs: Any, group: Group) -> None:
+        """A server without a directory forgets sessions that nobody uses when others need the room."""
+        if isinstance(logs, MemoryLogs):
+            self._with_session |= {(logs.id, session.number) for session in group.sessions}
+            kept = [*logs._sessions._used.values(), *logs._sessions._unused.values()]
+            self._remembered = {session.number for session in kept if session is not None}
+
+    def _is_forgotten(self, log_id: str, number: int) -> bool:
+        return (log_id, number) in self._with_session and number not in self._remembered
+
     def _stored(self, log_id: str, key: str, batch: Batch) -> None:
         room = self.room(log_id, key)
         if room.last is not None and batch.first != room.last + 1:
@@ -116,7 +132,7 @@ class Truth:
         if not is_fragment and tag not in self.said:
             raise BrokenPromiseError(f"{key}: {entry} was stored, and nobody said it")
         if tag is None:
-            self.fragments.add(f"{entry.author}: {entry.text}")
+            self.fragments.add(in_room(entry.author, entry.kind, entry.text))
             return
         places = self._places.setdefault(tag, [])
         if not is_fragment and tag[1] > self.relaxed.get(tag[0], 0):
@@ -126,7 +142,8 @@ class Truth:
     def _check_once_and_in_order(
         self, log_id: str, key: str, entry: Entry, tag: tuple[str, int], places: list[tuple[str, str, int]]
     ) -> None:
-        if any(place[0] == log_id for place in places):
+        here = [self.rooms[place[:2]].entries[place[2]] for place in places if place[0] == log_id]
+        if not all(self._is_forgotten(log_id, earlier.number) for earlier in here):
             raise BrokenPromiseError(f"{key}: {entry} is stored twice: {places}")
         author = (log_id, key, entry.number, tag[0])  # a new connection in plain text is another author
         if tag[1] < self._latest.get(author, 0):
