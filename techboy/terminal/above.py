@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol
+
+from prompt_toolkit.utils import get_cwidth
 
 UNWRITTEN_LIMIT = 64 * 1024
 """Bytes from which on nothing more should be taken from the other end."""
@@ -14,6 +17,8 @@ NOTICE_LIMIT = 128 * 1024
 stuck for ever."""
 
 _KEPT = 16 * 1024  # bytes of what was printed last, for a screen that is drawn anew
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Flow(Protocol):
@@ -72,7 +77,7 @@ class Above:
             return False
         data = b"".join(self._gathered)
         self._gathered, self._size, self._owed = [], 0, True
-        self._last = (self._last + data)[-_KEPT:]
+        self._last = _ending(self._last + data)
         self._print_now(_for_terminal(data))
         return True
 
@@ -90,9 +95,15 @@ class Above:
         """Nothing more is printed."""
         self._gathered, self._size, self._owed = [], 0, False
 
-    def last(self, lines: int) -> bytes:
-        """Return the last ``lines`` that were printed, as far as they are kept, to print them again."""
-        return _for_terminal(b"".join(self._last.splitlines(keepends=True)[-lines:] if lines > 0 else []))
+    def last(self, rows: int, columns: int) -> bytes:
+        """Return the last lines that fit into so many rows, one at least, to print them again."""
+        lines: list[bytes] = []
+        for line in reversed(self._last.splitlines(keepends=True)):
+            rows -= _rows(line, columns)
+            if rows < 0 and lines:
+                break
+            lines.insert(0, line)
+        return _for_terminal(b"".join(lines))
 
 
 def not_shown(notices: int) -> str:
@@ -102,3 +113,14 @@ def not_shown(notices: int) -> str:
 
 def _for_terminal(data: bytes) -> bytes:
     return data.replace(b"\n", b"\r\n")  # whatever the terminal does with a mere LF
+
+
+def _ending(data: bytes) -> bytes:
+    """Return the last lines of ``data`` that are kept."""
+    return data if len(data) <= _KEPT else data[data.find(b"\n", -_KEPT) + 1 :]
+
+
+def _rows(line: bytes, columns: int) -> int:
+    """Return how many rows ``line`` takes on a screen of so many columns."""
+    text = _COLOUR.sub("", line.decode().rstrip("\n"))
+    return max(1, -(-get_cwidth(text) // columns))

@@ -372,8 +372,10 @@ class PromptScreen:
         if self._status_line() != self._last_status:
             self._stage.refresh()
 
-    def _region(self, may_draw: Callable[[], bool], keyboard: Input, screen: Output) -> Region:
-        return Region(self, self._buffer, keys(self), may_draw, keyboard, screen)
+    def _region(
+        self, may_draw: Callable[[], bool], resized: Callable[[], None], keyboard: Input, screen: Output
+    ) -> Region:
+        return Region(self, self._buffer, keys(self), may_draw, resized, keyboard, screen)
 
 
 def _bytes(typed: str) -> bytes:

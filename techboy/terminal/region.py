@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.application.current import set_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -32,6 +33,12 @@ STYLE = Style.from_dict(
 )
 
 
+_FAR = 999
+"""A row and a column beyond the last of any screen: the cursor goes to the corner."""
+
+_ERASE_UP_TO_CURSOR = "\x1b[1J"
+
+
 class Shown(Protocol):
     """What is to be seen, asked for whenever it is drawn."""
 
@@ -52,7 +59,10 @@ class Shown(Protocol):
 
 
 class Region(Application[None]):
-    """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no."""
+    """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no.
+
+    ``resized`` is called when the size of the screen has changed.
+    """
 
     def __init__(
         self,
@@ -60,10 +70,12 @@ class Region(Application[None]):
         buffer: Buffer,
         keys: KeyBindingsBase,
         may_draw: Callable[[], bool],
+        resized: Callable[[], None],
         keyboard: Input,
         screen: Output,
     ) -> None:
-        self._may_draw = may_draw
+        self._may_draw, self._resized = may_draw, resized
+        self._drawn_columns = 0
         super().__init__(
             Layout(_rows(shown, buffer)),
             style=STYLE,
@@ -74,9 +86,28 @@ class Region(Application[None]):
             output=screen,
         )
 
+    @property
+    def is_too_wide(self) -> bool:
+        """Whether rows may be on the screen that were drawn for a wider one.
+
+        Many terminals wrap them then, and nobody knows how far up they begin.
+        """
+        return self._drawn_columns > self.output.get_size().columns
+
+    @property
+    def height(self) -> int:
+        """How many rows it takes on the screen as it is now."""
+        size = self.output.get_size()
+        with set_app(self):
+            return self.layout.container.preferred_height(size.columns, size.rows).preferred
+
     def draw(self) -> None:
         """Draw now, not later."""
         self._redraw()
+
+    def adapt(self) -> None:
+        """Draw for the size that the screen has now, where it is not too wide."""
+        super()._on_resize()
 
     def lift(self) -> None:
         """Take everything away until the next `draw`; the cursor is where it began.
@@ -87,15 +118,32 @@ class Region(Application[None]):
         self.output.enable_bracketed_paste()
         self.output.flush()
 
+    def clear(self) -> None:
+        """Clear all of the screen, until the next `draw`; the cursor is at its top.
+
+        Row by row: a screen that is erased as a whole is kept by some terminals among what has scrolled away.
+        """
+        self.lift()
+        self.output.cursor_goto(_FAR, _FAR)
+        self.output.write_raw(_ERASE_UP_TO_CURSOR)
+        self.output.cursor_goto(0, 0)
+        self.output.flush()
+        self._drawn_columns = 0
+
     def erase(self) -> None:
         """Take everything away, for somebody else to use the terminal."""
         self.renderer.erase()
+        self._drawn_columns = 0
         self.output.disable_bracketed_paste()
         self.output.flush()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if render_as_done or self._may_draw():
             super()._redraw(render_as_done)
+            self._drawn_columns = max(self._drawn_columns, self.output.get_size().columns)
+
+    def _on_resize(self) -> None:
+        self._resized()
 
 
 def _rows(shown: Shown, buffer: Buffer) -> HSplit:

@@ -30,6 +30,9 @@ from techboy.terminal.region import Region
 PATIENCE = 5.0
 """Seconds that a terminal has to take what is left, at the end."""
 
+RESIZED_FOR = 0.1
+"""Seconds for which the size has to stay, after a screen became narrower, before anything is drawn on it."""
+
 
 class Reactor(Protocol):
     """What is asked of the reactor, which runs on an asyncio loop."""
@@ -76,10 +79,13 @@ class Drawing(Enum):
 
     AT_ONCE = auto()
     PUT_OFF = auto()  # until the terminal has taken what it was given
+    ANEW = auto()  # then too, with all of the screen
+    RESIZED = auto()  # when the size has stayed for a while, with all of the screen; nothing else is printed
 
 
-MadeRegion: TypeAlias = Callable[[Callable[[], bool], Input, Output], Region]
-"""Makes what is drawn; it is given what tells whether it may draw, and both ends."""
+MadeRegion: TypeAlias = Callable[[Callable[[], bool], Callable[[], None], Input, Output], Region]
+"""Makes what is drawn; it is given what tells whether it may draw, whom to tell of another size, and both
+ends."""
 
 
 class Stage:
@@ -136,14 +142,19 @@ class Stage:
             self._region.invalidate()
 
     def redraw(self) -> None:
-        """Clear the screen, print again what was printed last, and draw."""
-        self._region.renderer.clear()
-        self._ends.way.put(self._above.last(self._ends.output.get_size().rows))
+        """Clear the screen, print again what was printed last, and draw, as soon as the terminal takes it."""
+        if self._phase is not Phase.OPEN or self._drawing is Drawing.RESIZED:
+            return
+        if self._ends.way.stuck:
+            self._drawing = Drawing.ANEW
+            return
+        self._drawing = Drawing.AT_ONCE
+        self._print_last()
         self._region.draw()
 
     def suspend(self) -> None:
         """Stop the program, with the terminal as it was, until it is told to go on."""
-        self._region.erase()
+        self._erase()
         self._phase = Phase.STOPPING
         self._call(0, self._stop)  # what takes the region away is written before
 
@@ -184,7 +195,7 @@ class Stage:
         self._ends = ends
         self._restored.callback(ends.close)
         self._restored.callback(self._raw.close)
-        self._region = region(self._may_draw, ends.input, ends.output)
+        self._region = region(self._may_draw, self._resized, ends.input, ends.output)
         self._region.after_render += self._drawn
 
     def _ran(self, run: asyncio.Task[None]) -> None:
@@ -214,10 +225,14 @@ class Stage:
 
     def _written(self) -> None:
         """The terminal has taken all."""
+        if self._drawing is Drawing.RESIZED:
+            return
         self._above.written(self._owner.conversation)
         if self._drawing is Drawing.PUT_OFF:
             self._drawing = Drawing.AT_ONCE
             self.refresh()
+        elif self._drawing is Drawing.ANEW:
+            self.redraw()
         self._end_if_done()
 
     def _lose(self) -> None:
@@ -260,7 +275,7 @@ class Stage:
             self._call(0, self._print_gathered)
 
     def _print_gathered(self) -> None:
-        if not self._ends.way.stuck:
+        if not (self._ends.way.stuck or self._drawing is Drawing.RESIZED):
             self._above.print()
 
     def _print(self, data: bytes) -> None:
@@ -270,13 +285,44 @@ class Stage:
         if self._phase is Phase.OPEN:
             self._region.draw()
 
+    def _print_last(self) -> None:
+        """Clear the screen, and print again as much of what was printed last as it has room for."""
+        self._region.clear()
+        size = self._ends.output.get_size()
+        self._ends.way.put(self._above.last(size.rows - self._region.height, size.columns))
+
+    def _erase(self) -> None:
+        """Take the region away, whatever the terminal has made of it."""
+        self._cancel(self._settled)
+        self._drawing = Drawing.AT_ONCE
+        if self._region.is_too_wide:
+            self._print_last()
+        self._region.erase()
+
+    # another size
+
+    def _resized(self) -> None:
+        if self._phase is not Phase.OPEN:
+            return
+        if self._region.is_too_wide or self._drawing is Drawing.RESIZED:
+            self._drawing = Drawing.RESIZED
+            self._call(RESIZED_FOR, self._settled)
+        else:
+            self._region.adapt()
+
+    def _settled(self) -> None:
+        """The size has stayed for a while."""
+        self._drawing = Drawing.AT_ONCE
+        self.redraw()
+        self._print_gathered()
+
     # ending
 
     def _clear(self) -> None:
         """Take the region away for good; the keyboard is as it was when its task has ended."""
         if self._phase in _WITH_REGION:
             self._phase = Phase.CLEARED
-            self._region.erase()
+            self._erase()
         if self._run is None:
             return
         future = self._region.future

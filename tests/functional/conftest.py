@@ -10,6 +10,7 @@ import pytest
 
 from tests.functional.programs import Programs
 from tests.functional.screens import Screens
+from tests.functional.tmux import Windows
 
 
 @pytest.fixture
@@ -30,4 +31,11 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 def screens(tmp_path: Path) -> Iterator[Screens]:
     """Programs in terminals with screens, all ended when the test is."""
     with Screens(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def windows(root: Path) -> Iterator[Windows]:
+    """Programs in windows of tmux, all ended when the test is."""
+    with Windows(root) as started:
         yield started

@@ -90,11 +90,26 @@ class AboveTests:
         assert screen.events == []
 
     def test_last(self) -> None:
-        """The last lines can be printed again, as far as they are kept."""
+        """The last lines that fit can be printed again, as far as they are kept."""
         screen = Screen()
         for number in range(5000):
             screen.add(f"line {number}\n")
             screen.above.print()
-        assert screen.above.last(2) == b"line 4998\r\nline 4999\r\n"
-        assert screen.above.last(0) == b""
-        assert 1000 < len(screen.above.last(5000)) < 20 * 1024
+        assert screen.above.last(2, 80) == b"line 4998\r\nline 4999\r\n"
+        assert screen.above.last(5, 5) == b"line 4998\r\nline 4999\r\n"
+        assert screen.above.last(0, 80) == b"line 4999\r\n"
+        assert screen.above.last(5000, 80).startswith(b"line ")
+        assert 1000 < len(screen.above.last(5000, 80)) < 20 * 1024
+
+    def test_last_rows(self) -> None:
+        """A line takes the rows that its text needs: colours need none, some characters two columns."""
+        screen = Screen()
+        screen.add("first\n\x1b[1;32m0123456789\x1b[0m\n\n\u6211\u5728\u9019\u88e1!\n")
+        screen.above.print()
+        assert screen.above.last(4, 10).startswith(b"first")
+        assert screen.above.last(3, 10).startswith(b"\x1b[1;32m0123456789")
+        assert screen.above.last(4, 8).startswith(b"\r\n")
+
+    def test_nothing_last(self) -> None:
+        """Where nothing was printed there is nothing to print again."""
+        assert Screen().above.last(10, 80) == b""

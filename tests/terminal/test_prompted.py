@@ -26,7 +26,7 @@ from techboy.terminal.output import Shown
 from techboy.terminal.painting import Undecorated
 from techboy.terminal.prompted import PASTED_LIMIT, REFRESH, PromptScreen
 from techboy.terminal.reading import Person, Refused
-from techboy.terminal.stage import PATIENCE
+from techboy.terminal.stage import PATIENCE, RESIZED_FOR
 from tests.programs import RecordedStates
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER
 from tests.terminal.screens import FakeTerminal, LoopReactor, idle, run, settle, until
@@ -121,6 +121,12 @@ class At:
             await until(lambda: self.terminal.rows == list(rows))
         except AssertionError:
             raise AssertionError(f"{self.terminal.rows} are not {rows}; {self.events}") from None
+
+    async def resizes(self, columns: int) -> None:
+        """Make the screen so wide, and tell the program."""
+        self.terminal.emulator.resize(columns=columns)
+        signal.raise_signal(signal.SIGWINCH)
+        await settle()
 
     async def types(self, text: str) -> None:
         """Type ``text``, and let all come of it that does so at once."""
@@ -314,6 +320,89 @@ class ShowingTests:
         at.conversation.said("one\ntwo")
         await at.types(CTRL_L + "x")
         await until(lambda: any(row.endswith("x") for row in at.terminal.rows))
+
+
+class ResizedTests:
+    """A screen that becomes narrower or wider."""
+
+    @at_prompt
+    async def test_narrower(self, at: At) -> None:
+        """Nothing is drawn or printed before the size has stayed for a while; then all of the screen is."""
+        at.screen.show("romeo", "hello")
+        await at.types("half")
+        await at.sees("romeo: hello", "juliet: half", "alone")
+        for columns in (40, 12, 20):
+            await at.resizes(columns)
+            at.reactor.advance(RESIZED_FOR / 2)
+            at.screen.show("romeo", f"now {columns}")
+            await at.types(".")
+            assert at.terminal.unwritten == 0
+        at.terminal.emulator.erase_in_display(2)  # whatever is on it
+        at.reactor.advance(RESIZED_FOR / 2)
+        said = [f"romeo: {text}" for text in ("hello", "now 40", "now 12", "now 20")]
+        await at.sees(*said, "juliet: half...", "alone")
+
+    @at_prompt
+    async def test_wider(self, at: At) -> None:
+        """All that stands is drawn at once for a wider screen, and no more is cleared than the prompt."""
+        at.terminal.put(b"\r\nsomething else\r\n")
+        await at.types("half")
+        await at.resizes(70)
+        await until(lambda: at.terminal.rows[-1] == "alone")
+        assert "something else" in at.terminal.rows
+        assert not [call for call in at.reactor.getDelayedCalls() if call.getTime() <= RESIZED_FOR]
+
+    @at_prompt
+    async def test_narrow_and_wide(self, at: At) -> None:
+        """A series of sizes that ends as it began is a change too."""
+        await at.resizes(20)
+        await at.resizes(50)
+        at.reactor.advance(RESIZED_FOR)
+        await at.sees("juliet:", "alone")
+
+    @at_prompt
+    async def test_closed(self, at: At) -> None:
+        """At the end nothing is left of the prompt, and all that was said is there."""
+        at.screen.show("romeo", "hello")
+        await at.types("half")
+        await at.sees("romeo: hello", "juliet: half", "alone")
+        await at.resizes(20)
+        at.screen.show("romeo", "last")
+        await at.closes()
+        assert at.terminal.rows == ["romeo: hello", "romeo: last"]
+
+    @at_prompt
+    async def test_while_full(self, at: At) -> None:
+        """A terminal that takes nothing is drawn on when it takes something, and no more is kept for it."""
+        at.terminal.halts()
+        at.screen.show("romeo", "hello")
+        await settle()
+        before = at.terminal.unwritten
+        for columns in (40, 30, 20):
+            await at.resizes(columns)
+            at.reactor.advance(RESIZED_FOR)
+            await at.types(CTRL_L)
+        assert at.terminal.unwritten == before
+        at.terminal.goes_on()
+        await at.sees("romeo: hello", "juliet:", "alone")
+
+    def test_suspended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-Z leaves nothing of the prompt either."""
+
+        @at_prompt
+        async def test(_: None, at: At) -> None:
+            stopped = []
+            monkeypatch.setattr(stage, "stop", lambda: stopped.append(at.terminal.rows))
+            at.screen.show("romeo", "hello")
+            await at.sees("romeo: hello", "juliet:", "alone")
+            await at.resizes(20)
+            await at.types(f"half{CTRL_Z}")
+            await at.sees("romeo: hello", "juliet: half", "alone")
+            assert stopped == [["romeo: hello"]]
+            at.reactor.advance(RESIZED_FOR)
+            await at.sees("romeo: hello", "juliet: half", "alone")
+
+        test(None)
 
 
 class SayingTests:
