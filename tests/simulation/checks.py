@@ -148,7 +148,8 @@ def _check_shown(world: World, client: Any, text: str, times: int) -> None:
     if found is None or client.shown_to_a_killed_screen or found[1] not in {c.name for c in world.clients}:
         return
     stored = len(world.truth.places((found[1], int(found[2]))))
-    if stored and times > stored:
+    if stored and times > stored * client.sessions:
         raise BrokenPromiseError(
-            f"{client.name} was shown {text!r} {times} times, it is stored {stored} times"
+            f"{client.name} was shown {text!r} {times} times in {client.sessions} sessions,"
+            f" it is stored {stored} times"
         )

@@ -217,6 +217,8 @@ class Client(Process):
         """Lines that have to be stored in the end, by number."""
         self.shown: dict[str, int] = {}
         """How often each line was shown, by its text."""
+        self.sessions = 1
+        """How many there were, if not more: a new one may be shown again what an earlier one was."""
         self.shown_to_a_killed_screen = False
         self._read = 0
 
@@ -282,7 +284,7 @@ class Client(Process):
     def _begin(self) -> Running:
         self._read = 0
         if self.directory is None:
-            self.shown = {}  # a new session is shown what an earlier one was
+            self.shown, self.sessions = {}, 1
         words = ["--name", self.nickname, "--output", "json", "--max-line", str(CLIENT_LINE)]
         words += ["--socket", self._port] if isinstance(self._port, str) else ["--host", "127.0.0.1"]
         words += ["--ping", str(PING), "--dead", str(DEAD)]
@@ -297,7 +299,19 @@ class Client(Process):
             spread=lambda: self.world.chance.uniform(0.5, 1.0),
         )
         self._watch_outbox(running.program.outbox)
+        self._watch_sessions(running.program._kept.acquaintance)
         return running
+
+    def _watch_sessions(self, acquaintance: Any) -> None:
+        welcomed = acquaintance.welcomed
+
+        def counted(*welcome: Any) -> bool:
+            existed = acquaintance.exists
+            same = bool(welcomed(*welcome))
+            self.sessions += existed and not same
+            return same
+
+        acquaintance.welcomed = counted
 
     def _watch_outbox(self, outbox: Any) -> None:
         add = outbox.add
