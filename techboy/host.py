@@ -127,7 +127,7 @@ class Host(Program):
     @property
     def time_left(self) -> float | None:
         """A signal gives all of it so much time, where else there is no haste."""
-        return self.home.time_left if self.last_word.reason == RESTART else None
+        return self.home.time_left if self.last_word.reason == RESTART else super().time_left
 
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""

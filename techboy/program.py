@@ -97,6 +97,7 @@ class Program(Service):
         self.keyboard = streams.keyboard
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
         self._ending, self._ends_at = Ending.NOT_YET, 0.0
+        self._closing: Deferred[None] | None = None
         watchdog = watchdog_seconds(os.environ, os.getpid())
         self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
         self._states = streams.states
@@ -130,6 +131,7 @@ class Program(Service):
         """Nobody is left to talk to: end the program."""
         if self._ending is Ending.NOT_YET:
             self._ending = Ending.BY_ITSELF
+            self.on_terminate(lambda: self.reactor.callFromThread(self._end_soon))
         self._ended.callback(None)
         if self.running:
             self.reactor.stop()
@@ -204,22 +206,26 @@ class Program(Service):
         self._ending, self._ends_at = Ending.BY_SIGNAL, time.monotonic() + ENDED_WITHIN
 
     def _close(self) -> Deferred[None]:
-        closed, left = self.here.close(), self.time_left
+        self._closing, left = self.here.close(), self.time_left
         if left is not None:
-            return closed.addTimeout(left, self.reactor, self._not_shown)
-        self.on_terminate(lambda: self.reactor.callFromThread(self._close_soon, closed))
-        return closed
+            return self._closing.addTimeout(left, self.reactor, self._not_shown)
+        return self._closing
 
-    def _close_soon(self, closed: Deferred[None]) -> None:
-        """A signal came when nothing is left to do but to show what was said."""
+    def _end_soon(self) -> None:
+        """A signal came after the program had begun to end by itself: from now on there is a limit."""
+        if self.hasty:
+            return
         self._hasten()
+        closing = self._closing
+        if closing is None or closing.called:
+            return
         giving_up = self.reactor.callLater(SHOWN_WITHIN, self._not_shown, None, SHOWN_WITHIN)
 
         def not_given_up(_: object) -> None:
             if giving_up.active():
                 giving_up.cancel()
 
-        closed.addBoth(not_given_up)
+        closing.addBoth(not_given_up)
 
     def _not_shown(self, failure: object, seconds: float) -> None:
         if self._states.on_screen:  # where nothing can be said either

@@ -343,7 +343,7 @@ class Romeo(Talk):
     @property
     def time_left(self) -> float | None:
         """A signal gives all of it so much time, where else there is no haste."""
-        return self.home.time_left if self.duet.back_soon else None
+        return self.home.time_left if self.duet.back_soon else super().time_left
 
     def _stored(self, stored: bool) -> None:
         if not stored:

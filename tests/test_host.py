@@ -608,6 +608,21 @@ class EndTests:
         assert host.said[-1] == "romeo: not all that was said is shown"
         assert host.status == exits.IO_FAILED
 
+    def test_stopped_while_stopping(self) -> None:
+        """A signal that comes when the reactor is about to stop limits what follows."""
+        host = running(keyboard=PERSON).start()
+        host.terminal.loseConnection = lambda: None
+        host.terminal.receive(b"/shutdown\n")
+        assert host.reactor.stops == 1
+        host.terminate()
+        done = host.stop()
+        host.terminate()
+        host.reactor.advance(SHOWN_WITHIN - 0.1)
+        assert not done.called
+        host.reactor.advance(0.1)
+        assert done.called
+        assert host.status == exits.IO_FAILED
+
     def test_shown_in_time(self) -> None:
         """Where all is shown in time after that signal, he ends as if there had been none."""
         host = running(keyboard=PERSON).start()
