@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
@@ -22,6 +23,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy import endpoints
@@ -129,6 +131,9 @@ class Terminal(FakeTransport):
     def loseConnection(self) -> None:
         super().loseConnection()
         self.flush()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.lost(ConnectionAborted())
 
 
 class Running:

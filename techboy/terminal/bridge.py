@@ -17,6 +17,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorFDSet
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
@@ -116,6 +117,9 @@ class StdioBridge(ChunkReceiver):
 
     def abandon(self) -> None:
         """Let go of both streams, whatever was not written."""
+        opened, self._screen = self._screen is not Screen.CLOSED, Screen.CLOSED
+        if opened:  # or Twisted would write on to a stream that is waited for again
+            self.transport.connectionLost(Failure(ConnectionAborted()))
         self._let_go()
 
     # what Twisted calls

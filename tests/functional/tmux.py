@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.children import run
 from tests.functional.programs import DEADLINE, NULL, Program, Programs
 
 _ENDED = "ended with"
@@ -24,7 +24,7 @@ class Window(Program):
         size = ["-x", str(columns), "-y", str(rows)]
         line = f"{shlex.join(map(str, command))}; echo {_ENDED} $?; exec cat"
         start = self._tmux("-N", "new-session", "-d", *size, line)
-        self._until(lambda: subprocess.run(start, stderr=NULL, check=False).returncode == 0)
+        self._until(lambda: run(start, stderr=NULL).returncode == 0)
 
     @property
     def rows(self) -> list[str]:
@@ -74,8 +74,8 @@ class Window(Program):
         return self._do("capture-pane", "-p", *options).rstrip("\n").split("\n")
 
     def _do(self, *command: str) -> str:
-        done = subprocess.run(self._tmux(*command), stdout=subprocess.PIPE, text=True, check=True)
-        return done.stdout
+        done = run(self._tmux(*command), capture_output=True, text=True, check=True)
+        return str(done.stdout)
 
     def _tmux(self, *words: str) -> list[str]:
         return ["tmux", "-u", "-S", str(self._socket), *words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -446,6 +447,21 @@ class StandardStreamsTests:
         bridge.bridge.state("Calling...")
         await bridge.bridge.close()
         assert bridge.states.written == "Calling...\n"
+
+    @pytest_twisted.ensureDeferred
+    async def test_abandoned(self, pipes: Pipes) -> None:
+        """Where a reader takes too little it is let go of, and nothing more is written to it."""
+        bridge = Bridge()
+        bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
+        bridge.bridge.show("juliet", "x" * 1_000_000)
+        bridge.bridge.close()
+        await until(lambda: not select.select([], [pipes.stdout], [], 0)[1])
+        bridge.bridge.abandon()
+        assert "shown" not in bridge.events
+        assert os.get_blocking(pipes.stdout)
+        os.read(pipes.seeing, 8192)  # there is room now, and who wrote on would wait for more
+        await task.deferLater(reactor, 0.01)
+        assert len(os.read(pipes.seeing, 1 << 20)) < 1 << 16
 
     @pytest_twisted.ensureDeferred
     async def test_screen_gone(self, pipes: Pipes) -> None:
