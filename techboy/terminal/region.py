@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Protocol
 
 from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.application.current import set_app
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -32,6 +34,11 @@ STYLE = Style.from_dict(
     {"waiting": "dim", "alone": "dim", "question": "bold", "status": "reverse", "search-toolbar": "dim"}
 )
 
+
+_IS_TOLD_OF_SIZE = hasattr(signal, "SIGWINCH")
+
+_POLLED_EVERY = 0.5
+"""Seconds between two looks at the size of a console that does not tell."""
 
 _FAR = 999
 """A row and a column beyond the last of any screen: the cursor goes to the corner."""
@@ -61,7 +68,8 @@ class Shown(Protocol):
 class Region(Application[None]):
     """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no.
 
-    ``resized`` is called when the size of the screen has changed.
+    ``resized`` is called when the size of the screen has changed. ``drawn_for``: the size that the screen had
+    when the region was drawn, None while it is not there.
     """
 
     def __init__(
@@ -75,7 +83,7 @@ class Region(Application[None]):
         screen: Output,
     ) -> None:
         self._may_draw, self._resized = may_draw, resized
-        self._drawn_columns = 0
+        self.drawn_for: Size | None = None
         super().__init__(
             Layout(_rows(shown, buffer)),
             style=STYLE,
@@ -84,15 +92,8 @@ class Region(Application[None]):
             erase_when_done=True,
             input=keyboard,
             output=screen,
+            terminal_size_polling_interval=None if _IS_TOLD_OF_SIZE else _POLLED_EVERY,
         )
-
-    @property
-    def is_too_wide(self) -> bool:
-        """Whether rows may be on the screen that were drawn for a wider one.
-
-        Many terminals wrap them then, and nobody knows how far up they begin.
-        """
-        return self._drawn_columns > self.output.get_size().columns
 
     @property
     def height(self) -> int:
@@ -106,7 +107,7 @@ class Region(Application[None]):
         self._redraw()
 
     def adapt(self) -> None:
-        """Draw for the size that the screen has now, where it is not too wide."""
+        """Draw for the size that the screen has now, where all stands there as it was drawn."""
         super()._on_resize()
 
     def lift(self) -> None:
@@ -128,19 +129,19 @@ class Region(Application[None]):
         self.output.write_raw(_ERASE_UP_TO_CURSOR)
         self.output.cursor_goto(0, 0)
         self.output.flush()
-        self._drawn_columns = 0
+        self.drawn_for = None
 
     def erase(self) -> None:
         """Take everything away, for somebody else to use the terminal."""
         self.renderer.erase()
-        self._drawn_columns = 0
+        self.drawn_for = None
         self.output.disable_bracketed_paste()
         self.output.flush()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if render_as_done or self._may_draw():
             super()._redraw(render_as_done)
-            self._drawn_columns = max(self._drawn_columns, self.output.get_size().columns)
+            self.drawn_for = self.output.get_size()
 
     def _on_resize(self) -> None:
         self._resized()

@@ -31,7 +31,7 @@ PATIENCE = 5.0
 """Seconds that a terminal has to take what is left, at the end."""
 
 RESIZED_FOR = 0.1
-"""Seconds for which the size has to stay, after a screen became narrower, before anything is drawn on it."""
+"""Seconds for which the size has to stay, after the width has changed, before anything is drawn."""
 
 
 class Reactor(Protocol):
@@ -294,21 +294,31 @@ class Stage:
     def _erase(self) -> None:
         """Take the region away, whatever the terminal has made of it."""
         self._cancel(self._settled)
-        self._drawing = Drawing.AT_ONCE
-        if self._region.is_too_wide:
+        if self._drawing in (Drawing.ANEW, Drawing.RESIZED) or self._has_other_width:
             self._print_last()
+        self._drawing = Drawing.AT_ONCE
         self._region.erase()
 
     # another size
 
     def _resized(self) -> None:
-        if self._phase is not Phase.OPEN:
-            return
-        if self._region.is_too_wide or self._drawing is Drawing.RESIZED:
-            self._drawing = Drawing.RESIZED
-            self._call(RESIZED_FOR, self._settled)
-        else:
-            self._region.adapt()
+        if self._phase is Phase.OPEN:
+            if self._drawing is Drawing.RESIZED or self._has_other_width or self._was_resized_twice:
+                self._drawing = Drawing.RESIZED
+                self._call(RESIZED_FOR, self._settled)
+            else:
+                self._region.adapt()
+
+    @property
+    def _has_other_width(self) -> bool:
+        """Whether nobody knows what the terminal has made of the region: many wrap rows, or join them."""
+        drawn = self._region.drawn_for
+        return drawn is not None and drawn.columns != self._ends.output.get_size().columns
+
+    @property
+    def _was_resized_twice(self) -> bool:
+        """Whether the size is as it was when the region was drawn, so that it was another one in between."""
+        return self._region.drawn_for == self._ends.output.get_size()
 
     def _settled(self) -> None:
         """The size has stayed for a while."""

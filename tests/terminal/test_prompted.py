@@ -122,9 +122,9 @@ class At:
         except AssertionError:
             raise AssertionError(f"{self.terminal.rows} are not {rows}; {self.events}") from None
 
-    async def resizes(self, columns: int) -> None:
-        """Make the screen so wide, and tell the program."""
-        self.terminal.emulator.resize(columns=columns)
+    async def resizes(self, columns: int, rows: int | None = None) -> None:
+        """Make the screen so large, and tell the program."""
+        self.terminal.emulator.resize(rows, columns)
         signal.raise_signal(signal.SIGWINCH)
         await settle()
 
@@ -344,21 +344,35 @@ class ResizedTests:
 
     @at_prompt
     async def test_wider(self, at: At) -> None:
-        """All that stands is drawn at once for a wider screen, and no more is cleared than the prompt."""
+        """A wider screen may have been a narrower one in between, or have joined rows."""
+        await at.types("half")
+        await at.sees("juliet: half", "alone")
+        at.terminal.emulator.erase_in_display(2)
+        await at.resizes(70)
+        at.reactor.advance(RESIZED_FOR)
+        await at.sees("juliet: half", "alone")
+
+    @at_prompt
+    async def test_taller(self, at: At) -> None:
+        """All that stands is drawn at once for a taller screen, and no more is cleared than the prompt."""
         at.terminal.put(b"\r\nsomething else\r\n")
         await at.types("half")
-        await at.resizes(70)
+        await at.resizes(50, 20)
         await until(lambda: at.terminal.rows[-1] == "alone")
         assert "something else" in at.terminal.rows
         assert not [call for call in at.reactor.getDelayedCalls() if call.getTime() <= RESIZED_FOR]
 
     @at_prompt
     async def test_narrow_and_wide(self, at: At) -> None:
-        """A series of sizes that ends as it began is a change too."""
-        await at.resizes(20)
-        await at.resizes(50)
-        at.reactor.advance(RESIZED_FOR)
-        await at.sees("juliet:", "alone")
+        """A series of sizes that ends as it began is a change too, also where the first is never seen."""
+        await at.types("half")
+        await at.sees("juliet: half", "alone")
+        for widths in ((20, 50), (50,)):
+            at.terminal.emulator.erase_in_display(2)
+            for columns in widths:
+                await at.resizes(columns)
+            at.reactor.advance(RESIZED_FOR)
+            await at.sees("juliet: half", "alone")
 
     @at_prompt
     async def test_closed(self, at: At) -> None:
