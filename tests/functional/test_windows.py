@@ -35,6 +35,11 @@ def prompts(rows: list[str]) -> int:
     return max(sum(row.startswith(start) for row in rows) for start in ("juliet: half", "connected to romeo"))
 
 
+def wait_for_prompt(juliet: Window, prompt: str, columns: int) -> None:
+    """Wait until ``prompt`` is to be seen on a screen of so many columns, once."""
+    juliet.until(lambda rows: prompt in "".join(row.ljust(columns) for row in rows) and prompts(rows) == 1)
+
+
 class ResizedTests:
     """A window that changes its size."""
 
@@ -66,22 +71,21 @@ class ResizedTests:
         types(juliet)
         juliet.resizes(columns, ROWS)
         juliet.writes("!")
-        prompt = f"juliet: {TYPED}!"
-        juliet.until(
-            lambda rows: prompt in "".join(row.ljust(columns) for row in rows) and prompts(rows) == 1
-        )
+        wait_for_prompt(juliet, f"juliet: {TYPED}!", columns)
         assert sum("hello" in row for row in juliet.rows) == 1
         juliet.writes("\r")
         romeo.shows(f"{TYPED}!")
 
     def test_end(self, windows: Windows) -> None:
-        """Nothing is left of the prompt at the end, however soon that comes."""
+        """Nothing is left of the prompt at the end."""
         romeo = windows.romeo()
         juliet = in_window(windows, romeo.port)
         romeo.writes("hello\n")
         juliet.shows("hello")
         types(juliet)
         juliet.resizes(30, ROWS)
+        juliet.writes("!")
+        wait_for_prompt(juliet, f"juliet: {TYPED}!", 30)
         romeo.end_input()
         assert juliet.ends() == 0
         assert prompts(juliet.rows) == 0
