@@ -13,6 +13,7 @@ from techboy.chat.rate import Bucket
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
+from techboy.doors.door import Door
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Journal, Record
@@ -20,7 +21,7 @@ from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.parting import close
 from techboy.doors.strangers import LEAST, Strangers
-from techboy.doors.threshold import Door, PlainDoor, Threshold
+from techboy.doors.threshold import PlainDoor, Threshold
 from techboy.home import Home, new_token
 from techboy.options import ConversationOptions
 from techboy.wire.frames import Bye, Hello

@@ -22,14 +22,15 @@ from techboy.chat.rate import Bucket
 from techboy.daemon.watch import require_client
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
+from techboy.doors.door import Door
 from techboy.doors.duet import Duet
 from techboy.doors.hall import STALL
 from techboy.doors.journal import Record
 from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
 from techboy.doors.strangers import LEAST, Stranger, Strangers
-from techboy.doors.threshold import Door, Threshold
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
+from techboy.doors.threshold import Threshold
 from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
 from techboy.host import Host
 from techboy.listening import Listening, told

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.isolation import isolated
+from techboy.doors.door import Door
 from techboy.doors.journal import Record, unrecorded
 from techboy.doors.parting import cut
 from techboy.doors.strangers import Stranger, uncounted
@@ -41,16 +42,6 @@ class Stage(Enum):
     GREETED = auto()  # a plain door, as the caller was silent; a hello may still come
     KNOWN = auto()  # a door, for good
     GIVEN_UP = auto()  # nobody: it is being closed
-
-
-class Door(Interface):
-    """What takes a connection over."""
-
-    def makeConnection(self, transport: Any) -> None: ...
-    def dataReceived(self, data: bytes) -> None: ...
-    def readConnectionLost(self) -> None: ...
-    def writeConnectionLost(self) -> None: ...
-    def connectionLost(self, reason: Failure = ...) -> None: ...
 
 
 class PlainDoor(Door, Interface):

@@ -1,0 +1,17 @@
+"""What takes a connection over, once it is known how the other end speaks: on both sides."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.python.failure import Failure
+
+
+class Door(Protocol):
+    """What takes a connection over."""
+
+    def makeConnection(self, transport: Any) -> None: ...
+    def dataReceived(self, data: bytes) -> None: ...
+    def readConnectionLost(self) -> None: ...
+    def writeConnectionLost(self) -> None: ...
+    def connectionLost(self, reason: Failure = ...) -> None: ...
