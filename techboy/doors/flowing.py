@@ -210,16 +210,16 @@ class FlowingDoor:
         if self._flow is not Flow.READY:
             return
         member = self.member
-        if delivery.batches and delivery.before != self.cursor:
-            self._hear_news(delivery)
-            self.catch_up()
-        elif member.number in delivery.special or member.ignoring or not self.takes_together:
+        if member.number in delivery.special or member.ignoring or not self.takes_together:
             self._hear_some(delivery)
-        elif not delivery.batches:
-            self.write(delivery.rendered(self.dialect).data)
-        elif self._through(delivery.rendered(self.dialect)):
-            self.cursor = delivery.head
-            delivery.taken += 1  # the hall counts what that means, once for all
+        elif delivery.before == self.cursor and delivery.batches:
+            if self._through(delivery.rendered[self.dialect]):
+                self.cursor = delivery.head
+                delivery.taken += 1  # the hall counts what that means, once for all
+        elif delivery.batches:
+            self._hear_some(delivery)
+        else:
+            self.write(delivery.rendered[self.dialect].data)
 
     def fail(self) -> None:
         """Log the exception that is being handled, and close the connection."""
@@ -247,20 +247,19 @@ class FlowingDoor:
     def _send_page(self, page: Delivery) -> None:
         if self.member.ignoring or not self.takes_together or self.member.number in page.special:
             self._send_batches(page.batches, page.head)
-        elif self._through(page.rendered(self.dialect)):
+        elif self._through(page.rendered[self.dialect]):
             self.cursor = page.head
             self._hall.tally.sent += page.lines
 
     def _hear_some(self, delivery: Delivery) -> None:
-        """Send what is new without what this guest is not to hear."""
-        self._hear_news(delivery)
-        if self._flow is Flow.READY and delivery.batches:
-            self._send_batches(delivery.batches, delivery.head)
-
-    def _hear_news(self, delivery: Delivery) -> None:
+        """Send what is new without what this guest is not to hear, or what follows what it was sent."""
         news = delivery.news.told(self.member.number)
         if news:
             self.tell_news(news)
+        if delivery.batches and delivery.before != self.cursor:
+            self.catch_up()
+        elif delivery.batches and self._flow is Flow.READY:
+            self._send_batches(delivery.batches, delivery.head)
 
     def _send_batches(self, batches: list[Batch], head: int) -> None:
         left_out = self.member.ignoring | {self.member.number}

@@ -147,10 +147,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         """Remember when."""
         self.wrote_now()
 
-    @property
-    def takes_together(self) -> bool:
-        """Whether its screen does not end lines by itself."""
-        return self.ends_lines
+    takes_together = PlainReceiver.ends_lines  # it is looked at for each delivery
 
     def send_alone(self, rendering: Rendering) -> bool:
         """Send lines of one author, in the way that a peer without ends of lines reads."""

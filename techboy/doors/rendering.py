@@ -82,36 +82,40 @@ class Native:
 PLAIN, NATIVE = Plain(), Native()
 
 
+class Rendered(dict[Dialect, Rendering]):
+    """What is new in each dialect; made once, when it is first asked for, for everybody."""
+
+    def __init__(self, news: News, batches: list[Batch], before: int) -> None:
+        self._news, self._batches, self._before = news, batches, before
+
+    def __missing__(self, dialect: Dialect) -> Rendering:
+        rendering = self[dialect] = dialect.render(self._news.told(), self._batches, self._before)
+        return rendering
+
+
 class Delivery:
     """What is new in a room, or a page of what was said before: news first, then ``batches`` as stored.
 
     Their lines have the ids after ``before`` up to ``head``, which are the same where there are none: of a
     page that is empty, as all was forgotten, the last id of the log. ``special`` are those who
     get something else: newcomers, who are not told that they came, and authors, who are not sent what they
-    said. ``taken`` counts who took all of it as it was rendered for everybody.
+    said. ``rendered`` has all of it by dialect. ``taken`` counts who took all of it as it was rendered for
+    everybody.
     """
 
-    __slots__ = ("_renderings", "batches", "before", "head", "news", "special", "taken")
+    __slots__ = ("batches", "before", "head", "news", "rendered", "special", "taken")
 
     def __init__(self, news: News, batches: list[Batch], last: int = 0) -> None:
         self.news, self.batches = news, batches
         self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (last, last)
         self.special = {*news.joined, *[batch.by for batch in batches]}
-        self._renderings: dict[Dialect, Rendering] = {}
+        self.rendered = Rendered(news, batches, self.before)
         self.taken = 0
 
     @property
     def lines(self) -> int:
         """How many lines were said in it."""
         return self.head - self.before
-
-    def rendered(self, dialect: Dialect) -> Rendering:
-        """Return all of it in ``dialect``; made once, for everybody."""
-        rendering = self._renderings.get(dialect)
-        if rendering is None:
-            rendering = dialect.render(self.news.told(), self.batches, self.before)
-            self._renderings[dialect] = rendering
-        return rendering
 
 
 def plain_notices(lines: list[str]) -> bytes:

@@ -54,7 +54,7 @@ class Listener:
     @property
     def data(self) -> bytes:
         """All that was brought, in the plain dialect."""
-        return b"".join(delivery.rendered(PLAIN).data for delivery in self.heard)
+        return b"".join(delivery.rendered[PLAIN].data for delivery in self.heard)
 
 
 class Scene:
@@ -869,7 +869,7 @@ class PageTests:
         scene.house.said(one.member, "a\nb\nc")
         scene.clock.advance(0)
         page = scene.hall.page(scene.lobby, 1)
-        assert page.rendered(PLAIN).data == b"guest1: b\nguest1: c\n"
+        assert page.rendered[PLAIN].data == b"guest1: b\nguest1: c\n"
         assert page.head == 3
         assert scene.hall.page(scene.lobby, 1) is page
 
@@ -881,7 +881,7 @@ class PageTests:
             scene.house.said(one.member, text)
             scene.clock.advance(0)
             page = scene.hall.page(scene.lobby, 0)
-        assert page.rendered(PLAIN).data == b"guest1: a\nguest1: b\n"
+        assert page.rendered[PLAIN].data == b"guest1: a\nguest1: b\n"
 
     def test_bounded(self) -> None:
         """No more pages are kept than a few, wherever readers are."""
@@ -911,7 +911,7 @@ class PageTests:
         scene.clock.advance(0)
         page = scene.hall.page(scene.lobby, 0)
         assert hall.PAGE <= page.head * 1024 <= hall.PAGE + 1024
-        assert page.rendered(PLAIN).data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
+        assert page.rendered[PLAIN].data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
 
 
 class StallTests:

@@ -40,8 +40,8 @@ def test_reached(dialect: Dialect, ids: list[int]) -> None:
 def test_once() -> None:
     """What is rendered for one is the very same for all who speak the dialect."""
     delivery = Delivery(News(), BATCHES)
-    assert delivery.rendered(NATIVE) is delivery.rendered(NATIVE)
-    assert delivery.rendered(NATIVE) is not delivery.rendered(PLAIN)
+    assert delivery.rendered[NATIVE] is delivery.rendered[NATIVE]
+    assert delivery.rendered[NATIVE] is not delivery.rendered[PLAIN]
     assert (delivery.before, delivery.head, delivery.special) == (4, 7, {1, 2})
 
 
