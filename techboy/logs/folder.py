@@ -35,15 +35,15 @@ class StateFolder:
         os.close(self._lock)
 
     def _take(self) -> None:
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows lacks
+        from portalocker import AlreadyLocked, LockException, LockFlags, lock  # large, and not always needed
 
+        try:
             (self.path / _LOCK).chmod(0o600)
-            flock(self._lock, LOCK_EX | LOCK_NB)
-        except ImportError as error:
-            raise StorageError(f"{shown(self.path)}: can't be locked on this system") from error
-        except BlockingIOError as error:
+            lock(self._lock, LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING)
+        except AlreadyLocked as error:
             raise StorageError(f"{shown(self.path)} is in use by another program") from error
+        except LockException as error:
+            raise StorageError(f"{shown(self.path)}: {_reason(error)}") from error
         except OSError as error:
             raise StorageError(f"{shown(self.path)}: {error.strerror}") from error
 
@@ -61,6 +61,12 @@ def shown(path: str | os.PathLike[str]) -> str:
     """Return ``path`` for people, on one line whatever is in it."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)
+
+
+def _reason(refused: Exception) -> str:
+    """Return why something was refused, as the system says it where it does."""
+    cause = refused.__cause__
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(refused)
 
 
 def _make(path: Path) -> None:
