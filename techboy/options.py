@@ -10,7 +10,7 @@ from getopt import GetoptError, getopt
 from typing import Any, NamedTuple, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
-from twisted.python.reflect import accumulateClassList
+from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, endpoints, exits, reactors, settings
@@ -29,6 +29,7 @@ from techboy.wire.lines import unix_ends
 PORT = 4444
 DAY = 86400.0
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+_MODULES = ("techboy", "twisted")
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
 
@@ -142,6 +143,12 @@ def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_option
 
 
+def way_in(path: str) -> str:
+    """Return the command that runs `twist`, for people, where ``path`` is what was started."""
+    module, _, main = filenameToModuleName(path).partition(".")
+    return f"python -m {module}" if main == "__main__" and module in _MODULES else "twist"
+
+
 class ConversationOptions(Options):
     """What both programs can be told: on the command line, by the environment, in a file, in this order.
 
@@ -152,6 +159,7 @@ class ConversationOptions(Options):
 
     program = "techboy"
     synopsis = "[options]"
+    longdesc = ""  # or it would be the docstring of the module that is run
     streams: Callable[[], Streams] = Streams.standard
     repeated: Sequence[str] = ()
     sides: settings.Sides = ()
@@ -368,7 +376,7 @@ class ConversationOptions(Options):
             raise ConfigError(f"{setting.where}: {why}") from None
 
     def _fail(self, status: int, why: str) -> NoReturn:
-        hint = f" (see twist {self.program} --help)" if status == exits.USAGE else ""
+        hint = f" (see {way_in(sys.argv[0])} {self.program} --help)" if status == exits.USAGE else ""
         exits.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 

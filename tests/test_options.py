@@ -16,6 +16,7 @@ from twisted.python.reflect import accumulateClassList
 from twisted.python.usage import Options, UsageError
 
 import techboy
+import twisted
 from techboy import endpoints, juliet, reactors, romeo
 from techboy.doors.addresses import LONGEST_PATH
 from techboy.options import (
@@ -28,6 +29,7 @@ from techboy.options import (
     seconds,
     separate_log,
     size,
+    way_in,
     whole_number,
 )
 from techboy.settings import LONGEST_FILE
@@ -99,6 +101,24 @@ def logged(twist: Options, file: TextIO) -> str:
     twist["logFile"].write("a line\n")
     assert twist["logFile"].settle(5)
     return written(file)
+
+
+class WayInTests:
+    """The command by which `twist` is run."""
+
+    @pytest.mark.parametrize(
+        ("path", "command"),
+        [
+            ("/usr/bin/twist", "twist"),
+            (f"{Path(techboy.__file__).with_name('__main__.py')}", "python -m techboy"),
+            (f"{Path(twisted.__file__).with_name('__main__.py')}", "python -m twisted"),
+            (f"{Path(pytest.__file__).with_name('__main__.py')}", "twist"),
+            ("-c", "twist"),
+            ("", "twist"),
+        ],
+    )
+    def test_way_in(self, path: str, command: str) -> None:
+        assert way_in(path) == command
 
 
 class WholeNumberTests:
