@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from portalocker import AlreadyLocked, LockException, LockFlags
 
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder, make_private, shown
@@ -113,6 +114,28 @@ class StateFolderTests:
         with pytest.raises(StorageError) as refused:
             StateFolder(tmp_path)
         assert str(refused.value) == f"{tmp_path}: No locks available"
+
+    @pytest.mark.parametrize(
+        ("kind", "why"),
+        [(AlreadyLocked, " is in use by another program"), (LockException, ": The handle is invalid.")],
+    )
+    def test_windows(
+        self, kind: type[LockException], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On Windows it is locked by its own means, whose errors are no OSError."""
+
+        class RefusedError(Exception):
+            strerror = "The handle is invalid."
+
+        class Locker:
+            def lock(self, descriptor: int, flags: LockFlags) -> None:
+                assert flags == LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING
+                raise kind from RefusedError()
+
+        monkeypatch.setattr("portalocker.portalocker.Win32Locker", Locker, raising=False)
+        with pytest.raises(StorageError) as refused:
+            StateFolder(tmp_path, windows=True)
+        assert str(refused.value) == f"{tmp_path}{why}"
 
 
 class PrivateFileTests:
