@@ -13,6 +13,7 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromSt
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from techboy import systems
 from techboy.doors.passed import PassedSocket
 
 DOMAINS = ("INET", "INET6", "UNIX")
@@ -67,6 +68,14 @@ def server(reactor: Any, text: str, descriptors: Callable[[], range] = descripto
     if isinstance(endpoint, AdoptedStreamServerEndpoint):
         return _adopted(reactor, endpoint.fileno, endpoint.addressFamily)
     return endpoint
+
+
+def refuse_missing(text: str, platform: str) -> None:
+    """Raise ValueError, in one line, where ``text`` describes what there is not on ``platform``."""
+    if text.startswith("unix:") and not systems.has_unix_sockets(platform):
+        raise ValueError(f"{text}: UNIX sockets are not supported on Windows")
+    if is_passed(text) and not systems.has_manager(platform):
+        raise ValueError(f"{text}: sockets of a service manager are not supported on Windows")
 
 
 def is_passed(text: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from pathlib import Path
 
@@ -164,18 +163,18 @@ def new_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
-def state_directory() -> str | None:
-    """Return the directory that a service manager gives for what is to outlive the program, if it does.
+def state_directory(manager: Mapping[str, str]) -> str | None:
+    """Return the directory for what is to outlive the program, if ``manager``, an environment, gives one.
 
     systemd.exec(5): ``$STATE_DIRECTORY`` may name several, with colons between them; the first is taken.
     """
-    return _first("STATE_DIRECTORY")
+    return _first(manager, "STATE_DIRECTORY")
 
 
-def runtime_directory() -> str | None:
-    """Return the directory that a service manager gives for what ends with the program, as above."""
-    return _first("RUNTIME_DIRECTORY")
+def runtime_directory(manager: Mapping[str, str]) -> str | None:
+    """Return the directory for what ends with the program, as above."""
+    return _first(manager, "RUNTIME_DIRECTORY")
 
 
-def _first(variable: str) -> str | None:
-    return os.environ.get(variable, "").partition(":")[0] or None
+def _first(environ: Mapping[str, str], variable: str) -> str | None:
+    return environ.get(variable, "").partition(":")[0] or None

@@ -89,6 +89,7 @@ class Options(ConversationOptions):
 
     def postOptions(self) -> None:
         """Refuse what does not go together, and fill in what was not said."""
+        self.refuse_missing()
         self.split_host()
         if self["socket"] is not None:
             self._refuse_with_socket()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from getopt import GetoptError, getopt
 from typing import Any, NamedTuple, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
-from twisted.python.reflect import accumulateClassList
+from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
-from techboy import __version__, endpoints, exits, reactors, settings
+from techboy import __version__, endpoints, exits, reactors, settings, systems
 from techboy.chat.conversation import Keyboard
 from techboy.daemon.reopening import ReopeningFile, reopening
 from techboy.doors.addresses import LONGEST_PATH, host_in
@@ -29,6 +29,7 @@ from techboy.wire.lines import unix_ends
 PORT = 4444
 DAY = 86400.0
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+_MODULES = ("techboy", "twisted")
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
 
@@ -142,16 +143,25 @@ def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
     return read_option
 
 
+def way_in(path: str) -> str:
+    """Return the command that runs `twist`, for people, where ``path`` is what was started."""
+    module, _, main = filenameToModuleName(path).partition(".")
+    return f"python -m {module}" if main == "__main__" and module in _MODULES else "twist"
+
+
 class ConversationOptions(Options):
     """What both programs can be told: on the command line, by the environment, in a file, in this order.
 
-    What is wrong ends the program with one line, and status 64 where it is the command line, else 78.
+    What is wrong ends the program with one line, and status 64 where it is the command line, else 78; so does
+    what ``platform`` lacks.
     ``repeated`` are options that can be given more than once; ``sides`` the ways of saying one thing, of
     which the highest that is used decides.
     """
 
     program = "techboy"
     synopsis = "[options]"
+    longdesc = ""  # or it would be the docstring of the module that is run
+    platform: str = sys.platform
     streams: Callable[[], Streams] = Streams.standard
     repeated: Sequence[str] = ()
     sides: settings.Sides = ()
@@ -232,7 +242,7 @@ class ConversationOptions(Options):
         )
         self._try_endpoints()
         if self["check"]:
-            exits.answer(self.program, f"{self.program}: the configuration is good")
+            exits.answer(self.program, self._good())
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
@@ -268,6 +278,16 @@ class ConversationOptions(Options):
     def talks(self, streams: Streams) -> bool:
         """Tell whether the conversation is shown on standard output."""
         return True
+
+    @property
+    def manager(self) -> Mapping[str, str]:
+        """What a service manager says in the environment, among other things; nothing where there is none."""
+        return systems.of_manager(os.environ, self.platform)
+
+    def refuse_missing(self) -> None:
+        """Refuse what this system lacks, but for endpoints."""
+        if self["socket"] is not None and not systems.has_unix_sockets(self.platform):
+            self.refuse("--socket: UNIX sockets are not supported on Windows", "socket")
 
     def ask(self, streams: Streams) -> None:
         """Ask the person for what was not said."""
@@ -307,12 +327,18 @@ class ConversationOptions(Options):
             self._fail(exits.CONFIG, f"{', '.join(places)}: {why}")
         self._fail(exits.USAGE, why)
 
+    def _good(self) -> str:
+        """Return what a check that found no mistake says."""
+        said = f"{self.program}: the configuration is good"
+        unused = systems.unused(os.environ, self.platform)
+        return f"{said}\n{self.program}: not used on Windows: {', '.join(unused)}" if unused else said
+
     def _try_endpoints(self) -> None:
         for name, text in self.described():
-            if self["check"] and endpoints.is_passed(text):
-                continue
             try:
-                endpoints.server(reactors.current(), text)
+                endpoints.refuse_missing(text, self.platform)
+                if not (self["check"] and endpoints.is_passed(text)):
+                    endpoints.server(reactors.current(), text)
             except ValueError as refused:
                 self.refuse(str(refused) if name in self.configured else f"--{name} {refused}", name)
 
@@ -368,7 +394,7 @@ class ConversationOptions(Options):
             raise ConfigError(f"{setting.where}: {why}") from None
 
     def _fail(self, status: int, why: str) -> NoReturn:
-        hint = f" (see twist {self.program} --help)" if status == exits.USAGE else ""
+        hint = f" (see {way_in(sys.argv[0])} {self.program} --help)" if status == exits.USAGE else ""
         exits.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 

@@ -98,8 +98,8 @@ class Program(Service):
         self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
         self._ending, self._ends_at = Ending.NOT_YET, 0.0
         self._closing: Deferred[None] | None = None
-        watchdog = watchdog_seconds(os.environ, os.getpid())
-        self.supervised = Supervised(reactor, Notifier(os.environ), watchdog, lambda: str(self.standing))
+        watchdog = watchdog_seconds(options.manager, os.getpid())
+        self.supervised = Supervised(reactor, Notifier(options.manager), watchdog, lambda: str(self.standing))
         self._states = streams.states
         self.here = self._here()
         self.journal, self.reload = Journal(reactor.seconds), Reload(reactor)

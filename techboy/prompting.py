@@ -38,7 +38,7 @@ def prompted(
         options["max-line"],
         status_line,
         wall,
-        Remembered(history_file(options.program, environ)),
+        Remembered(history_file(options.program)),
         Completing(lambda: GUEST if screen.names_many else here, lambda: company.names),
     )
     log = None if options.parent is None else options.parent["logFile"]

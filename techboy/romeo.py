@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
 
-from techboy import endpoints, exits
+from techboy import endpoints, exits, systems
 from techboy.chat.conversation import LAST_WORDS, Keyboard, State
 from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
@@ -84,8 +84,8 @@ def _motd(path: str) -> tuple[str, list[str]]:
     return path, lines_of(path)
 
 
-def _socket() -> str | None:
-    directory = runtime_directory()
+def _socket(manager: Mapping[str, str]) -> str | None:
+    directory = runtime_directory(manager)
     return None if directory is None else str(Path(directory, SOCKET))
 
 
@@ -186,6 +186,7 @@ class Options(ConversationOptions):
 
     def postOptions(self) -> None:
         """Refuse what does not go together, and fill in what was not said."""
+        self.refuse_missing()
         self.split_host()
         if self["listen"] and (self["host"] is not None or self["port"] is not None):
             self.refuse("--listen goes without --host and --port", "listen", "host", "port")
@@ -196,13 +197,13 @@ class Options(ConversationOptions):
         self._refuse_for_one()
         if self["metrics"] is not None:
             require_client()
-        if not self["check"]:
+        if not self["check"] and systems.has_manager(self.platform):
             self._take_passed()
         if self["many"] and self["socket"] is None:
-            self["socket"] = _socket()
+            self["socket"] = _socket(self.manager)
         self["guests"] = self["guests"] or GUESTS
         self["motd-path"], self["motd"] = self["motd"] or (None, [])
-        self["state"] = state_directory() if self["state"] is None else self["state"]
+        self["state"] = state_directory(self.manager) if self["state"] is None else self["state"]
         self["keep-memory"] = self["keep-memory"] or (KEEP_MEMORY if self["state"] is None else KEEP_RECENT)
         self["remember"] = self["remember"] or REMEMBER * DAY
         super().postOptions()

@@ -217,7 +217,6 @@ class DetailsTests:
         assert new_token() != new_token()
 
     @pytest.mark.parametrize(("value", "first"), [("/a:/b", "/a"), ("/a", "/a"), ("", None)])
-    def test_state_directory(self, monkeypatch: pytest.MonkeyPatch, value: str, first: str | None) -> None:
+    def test_state_directory(self, value: str, first: str | None) -> None:
         """The first directory that a service manager gives is taken."""
-        monkeypatch.setenv("STATE_DIRECTORY", value)
-        assert state_directory() == first
+        assert state_directory({"STATE_DIRECTORY": value}) == first

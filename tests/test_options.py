@@ -16,6 +16,7 @@ from twisted.python.reflect import accumulateClassList
 from twisted.python.usage import Options, UsageError
 
 import techboy
+import twisted
 from techboy import endpoints, juliet, reactors, romeo
 from techboy.doors.addresses import LONGEST_PATH
 from techboy.options import (
@@ -28,6 +29,7 @@ from techboy.options import (
     seconds,
     separate_log,
     size,
+    way_in,
     whole_number,
 )
 from techboy.settings import LONGEST_FILE
@@ -68,6 +70,11 @@ def parsed(
     return options
 
 
+def on_windows(program: type[ConversationOptions]) -> type[ConversationOptions]:
+    """Return the options of ``program`` as they are on Windows."""
+    return type("Options", (program,), {"platform": "win32"})
+
+
 def mistake(
     program: type[ConversationOptions],
     *words: str,
@@ -99,6 +106,24 @@ def logged(twist: Options, file: TextIO) -> str:
     twist["logFile"].write("a line\n")
     assert twist["logFile"].settle(5)
     return written(file)
+
+
+class WayInTests:
+    """The command by which `twist` is run."""
+
+    @pytest.mark.parametrize(
+        ("path", "command"),
+        [
+            ("/usr/bin/twist", "twist"),
+            (f"{Path(techboy.__file__).with_name('__main__.py')}", "python -m techboy"),
+            (f"{Path(twisted.__file__).with_name('__main__.py')}", "python -m twisted"),
+            (f"{Path(pytest.__file__).with_name('__main__.py')}", "twist"),
+            ("-c", "twist"),
+            ("", "twist"),
+        ],
+    )
+    def test_way_in(self, path: str, command: str) -> None:
+        assert way_in(path) == command
 
 
 class WholeNumberTests:
@@ -631,6 +656,56 @@ class CheckTests:
         )
 
 
+@BOTH
+class WindowsTests:
+    """What there is not on Windows."""
+
+    SOCKET = "--socket: UNIX sockets are not supported on Windows"
+
+    @pytest.mark.parametrize("words", [[], ["--check"]])
+    def test_socket(
+        self, program: type[ConversationOptions], words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A socket of UNIX is refused."""
+        name = program.program
+        said = mistake(on_windows(program), "--socket", "x", *words, capsys=capsys)
+        assert said == f"{name}: {self.SOCKET} (see twist {name} --help)\n"
+
+    def test_socket_configured(
+        self,
+        program: type[ConversationOptions],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """So it is where the environment says it."""
+        variable = f"TECHBOY_{program.program.upper()}_SOCKET"
+        monkeypatch.setenv(variable, "x")
+        said = mistake(on_windows(program), "--check", capsys=capsys, status=78)
+        assert said == f"{program.program}: ${variable}: {self.SOCKET}\n"
+
+    def test_check(
+        self,
+        program: type[ConversationOptions],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A check says what is not used there, of variables those that are set."""
+        monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+        monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+        with pytest.raises(SystemExit) as ended:
+            parsed(on_windows(program), "--check")
+        assert ended.value.code == 0
+        name, said = program.program, capsys.readouterr().out.splitlines()
+        assert said[0] == f"{name}: the configuration is good"
+        assert said[1:] == [f"{name}: not used on Windows: the reload at SIGHUP, $NOTIFY_SOCKET"]
+
+    def test_manager(self, program: type[ConversationOptions], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a service manager says is left alone there, and taken elsewhere."""
+        monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+        assert not parsed(on_windows(program)).manager
+        assert parsed(program).manager["NOTIFY_SOCKET"] == "/run/notify"
+
+
 class PromptedTests:
     """Whether there can be a prompt."""
 
@@ -844,6 +919,28 @@ class RomeoTests:
         assert parsed(romeo.Options, "--listen", "tcp:2")["listen"] == ["tcp:2"]
         monkeypatch.setenv("TECHBOY_ROMEO_HOST", "::1")
         assert parsed(romeo.Options)["listen"] == []
+
+    def test_windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On Windows no service manager is asked where anything is."""
+        monkeypatch.setattr(endpoints, "passed", lambda: pytest.fail("it is asked for sockets"))
+        for variable in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
+            monkeypatch.setenv(variable, "/run/romeo")
+        options = parsed(on_windows(romeo.Options))
+        assert (options["listen"], options["state"], options["socket"]) == ([], None, None)
+
+    @pytest.mark.parametrize("name", ["listen", "metrics"])
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [("unix:x", "UNIX sockets"), ("systemd:domain=INET:index=0", "sockets of a service manager")],
+    )
+    @pytest.mark.parametrize("words", [[], ["--check"]])
+    def test_endpoint_on_windows(
+        self, name: str, text: str, what: str, words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Endpoints that there are not on Windows are refused there."""
+        said = mistake(on_windows(romeo.Options), f"--{name}", text, *words, capsys=capsys)
+        why = f"--{name} {text}: {what} are not supported on Windows"
+        assert said == f"romeo: {why} (see twist romeo --help)\n"
 
     def test_passed_and_not_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where sockets are passed and others are listened on, the log says that nobody answers at them."""

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
@@ -24,6 +25,7 @@ from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import Streams
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import HOST
+from tests.daemon.managers import ServiceManager
 from tests.programs import FakeReactor
 
 
@@ -245,6 +247,27 @@ class ProgramTests:
             bare.speaker  # noqa: B018 - asking for it is what is tested
         with pytest.raises(NotImplementedError):
             bare.leave()
+
+
+class ManagerTests:
+    """Who is told what becomes of a program."""
+
+    @pytest.mark.parametrize(("platform", "told"), [("linux", True), ("win32", False)])
+    def test_platform(
+        self, platform: str, told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A service manager is told that it is ready, but on Windows, where nobody is."""
+        manager = ServiceManager(tmp_path / "notify")
+        for name, text in {**manager.environment, "WATCHDOG_USEC": "2000000"}.items():
+            monkeypatch.setenv(name, text)
+        options = juliet.Options()
+        options.platform, options.streams = platform, lambda: Streams(None, None, None)
+        options.parseOptions([])
+        made = juliet.Juliet(FakeReactor(), options, Streams(None, None, None))
+        made.supervised.started()
+        assert ("READY=1" in "".join(manager.told())) is told
+        made.supervised.stopService()
+        manager.close()
 
 
 class TwistTests:

@@ -17,8 +17,8 @@ class StateFolder:
     StorageError where that can't be done, or another program has it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], windows: bool = os.name == "nt") -> None:
+        self.path, self._windows = Path(path), windows
         try:
             _make(self.path)
             self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -35,15 +35,19 @@ class StateFolder:
         os.close(self._lock)
 
     def _take(self) -> None:
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock  # which Windows lacks
+        # imported here, as it is large, and not always needed
+        from portalocker import AlreadyLocked, LockException, LockFlags, portalocker
 
+        # flock(2) or LockFileEx: what is usual on Windows does not say under Wine that somebody else has it.
+        # It takes pywin32, as Twisted does
+        kind = "Win32Locker" if self._windows else "PosixLocker"
+        try:
             (self.path / _LOCK).chmod(0o600)
-            flock(self._lock, LOCK_EX | LOCK_NB)
-        except ImportError as error:
-            raise StorageError(f"{shown(self.path)}: can't be locked on this system") from error
-        except BlockingIOError as error:
+            getattr(portalocker, kind)().lock(self._lock, LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING)
+        except AlreadyLocked as error:
             raise StorageError(f"{shown(self.path)} is in use by another program") from error
+        except LockException as error:
+            raise StorageError(f"{shown(self.path)}: {_reason(error)}") from error
         except OSError as error:
             raise StorageError(f"{shown(self.path)}: {error.strerror}") from error
 
@@ -61,6 +65,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     """Return ``path`` for people, on one line whatever is in it."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)
+
+
+def _reason(refused: Exception) -> str:
+    """Return why something was refused, as the system says it where it does."""
+    return getattr(refused.__cause__, "strerror", None) or str(refused)
 
 
 def _make(path: Path) -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit.history import History
+
+from techboy.places import state_home
 
 LIMIT = 1024 * 1024
 """Bytes from which on, when a program starts, the older half of its file is forgotten."""
@@ -20,21 +22,10 @@ LIMIT = 1024 * 1024
 _FLAGS: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def history_file(program: str, environ: Mapping[str, str], windows: bool = os.name == "nt") -> Path | None:
-    """Return where ``program`` remembers what was typed, None where there is no place for it.
-
-    That is ``$XDG_STATE_HOME`` or else ``~/.local/state``, as the XDG Base Directory Specification has it,
-    which ignores what is no absolute path; on Windows it is ``%LOCALAPPDATA%``.
-    """
-    if windows:
-        places = [environ.get("LOCALAPPDATA", "")]
-    else:
-        home = environ.get("HOME", "")
-        places = [environ.get("XDG_STATE_HOME", ""), os.path.join(home, ".local", "state") if home else ""]
-    for place in places:
-        if os.path.isabs(place):
-            return Path(place, "techboy", f"{program}.history")
-    return None
+def history_file(program: str, windows: bool = os.name == "nt") -> Path | None:
+    """Return where ``program`` remembers what was typed, None where there is no place for it."""
+    home = state_home(windows)
+    return None if home is None else home / f"{program}.history"
 
 
 class Remembered(History):

@@ -29,6 +29,11 @@ DEADLINE = 30.0
 """Seconds that anything awaited may take; nearly all of it takes a fraction of one."""
 
 TWIST = Path(sys.executable).with_name("twist")
+WAYS_IN: Sequence[Sequence[str | Path]] = [
+    [TWIST],
+    [sys.executable, "-m", "techboy"],
+    [sys.executable, "-m", "twisted"],
+]
 LOOPBACK = "127.0.0.1"
 SHELL = "/bin/sh"
 
@@ -393,11 +398,12 @@ class Listener:
 class Programs(EndedAtLast):
     """Starts programs and peers, and ends them all, whatever becomes of the test.
 
-    ``folder``: where they run, and their files are.
+    ``folder``: where they run, and their files are. ``way_in``: the command by which `twist` is run.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.way_in: Sequence[str | Path] = [TWIST]
         self._started = ExitStack()
 
     def close(self) -> None:
@@ -412,7 +418,7 @@ class Programs(EndedAtLast):
 
     def twist(self, *arguments: str, **streams: Stream) -> Program:
         """Start the installed `twist`."""
-        return self.start(TWIST, *arguments, **streams)
+        return self.start(*self.way_in, *arguments, **streams)
 
     def romeo(self, *options: str, port: int = 0, **streams: Stream) -> Program:
         """Start Romeo on ``port``, or on one that is free."""
@@ -424,7 +430,7 @@ class Programs(EndedAtLast):
 
     def terminal(self, *arguments: str, stdout: Stream | None = None) -> Terminal:
         """Start `twist` in a terminal."""
-        terminal = Terminal([TWIST, *arguments], self.folder, stdout)
+        terminal = Terminal([*self.way_in, *arguments], self.folder, stdout)
         self._started.callback(terminal.close)
         return terminal
 

@@ -11,6 +11,7 @@ from signal import SIGINT, SIGTERM
 
 import pytest
 
+import techboy
 from techboy.exits import CONFIG, USAGE
 from tests.functional.programs import (
     DEADLINE,
@@ -228,6 +229,16 @@ class ReactorTests:
             terminal.shows(state)
             terminal.writes("\x04")
             terminal.shows(f"on {name}")
+            assert terminal.ends() == 0
+
+    def test_other_way_in(self, programs: Programs) -> None:
+        """It is the same by `python -m techboy`."""
+        words = [Path(techboy.__file__).with_name("__main__.py"), "juliet", "--host", LOOPBACK, "--port", "1"]
+        command = [sys.executable, "-c", _TELLING, *words]
+        with closing(Terminal(command, programs.folder, term="xterm")) as terminal:
+            terminal.shows("Calling")
+            terminal.writes("\x04")
+            terminal.shows("on AsyncioSelectorReactor")
             assert terminal.ends() == 0
 
     def test_no_terminal(self, programs: Programs) -> None:

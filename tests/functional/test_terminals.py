@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.functional.programs import Programs, Terminal, free_port, wait_until
+from tests.functional.programs import WAYS_IN, Programs, Terminal, free_port, wait_until
 from tests.screen import CTRL_C, CTRL_D, CTRL_S
 
 WAITS_FOR = Path("/proc/self/wchan")
@@ -103,8 +104,10 @@ class TerminalConversationTests:
 class QuestionsTests:
     """What is asked at a terminal where the command line does not say it."""
 
-    def test_both_are_asked(self, programs: Programs) -> None:
+    @pytest.mark.parametrize("way_in", WAYS_IN, ids=lambda way_in: str(way_in[-1]))
+    def test_both_are_asked(self, programs: Programs, way_in: Sequence[str | Path]) -> None:
         """The original's questions are put; Enter takes the default, and a wrong answer is asked again."""
+        programs.way_in = way_in
         romeo = programs.terminal("romeo")
         romeo.shows("Enter Romeo IP address ex : 0.0.0.0 : ")
         romeo.writes("\n")

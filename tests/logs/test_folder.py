@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from portalocker import AlreadyLocked, LockException, LockFlags
 
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder, make_private, shown
@@ -109,16 +110,32 @@ class StateFolderTests:
         def refuse(*args: object) -> None:
             raise OSError(errno.ENOLCK, "No locks available")
 
-        monkeypatch.setattr("fcntl.flock", refuse)
+        monkeypatch.setattr("portalocker.portalocker.LOCKER", refuse)
         with pytest.raises(StorageError) as refused:
             StateFolder(tmp_path)
         assert str(refused.value) == f"{tmp_path}: No locks available"
 
-    def test_other_system(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A system may know no such locks at all."""
-        monkeypatch.setitem(sys.modules, "fcntl", None)
-        with pytest.raises(StorageError, match="can't be locked on this system"):
-            StateFolder(tmp_path)
+    @pytest.mark.parametrize(
+        ("kind", "why"),
+        [(AlreadyLocked, " is in use by another program"), (LockException, ": The handle is invalid.")],
+    )
+    def test_windows(
+        self, kind: type[LockException], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On Windows it is locked by its own means, whose errors are no OSError."""
+
+        class RefusedError(Exception):
+            strerror = "The handle is invalid."
+
+        class Locker:
+            def lock(self, descriptor: int, flags: LockFlags) -> None:
+                assert flags == LockFlags.EXCLUSIVE | LockFlags.NON_BLOCKING
+                raise kind from RefusedError()
+
+        monkeypatch.setattr("portalocker.portalocker.Win32Locker", Locker, raising=False)
+        with pytest.raises(StorageError) as refused:
+            StateFolder(tmp_path, windows=True)
+        assert str(refused.value) == f"{tmp_path}{why}"
 
 
 class PrivateFileTests:

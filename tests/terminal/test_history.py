@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from techboy.terminal.history import LIMIT, Remembered, history_file
 
-HOME = {"HOME": "/home/juliet"}
-
 
 def recalled(path: Path | None) -> list[str]:
     """Return what a program that starts now recalls, the oldest first."""
@@ -29,32 +27,16 @@ def mode(path: Path) -> int:
 class HistoryFileTests:
     """Where what was typed is remembered."""
 
-    @pytest.mark.parametrize(
-        ("environ", "path"),
-        [
-            (HOME, "/home/juliet/.local/state/techboy/juliet.history"),
-            ({**HOME, "XDG_STATE_HOME": "/state"}, "/state/techboy/juliet.history"),
-            ({**HOME, "XDG_STATE_HOME": ""}, "/home/juliet/.local/state/techboy/juliet.history"),
-            ({**HOME, "XDG_STATE_HOME": "state"}, "/home/juliet/.local/state/techboy/juliet.history"),
-            ({"XDG_STATE_HOME": "/state"}, "/state/techboy/juliet.history"),
-        ],
-    )
-    def test_base_directory(self, environ: dict[str, str], path: str) -> None:
-        """It is where the XDG Base Directory Specification says."""
-        assert history_file("juliet", environ, windows=False) == Path(path)
+    def test_state_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is among what outlives a program."""
+        monkeypatch.setenv("XDG_STATE_HOME", "/state")
+        assert history_file("juliet", windows=False) == Path("/state/techboy/juliet.history")
 
-    @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "here", "XDG_STATE_HOME": "there"}])
-    def test_nowhere(self, environ: dict[str, str]) -> None:
-        """Without a home there is no place for it."""
-        assert history_file("juliet", environ, windows=False) is None
-
-    def test_windows(self) -> None:
-        """On Windows it is among the local data of applications."""
-        environ = {**HOME, "LOCALAPPDATA": "/users/juliet/local"}
-        assert history_file("romeo", environ, windows=True) == Path(
-            "/users/juliet/local/techboy/romeo.history"
-        )
-        assert history_file("romeo", HOME, windows=True) is None
+    def test_nowhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where there is no place for that there is none for it."""
+        monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+        monkeypatch.delenv("HOME", raising=False)
+        assert history_file("juliet", windows=False) is None
 
 
 class RememberedTests:
