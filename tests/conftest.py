@@ -19,8 +19,9 @@ def _go_on(number: int, frame: FrameType | None) -> None:
 def pytest_configure() -> None:
     """Catch the signals that nohup(1), or a shell for what it runs in the background, has ignored.
 
-    Tests and programs would inherit that. The run itself takes no notice of them, as before.
+    Tests and programs would inherit that. The run itself takes no notice of them, as before. Windows has no
+    SIGHUP.
     """
-    for number in (signal.SIGHUP, signal.SIGINT):
+    for number in signal.valid_signals() & {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, _go_on)
