@@ -1,26 +1,18 @@
 """The stdio bridge: standard input and output as one end of a conversation.
 
-`twisted.internet.stdio.StandardIO` has to be handled with care, and this is where it is done:
-
-- it ends both directions at the end of input, unless its protocol is half-close aware; this one is;
-- it fails on a descriptor that is closed, and reads ``/dev/null`` as an end of input: without a keyboard
-  it is given the reading end of a pipe that nobody ever writes to;
-- it leaves descriptors non-blocking, which whoever shares them would notice: they are put back.
+It is half-close aware: the end of input ends what is said, and not what is shown.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorFDSet
 from twisted.internet.protocol import connectionDone
-from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -33,6 +25,7 @@ from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.output import Output, Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Enter, Reader, Refused
+from techboy.terminal.stdio import LetGo, Opens, opened
 from techboy.wire.clean import shown
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Said
@@ -85,6 +78,7 @@ class StdioBridge(ChunkReceiver):
         states: States,
         max_line: int,
         prompt: Prompt | None = None,
+        opened: Opens = opened,
     ) -> None:
         self.MAX_LENGTH = max_line
         self.status = OK
@@ -95,17 +89,13 @@ class StdioBridge(ChunkReceiver):
         self._screen = Screen.CLOSED
         self.above: Callable[[bytes], bytes] = bytes if prompt is None else prompt.around
         self._closed: Deferred[None] = Deferred()
-        self._streams = ExitStack()
+        self._opened = opened
+        self._close_streams: LetGo = _nothing_to_do
 
     def open(self, reactor: IReactorFDSet, stdin: int | None, stdout: int | None) -> None:
         """Begin to read and show; each descriptor is None where there is none."""
         self._unseen = stdout is None
-        keyboard = self._never() if stdin is None else stdin
-        screen = self._nowhere() if stdout is None else stdout
-        for descriptor in (keyboard, screen):
-            self._streams.callback(os.set_blocking, descriptor, os.get_blocking(descriptor))
-        stdio: Any = StandardIO  # typed for Windows, where it takes no descriptors
-        stdio(self, stdin=keyboard, stdout=screen, reactor=reactor)
+        self._close_streams = self._opened(self, stdin, stdout, reactor)
 
     def close(self) -> Deferred[None]:
         """Write all that is to be shown, then let go of both streams; fires when that is done."""
@@ -294,19 +284,13 @@ class StdioBridge(ChunkReceiver):
             self._full = False
             self.conversation.here_ready()
 
-    def _never(self) -> int:
-        reading, writing = os.pipe()
-        self._streams.callback(os.close, writing)
-        self._streams.callback(os.close, reading)
-        return reading
-
-    def _nowhere(self) -> int:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-        self._streams.callback(os.close, descriptor)
-        return descriptor
-
     def _let_go(self) -> None:
         self._screen = Screen.CLOSED
-        self._streams.close()
+        close, self._close_streams = self._close_streams, _nothing_to_do
+        close()
         if not self._closed.called:
             self._closed.callback(None)
+
+
+def _nothing_to_do() -> None:
+    """Neither stream is open."""

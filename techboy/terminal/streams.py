@@ -13,40 +13,50 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TextIO
+from io import FileIO
+from typing import Literal, TextIO
 
 from twisted.logger import Logger
 
 from techboy.chat.conversation import Keyboard
 from techboy.doors.journal import MissingEntries
+from techboy.terminal.handles import is_console, same_object
 from techboy.writer import BoundedWriter, Call, WriteError
 
 _log = Logger()
+
+_POSIX = os.name == "posix"
 
 
 def keyboard(stdin: TextIO | None) -> Keyboard:
     """Return where words come from: a terminal, a pipe or file, or nowhere (``/dev/null``, closed)."""
     if stdin is None:
         return Keyboard.NONE
-    if stdin.isatty():
+    if is_terminal(stdin):
         return Keyboard.PERSON
     return Keyboard.NONE if _is_null(stdin) else Keyboard.SCRIPT
 
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether ``stream`` is open and a terminal."""
-    return stream is not None and stream.isatty()
+    return stream is not None and stream.isatty() and (_POSIX or is_console(stream.fileno()))
 
 
 def same_place(one: TextIO | None, other: TextIO | None) -> bool:
     """Tell whether both streams go to one terminal, pipe or file, as after ``2>&1``."""
     if one is None or other is None:
         return False
-    return os.path.samestat(os.fstat(one.fileno()), os.fstat(other.fileno()))
+    status = os.fstat(one.fileno())
+    if _POSIX or stat.S_ISREG(status.st_mode):
+        return os.path.samestat(status, os.fstat(other.fileno()))
+    return same_object(one.fileno(), other.fileno())  # all others have the same number on Windows
 
 
 def _is_null(stream: TextIO) -> bool:
+    """Tell whether ``stream``, which is no terminal, is the null device: on Windows any device is."""
     status = os.fstat(stream.fileno())
+    if not _POSIX:
+        return stat.S_ISCHR(status.st_mode)
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev
 
 
@@ -54,11 +64,19 @@ def writer_to(stream: TextIO | None, name: str) -> BoundedWriter | None:
     """Return what writes to ``stream``, which the log calls ``name``; None where there is no stream."""
     if stream is None:
         return None
-    number = stream.fileno()
-    return BoundedWriter(lambda data: _write_all(number, data), MissingEntries(_log, name))
+    opened = raw(stream.fileno(), "wb")
+    return BoundedWriter(lambda data: write_all(opened, data), MissingEntries(_log, name))
 
 
-def _write_all(number: int, data: bytes) -> None:
+def raw(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
+    """Return a stream of bytes that keeps nothing back; ``descriptor`` stays open when it is gone.
+
+    A Windows console reads and writes UTF-8 that way, and its own code page by `os.read` and `os.write`.
+    """
+    return open(descriptor, mode, buffering=0, closefd=False)
+
+
+def write_all(stream: FileIO, data: bytes) -> None:
     """Write all of ``data``, or raise WriteError.
 
     The stdio bridge makes standard output non-blocking, and with it standard error where both are one pipe or
@@ -67,10 +85,11 @@ def _write_all(number: int, data: bytes) -> None:
     written = 0
     try:
         while written < len(data):
-            try:
-                written += os.write(number, data[written:])
-            except BlockingIOError:
-                select.select([], [number], [])
+            count: int | None = stream.write(data[written:])
+            if count is None:
+                select.select([], [stream], [])
+            else:
+                written += count
     except OSError as error:
         raise WriteError(error.strerror or str(error), written) from error
 
