@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from techboy import __version__, exits
-from techboy.settings import PROGRAMS
+from techboy.config.settings import PROGRAMS
 
 _NAME = "techboy"
 _COMMANDS = " or ".join(f"python -m {_NAME} {program}" for program in PROGRAMS)

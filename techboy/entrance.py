@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from techboy.chat.house import House
 from techboy.chat.rate import Bucket
+from techboy.config.options import ConversationOptions
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
@@ -23,7 +24,6 @@ from techboy.doors.parting import close
 from techboy.doors.strangers import LEAST, Strangers
 from techboy.doors.threshold import PlainDoor, Threshold
 from techboy.home import Home, new_token
-from techboy.options import ConversationOptions
 from techboy.wire.frames import Bye, Hello
 from techboy.wire.native import written
 

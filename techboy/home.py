@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from techboy import exits
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
+from techboy.config.options import ConversationOptions
 from techboy.doors.committing import AtOnce, InThread
 from techboy.doors.hall import Hall
 from techboy.doors.journal import Record
@@ -25,7 +26,6 @@ from techboy.logs.folder import StateFolder
 from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
 from techboy.logs.sqlite import KEEP_SESSIONS as KEEP_STORED_SESSIONS
 from techboy.logs.sqlite import SqliteLogs
-from techboy.options import ConversationOptions
 from techboy.program import IReactor, clock_time
 
 LOG_FILE = "romeo.sqlite"

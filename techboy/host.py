@@ -17,6 +17,7 @@ from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.standing import Hosting
 from techboy.chat.tally import Refusal
+from techboy.config.options import ConversationOptions, lines_of
 from techboy.daemon.watched import Watched
 from techboy.doors.desk import Desk
 from techboy.doors.lodging import Lodging
@@ -25,7 +26,6 @@ from techboy.doors.threshold import Spoken
 from techboy.entrance import Caller, DeskFactory, HouseFactory, HouseLodging
 from techboy.home import Home, new_token
 from techboy.listening import Listening, Places, PrivateSocket, told
-from techboy.options import ConversationOptions, lines_of
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker
 from techboy.terminal.seat import Seat

@@ -21,6 +21,16 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard, State, lines_wait
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
+from techboy.config.options import (
+    PORT,
+    ConversationOptions,
+    option,
+    place,
+    seconds,
+    socket_path,
+    whole_number,
+)
+from techboy.config.reactor import current, steady
 from techboy.doors.addresses import host_and_port, peer_of
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
@@ -31,9 +41,7 @@ from techboy.doors.plain import PlainDoor
 from techboy.logs.contract import StorageError
 from techboy.logs.folder import StateFolder
 from techboy.logs.keepsake import Keepsake, Known
-from techboy.options import PORT, ConversationOptions, option, place, seconds, socket_path, whole_number
 from techboy.program import IReactor
-from techboy.reactors import current, steady
 from techboy.talk import Talk
 from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask

@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy import exits
+from techboy.config.endpoints import reason_for, server
+from techboy.config.options import ConversationOptions
 from techboy.doors.addresses import host_and_port, place_of
 from techboy.doors.journal import escaped
-from techboy.endpoints import reason_for, server
-from techboy.options import ConversationOptions
 
 BACKLOG = 1024
 """Callers that the kernel keeps while the program is busy; a house may be called by many at once."""

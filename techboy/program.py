@@ -15,13 +15,13 @@ from twisted.logger import Logger
 
 from techboy import __version__, exits
 from techboy.chat.conversation import Keyboard
+from techboy.config.options import ConversationOptions
 from techboy.daemon.notify import Notifier, watchdog_seconds
 from techboy.daemon.reload import Reload, on_hangup
 from techboy.daemon.supervised import Supervised
 from techboy.daemon.transcript import Transcript, local_iso
 from techboy.doors.journal import Journal
 from techboy.logs.folder import shown
-from techboy.options import ConversationOptions
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt, erasing

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from techboy.options import ConversationOptions
+from techboy.config.options import ConversationOptions
 from techboy.terminal.bell import Bell
 from techboy.terminal.company import Company
 from techboy.terminal.completing import GUEST, HOST, TWO, Completing

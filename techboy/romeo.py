@@ -13,12 +13,28 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
 
-from techboy import endpoints, exits, systems
+from techboy import exits, systems
 from techboy.chat.conversation import LAST_WORDS, Keyboard, State
 from techboy.chat.house import Rules
 from techboy.chat.names import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.chat.rate import Bucket
+from techboy.config import endpoints
+from techboy.config.options import (
+    DAY,
+    PORT,
+    ConversationOptions,
+    days,
+    lines_of,
+    option,
+    place,
+    port_number,
+    seconds,
+    size,
+    socket_path,
+    whole_number,
+)
+from techboy.config.reactor import current, steady
 from techboy.daemon.watch import require_client
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
@@ -36,22 +52,7 @@ from techboy.host import Host
 from techboy.listening import Listening, told
 from techboy.logs.memory import KEEP_MEMORY
 from techboy.logs.sqlite import KEEP_RECENT
-from techboy.options import (
-    DAY,
-    PORT,
-    ConversationOptions,
-    days,
-    lines_of,
-    option,
-    place,
-    port_number,
-    seconds,
-    size,
-    socket_path,
-    whole_number,
-)
 from techboy.program import IReactor
-from techboy.reactors import current, steady
 from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams

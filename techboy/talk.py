@@ -8,8 +8,8 @@ from techboy import exits
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.standing import Alone, Together
+from techboy.config.options import ConversationOptions
 from techboy.daemon.transcript import Recorded
-from techboy.options import ConversationOptions
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows

@@ -26,10 +26,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy import endpoints
 from techboy.chat.conversation import Keyboard
+from techboy.config import endpoints
+from techboy.config.options import ConversationOptions
 from techboy.doors.threshold import PATIENCE
-from techboy.options import ConversationOptions
 from techboy.program import Program
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams

@@ -16,13 +16,13 @@ from prometheus_client.core import Metric
 from techboy import exits, juliet, romeo
 from techboy.chat.conversation import Keyboard
 from techboy.chat.tally import Refusal
+from techboy.config.options import ConversationOptions
 from techboy.daemon.durations import Durations
 from techboy.daemon.lag import Lag
 from techboy.daemon.metrics import Figures
 from techboy.daemon.watched import Watched
 from techboy.doors.journal import End
 from techboy.host import Host
-from techboy.options import ConversationOptions
 from tests.children import run
 from tests.programs import Running
 
@@ -184,6 +184,8 @@ class PagesTests:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_modules(self, page: Path) -> None:
         """The modules that a page names are there."""
-        named = re.findall(r"``((?:chat|daemon|doors|logs|terminal|wire)[.][a-z_]+)", page.read_text())
+        folders = "|".join(each.name for each in (CHECKOUT / "techboy").iterdir() if each.is_dir())
+        named = re.findall(rf"``((?:{folders})[.][a-z_]+)", page.read_text())
         modules = [CHECKOUT / "techboy" / f"{name.replace('.', '/')}.py" for name in named]
-        assert [str(module) for module in modules if not module.exists()] == []
+        missing = [each for each in modules if not (each.exists() or each.with_suffix("").is_dir())]
+        assert missing == []

@@ -22,7 +22,8 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
-from techboy import endpoints, exits
+from techboy import exits
+from techboy.config import endpoints
 from techboy.listening import BACKLOG, Listening, PrivateSocket, told
 from tests.programs import FakeReactor
 

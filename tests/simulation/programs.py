@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from techboy import home, reactors
+from techboy import home
 from techboy.chat.conversation import Keyboard
+from techboy.config import reactor
 from techboy.host import Host
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
@@ -68,7 +69,7 @@ class Process:
         """Start the program."""
         assert self.running is None
         self.reactor = SimulatedReactor(self.world)
-        reactors.steady(self.reactor, self.world.monotonic)
+        reactor.steady(self.reactor, self.world.monotonic)
         self._stopped = None
         self.running = self._begin()
         self.running.start()

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from techboy import reactors
 from techboy.chat.conversation import Conversation, State
 from techboy.chat.house import House
 from techboy.chat.room import News, Room
+from techboy.config import reactor as reactors
 from techboy.doors.addresses import peer_of
 from techboy.doors.duet import Duet, Ending
 from techboy.doors.flowing import Flow, FlowingDoor

@@ -1,4 +1,4 @@
-"""Tests of `techboy.reactors`: what decides on which reactor a program runs."""
+"""Tests of `techboy.config.reactor`: what decides on which reactor a program runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
 from twisted.internet.task import LoopingCall
 
-from techboy.reactors import REACTOR, TOOLKIT, can_prompt, current, runs_on_asyncio, steady
+from techboy.config.reactor import REACTOR, TOOLKIT, can_prompt, current, runs_on_asyncio, steady
 from techboy.terminal.streams import Streams
 from tests.terminal.fakes import Typed, at_terminal
 

@@ -13,13 +13,14 @@ from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
-from techboy import __version__, endpoints, exits, reactors, settings, systems
+from techboy import __version__, exits, systems
 from techboy.chat.conversation import Keyboard
+from techboy.config import endpoints, reactor, settings
+from techboy.config.settings import ConfigError, Kind, Layer, Setting
 from techboy.daemon.reopening import ReopeningFile, reopening
 from techboy.doors.addresses import LONGEST_PATH, host_in
 from techboy.doors.pulse import DEAD, PING
 from techboy.doors.receiver import MAX_LINE
-from techboy.settings import ConfigError, Kind, Layer, Setting
 from techboy.terminal.output import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
@@ -237,8 +238,8 @@ class ConversationOptions(Options):
         self["prompted"] = (
             self.parent is not None
             and not self["check"]
-            and reactors.can_prompt(streams, self.terminal_type)
-            and reactors.runs_on_asyncio()
+            and reactor.can_prompt(streams, self.terminal_type)
+            and reactor.runs_on_asyncio()
         )
         self._try_endpoints()
         if self["check"]:
@@ -338,7 +339,7 @@ class ConversationOptions(Options):
             try:
                 endpoints.refuse_missing(text, self.platform)
                 if not (self["check"] and endpoints.is_passed(text)):
-                    endpoints.server(reactors.current(), text)
+                    endpoints.server(reactor.current(), text)
             except ValueError as refused:
                 self.refuse(str(refused) if name in self.configured else f"--{name} {refused}", name)
 

@@ -1,4 +1,4 @@
-"""Tests of `techboy.endpoints`."""
+"""Tests of `techboy.config.endpoints`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 
-from techboy.doors.passed import PassedSocket
-from techboy.endpoints import (
+from techboy.config.endpoints import (
     descriptors,
     initial_environment,
     is_passed,
@@ -24,6 +23,7 @@ from techboy.endpoints import (
     reason_for,
     server,
 )
+from techboy.doors.passed import PassedSocket
 from tests.programs import FakeReactor
 
 PASSED_FROM = 500

@@ -1,4 +1,4 @@
-"""Tests of `techboy.settings`."""
+"""Tests of `techboy.config.settings`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.settings import (
+from techboy.config.settings import (
     LONGEST_FILE,
     ConfigError,
     Kind,

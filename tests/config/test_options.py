@@ -17,9 +17,10 @@ from twisted.python.usage import Options, UsageError
 
 import techboy
 import twisted
-from techboy import endpoints, juliet, reactors, romeo
-from techboy.doors.addresses import LONGEST_PATH
-from techboy.options import (
+from techboy import juliet, romeo
+from techboy.config import endpoints
+from techboy.config import reactor as reactors
+from techboy.config.options import (
     DAY,
     ConversationOptions,
     days,
@@ -32,7 +33,8 @@ from techboy.options import (
     way_in,
     whole_number,
 )
-from techboy.settings import LONGEST_FILE
+from techboy.config.settings import LONGEST_FILE
+from techboy.doors.addresses import LONGEST_PATH
 from techboy.terminal.streams import StandardStream, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 

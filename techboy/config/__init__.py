@@ -1,0 +1,1 @@
+"""Options, settings, endpoints and the choice of reactor."""
