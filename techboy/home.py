@@ -14,19 +14,19 @@ from techboy import exits
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
 from techboy.config.options import ConversationOptions
-from techboy.doors.committing import AtOnce, InThread
 from techboy.doors.hall import Hall
 from techboy.doors.journal import Record
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.doors.repeating import repeated
 from techboy.doors.strangers import Stranger
-from techboy.logs.contract import Logs, StorageError
-from techboy.logs.folder import StateFolder
-from techboy.logs.memory import KEEP_SESSIONS, MemoryLogs
-from techboy.logs.sqlite import KEEP_SESSIONS as KEEP_STORED_SESSIONS
-from techboy.logs.sqlite import SqliteLogs
 from techboy.program import IReactor, clock_time
+from techboy.storage.executor import AtOnce, InThread
+from techboy.storage.interface import Logs, StorageError
+from techboy.storage.memory import KEEP_SESSIONS, MemoryLogs
+from techboy.storage.sqlite import KEEP_SESSIONS as KEEP_STORED_SESSIONS
+from techboy.storage.sqlite import SqliteLogs
+from techboy.storage.state_dir import StateFolder
 
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32

@@ -38,10 +38,10 @@ from techboy.doors.journal import Record, escaped, unrecorded
 from techboy.doors.native_caller import NativeCaller
 from techboy.doors.patience import Patience
 from techboy.doors.plain import PlainDoor
-from techboy.logs.contract import StorageError
-from techboy.logs.folder import StateFolder
-from techboy.logs.keepsake import Keepsake, Known
 from techboy.program import IReactor
+from techboy.storage.client_store import Keepsake, Known
+from techboy.storage.interface import StorageError
+from techboy.storage.state_dir import StateFolder
 from techboy.talk import Talk
 from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask

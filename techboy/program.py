@@ -21,7 +21,7 @@ from techboy.daemon.reload import Reload, on_hangup
 from techboy.daemon.supervised import Supervised
 from techboy.daemon.transcript import Transcript, local_iso
 from techboy.doors.journal import Journal
-from techboy.logs.folder import shown
+from techboy.storage.state_dir import shown
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
 from techboy.terminal.prompt import Prompt, erasing

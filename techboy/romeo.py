@@ -50,9 +50,9 @@ from techboy.doors.threshold import Threshold
 from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
 from techboy.host import Host
 from techboy.listening import Listening, told
-from techboy.logs.memory import KEEP_MEMORY
-from techboy.logs.sqlite import KEEP_RECENT
 from techboy.program import IReactor
+from techboy.storage.memory import KEEP_MEMORY
+from techboy.storage.sqlite import KEEP_RECENT
 from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams

@@ -6,10 +6,10 @@ from twisted.internet.task import Clock
 
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
-from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY, STALL, Hall
-from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
+from techboy.storage.executor import AtOnce, Committer
+from techboy.storage.memory import KEEP_MEMORY, MemoryLogs
 from tests.clocks import Wall
 from tests.transports import ANY, FakeTransport, SocketTransport
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from techboy.chat.house import House, Rules
 from techboy.chat.rate import Bucket
-from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.hall import STALL, Hall
 from techboy.doors.lodging import GRACE, Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
-from techboy.logs.contract import StorageError
-from techboy.logs.memory import KEEP_MEMORY, MemoryLogs
+from techboy.storage.executor import AtOnce, Committer
+from techboy.storage.interface import StorageError
+from techboy.storage.memory import KEEP_MEMORY, MemoryLogs
 from tests.houses import Verona
 from tests.transports import FakeTransport, SocketTransport
 

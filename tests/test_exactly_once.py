@@ -19,7 +19,7 @@ from techboy.doors.greeting import Greeting
 from techboy.doors.hall import STALL
 from techboy.doors.native_caller import SAY_AGAIN, NativeCaller
 from techboy.doors.native_guest import NativeGuest, Terms
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 from techboy.wire.frames import Hello
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 from tests.transports import ANY, FakeTransport, SocketTransport

@@ -11,8 +11,8 @@ from techboy import exits
 from techboy.chat.house import Rules
 from techboy.doors.lodging import Lodging
 from techboy.home import DRAIN, END, LOG_FILE, PRUNED_EVERY, Home, new_token, state_directory
-from techboy.logs.memory import MemoryLogs
-from techboy.logs.sqlite import SqliteLogs
+from techboy.storage.memory import MemoryLogs
+from techboy.storage.sqlite import SqliteLogs
 from tests.chat.fakes import FakeGuest, session
 from tests.clocks import Wall
 from tests.native import HeldCommitter

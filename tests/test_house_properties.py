@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from techboy.doors import hall
 from techboy.doors.rendering import Delivery
-from techboy.logs.contract import Batch
-from techboy.logs.memory import KEEP_MEMORY
+from techboy.storage.interface import Batch
+from techboy.storage.memory import KEEP_MEMORY
 from tests.houses import Verona, Visitor
 from tests.transports import ANY
 

@@ -17,9 +17,9 @@ from techboy.doors.receiver import LONGEST_UNENDED
 from techboy.host import Host
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
-from techboy.logs.contract import StorageError
-from techboy.logs.memory import MemoryLog
 from techboy.romeo import Options, Romeo
+from techboy.storage.interface import StorageError
+from techboy.storage.memory import MemoryLog
 from tests.journals import Written, written
 from tests.native import HeldCommitter
 from tests.programs import Running, call, frame, frames, native, visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from techboy.logs.keepsake import Known
+from techboy.storage.client_store import Known
 
 
 class Memory(Protocol):

@@ -13,7 +13,7 @@ from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.room import HISTORY_SIZE
-from techboy.logs.contract import StorageError
+from techboy.storage.interface import StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.house import House

@@ -21,7 +21,7 @@ from functools import wraps
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
 from techboy.chat.outbox import Outbox
-from techboy.logs.contract import StorageError
+from techboy.storage.interface import StorageError
 
 LAST_WORDS = 5.0
 """Seconds that the other has for what it still says, once all was said here."""

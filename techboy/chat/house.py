@@ -12,7 +12,7 @@ from techboy.chat.member import Guest, Member
 from techboy.chat.names import Names
 from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
 from techboy.chat.session import Session
-from techboy.logs.contract import Batch, Logs, StorageError
+from techboy.storage.interface import Batch, Logs, StorageError
 
 LOBBY = "lobby"
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from techboy.chat.isolation import Fallible
 from techboy.chat.room import Room
 from techboy.chat.session import Session
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 
 STORING_FAILS = "the server cannot store messages now"
 READING_FAILS = "the server cannot read its history now"

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from techboy.logs.contract import Draft, Log, StorageError
+from techboy.storage.interface import Draft, Log, StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.member import Member

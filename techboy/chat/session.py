@@ -6,7 +6,7 @@ import hashlib
 from enum import Enum, auto
 
 from techboy.chat.rate import Bucket
-from techboy.logs.contract import SessionRecord
+from techboy.storage.interface import SessionRecord
 
 
 def digest_of(token: str) -> bytes:

@@ -11,7 +11,7 @@ from techboy.chat.room import Room
 from techboy.chat.session import Session, digest_of
 from techboy.doors.hall import PAGE, Hall
 from techboy.doors.lodging import Lodger, Lodging, Stay
-from techboy.logs.contract import SessionRecord, StorageError
+from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
 _HOST = b"the host"  # no hash of a token is as short, so nobody can ask for the host's own record

@@ -18,7 +18,7 @@ from techboy.doors.hall import Hall
 from techboy.doors.lodging import Lodger, Lodging, Stay
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.rendering import Delivery
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
 from techboy.wire.plain import Command
 

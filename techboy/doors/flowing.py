@@ -17,7 +17,7 @@ from techboy.doors.journal import End, Record
 from techboy.doors.parting import Parting
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, Dialect, Rendering
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 from techboy.wire.lines import LF
 
 UNREAD_LIMIT = 64 * 1024

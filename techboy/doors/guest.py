@@ -18,7 +18,7 @@ from techboy.doors.journal import End, Record
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.receiver import PlainReceiver
 from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices, slowed_down
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
 

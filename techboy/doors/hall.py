@@ -21,10 +21,10 @@ from techboy.chat.member import STORING_FAILS
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal, Tally
-from techboy.doors.committing import Committer
 from techboy.doors.journal import Trouble, escaped
 from techboy.doors.rendering import Delivery
-from techboy.logs.contract import Batch, Group, Logs, SessionRecord, StorageError
+from techboy.storage.executor import Committer
+from techboy.storage.interface import Batch, Group, Logs, SessionRecord, StorageError
 
 STALL = 30.0
 """Seconds without a byte taken after which a connection that has something to take is ended."""

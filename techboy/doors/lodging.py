@@ -17,7 +17,7 @@ from techboy.chat.session import Session, digest_of
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import Hall
 from techboy.doors.strangers import Stranger
-from techboy.logs.contract import SessionRecord, StorageError
+from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
 GRACE = 600.0

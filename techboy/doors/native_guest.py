@@ -28,7 +28,7 @@ from techboy.doors.pulse import Pulse
 from techboy.doors.rendering import NATIVE, Delivery
 from techboy.doors.sockets import send_promptly
 from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
     Bye,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from techboy.chat.room import News
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 from techboy.wire import native
 from techboy.wire.frames import Notice
 from techboy.wire.lines import LF

@@ -15,7 +15,7 @@ from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
 from techboy.doors.pausing import Pauses, Reason
 from techboy.doors.rendering import Delivery, gone
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 from techboy.wire.plain import notice
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring as _quoted
 from typing import TypeAlias, TypeVar
 
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 from techboy.wire.fields import (
     FieldError,
     Fields,

@@ -16,8 +16,8 @@ from techboy.chat.member import Member
 from techboy.chat.outbox import Outbox
 from techboy.chat.room import Room
 from techboy.chat.session import Session
-from techboy.logs.contract import Batch, Logs, SessionRecord, StorageError
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.interface import Batch, Logs, SessionRecord, StorageError
+from techboy.storage.memory import MemoryLogs
 
 Events: TypeAlias = list[tuple[object, ...]]
 

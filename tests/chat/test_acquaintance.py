@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from techboy.chat.acquaintance import Acquaintance, Forgetful
-from techboy.logs.keepsake import Known
+from techboy.storage.client_store import Known
 
 
 def known(seen: int = 0) -> Acquaintance:

@@ -14,8 +14,8 @@ from techboy.chat.commands import (
     Who,
 )
 from techboy.chat.member import Absent, Member
-from techboy.logs.contract import StorageError
-from techboy.logs.memory import MemoryLog
+from techboy.storage.interface import StorageError
+from techboy.storage.memory import MemoryLog
 from tests.chat.fakes import Events, FakeHouse, FakeWaker
 
 FOR_ALL = [

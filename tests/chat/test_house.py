@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from techboy.chat.house import House, Rules
 from techboy.chat.member import MOST_LEFT, Member
 from techboy.chat.room import SHOWN_NAMES
-from techboy.logs.contract import StorageError
-from techboy.logs.memory import MemoryLog, MemoryLogs
+from techboy.storage.interface import StorageError
+from techboy.storage.memory import MemoryLog, MemoryLogs
 from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker, session
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from techboy.chat.member import Member
 from techboy.chat.room import SHOWN_NAMES, Room, listed
-from techboy.logs.contract import Batch
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.interface import Batch
+from techboy.storage.memory import MemoryLogs
 from tests.chat.fakes import FakeGuest, FakeWaker, stored, taken_news
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.session import Numbering, Session, digest_of
-from techboy.logs.contract import SessionRecord
+from techboy.storage.interface import SessionRecord
 
 RECORD = SessionRecord(7, digest_of("token"), "juliet", 5, "lobby", 3, 9.0)
 

@@ -16,8 +16,8 @@ from techboy.chat.conversation import Words
 from techboy.chat.room import News, Room
 from techboy.daemon.transcript import LIMIT, Recorded, Transcript, local_iso
 from techboy.doors.rendering import Delivery
-from techboy.logs.contract import Batch
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.interface import Batch
+from techboy.storage.memory import MemoryLogs
 from techboy.writer import FULL
 from tests.chat.fakes import Events, FakeHere
 from tests.daemon.test_appending import FullDisk, HangingDisk, disk

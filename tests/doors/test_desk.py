@@ -10,7 +10,7 @@ from techboy.chat.rate import Bucket
 from techboy.doors.desk import Desk
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
-from techboy.logs.contract import Batch, StorageError
+from techboy.storage.interface import Batch, StorageError
 from tests.native import DEAD, PING, Caller, HeldCommitter, NativeVerona, tokens
 from tests.transports import SocketTransport
 

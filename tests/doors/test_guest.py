@@ -14,8 +14,8 @@ from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED
-from techboy.logs.contract import StorageError
-from techboy.logs.memory import MemoryLog
+from techboy.storage.interface import StorageError
+from techboy.storage.memory import MemoryLog
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
 from tests.transports import FakeTransport, SocketTransport

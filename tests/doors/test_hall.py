@@ -14,10 +14,10 @@ from techboy.chat.room import Room
 from techboy.chat.session import Session
 from techboy.chat.tally import Refusal
 from techboy.doors import hall
-from techboy.doors.committing import AtOnce, Committer
 from techboy.doors.hall import NEWS_DELAY, TRIED_AGAIN, Hall
 from techboy.doors.rendering import PLAIN, Delivery
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.executor import AtOnce, Committer
+from techboy.storage.memory import MemoryLogs
 from tests.chat.fakes import session
 from tests.clocks import EPOCH, Wall
 from tests.native import HeldCommitter

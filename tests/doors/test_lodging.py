@@ -14,8 +14,8 @@ from techboy.chat.session import digest_of
 from techboy.chat.tally import Refusal
 from techboy.doors.hall import TRIED_AGAIN
 from techboy.doors.lodging import Lodging
-from techboy.logs.contract import SessionRecord, StorageError
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.interface import SessionRecord, StorageError
+from techboy.storage.memory import MemoryLogs
 from tests.chat.fakes import FakeGuest
 from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 

@@ -7,8 +7,8 @@ import pytest
 from techboy.chat.tally import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
 from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN
-from techboy.logs.contract import Batch, StorageError
-from techboy.logs.memory import MemoryLog
+from techboy.storage.interface import Batch, StorageError
+from techboy.storage.memory import MemoryLog
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from techboy.chat.room import News
 from techboy.doors.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 
 BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "me", "sighs")]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from techboy.doors.native_guest import NativeGuest
 from techboy.doors.plain import PlainDoor
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.memory import MemoryLogs
 from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from tests.simulation import bounds
 from tests.simulation.programs import PLACES

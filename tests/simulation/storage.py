@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
-from techboy.logs.contract import StorageError
+from techboy.storage.interface import StorageError
 
 Work = tuple[Callable[[], Any], Callable[[Any], None]]
 
@@ -21,7 +21,7 @@ class Disk(Enum):
 
 
 class Storage:
-    """Stands in for the storage thread (`techboy.doors.committing.InThread`), and for memory alike.
+    """Stands in for the storage thread (`techboy.storage.executor.InThread`), and for memory alike.
 
     Work waits until `perform`. Its outcome waits until `tell`, as that of a thread waits for the reactor.
     """

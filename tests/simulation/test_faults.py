@@ -17,7 +17,7 @@ from techboy.doors.flowing import Flow, FlowingDoor
 from techboy.doors.hall import Hall
 from techboy.doors.lodging import Lodging
 from techboy.doors.rendering import Delivery
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.memory import MemoryLogs
 from tests.simulation.__main__ import STEPS, run
 from tests.simulation.bounds import PAGE
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from techboy.logs.contract import Batch, Group, Logs
-from techboy.logs.memory import MemoryLogs
+from techboy.storage.interface import Batch, Group, Logs
+from techboy.storage.memory import MemoryLogs
 from techboy.wire.plain import in_room
 
 TAG = re.compile(r"\b([a-z]+[0-9]+):([0-9]+)\b")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from techboy.chat.conversation import Keyboard, Words
-from techboy.doors.committing import Committer
 from techboy.doors.flowing import UNSTORED_LIMIT
-from techboy.logs.contract import Batch, StorageError
-from techboy.logs.memory import KEEP_MEMORY
+from techboy.storage.executor import Committer
+from techboy.storage.interface import Batch, StorageError
+from techboy.storage.memory import KEEP_MEMORY
 from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.output import Shown

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs.contract import Batch
+from techboy.storage.interface import Batch
 from techboy.wire.clean import REPLACEMENT, clean, cleaned, cleaned_line
 from techboy.wire.frames import (
     FIELD,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from techboy.logs.schema import Presence, Schema, connect, only_row, told, transaction
+from techboy.storage.schema import Presence, Schema, connect, only_row, told, transaction
 
 SCHEMA = Schema(
     application=0x7462_6B73,

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from techboy.logs import schema as schema_module
-from techboy.logs.contract import StorageError
-from techboy.logs.keepsake import SCHEMA as KEEPSAKE
-from techboy.logs.schema import Presence, Schema, connect, connect_reader, told, transaction
-from techboy.logs.sqlite import SCHEMA as LOGS
+from techboy.storage import schema as schema_module
+from techboy.storage.client_store import SCHEMA as KEEPSAKE
+from techboy.storage.interface import StorageError
+from techboy.storage.schema import Presence, Schema, connect, connect_reader, told, transaction
+from techboy.storage.sqlite import SCHEMA as LOGS
 
 SCHEMA = Schema(
     application=0x1234_5678,

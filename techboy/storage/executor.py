@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from techboy.logs.contract import StorageError
+from techboy.storage.interface import StorageError
 
 T = TypeVar("T")
 

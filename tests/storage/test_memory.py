@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs.contract import Batch, Logs
-from techboy.logs.memory import KEEP_MEMORY, KEEP_SESSIONS, MemoryLog, MemoryLogs, portion
-from tests.logs.contract import (
+from techboy.storage.interface import Batch, Logs
+from techboy.storage.memory import KEEP_MEMORY, KEEP_SESSIONS, MemoryLog, MemoryLogs, portion
+from tests.storage.contract import (
     EVERYTHING,
     ROOM,
     ForgetfulLogsContract,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
-from techboy.logs.contract import Batch, Drafts, Group, SessionRecord, Topics
-from techboy.logs.memory import Memory, MemoryLog, ending, numbered, portion
-from techboy.logs.schema import Presence, Schema, connect, connect_reader, only_row, told, transaction
+from techboy.storage.interface import Batch, Drafts, Group, SessionRecord, Topics
+from techboy.storage.memory import Memory, MemoryLog, ending, numbered, portion
+from techboy.storage.schema import Presence, Schema, connect, connect_reader, only_row, told, transaction
 
 KEEP_SESSIONS = 100_000
 """Sessions that are kept in the file, in use or not, unless said otherwise."""
@@ -104,10 +104,11 @@ _of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
 class SqliteLogs:
     """The logs of all rooms, in the file ``path``, which is made where it is missing.
 
-    See `techboy.logs.contract.Logs`. ``keep_memory``: bytes of memory for what was stored last, so that who
+    See `techboy.storage.interface.Logs`.
+    ``keep_memory``: bytes of memory for what was stored last, so that who
     has read nearly all does not touch the file. ``sessions``: how many are kept; if there are more, those not
     in use that were not heard of for longest are forgotten. Whatever fails raises StorageError: opening, as
-    it does in `techboy.logs.schema.connect`, and later whatever has to read or write the file.
+    it does in `techboy.storage.schema.connect`, and later whatever has to read or write the file.
     """
 
     def __init__(
@@ -272,7 +273,7 @@ class SqliteLogs:
 
 
 class SqliteLog:
-    """The lines of one room in the file: see `techboy.logs.contract.Log`.
+    """The lines of one room in the file: see `techboy.storage.interface.Log`.
 
     ``recent``: those that are in memory, too. ``number``: the room's in the file, None where it is not there.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.logs.contract import Batch
-from tests.logs.contract import Line, lines_of
+from techboy.storage.interface import Batch
+from tests.storage.contract import Line, lines_of
 
 
 def batch() -> Batch:

@@ -11,8 +11,8 @@ from errno import EACCES
 from pathlib import Path
 from typing import Any
 
-from techboy.logs.contract import StorageError
-from techboy.logs.folder import make_private, shown
+from techboy.storage.interface import StorageError
+from techboy.storage.state_dir import make_private, shown
 
 CHECKED_WHOLE = 16 * 1024 * 1024
 """Bytes of a file up to which all of it is checked when it is opened."""

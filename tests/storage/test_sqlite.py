@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs import schema
-from techboy.logs.contract import Batch, Draft, Group, Log, Logs, StorageError
-from techboy.logs.schema import connect
-from techboy.logs.sqlite import KEEP_RECENT, SCHEMA, SqliteLogs, Sync
+from techboy.storage import schema
+from techboy.storage.interface import Batch, Draft, Group, Log, Logs, StorageError
+from techboy.storage.schema import connect
+from techboy.storage.sqlite import KEEP_RECENT, SCHEMA, SqliteLogs, Sync
 from tests.children import run, start
-from tests.logs.contract import (
+from tests.storage.contract import (
     EVERYTHING,
     ROOM,
     LogsContract,
@@ -296,8 +296,8 @@ WRITER = """
 import sys
 from itertools import count
 from pathlib import Path
-from techboy.logs.contract import Draft, SessionRecord
-from techboy.logs.sqlite import SqliteLogs
+from techboy.storage.interface import Draft, SessionRecord
+from techboy.storage.sqlite import SqliteLogs
 
 logs = SqliteLogs(Path(sys.argv[1]), sys.argv[2])
 first, second = logs.open("first"), logs.open("second")
@@ -430,8 +430,8 @@ LIMITED = """
 import resource
 import sys
 from pathlib import Path
-from techboy.logs.contract import Draft, StorageError
-from techboy.logs.sqlite import SqliteLogs
+from techboy.storage.interface import Draft, StorageError
+from techboy.storage.sqlite import SqliteLogs
 
 logs = SqliteLogs(Path(sys.argv[1]), sys.argv[2], 0)
 log = logs.open("lobby")
@@ -489,7 +489,7 @@ class ReadingTests:
             rows.append(first)
             return Batch(first, *rest)
 
-        monkeypatch.setattr("techboy.logs.sqlite.Batch", batch)
+        monkeypatch.setattr("techboy.storage.sqlite.Batch", batch)
         return rows
 
     @pytest.fixture

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from portalocker import AlreadyLocked, LockException, LockFlags
 
-from techboy.logs.contract import StorageError
-from techboy.logs.folder import StateFolder, make_private, shown
+from techboy.storage.interface import StorageError
+from techboy.storage.state_dir import StateFolder, make_private, shown
 from tests.children import start
 
 HOLDER = """
 import sys
-from techboy.logs.folder import StateFolder
+from techboy.storage.state_dir import StateFolder
 folder = StateFolder(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.committing`."""
+"""Tests of `techboy.storage.executor`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from techboy.doors.committing import AtOnce, InThread
-from techboy.logs.contract import StorageError
+from techboy.storage.executor import AtOnce, InThread
+from techboy.storage.interface import StorageError
 
 
 def refuse() -> None:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs.contract import StorageError
-from techboy.logs.keepsake import SCHEMA, Keepsake, Known
-from techboy.logs.schema import connect
+from techboy.storage.client_store import SCHEMA, Keepsake, Known
+from techboy.storage.interface import StorageError
+from techboy.storage.schema import connect
 from tests.wire.texts import quick
 
 KNOWN = Known("token", "0123456789abcdef", "garden", 58, "juliet")

@@ -10,7 +10,7 @@ from sys import getsizeof
 from typing import cast
 from weakref import WeakValueDictionary
 
-from techboy.logs.contract import Batch, Drafts, Group, Log, SessionRecord, Topics
+from techboy.storage.interface import Batch, Drafts, Group, Log, SessionRecord, Topics
 
 KEEP_MEMORY = 16 * 1024 * 1024
 """Bytes that logs may take, unless said otherwise."""
@@ -25,8 +25,9 @@ _OVERHEAD = 400  # bytes that a batch takes besides its text: two objects, two f
 
 
 class MemoryLogs:
-    """The logs of all rooms, which take ``keep`` bytes of memory together. See `techboy.logs.contract.Logs`.
+    """The logs of all rooms, which take ``keep`` bytes of memory together.
 
+    See `techboy.storage.interface.Logs`.
     Of ``sessions`` sessions, the one not in use that was used or stored longest ago is forgotten first. Where
     nobody holds the log of a room and nothing of it is kept, its ids go on where they ended, if it is one of
     the ``rooms`` in which something was said last, and else after the highest id of all others: no room gives
@@ -177,7 +178,7 @@ class Sessions:
 class MemoryLog:
     """The lines of one room, in memory, of which those up to the id ``last`` are forgotten already.
 
-    See `techboy.logs.contract.Log`.
+    See `techboy.storage.interface.Log`.
     """
 
     __slots__ = (
@@ -272,7 +273,7 @@ def numbered(drafts: Drafts, at: float) -> list[tuple[Log, list[Batch]]]:
 
 
 def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
-    """Return what `techboy.logs.contract.Log.read` does of ``batches``, which end after the id ``after``.
+    """Return what `techboy.storage.interface.Log.read` does of ``batches``, which end after the id ``after``.
 
     No more of them are taken than are needed.
     """
@@ -289,7 +290,7 @@ def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
 
 
 def ending(newest_first: Iterable[Batch], after: int, size: int | None) -> list[Batch]:
-    """Return what `techboy.logs.contract.Log.tail` does, of batches that end with the last.
+    """Return what `techboy.storage.interface.Log.tail` does, of batches that end with the last.
 
     No more of them are taken than are needed.
     """

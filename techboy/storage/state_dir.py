@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from techboy.logs.contract import StorageError
+from techboy.storage.interface import StorageError
 
 _LOCK = "lock"
 

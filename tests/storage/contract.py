@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.logs.contract import Batch, Draft, Drafts, Group, Log, Logs, SessionRecord
+from techboy.storage.interface import Batch, Draft, Drafts, Group, Log, Logs, SessionRecord
 from tests.wire.texts import quick
 
 EVERYTHING = 10**9

@@ -1,0 +1,1 @@
+"""Message logs, in memory and in SQLite; the state directory; what a client keeps."""
