@@ -24,8 +24,8 @@ from techboy.doors.receiver import MAX_LINE
 from techboy.terminal.output import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
-from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
+from techboy.wire.sanitize import clean
 
 PORT = 4444
 DAY = 86400.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
-from techboy.wire.clean import cleaned_line
+from techboy.wire.sanitize import cleaned_line
 
 if sys.version_info >= (3, 11):
     import tomllib

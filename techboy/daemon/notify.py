@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twisted.logger import Logger
 
-from techboy.wire.clean import cleaned_line
+from techboy.wire.sanitize import cleaned_line
 
 LONGEST_STATUS = 200
 """Characters of a status; a service manager reads 4096 bytes at a time, and shows one line."""

@@ -15,9 +15,9 @@ from techboy.chat.room import Room
 from techboy.daemon.appending import FileWriter
 from techboy.doors.journal import Trouble
 from techboy.doors.rendering import Delivery
-from techboy.wire.clean import cleaned_line, shown
 from techboy.wire.lines import LF
 from techboy.wire.plain import in_room, notice
+from techboy.wire.sanitize import cleaned_line, shown
 
 UNKNOWN = "-"
 """What stands for the id of a line where that is not known."""

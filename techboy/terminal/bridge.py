@@ -26,9 +26,9 @@ from techboy.terminal.output import Output, Shown
 from techboy.terminal.prompt import Prompt
 from techboy.terminal.reading import Enter, Reader, Refused
 from techboy.terminal.stdio import LetGo, Opens, opened
-from techboy.wire.clean import shown
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Said
+from techboy.wire.sanitize import shown
 
 
 class States(Protocol):

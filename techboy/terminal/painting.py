@@ -12,8 +12,8 @@ from zlib import crc32
 from techboy.chat.conversation import Words
 from techboy.chat.names import LONGEST
 from techboy.terminal.output import Shown
-from techboy.wire.clean import cleaned, cleaned_line
 from techboy.wire.plain import in_room, signature
+from techboy.wire.sanitize import cleaned, cleaned_line
 
 PALETTE = (27, 28, 30, 31, 63, 64, 97, 129, 130, 131, 133, 161, 164)
 """Colours of the 256 that terminals have of which each is as readable on black as on white.

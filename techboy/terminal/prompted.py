@@ -29,8 +29,8 @@ from techboy.terminal.pending import MARK, Pending
 from techboy.terminal.reading import Enter, Reader, Refused
 from techboy.terminal.region import Region
 from techboy.terminal.stage import Reactor, Stage
-from techboy.wire.clean import clean, cleaned, cleaned_line
 from techboy.wire.plain import Command, Goodbye, Said
+from techboy.wire.sanitize import clean, cleaned, cleaned_line
 
 REFRESH = 1.0
 """Seconds between two looks at the status."""

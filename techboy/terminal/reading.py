@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from techboy.wire.clean import clean
 from techboy.wire.lines import LF, first_overlong, unix_ends
 from techboy.wire.plain import HOST, Event, Said
+from techboy.wire.sanitize import clean
 
 _GROWTH = 3  # times: a byte can become U+FFFD, and a slash or a blank is added to the whole at most
 

@@ -13,19 +13,6 @@ from json.encoder import encode_basestring as _quoted
 from typing import TypeAlias, TypeVar
 
 from techboy.storage.interface import Batch
-from techboy.wire.fields import (
-    FieldError,
-    Fields,
-    fields,
-    moment,
-    number,
-    one_line,
-    one_line_each,
-    read_object,
-    several_lines,
-    yes,
-    yes_or_no,
-)
 from techboy.wire.frames import (
     FIELD,
     FRAME,
@@ -49,6 +36,19 @@ from techboy.wire.frames import (
     Stored,
     Throttled,
     Welcome,
+)
+from techboy.wire.json_fields import (
+    FieldError,
+    Fields,
+    fields,
+    moment,
+    number,
+    one_line,
+    one_line_each,
+    read_object,
+    several_lines,
+    yes,
+    yes_or_no,
 )
 from techboy.wire.lines import LF, first_overlong
 

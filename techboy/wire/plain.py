@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from techboy.arguments import first_word
-from techboy.wire.clean import clean
 from techboy.wire.lines import unix_ends
+from techboy.wire.sanitize import clean
 
 _GOODBYE = re.compile(rb"^exit$", re.IGNORECASE | re.MULTILINE)
 _SLASH = re.compile(rb"^/", re.MULTILINE)

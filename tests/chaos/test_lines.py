@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from techboy.doors.receiver import MAX_LINE
-from techboy.wire.clean import clean
+from techboy.wire.sanitize import clean
 from tests.chaos.lines import Part
 
 SEED = 1597

@@ -24,7 +24,7 @@ from techboy.config.settings import (
     one_line,
     refuse_both,
 )
-from techboy.wire.clean import cleaned_line
+from techboy.wire.sanitize import cleaned_line
 
 KINDS = {"port": Kind.TEXT, "max-line": Kind.TEXT, "once": Kind.FLAG, "listen": Kind.LIST}
 SIDES = [frozenset({"host", "port"}), frozenset({"listen"})]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from techboy.chat.conversation import Words
 from techboy.terminal.output import Shown
 from techboy.terminal.painting import PALETTE, Called, Painted, Painter, Undecorated, bold, colours
-from techboy.wire.clean import cleaned
+from techboy.wire.sanitize import cleaned
 from tests.children import run
 
 DAY = 86400.0

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.storage.interface import Batch
-from techboy.wire.clean import REPLACEMENT, clean, cleaned, cleaned_line
 from techboy.wire.frames import (
     FIELD,
     FRAME,
@@ -43,6 +42,7 @@ from techboy.wire.native import (
     within,
     written,
 )
+from techboy.wire.sanitize import REPLACEMENT, clean, cleaned, cleaned_line
 from tests.wire.texts import any_bytes, any_texts, clean_texts, is_unsafe, quick
 
 FROM_CALLER = [

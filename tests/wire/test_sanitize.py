@@ -7,7 +7,7 @@ import sys
 import pytest
 from hypothesis import given
 
-from techboy.wire.clean import REPLACEMENT, clean, shown
+from techboy.wire.sanitize import REPLACEMENT, clean, shown
 from tests.wire.texts import any_bytes, any_texts, is_unsafe, quick
 
 UNSAFE = [

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any, TypeVar
 
-from techboy.wire.clean import cleaned, cleaned_line
 from techboy.wire.frames import LARGEST
+from techboy.wire.sanitize import cleaned, cleaned_line
 
 # int() takes time that grows with the square of the digits; no number of any use comes near
 _MOST_DIGITS = 400
