@@ -8,8 +8,8 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from techboy.chat.house import House
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House
 from techboy.config.options import ConversationOptions
 from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly

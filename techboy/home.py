@@ -11,8 +11,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from techboy import exits
-from techboy.chat.house import House, Rules
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House, Rules
 from techboy.config.options import ConversationOptions
 from techboy.doors.hall import Hall
 from techboy.doors.journal import Record

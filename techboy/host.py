@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.chat.house import Rules
+from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
-from techboy.chat.standing import Hosting
-from techboy.chat.tally import Refusal
+from techboy.chat.server import Rules
+from techboy.chat.status import Hosting
 from techboy.config.options import ConversationOptions, lines_of
 from techboy.daemon.watched import Watched
 from techboy.doors.desk import Desk

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from techboy import exits
 from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard, State, lines_wait
-from techboy.chat.names import checked_name
+from techboy.chat.nicknames import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.config.options import (
     PORT,

@@ -15,10 +15,10 @@ from twisted.logger import Logger
 
 from techboy import exits, systems
 from techboy.chat.conversation import LAST_WORDS, Keyboard, State
-from techboy.chat.house import Rules
-from techboy.chat.names import checked_name
+from techboy.chat.nicknames import checked_name
 from techboy.chat.outbox import Outbox
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import Rules
 from techboy.config import endpoints
 from techboy.config.options import (
     DAY,

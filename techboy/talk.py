@@ -7,7 +7,7 @@ from collections.abc import Callable
 from techboy import exits
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
-from techboy.chat.standing import Alone, Together
+from techboy.chat.status import Alone, Together
 from techboy.config.options import ConversationOptions
 from techboy.daemon.transcript import Recorded
 from techboy.program import IReactor, Program

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.chat.house import House, Rules
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House, Rules
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import NEWS_DELAY, STALL, Hall
 from techboy.storage.executor import AtOnce, Committer

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from techboy.chat.house import House, Rules
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House, Rules
 from techboy.doors.hall import STALL, Hall
 from techboy.doors.lodging import GRACE, Lodging
 from techboy.doors.native_guest import NativeGuest, Terms

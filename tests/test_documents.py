@@ -15,7 +15,7 @@ from prometheus_client.core import Metric
 
 from techboy import exits, juliet, romeo
 from techboy.chat.conversation import Keyboard
-from techboy.chat.tally import Refusal
+from techboy.chat.counters import Refusal
 from techboy.config.options import ConversationOptions
 from techboy.daemon.durations import Durations
 from techboy.daemon.lag import Lag

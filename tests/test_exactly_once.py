@@ -13,7 +13,7 @@ from techboy.chat import outbox
 from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Conversation, Keyboard, Words
 from techboy.chat.outbox import Outbox
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from techboy.doors import hall
 from techboy.doors.greeting import Greeting
 from techboy.doors.hall import STALL

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from techboy import exits
-from techboy.chat.house import Rules
+from techboy.chat.server import Rules
 from techboy.doors.lodging import Lodging
 from techboy.home import DRAIN, END, LOG_FILE, PRUNED_EVERY, Home, new_token, state_directory
 from techboy.storage.memory import MemoryLogs

@@ -11,7 +11,7 @@ from twisted.internet.address import UNIXAddress
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.chat.tally import Refusal
+from techboy.chat.counters import Refusal
 from techboy.doors.hall import NEWS_DELAY
 from techboy.doors.strangers import LEAST, WELCOME_WITHIN
 from techboy.doors.threshold import PATIENCE

@@ -16,7 +16,7 @@ from techboy.chat.room import HISTORY_SIZE
 from techboy.storage.interface import StorageError
 
 if TYPE_CHECKING:
-    from techboy.chat.house import House
+    from techboy.chat.server import House
 
 LAST_LINES = 20
 MOST_LAST_LINES = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from enum import Enum, auto
 
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from techboy.storage.interface import SessionRecord
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from techboy.chat.house import House
+from techboy.chat.server import House
 from techboy.doors.hall import Hall
 from techboy.doors.threshold import Spoken
 

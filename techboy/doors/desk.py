@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from techboy.chat.house import LOBBY, House
 from techboy.chat.member import Member
 from techboy.chat.room import Room
+from techboy.chat.server import LOBBY, House
 from techboy.chat.session import Session, digest_of
 from techboy.doors.hall import PAGE, Hall
 from techboy.doors.lodging import Lodger, Lodging, Stay

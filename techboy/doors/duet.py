@@ -9,8 +9,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from techboy.chat.conversation import Conversation, IllegalEventError, Words
-from techboy.chat.house import House
 from techboy.chat.outbox import Outbox
+from techboy.chat.server import House
 from techboy.chat.session import Session
 from techboy.doors.addresses import peer_of
 from techboy.doors.flowing import UNSTORED_LIMIT

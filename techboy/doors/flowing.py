@@ -10,7 +10,7 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.commands import FAREWELL
-from techboy.chat.house import House
+from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
-from techboy.chat.rate import Bucket
-from techboy.chat.tally import Refusal
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import Hall
 from techboy.doors.journal import End, Record

@@ -16,11 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from techboy.chat.counters import Refusal, Tally
 from techboy.chat.isolation import Fallible, isolated
 from techboy.chat.member import STORING_FAILS
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
-from techboy.chat.tally import Refusal, Tally
 from techboy.doors.journal import Trouble, escaped
 from techboy.doors.rendering import Delivery
 from techboy.storage.executor import Committer

@@ -10,11 +10,11 @@ from typing import Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall
 
-from techboy.chat.house import LOBBY, House
+from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, STORING_FAILS, Absent, Guest, Member
+from techboy.chat.server import LOBBY, House
 from techboy.chat.session import Session, digest_of
-from techboy.chat.tally import Refusal
 from techboy.doors.hall import Hall
 from techboy.doors.strangers import Stranger
 from techboy.storage.interface import SessionRecord, StorageError

@@ -16,7 +16,7 @@ from techboy.arguments import first_word
 from techboy.chat.acquaintance import Acquaintance
 from techboy.chat.conversation import Peer, Words, lines_wait
 from techboy.chat.outbox import Outbox
-from techboy.chat.standing import in_lines
+from techboy.chat.status import in_lines
 from techboy.doors.addresses import peer_of
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flow import Congestion

@@ -11,12 +11,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.house import House
+from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
+from techboy.chat.server import House
 from techboy.chat.session import Numbering, Session
-from techboy.chat.tally import Refusal
 from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import Hall

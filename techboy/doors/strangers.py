@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from twisted.logger import Logger
 
-from techboy.chat.tally import Refusal, Tally
+from techboy.chat.counters import Refusal, Tally
 
 LEAST = 10
 """Connections of one port that may wait to be welcomed, however few members the server takes."""

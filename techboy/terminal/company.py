@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from techboy.chat.names import LONGEST
+from techboy.chat.nicknames import LONGEST
 
 LIMIT = 1000
 """Names that are remembered at most; who was neither heard nor told of for longest is forgotten first."""

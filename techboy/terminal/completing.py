@@ -10,7 +10,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from techboy.chat.commands import COMMANDS, Command, Who
-from techboy.chat.names import LONGEST
+from techboy.chat.nicknames import LONGEST
 from techboy.terminal import bell
 
 

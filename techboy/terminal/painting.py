@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from techboy.chat.conversation import Words
-from techboy.chat.names import LONGEST
+from techboy.chat.nicknames import LONGEST
 from techboy.terminal.output import Shown
 from techboy.wire.plain import in_room, signature
 from techboy.wire.sanitize import cleaned, cleaned_line

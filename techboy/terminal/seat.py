@@ -8,9 +8,9 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from techboy.chat.conversation import Here, Words
-from techboy.chat.house import House
 from techboy.chat.member import Member
 from techboy.chat.room import Room
+from techboy.chat.server import House
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
 from techboy.doors.pausing import Pauses, Reason

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from techboy.chat.conversation import Conversation, Keyboard, Words
-from techboy.chat.house import House, Rules
 from techboy.chat.member import Member
 from techboy.chat.outbox import Outbox
 from techboy.chat.room import Room
+from techboy.chat.server import House, Rules
 from techboy.chat.session import Session
 from techboy.storage.interface import Batch, Logs, SessionRecord, StorageError
 from techboy.storage.memory import MemoryLogs

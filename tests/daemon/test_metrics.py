@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
-from techboy.chat.tally import Refusal
+from techboy.chat.counters import Refusal
 from techboy.daemon.durations import Durations
 from techboy.daemon.lag import EVERY, Lag
 from techboy.daemon.metrics import CONTENT_TYPE, Figures

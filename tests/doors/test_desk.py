@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from techboy.doors.desk import Desk
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms

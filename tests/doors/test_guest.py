@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
-from techboy.chat.tally import Refusal
+from techboy.chat.counters import Refusal
 from techboy.doors import hall
 from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.doors.receiver import LONGEST_UNENDED

@@ -8,11 +8,11 @@ import weakref
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.chat.house import House, Rules
+from techboy.chat.counters import Refusal
 from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.room import Room
+from techboy.chat.server import House, Rules
 from techboy.chat.session import Session
-from techboy.chat.tally import Refusal
 from techboy.doors import hall
 from techboy.doors.hall import NEWS_DELAY, TRIED_AGAIN, Hall
 from techboy.doors.rendering import PLAIN, Delivery

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from techboy.chat.counters import Refusal
 from techboy.chat.session import digest_of
-from techboy.chat.tally import Refusal
 from techboy.doors.hall import TRIED_AGAIN
 from techboy.doors.lodging import Lodging
 from techboy.storage.interface import SessionRecord, StorageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.tally import Refusal
+from techboy.chat.counters import Refusal
 from techboy.doors.native_guest import FRAME_LIMIT, SIGN_OF_LIFE
 from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN
 from techboy.storage.interface import Batch, StorageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.tally import Refusal, Tally
+from techboy.chat.counters import Refusal, Tally
 from techboy.doors.strangers import LEAST, Stranger, Strangers
 from tests.journals import written
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from techboy.doors.guest import GuestDoor
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.doors.threshold import PATIENCE, Spoken, Threshold

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from techboy.chat.conversation import Conversation, State
-from techboy.chat.house import House
 from techboy.chat.room import News, Room
+from techboy.chat.server import House
 from techboy.config import reactor as reactors
 from techboy.doors.addresses import peer_of
 from techboy.doors.duet import Duet, Ending

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.house import House
 from techboy.chat.member import Member
+from techboy.chat.server import House
 from techboy.terminal.company import LIMIT, Company
 from techboy.wire.plain import notice
 from tests.chat.fakes import FakeHouse

@@ -1,10 +1,10 @@
-"""Tests of `techboy.chat.standing`."""
+"""Tests of `techboy.chat.status`."""
 
 from __future__ import annotations
 
 import pytest
 
-from techboy.chat.standing import Alone, Hosting, Together, duration
+from techboy.chat.status import Alone, Hosting, Together, duration
 
 
 class StandingTests:

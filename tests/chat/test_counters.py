@@ -1,10 +1,10 @@
-"""Tests of `techboy.chat.tally`."""
+"""Tests of `techboy.chat.counters`."""
 
 from __future__ import annotations
 
 import re
 
-from techboy.chat.tally import Refusal, Tally
+from techboy.chat.counters import Refusal, Tally
 
 
 class TallyTests:

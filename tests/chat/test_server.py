@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from techboy.chat.house import House, Rules
 from techboy.chat.member import MOST_LEFT, Member
 from techboy.chat.room import SHOWN_NAMES
+from techboy.chat.server import House, Rules
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog, MemoryLogs
 from tests.chat.fakes import FakeGuest, FakeHouse, FakeWaker, session

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.rate import Bucket
+from techboy.chat.rate_limit import Bucket
 from tests.wire.texts import quick
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.names import LONGEST, RESERVED, Names, checked_name
+from techboy.chat.nicknames import LONGEST, RESERVED, Names, checked_name
 
 
 class CheckedNameTests:

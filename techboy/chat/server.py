@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from techboy.chat import commands
 from techboy.chat.member import Guest, Member
-from techboy.chat.names import Names
+from techboy.chat.nicknames import Names
 from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
 from techboy.chat.session import Session
 from techboy.storage.interface import Batch, Logs, StorageError
