@@ -11,19 +11,19 @@ from twisted.python.failure import Failure
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.config.options import ConversationOptions
-from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.desk import Desk
-from techboy.doors.door import Door
 from techboy.doors.guest import GuestDoor
 from techboy.doors.hall import Hall
-from techboy.doors.journal import End, Journal, Record
 from techboy.doors.lodging import Lodger, Lodging
 from techboy.doors.native_guest import NativeGuest
-from techboy.doors.parting import close
 from techboy.doors.strangers import LEAST, Strangers
 from techboy.doors.threshold import PlainDoor, Threshold
 from techboy.home import Home, new_token
+from techboy.net.addresses import peer_of
+from techboy.net.connection_handler import Door
+from techboy.net.connection_log import End, Journal, Record
+from techboy.net.graceful_close import close
 from techboy.wire.frames import Bye, Hello
 from techboy.wire.native import written
 

@@ -15,11 +15,11 @@ from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House, Rules
 from techboy.config.options import ConversationOptions
 from techboy.doors.hall import Hall
-from techboy.doors.journal import Record
 from techboy.doors.lodging import Lodging
 from techboy.doors.native_guest import NativeGuest, Terms
-from techboy.doors.repeating import repeated
 from techboy.doors.strangers import Stranger
+from techboy.net.connection_log import Record
+from techboy.net.repeating import repeated
 from techboy.program import IReactor, clock_time
 from techboy.storage.executor import AtOnce, InThread
 from techboy.storage.interface import Logs, StorageError

@@ -31,13 +31,13 @@ from techboy.config.options import (
     whole_number,
 )
 from techboy.config.reactor import current, steady
-from techboy.doors.addresses import host_and_port, peer_of
 from techboy.doors.calling import EndpointConnector, reason_for
 from techboy.doors.greeting import Greeting
-from techboy.doors.journal import Record, escaped, unrecorded
 from techboy.doors.native_caller import NativeCaller
-from techboy.doors.patience import Patience
 from techboy.doors.plain import PlainDoor
+from techboy.net.addresses import host_and_port, peer_of
+from techboy.net.connection_log import Record, escaped, unrecorded
+from techboy.net.reply_timeout import Patience
 from techboy.program import IReactor
 from techboy.storage.client_store import Keepsake, Known
 from techboy.storage.interface import StorageError

@@ -22,8 +22,8 @@ from zope.interface import implementer
 from techboy import exits
 from techboy.config.endpoints import reason_for, server
 from techboy.config.options import ConversationOptions
-from techboy.doors.addresses import host_and_port, place_of
-from techboy.doors.journal import escaped
+from techboy.net.addresses import host_and_port, place_of
+from techboy.net.connection_log import escaped
 
 BACKLOG = 1024
 """Callers that the kernel keeps while the program is busy; a house may be called by many at once."""

@@ -20,7 +20,7 @@ from techboy.daemon.notify import Notifier, watchdog_seconds
 from techboy.daemon.reload import Reload, on_hangup
 from techboy.daemon.supervised import Supervised
 from techboy.daemon.transcript import Transcript, local_iso
-from techboy.doors.journal import Journal
+from techboy.net.connection_log import Journal
 from techboy.storage.state_dir import shown
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown

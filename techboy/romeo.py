@@ -36,12 +36,9 @@ from techboy.config.options import (
 )
 from techboy.config.reactor import current, steady
 from techboy.daemon.watch import require_client
-from techboy.doors.addresses import peer_of
 from techboy.doors.busy import TurnedAway, plainly
-from techboy.doors.door import Door
 from techboy.doors.duet import Duet
 from techboy.doors.hall import STALL
-from techboy.doors.journal import Record
 from techboy.doors.lodging import GRACE, REMEMBER
 from techboy.doors.plain import PlainDoor
 from techboy.doors.strangers import LEAST, Stranger, Strangers
@@ -50,6 +47,9 @@ from techboy.doors.threshold import Threshold
 from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
 from techboy.host import Host
 from techboy.listening import Listening, told
+from techboy.net.addresses import peer_of
+from techboy.net.connection_handler import Door
+from techboy.net.connection_log import Record
 from techboy.program import IReactor
 from techboy.storage.memory import KEEP_MEMORY
 from techboy.storage.sqlite import KEEP_RECENT

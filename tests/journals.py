@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.logger import capturedLogs, formatEvent
 
-from techboy.doors.journal import Journal
+from techboy.net.connection_log import Journal
 
 _OURS = "techboy."
 

@@ -21,8 +21,8 @@ from techboy.daemon.durations import Durations
 from techboy.daemon.lag import Lag
 from techboy.daemon.metrics import Figures
 from techboy.daemon.watched import Watched
-from techboy.doors.journal import End
 from techboy.host import Host
+from techboy.net.connection_log import End
 from tests.children import run
 from tests.programs import Running
 
@@ -128,7 +128,7 @@ class LogTests:
         """It has all events that a log can have, and no other."""
         sources = [path.read_text() for path in CHECKOUT.glob("techboy/**/*.py")]
         said = {event for text in sources for event in re.findall(r'event="(\w+)"', text)}
-        journal = (CHECKOUT / "techboy" / "doors" / "journal.py").read_text()
+        journal = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text()
         said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', journal)) | {"entered", "back"}
         table = part(OPERATING, "The log").findall(row)
         told = {each[0].astext() for each in table} - {end.value for end in End} - {"event"}

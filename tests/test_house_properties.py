@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.doors import hall
-from techboy.doors.rendering import Delivery
+from techboy.net.rendering import Delivery
 from techboy.storage.interface import Batch
 from techboy.storage.memory import KEEP_MEMORY
 from tests.houses import Verona, Visitor

@@ -23,8 +23,8 @@ from twisted.python.failure import Failure
 from techboy import exits
 from techboy.chat.conversation import PROMPTLY, Keyboard, State
 from techboy.doors.greeting import PATIENCE
-from techboy.doors.journal import Journal
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
+from techboy.net.connection_log import Journal
 from techboy.program import SHOWN_WITHIN
 from techboy.talk import IN_HASTE
 from tests.doors.test_calling import FakeEndpoint

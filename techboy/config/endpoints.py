@@ -14,7 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from techboy import systems
-from techboy.doors.passed import PassedSocket
+from techboy.net.inherited_socket import PassedSocket
 
 DOMAINS = ("INET", "INET6", "UNIX")
 

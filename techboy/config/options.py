@@ -18,9 +18,9 @@ from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
 from techboy.daemon.reopening import ReopeningFile, reopening
-from techboy.doors.addresses import LONGEST_PATH, host_in
-from techboy.doors.pulse import DEAD, PING
-from techboy.doors.receiver import MAX_LINE
+from techboy.net.addresses import LONGEST_PATH, host_in
+from techboy.net.keepalive import DEAD, PING
+from techboy.net.plain_receiver import MAX_LINE
 from techboy.terminal.output import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams

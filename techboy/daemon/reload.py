@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from techboy.doors.journal import escaped
+from techboy.net.connection_log import escaped
 
 PATIENCE = 2.0
 """Seconds for a file to be opened: the disk that it is on may not answer."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from techboy.daemon.appending import FileWriter
-from techboy.doors.journal import MissingEntries
+from techboy.net.connection_log import MissingEntries
 from techboy.writer import LIMIT
 
 _MODE = 0o666  # but for the umask, as twist makes it

@@ -10,7 +10,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
-from techboy.doors.repeating import repeated
+from techboy.net.repeating import repeated
 
 STATUS_EVERY = 1.0
 """Seconds between two looks at the status, which is sent where it has changed."""

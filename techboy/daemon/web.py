@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
-from techboy.doors.parting import cut
+from techboy.net.graceful_close import cut
 
 TEXT = "text/plain; charset=utf-8"
 

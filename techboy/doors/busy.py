@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.doors.parting import Parting
+from techboy.net.graceful_close import Parting
 from techboy.wire.plain import notice
 
 _PATIENCE = 1.0  # seconds that the caller has for closing its half

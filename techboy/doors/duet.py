@@ -12,12 +12,12 @@ from techboy.chat.conversation import Conversation, IllegalEventError, Words
 from techboy.chat.outbox import Outbox
 from techboy.chat.server import House
 from techboy.chat.session import Session
-from techboy.doors.addresses import peer_of
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
 from techboy.doors.lodging import Lodger, Lodging, Stay
 from techboy.doors.native_guest import NativeGuest
-from techboy.doors.rendering import Delivery
+from techboy.net.addresses import peer_of
+from techboy.net.rendering import Delivery
 from techboy.storage.interface import Batch
 from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
 from techboy.wire.plain import Command

@@ -11,12 +11,12 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.rate_limit import Bucket
-from techboy.doors.flow import Congestion, Refill
 from techboy.doors.hall import Hall
-from techboy.doors.journal import End, Record
-from techboy.doors.parting import Parting
-from techboy.doors.pausing import Pauses, Reason
-from techboy.doors.rendering import Delivery, Dialect, Rendering
+from techboy.net.connection_log import End, Record
+from techboy.net.flow_control import Congestion, Refill
+from techboy.net.graceful_close import Parting
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import Delivery, Dialect, Rendering
 from techboy.storage.interface import Batch, StorageError
 from techboy.wire.lines import LF
 

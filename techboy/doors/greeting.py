@@ -11,10 +11,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.doors.door import Door
-from techboy.doors.journal import Record, unrecorded
-from techboy.doors.parting import cut
-from techboy.doors.sockets import send_promptly
+from techboy.net.connection_handler import Door
+from techboy.net.connection_log import Record, unrecorded
+from techboy.net.graceful_close import cut
+from techboy.net.sockets import send_promptly
 from techboy.wire.frames import Bye, Hello, Ping, Welcome
 from techboy.wire.lines import LF
 from techboy.wire.native import read_host, written

@@ -14,10 +14,10 @@ from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import Hall
-from techboy.doors.journal import End, Record
-from techboy.doors.pausing import Pauses, Reason
-from techboy.doors.receiver import PlainReceiver
-from techboy.doors.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices, slowed_down
+from techboy.net.connection_log import End, Record
+from techboy.net.plain_receiver import PlainReceiver
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import PLAIN, Rendering, gone, plain_batch, plain_notices, slowed_down
 from techboy.storage.interface import Batch, StorageError
 from techboy.wire.lines import LF
 from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice

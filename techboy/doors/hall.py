@@ -21,8 +21,8 @@ from techboy.chat.isolation import Fallible, isolated
 from techboy.chat.member import STORING_FAILS
 from techboy.chat.room import News, Room, Segment
 from techboy.chat.session import Session
-from techboy.doors.journal import Trouble, escaped
-from techboy.doors.rendering import Delivery
+from techboy.net.connection_log import Trouble, escaped
+from techboy.net.rendering import Delivery
 from techboy.storage.executor import Committer
 from techboy.storage.interface import Batch, Group, Logs, SessionRecord, StorageError
 

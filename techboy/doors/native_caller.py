@@ -17,13 +17,13 @@ from techboy.chat.acquaintance import Acquaintance
 from techboy.chat.conversation import Peer, Words, lines_wait
 from techboy.chat.outbox import Outbox
 from techboy.chat.status import in_lines
-from techboy.doors.addresses import peer_of
-from techboy.doors.chunks import ChunkReceiver
-from techboy.doors.flow import Congestion
-from techboy.doors.journal import End, Record, unrecorded
-from techboy.doors.parting import Parting
-from techboy.doors.pulse import Pulse
-from techboy.doors.rendering import gone
+from techboy.net.addresses import peer_of
+from techboy.net.batch_receiver import ChunkReceiver
+from techboy.net.connection_log import End, Record, unrecorded
+from techboy.net.flow_control import Congestion
+from techboy.net.graceful_close import Parting
+from techboy.net.keepalive import Pulse
+from techboy.net.rendering import gone
 from techboy.wire import frames
 from techboy.wire.frames import (
     Bye,

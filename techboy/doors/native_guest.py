@@ -17,17 +17,17 @@ from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.chat.session import Numbering, Session
-from techboy.doors.chunks import ChunkReceiver
 from techboy.doors.flowing import UNSTORED_LIMIT, FlowingDoor
 from techboy.doors.hall import Hall
-from techboy.doors.journal import End, Record, unrecorded
 from techboy.doors.lodging import Lodger
-from techboy.doors.parting import Parting
-from techboy.doors.pausing import Pauses, Reason
-from techboy.doors.pulse import Pulse
-from techboy.doors.rendering import NATIVE, Delivery
-from techboy.doors.sockets import send_promptly
 from techboy.doors.strangers import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
+from techboy.net.batch_receiver import ChunkReceiver
+from techboy.net.connection_log import End, Record, unrecorded
+from techboy.net.graceful_close import Parting
+from techboy.net.keepalive import Pulse
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import NATIVE, Delivery
+from techboy.net.sockets import send_promptly
 from techboy.storage.interface import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (

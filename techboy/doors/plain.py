@@ -9,12 +9,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.conversation import Peer
 from techboy.chat.outbox import LIMIT, Outbox
-from techboy.doors.addresses import peer_of
-from techboy.doors.flow import Congestion
 from techboy.doors.greeting import answer_at
-from techboy.doors.journal import End, Record
-from techboy.doors.parting import cut
-from techboy.doors.receiver import MAX_LINE, PlainReceiver
+from techboy.net.addresses import peer_of
+from techboy.net.connection_log import End, Record
+from techboy.net.flow_control import Congestion
+from techboy.net.graceful_close import cut
+from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Plain, Said
 

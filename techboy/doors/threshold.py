@@ -14,10 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.isolation import isolated
-from techboy.doors.door import Door
-from techboy.doors.journal import Record, unrecorded
-from techboy.doors.parting import cut
 from techboy.doors.strangers import Stranger, uncounted
+from techboy.net.connection_handler import Door
+from techboy.net.connection_log import Record, unrecorded
+from techboy.net.graceful_close import cut
 from techboy.wire.native import is_hello
 
 PATIENCE = 0.25

@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.conversation import Words
-from techboy.doors import parting
-from techboy.doors.chunks import ChunkReceiver
-from techboy.doors.flow import Refill
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.net import graceful_close
+from techboy.net.batch_receiver import ChunkReceiver
+from techboy.net.flow_control import Refill
 from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.output import Output, Shown
 from techboy.terminal.prompt import Prompt
@@ -100,7 +100,7 @@ class StdioBridge(ChunkReceiver):
     def close(self) -> Deferred[None]:
         """Write all that is to be shown, then let go of both streams; fires when that is done."""
         if self._screen is not Screen.CLOSED:
-            parting.close(self.transport)
+            graceful_close.close(self.transport)
         if self._screen is not Screen.OPEN:
             self._let_go()  # StandardIO says that it has closed only after writing what is left
         return self._closed

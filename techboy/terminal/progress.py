@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TextIO
 from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.status import in_lines
-from techboy.doors.repeating import repeated
+from techboy.net.repeating import repeated
 from techboy.terminal.streams import is_terminal
 
 EVERY = 0.2

@@ -13,8 +13,8 @@ from techboy.chat.room import Room
 from techboy.chat.server import House
 from techboy.doors.flowing import UNSTORED_LIMIT
 from techboy.doors.hall import Hall
-from techboy.doors.pausing import Pauses, Reason
-from techboy.doors.rendering import Delivery, gone
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import Delivery, gone
 from techboy.storage.interface import Batch, StorageError
 from techboy.wire.plain import notice
 

@@ -19,7 +19,7 @@ from typing import Literal, TextIO
 from twisted.logger import Logger
 
 from techboy.chat.conversation import Keyboard
-from techboy.doors.journal import MissingEntries
+from techboy.net.connection_log import MissingEntries
 from techboy.terminal.handles import is_console, same_object
 from techboy.writer import BoundedWriter, Call, WriteError
 

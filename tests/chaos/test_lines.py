@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.doors.receiver import MAX_LINE
+from techboy.net.plain_receiver import MAX_LINE
 from techboy.wire.sanitize import clean
 from tests.chaos.lines import Part
 

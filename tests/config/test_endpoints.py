@@ -23,7 +23,7 @@ from techboy.config.endpoints import (
     reason_for,
     server,
 )
-from techboy.doors.passed import PassedSocket
+from techboy.net.inherited_socket import PassedSocket
 from tests.programs import FakeReactor
 
 PASSED_FROM = 500

@@ -34,7 +34,7 @@ from techboy.config.options import (
     whole_number,
 )
 from techboy.config.settings import LONGEST_FILE
-from techboy.doors.addresses import LONGEST_PATH
+from techboy.net.addresses import LONGEST_PATH
 from techboy.terminal.streams import StandardStream, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from techboy.chat.conversation import Words
 from techboy.chat.room import News, Room
 from techboy.daemon.transcript import LIMIT, Recorded, Transcript, local_iso
-from techboy.doors.rendering import Delivery
+from techboy.net.rendering import Delivery
 from techboy.storage.interface import Batch
 from techboy.storage.memory import MemoryLogs
 from techboy.writer import FULL

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from techboy.chat.counters import Refusal
 from techboy.doors import hall
 from techboy.doors.flowing import UNREAD_LIMIT, UNSTORED_LIMIT
-from techboy.doors.receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from tests.houses import Verona, Visitor

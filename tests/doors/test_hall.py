@@ -15,7 +15,7 @@ from techboy.chat.server import House, Rules
 from techboy.chat.session import Session
 from techboy.doors import hall
 from techboy.doors.hall import NEWS_DELAY, TRIED_AGAIN, Hall
-from techboy.doors.rendering import PLAIN, Delivery
+from techboy.net.rendering import PLAIN, Delivery
 from techboy.storage.executor import AtOnce, Committer
 from techboy.storage.memory import MemoryLogs
 from tests.chat.fakes import session

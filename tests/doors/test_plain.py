@@ -15,7 +15,7 @@ from zope.interface import directlyProvides
 
 from techboy.chat.outbox import Outbox
 from techboy.doors.plain import LATE_WELCOME, PlainDoor
-from techboy.doors.receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts
 

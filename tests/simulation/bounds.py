@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from techboy import home
-from techboy.doors import desk, flowing, guest, hall, native_guest, receiver
+from techboy.doors import desk, flowing, guest, hall, native_guest
+from techboy.net import plain_receiver
 
 PAGE = 512
 UNREAD = 2048
@@ -22,7 +23,7 @@ _SMALL: tuple[tuple[Any, str, object], ...] = (
     (flowing, "UNSTORED_LIMIT", UNSTORED),
     (guest, "UNSTORED_LIMIT", UNSTORED),
     (native_guest, "UNSTORED_LIMIT", UNSTORED),
-    (receiver, "LONGEST_UNENDED", 4096),
+    (plain_receiver, "LONGEST_UNENDED", 4096),
     (home, "PRUNED_EVERY", PRUNED_EVERY),
     (home, "KEEP_SESSIONS", SESSIONS),
     (home, "SESSIONS_A_GUEST", 1),

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.python.failure import Failure
 
-from techboy.doors.flow import Refill
+from techboy.net.flow_control import Refill
 from techboy.terminal.threaded import CHUNK, ThreadedStdio, pieces
 from tests.journals import written
 

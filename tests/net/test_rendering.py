@@ -1,11 +1,11 @@
-"""Tests of `techboy.doors.rendering`."""
+"""Tests of `techboy.net.rendering`."""
 
 from __future__ import annotations
 
 import pytest
 
 from techboy.chat.room import News
-from techboy.doors.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
+from techboy.net.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
 from techboy.storage.interface import Batch
 
 BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "me", "sighs")]

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.parting`, for what no door shows."""
+"""Tests of `techboy.net.graceful_close`, for what no door shows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 import techboy
-from techboy.doors.flow import Refill
-from techboy.doors.parting import Parting
+from techboy.net.flow_control import Refill
+from techboy.net.graceful_close import Parting
 from tests.transports import FakeTransport, connected
 
 
@@ -164,4 +164,4 @@ class ProducerTests:
         """No other module calls what closes a transport, as it would have to think of the producer."""
         sources = Path(techboy.__file__).parent.rglob("*.py")
         callers = [path.name for path in sources if re.search(rf"[.]{method}\b", path.read_text())]
-        assert callers == ["parting.py"]
+        assert callers == ["graceful_close.py"]

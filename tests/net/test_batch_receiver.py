@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.chunks`."""
+"""Tests of `techboy.net.batch_receiver`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.protocols.basic import LineReceiver
 
-from techboy.doors.chunks import ChunkReceiver
+from techboy.net.batch_receiver import ChunkReceiver
 from tests.transports import connected, cuts
 
 

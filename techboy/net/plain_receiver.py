@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.isolation import isolated
-from techboy.doors.chunks import ChunkReceiver
-from techboy.doors.journal import End, Record, unrecorded
-from techboy.doors.parting import Parting
-from techboy.doors.sockets import send_promptly
+from techboy.net.batch_receiver import ChunkReceiver
+from techboy.net.connection_log import End, Record, unrecorded
+from techboy.net.graceful_close import Parting
+from techboy.net.sockets import send_promptly
 from techboy.wire.lines import LF, ends_inside_character
 from techboy.wire.plain import notice
 

@@ -1,8 +1,8 @@
-"""Tests of `techboy.doors.pausing`."""
+"""Tests of `techboy.net.read_pauser`."""
 
 from __future__ import annotations
 
-from techboy.doors.pausing import Pauses, Reason
+from techboy.net.read_pauser import Pauses, Reason
 
 
 class PausesTests:

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.passed`, with real UNIX sockets."""
+"""Tests of `techboy.net.inherited_socket`, with real UNIX sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 
-from techboy.doors.passed import BATCH, REST, PassedPort, PassedSocket
+from techboy.net.inherited_socket import BATCH, REST, PassedPort, PassedSocket
 
 
 class Reactor(MemoryReactorClock):

@@ -1,10 +1,10 @@
-"""Tests of `techboy.doors.pulse`."""
+"""Tests of `techboy.net.keepalive`."""
 
 from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.doors.pulse import Pulse
+from techboy.net.keepalive import Pulse
 
 
 class PulseTests:

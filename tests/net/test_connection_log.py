@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.journal`."""
+"""Tests of `techboy.net.connection_log`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from techboy.chat.commands import FAREWELL
-from techboy.doors.journal import (
+from techboy.net.connection_log import (
     LONGEST,
     REMARKS,
     End,

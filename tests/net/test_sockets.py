@@ -1,11 +1,11 @@
-"""Tests of `techboy.doors.sockets`."""
+"""Tests of `techboy.net.sockets`."""
 
 from __future__ import annotations
 
 from twisted.internet.interfaces import ITCPTransport
 from zope.interface import implementer
 
-from techboy.doors.sockets import send_promptly
+from techboy.net.sockets import send_promptly
 from tests.transports import FakeTransport
 
 

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.addresses`."""
+"""Tests of `techboy.net.addresses`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 
-from techboy.doors.addresses import host_and_port, host_in, peer_of, place_of
+from techboy.net.addresses import host_and_port, host_in, peer_of, place_of
 
 
 class AddressTests:

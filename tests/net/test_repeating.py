@@ -1,10 +1,10 @@
-"""Tests of `techboy.doors.repeating`."""
+"""Tests of `techboy.net.repeating`."""
 
 from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.doors.repeating import repeated
+from techboy.net.repeating import repeated
 
 
 class RepeatedTests:

@@ -1,11 +1,11 @@
-"""Tests of `techboy.doors.receiver`, for what a door of a conversation of two does not show."""
+"""Tests of `techboy.net.plain_receiver`, for what a door of a conversation of two does not show."""
 
 from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.doors.receiver import MAX_LINE, PlainReceiver
+from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from tests.transports import connected
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.doors.patience import Patience
+from techboy.net.reply_timeout import Patience
 
 
 class Waiting:
