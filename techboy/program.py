@@ -14,13 +14,14 @@ from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFro
 from twisted.logger import Logger
 
 from techboy import __version__, exits
+from techboy.background_writer import Call
 from techboy.chat.conversation import Keyboard
 from techboy.config.options import ConversationOptions
-from techboy.daemon.notify import Notifier, watchdog_seconds
-from techboy.daemon.reload import Reload, on_hangup
-from techboy.daemon.supervised import Supervised
-from techboy.daemon.transcript import Transcript, local_iso
 from techboy.net.connection_log import Journal
+from techboy.ops.notify import Notifier, watchdog_seconds
+from techboy.ops.reload import Reload, on_hangup
+from techboy.ops.systemd import Supervised
+from techboy.ops.transcript import Transcript, local_iso
 from techboy.storage.state_dir import shown
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.output import Shown
@@ -29,7 +30,6 @@ from techboy.terminal.reading import Person, Reader, Script
 from techboy.terminal.streams import Streams, descriptor, is_terminal
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import Plain
-from techboy.writer import Call
 
 if TYPE_CHECKING:
     from techboy.terminal.prompted import PromptScreen
@@ -55,7 +55,7 @@ class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
 
 
 class Written(Protocol):
-    """What is written in the background: see `techboy.writer.BoundedWriter`."""
+    """What is written in the background: see `techboy.background_writer.BoundedWriter`."""
 
     def report_by(self, call: Call) -> None: ...
     def finish(self, deadline: float) -> None: ...

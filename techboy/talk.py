@@ -9,7 +9,7 @@ from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, 
 from techboy.chat.outbox import Outbox
 from techboy.chat.status import Alone, Together
 from techboy.config.options import ConversationOptions
-from techboy.daemon.transcript import Recorded
+from techboy.ops.transcript import Recorded
 from techboy.program import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows

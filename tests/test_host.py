@@ -19,8 +19,8 @@ from techboy.home import DRAIN, END
 from techboy.host import Host
 from techboy.program import SHOWN_WITHIN
 from techboy.romeo import Options
-from tests.daemon.test_web import answer_of
 from tests.native import HeldCommitter
+from tests.ops.test_metrics_site import answer_of
 from tests.programs import Running, call, frame, frames, later_endpoint, native, visit
 from tests.transports import JULIET, SocketTransport
 

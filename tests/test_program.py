@@ -25,7 +25,7 @@ from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import Streams
 from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import HOST
-from tests.daemon.managers import ServiceManager
+from tests.ops.managers import ServiceManager
 from tests.programs import FakeReactor
 
 

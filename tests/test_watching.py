@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from techboy import exits
-from techboy.daemon.lag import EVERY
 from techboy.daemon.watched import Watched
+from techboy.ops.reactor_lag import EVERY
 from techboy.watching import Watching
-from tests.daemon.test_web import answer_of
 from tests.native import NativeVerona
+from tests.ops.test_metrics_site import answer_of
 from tests.programs import FakeReactor
 
 

@@ -17,10 +17,10 @@ from techboy import __version__, exits, systems
 from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
-from techboy.daemon.reopening import ReopeningFile, reopening
 from techboy.net.addresses import LONGEST_PATH, host_in
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import MAX_LINE
+from techboy.ops.log_files import ReopeningFile, reopening
 from techboy.terminal.output import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams

@@ -9,10 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from techboy.daemon.durations import Durations
-from techboy.daemon.lag import Lag
 from techboy.daemon.watched import Watched
 from techboy.doors.threshold import Spoken
+from techboy.ops.histogram import Durations
+from techboy.ops.reactor_lag import Lag
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """What kind of text `Figures.text` is."""

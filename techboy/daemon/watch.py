@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IReactorTime
 
 from techboy import exits
-from techboy.daemon.durations import Durations
-from techboy.daemon.lag import Lag
 from techboy.daemon.watched import Watched
+from techboy.ops.histogram import Durations
+from techboy.ops.reactor_lag import Lag
 
 if TYPE_CHECKING:
-    from techboy.daemon.web import Site
+    from techboy.ops.metrics_site import Site
 
 NEEDED = "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'"
 
@@ -37,7 +37,7 @@ class Watch:
         require_client()
         # only who is asked needs what these take
         from techboy.daemon.metrics import CONTENT_TYPE, Figures
-        from techboy.daemon.web import Answer, Site, health
+        from techboy.ops.metrics_site import Answer, Site, health
 
         clock: IReactorTime = reactor
         self._lag, commits = Lag(clock), Durations()

@@ -18,10 +18,10 @@ from typing import Literal, TextIO
 
 from twisted.logger import Logger
 
+from techboy.background_writer import BoundedWriter, Call, WriteError
 from techboy.chat.conversation import Keyboard
 from techboy.net.connection_log import MissingEntries
 from techboy.terminal.handles import is_console, same_object
-from techboy.writer import BoundedWriter, Call, WriteError
 
 _log = Logger()
 

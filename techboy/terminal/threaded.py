@@ -16,8 +16,8 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from techboy.background_writer import BoundedWriter, Call
 from techboy.terminal.streams import raw, write_all
-from techboy.writer import BoundedWriter, Call
 
 CHUNK = 64 * 1024
 """Bytes read at once, and written together, at most."""

@@ -9,11 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
 from techboy.chat.counters import Refusal
-from techboy.daemon.durations import Durations
-from techboy.daemon.lag import EVERY, Lag
 from techboy.daemon.metrics import CONTENT_TYPE, Figures
 from techboy.daemon.watched import Watched
 from techboy.doors.threshold import Spoken
+from techboy.ops.histogram import Durations
+from techboy.ops.reactor_lag import EVERY, Lag
 from tests.native import HeldCommitter, NativeVerona
 
 OURS = {

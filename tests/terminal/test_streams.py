@@ -12,9 +12,9 @@ from typing import TextIO
 
 import pytest
 
+from techboy.background_writer import LIMIT
 from techboy.chat.conversation import Keyboard
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
-from techboy.writer import LIMIT
 from tests.journals import written
 
 MORE_THAN_A_PIPE_HOLDS = 1024 * 1024

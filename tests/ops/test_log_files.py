@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.reopening`."""
+"""Tests of `techboy.ops.log_files`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
 from twisted.python.failure import Failure
 
-from techboy.daemon.reopening import ReopeningFile, reopening
-from tests.daemon.test_appending import FullDisk, disk
+from techboy.ops.log_files import ReopeningFile, reopening
+from tests.ops.test_background_file import FullDisk, disk
 
 __all__ = ["disk"]
 

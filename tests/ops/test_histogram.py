@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.durations`."""
+"""Tests of `techboy.ops.histogram`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.daemon.durations import BOUNDS, Durations
+from techboy.ops.histogram import BOUNDS, Durations
 
 
 class DurationsTests:

@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.appending`."""
+"""Tests of `techboy.ops.background_file`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from threading import Event
 import pytest
 from twisted.python.failure import Failure
 
-from techboy.daemon.appending import AppendedFile, FileWriter
-from techboy.writer import WriteError
+from techboy.background_writer import WriteError
+from techboy.ops.background_file import AppendedFile, FileWriter
 
 
 class FullDisk:

@@ -17,7 +17,7 @@ STATUS_EVERY = 1.0
 
 
 class Notified(Protocol):
-    """Who is told, as `techboy.daemon.notify.Notifier` does it; what it returns says whether it was."""
+    """Who is told, as `techboy.ops.notify.Notifier` does it; what it returns says whether it was."""
 
     @property
     def is_heard(self) -> bool: ...

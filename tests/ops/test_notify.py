@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
-from techboy.daemon.notify import LONGEST_STATUS, Notifier, watchdog_seconds
-from tests.daemon.managers import ServiceManager
+from techboy.ops.notify import LONGEST_STATUS, Notifier, watchdog_seconds
+from tests.ops.managers import ServiceManager
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Tests of `techboy.daemon.lag`."""
+"""Tests of `techboy.ops.reactor_lag`."""
 
 from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.daemon.lag import EVERY, REMEMBERED, Lag
+from techboy.ops.reactor_lag import EVERY, REMEMBERED, Lag
 
 
 @pytest.fixture

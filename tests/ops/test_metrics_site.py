@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.web`."""
+"""Tests of `techboy.ops.metrics_site`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from techboy.daemon.web import HEADERS_SIZE, MOST_CONNECTIONS, PATIENCE, Answer, Site, health
+from techboy.ops.metrics_site import HEADERS_SIZE, MOST_CONNECTIONS, PATIENCE, Answer, Site, health
 from tests.clocks import Wall
 from tests.programs import FakeReactor
 

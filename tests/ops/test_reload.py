@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.reload`."""
+"""Tests of `techboy.ops.reload`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from techboy.daemon.reload import PATIENCE, Reload, on_hangup
+from techboy.ops.reload import PATIENCE, Reload, on_hangup
 from tests.journals import written
 
 SIGHUP = getattr(signal, "SIGHUP", None)

@@ -1,4 +1,4 @@
-"""Tests of `techboy.daemon.transcript`."""
+"""Tests of `techboy.ops.transcript`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from techboy.background_writer import FULL
 from techboy.chat.conversation import Words
 from techboy.chat.room import News, Room
-from techboy.daemon.transcript import LIMIT, Recorded, Transcript, local_iso
 from techboy.net.rendering import Delivery
+from techboy.ops.transcript import LIMIT, Recorded, Transcript, local_iso
 from techboy.storage.interface import Batch
 from techboy.storage.memory import MemoryLogs
-from techboy.writer import FULL
 from tests.chat.fakes import Events, FakeHere
-from tests.daemon.test_appending import FullDisk, HangingDisk, disk
 from tests.houses import Verona
 from tests.journals import written
+from tests.ops.test_background_file import FullDisk, HangingDisk, disk
 
 __all__ = ["disk"]
 

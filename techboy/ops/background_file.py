@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from techboy.writer import BoundedWriter, Losses, WriteError
+from techboy.background_writer import BoundedWriter, Losses, WriteError
 
 _FLAGS = (
     os.O_WRONLY

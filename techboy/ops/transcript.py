@@ -12,9 +12,9 @@ from twisted.logger import Logger
 
 from techboy.chat.conversation import Here, Words
 from techboy.chat.room import Room
-from techboy.daemon.appending import FileWriter
 from techboy.net.connection_log import Trouble
 from techboy.net.rendering import Delivery
+from techboy.ops.background_file import FileWriter
 from techboy.wire.lines import LF
 from techboy.wire.plain import in_room, notice
 from techboy.wire.sanitize import cleaned_line, shown

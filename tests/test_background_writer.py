@@ -1,4 +1,4 @@
-"""Tests of `techboy.writer`, with real threads and a sink in the hands of the test."""
+"""Tests of `techboy.background_writer`, with real threads and a sink in the hands of the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.writer import FULL, BoundedWriter, WriteError
+from techboy.background_writer import FULL, BoundedWriter, WriteError
 
 PATIENCE = 10.0
 

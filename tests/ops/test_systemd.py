@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from techboy.daemon.notify import Notifier
-from techboy.daemon.supervised import Supervised, monotonic_usec
-from tests.daemon.managers import ServiceManager
+from techboy.ops.notify import Notifier
+from techboy.ops.systemd import Supervised, monotonic_usec
+from tests.ops.managers import ServiceManager
 
 
 class Scene:

@@ -9,9 +9,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from techboy.daemon.appending import FileWriter
+from techboy.background_writer import LIMIT
 from techboy.net.connection_log import MissingEntries
-from techboy.writer import LIMIT
+from techboy.ops.background_file import FileWriter
 
 _MODE = 0o666  # but for the umask, as twist makes it
 _log = Logger()

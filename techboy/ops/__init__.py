@@ -1,0 +1,1 @@
+"""What an operator needs: systemd, reload, log files, the transcript, pages for monitoring."""
