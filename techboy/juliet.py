@@ -21,6 +21,10 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard, State, lines_wait
 from techboy.chat.nicknames import checked_name
 from techboy.chat.outbox import Outbox
+from techboy.client.connector import EndpointConnector, reason_for
+from techboy.client.handshake import Greeting
+from techboy.client.native import NativeCaller
+from techboy.client.plain import PlainDoor
 from techboy.config.options import (
     PORT,
     ConversationOptions,
@@ -31,10 +35,6 @@ from techboy.config.options import (
     whole_number,
 )
 from techboy.config.reactor import current, steady
-from techboy.doors.calling import EndpointConnector, reason_for
-from techboy.doors.greeting import Greeting
-from techboy.doors.native_caller import NativeCaller
-from techboy.doors.plain import PlainDoor
 from techboy.net.addresses import host_and_port, peer_of
 from techboy.net.connection_log import Record, escaped, unrecorded
 from techboy.net.reply_timeout import Patience

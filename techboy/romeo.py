@@ -19,6 +19,7 @@ from techboy.chat.nicknames import checked_name
 from techboy.chat.outbox import Outbox
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import Rules
+from techboy.client.plain import PlainDoor
 from techboy.config import endpoints
 from techboy.config.options import (
     DAY,
@@ -40,7 +41,6 @@ from techboy.doors.busy import TurnedAway, plainly
 from techboy.doors.duet import Duet
 from techboy.doors.hall import STALL
 from techboy.doors.lodging import GRACE, REMEMBER
-from techboy.doors.plain import PlainDoor
 from techboy.doors.strangers import LEAST, Stranger, Strangers
 from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
 from techboy.doors.threshold import Threshold

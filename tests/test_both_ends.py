@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.conversation import Conversation, Keyboard, State, Words
 from techboy.chat.outbox import Outbox
-from techboy.doors.plain import PlainDoor
+from techboy.client.plain import PlainDoor
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected
 

@@ -14,10 +14,10 @@ from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Conversation, Keyboard, Words
 from techboy.chat.outbox import Outbox
 from techboy.chat.rate_limit import Bucket
+from techboy.client.handshake import Greeting
+from techboy.client.native import SAY_AGAIN, NativeCaller
 from techboy.doors import hall
-from techboy.doors.greeting import Greeting
 from techboy.doors.hall import STALL
-from techboy.doors.native_caller import SAY_AGAIN, NativeCaller
 from techboy.doors.native_guest import NativeGuest, Terms
 from techboy.storage.interface import Batch
 from techboy.wire.frames import Hello

@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 
 from techboy import exits
 from techboy.chat.conversation import PROMPTLY, Keyboard, State
-from techboy.doors.greeting import PATIENCE
+from techboy.client.handshake import PATIENCE
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
 from techboy.net.connection_log import Journal
 from techboy.program import SHOWN_WITHIN
 from techboy.talk import IN_HASTE
-from tests.doors.test_calling import FakeEndpoint
+from tests.client.test_connector import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
 from tests.wire.texts import quick

@@ -10,7 +10,7 @@ import pytest
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.doors.greeting import PATIENCE as WELCOME_PATIENCE
+from techboy.client.handshake import PATIENCE as WELCOME_PATIENCE
 from techboy.doors.native_guest import FRAME_LIMIT
 from techboy.host import Host
 from techboy.juliet import Juliet

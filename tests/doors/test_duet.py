@@ -8,8 +8,8 @@ import pytest
 
 from techboy.chat.conversation import Conversation, IllegalEventError, Keyboard, State
 from techboy.chat.outbox import Outbox
+from techboy.client.plain import PlainDoor
 from techboy.doors.duet import Duet
-from techboy.doors.plain import PlainDoor
 from techboy.wire.plain import HOST
 from tests.native import HeldCommitter, NativeVerona, tokens
 from tests.transports import connected

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.native_caller`."""
+"""Tests of `techboy.client.native`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.outbox import Outbox
-from techboy.doors.native_caller import CAUGHT_UP, SAY_AGAIN, NativeCaller
+from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeCaller
 from tests.transports import FakeTransport
 
 WELCOME = {

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.conversation import Peer
 from techboy.chat.outbox import LIMIT, Outbox
-from techboy.doors.greeting import answer_at
+from techboy.client.handshake import answer_at
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import End, Record
 from techboy.net.flow_control import Congestion

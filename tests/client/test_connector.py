@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.calling`."""
+"""Tests of `techboy.client.connector`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
 
-from techboy.doors.calling import EndpointConnector, reason_for
+from techboy.client.connector import EndpointConnector, reason_for
 
 
 class FakeEndpoint:

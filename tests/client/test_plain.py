@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.plain`."""
+"""Tests of `techboy.client.plain`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
 from techboy.chat.outbox import Outbox
-from techboy.doors.plain import LATE_WELCOME, PlainDoor
+from techboy.client.plain import LATE_WELCOME, PlainDoor
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts

@@ -1,4 +1,4 @@
-"""Tests of `techboy.doors.greeting`."""
+"""Tests of `techboy.client.handshake`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
-from techboy.doors.greeting import LONGEST_BEFORE, PATIENCE, Greeting
+from techboy.client.handshake import LONGEST_BEFORE, PATIENCE, Greeting
 from techboy.wire.frames import Hello
 from tests.transports import FakeTransport, cuts
 
