@@ -36,21 +36,21 @@ from techboy.config.options import (
     whole_number,
 )
 from techboy.config.reactor import current, steady
-from techboy.daemon.watch import require_client
-from techboy.doors.busy import TurnedAway, plainly
-from techboy.doors.duet import Duet
-from techboy.doors.hall import STALL
-from techboy.doors.lodging import GRACE, REMEMBER
-from techboy.doors.strangers import LEAST, Stranger, Strangers
-from techboy.doors.threshold import PlainDoor as PlainThresholdDoor
-from techboy.doors.threshold import Threshold
-from techboy.home import DRAIN, Home, new_token, runtime_directory, state_directory
-from techboy.host import Host
-from techboy.listening import Listening, told
 from techboy.net.addresses import peer_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import Record
 from techboy.program import IReactor
+from techboy.server.broker import STALL
+from techboy.server.detect import PlainDoor as PlainThresholdDoor
+from techboy.server.detect import Threshold
+from techboy.server.direct_sessions import Duet
+from techboy.server.listeners import Listening, told
+from techboy.server.metrics_server import require_client
+from techboy.server.reject import TurnedAway, plainly
+from techboy.server.service import Host
+from techboy.server.sessions import GRACE, REMEMBER
+from techboy.server.storage_service import DRAIN, Home, new_token, runtime_directory, state_directory
+from techboy.server.unwelcomed import LEAST, Stranger, Strangers
 from techboy.storage.memory import KEEP_MEMORY
 from techboy.storage.sqlite import KEEP_RECENT
 from techboy.talk import Talk

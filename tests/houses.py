@@ -6,8 +6,8 @@ from twisted.internet.task import Clock
 
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House, Rules
-from techboy.doors.guest import GuestDoor
-from techboy.doors.hall import NEWS_DELAY, STALL, Hall
+from techboy.server.broker import NEWS_DELAY, STALL, Hall
+from techboy.server.plain import GuestDoor
 from techboy.storage.executor import AtOnce, Committer
 from techboy.storage.memory import KEEP_MEMORY, MemoryLogs
 from tests.clocks import Wall

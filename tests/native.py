@@ -9,9 +9,9 @@ from typing import Any
 
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House, Rules
-from techboy.doors.hall import STALL, Hall
-from techboy.doors.lodging import GRACE, Lodging
-from techboy.doors.native_guest import NativeGuest, Terms
+from techboy.server.broker import STALL, Hall
+from techboy.server.native import NativeGuest, Terms
+from techboy.server.sessions import GRACE, Lodging
 from techboy.storage.executor import AtOnce, Committer
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import KEEP_MEMORY, MemoryLogs

@@ -17,12 +17,12 @@ from techboy import exits, juliet, romeo
 from techboy.chat.conversation import Keyboard
 from techboy.chat.counters import Refusal
 from techboy.config.options import ConversationOptions
-from techboy.daemon.metrics import Figures
-from techboy.daemon.watched import Watched
-from techboy.host import Host
 from techboy.net.connection_log import End
 from techboy.ops.histogram import Durations
 from techboy.ops.reactor_lag import Lag
+from techboy.server.metrics import Figures
+from techboy.server.monitored import Watched
+from techboy.server.service import Host
 from tests.children import run
 from tests.programs import Running
 

@@ -16,9 +16,9 @@ from techboy.chat.outbox import Outbox
 from techboy.chat.rate_limit import Bucket
 from techboy.client.handshake import Greeting
 from techboy.client.native import SAY_AGAIN, NativeCaller
-from techboy.doors import hall
-from techboy.doors.hall import STALL
-from techboy.doors.native_guest import NativeGuest, Terms
+from techboy.server import broker
+from techboy.server.broker import STALL
+from techboy.server.native import NativeGuest, Terms
 from techboy.storage.interface import Batch
 from techboy.wire.frames import Hello
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
@@ -33,7 +33,7 @@ TOO_LONG = "x" * (MAX_LINE + 1)
 def small_pages() -> Iterator[None]:
     """Let pages and frames be small, so that there are many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hall, "PAGE", 40)
+        patch.setattr(broker, "PAGE", 40)
         patch.setattr(outbox.Outbox.take, "__defaults__", (30,))
         yield
 

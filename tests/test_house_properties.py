@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.doors import hall
 from techboy.net.rendering import Delivery
+from techboy.server import broker
 from techboy.storage.interface import Batch
 from techboy.storage.memory import KEEP_MEMORY
 from tests.houses import Verona, Visitor
@@ -25,7 +25,7 @@ AUTHORS = 3
 def small_pages() -> Iterator[None]:
     """Let the log be read in small pages, so that a reader is soon many of them behind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hall, "PAGE", 40)
+        patch.setattr(broker, "PAGE", 40)
         yield
 
 

@@ -16,8 +16,8 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from techboy import exits, juliet, romeo
-from techboy.host import Host
 from techboy.program import Program, clock_time
+from techboy.server.service import Host
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.progress import Sample
 from techboy.terminal.prompted import PromptScreen

@@ -9,11 +9,11 @@ import pytest
 
 from techboy import exits
 from techboy.chat.conversation import Keyboard
-from techboy.doors.strangers import LEAST, WELCOME_WITHIN
-from techboy.doors.threshold import PATIENCE
-from techboy.home import DRAIN, END
-from techboy.host import Host
 from techboy.romeo import Options, Romeo, makeService
+from techboy.server.detect import PATIENCE
+from techboy.server.service import Host
+from techboy.server.storage_service import DRAIN, END
+from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
 from tests.native import HeldCommitter
 from tests.programs import FakeStreams, RecordedStates, Running, frame, frames, later_endpoint
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected

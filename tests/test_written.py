@@ -11,13 +11,13 @@ import pytest
 from techboy import exits
 from techboy.chat.conversation import Keyboard
 from techboy.client.handshake import PATIENCE as WELCOME_PATIENCE
-from techboy.doors.native_guest import FRAME_LIMIT
-from techboy.host import Host
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.romeo import Options, Romeo
+from techboy.server.native import FRAME_LIMIT
+from techboy.server.service import Host
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from tests.journals import Written, written

@@ -637,7 +637,7 @@ class CheckTests:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """What has to be installed for metrics is looked for."""
-        monkeypatch.delitem(sys.modules, "techboy.daemon.metrics", raising=False)
+        monkeypatch.delitem(sys.modules, "techboy.server.metrics", raising=False)
         monkeypatch.setitem(sys.modules, "prometheus_client", None)
         said = mistake(romeo.Options, "--check", "--metrics", "tcp:9100", capsys=capsys, status=78)
         assert said == "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'\n"

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from techboy import home
-from techboy.doors import desk, flowing, guest, hall, native_guest
 from techboy.net import plain_receiver
+from techboy.server import admin_sessions, broker, delivery, native, plain, storage_service
 
 PAGE = 512
 UNREAD = 2048
@@ -17,16 +16,16 @@ SESSIONS = 20
 PRUNED_EVERY = 20.0
 
 _SMALL: tuple[tuple[Any, str, object], ...] = (
-    (hall, "PAGE", PAGE),
-    (desk, "PAGE", PAGE),
-    (flowing, "UNREAD_LIMIT", UNREAD),
-    (flowing, "UNSTORED_LIMIT", UNSTORED),
-    (guest, "UNSTORED_LIMIT", UNSTORED),
-    (native_guest, "UNSTORED_LIMIT", UNSTORED),
+    (broker, "PAGE", PAGE),
+    (admin_sessions, "PAGE", PAGE),
+    (delivery, "UNREAD_LIMIT", UNREAD),
+    (delivery, "UNSTORED_LIMIT", UNSTORED),
+    (plain, "UNSTORED_LIMIT", UNSTORED),
+    (native, "UNSTORED_LIMIT", UNSTORED),
     (plain_receiver, "LONGEST_UNENDED", 4096),
-    (home, "PRUNED_EVERY", PRUNED_EVERY),
-    (home, "KEEP_SESSIONS", SESSIONS),
-    (home, "SESSIONS_A_GUEST", 1),
+    (storage_service, "PRUNED_EVERY", PRUNED_EVERY),
+    (storage_service, "KEEP_SESSIONS", SESSIONS),
+    (storage_service, "SESSIONS_A_GUEST", 1),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from techboy.client.plain import PlainDoor
-from techboy.doors.native_guest import NativeGuest
+from techboy.server.native import NativeGuest
 from techboy.storage.memory import MemoryLogs
 from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from tests.simulation import bounds

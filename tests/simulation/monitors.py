@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from techboy.doors.native_guest import NativeGuest
+from techboy.server.native import NativeGuest
 from techboy.wire.frames import (
     Goodbye,
     Hello,

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from techboy import home
 from techboy.chat.conversation import Keyboard
 from techboy.config import reactor
-from techboy.host import Host
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.romeo import Options as RomeoOptions
 from techboy.romeo import Romeo
+from techboy.server import storage_service
+from techboy.server.service import Host
 from tests.programs import Running
 from tests.simulation.network import SimulatedConnection
 from tests.simulation.reactor import SimulatedReactor
@@ -155,7 +155,9 @@ class Server(Process):
         words += ["--stay"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         kind: Callable[..., Any] = Romeo if self.direct else Host
-        with self.world.patched(home, InThread=lambda _: self.storage, AtOnce=lambda: self.storage):
+        with self.world.patched(
+            storage_service, InThread=lambda _: self.storage, AtOnce=lambda: self.storage
+        ):
             running = Running(
                 kind,
                 RomeoOptions(),

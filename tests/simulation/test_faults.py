@@ -11,12 +11,12 @@ from techboy.chat.conversation import Conversation, State
 from techboy.chat.room import News, Room
 from techboy.chat.server import House
 from techboy.config import reactor as reactors
-from techboy.doors.duet import Duet, Ending
-from techboy.doors.flowing import Flow, FlowingDoor
-from techboy.doors.hall import Hall
-from techboy.doors.lodging import Lodging
 from techboy.net.addresses import peer_of
 from techboy.net.rendering import Delivery
+from techboy.server.broker import Hall
+from techboy.server.delivery import Flow, FlowingDoor
+from techboy.server.direct_sessions import Duet, Ending
+from techboy.server.sessions import Lodging
 from techboy.storage.memory import MemoryLogs
 from tests.simulation.__main__ import STEPS, run
 from tests.simulation.bounds import PAGE

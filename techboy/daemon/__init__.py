@@ -1,1 +1,0 @@
-"""What a service manager and an operator see of a daemon."""

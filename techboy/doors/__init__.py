@@ -1,1 +1,0 @@
-"""The Twisted protocols by which somebody comes in."""

@@ -1,0 +1,1 @@
+"""The server: its services, listeners, protocols, sessions and delivery."""

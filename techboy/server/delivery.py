@@ -1,0 +1,339 @@
+"""A member's connection, written to as far as it takes; what it does not take is read from the log later."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from socket import socket
+from typing import Any, cast
+
+from twisted.internet.interfaces import ISSLTransport, ISystemHandle
+
+from techboy.chat.isolation import isolated
+from techboy.chat.member import READING_FAILS, Member
+from techboy.chat.rate_limit import Bucket
+from techboy.net.connection_log import End, Record
+from techboy.net.flow_control import Congestion, Refill
+from techboy.net.graceful_close import Parting
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import Delivery, Dialect, Rendering
+from techboy.server.broker import Hall
+from techboy.storage.interface import Batch, StorageError
+from techboy.wire.lines import LF
+
+UNREAD_LIMIT = 64 * 1024
+"""Bytes of answers and notices that wait for a guest who reads nothing, or one of them if it is longer."""
+
+UNSTORED_LIMIT = 256 * 1024
+"""Characters said and not yet stored from which on nothing more is read from their author."""
+
+_PIECE = 512  # bytes, which the kernel takes at once when it takes any
+
+
+class Flow(Enum):
+    """What becomes of what is new."""
+
+    READY = auto()  # all was taken: it is written at once
+    BEHIND = auto()  # all that was read from the log was taken: more is read next turn
+    QUEUED = auto()  # something waits to be sent: the log is read from when it is
+    CLOSING = auto()  # goodbye was said
+
+
+class FlowingDoor:
+    """The sending half of a member's connection, for a protocol in a ``dialect``.
+
+    Its transport has a pull producer, which is asked for more whenever there is nothing left to send. As
+    long as that is so, what is new goes straight to the socket, without asking the reactor for room first.
+    TLS can't be bypassed so; its transport takes what is new until it says that it has enough.
+    """
+
+    dialect: Dialect
+    member: Member
+    transport: Any
+    cursor = 0
+    history_end = 0
+    """The id up to which what is sent is history, which is left out if it cannot be read."""
+    _hall: Hall
+    _pauses: Pauses
+    _record: Record
+    _parting: Parting
+    _bucket: Bucket
+    _shortage_told = 0
+    _flow = Flow.READY
+    _backlog = b""
+    _socket: socket | None = None
+
+    # what a subclass defines
+
+    def tell_gone(self, lines: int, upto: int) -> None:
+        """Tell that so many lines, up to the id ``upto``, are left out: forgotten, or unreadable history."""
+        raise NotImplementedError
+
+    def tell_throttled(self, rate: int) -> None:
+        """Tell that ``rate`` lines a second are taken from the member for now."""
+        raise NotImplementedError
+
+    def sent_now(self) -> None:
+        """Something that had waited was sent."""
+
+    def caught_up(self) -> None:
+        """Everything that was said so far is on its way."""
+
+    # what it calls
+
+    def open_flow(self) -> None:
+        """Begin to send."""
+        transport = self.transport
+        if ISystemHandle.providedBy(transport) and not ISSLTransport.providedBy(transport):
+            self._socket = cast(socket, transport.getHandle())
+            self.transport.registerProducer(Refill(self._emptied), False)
+        else:
+            self.transport.registerProducer(Congestion(self._full, self._emptied), True)
+
+    def close_flow(self) -> None:
+        """Hand all that waits to the transport, and take nothing from the log any more."""
+        self._flow = Flow.CLOSING
+        self._hall.waits_no_more(self)
+        if self._backlog:
+            self.transport.write(self._backlog)
+            self._backlog = b""
+
+    def drop_flow(self) -> None:
+        """The connection is gone."""
+        self._flow = Flow.CLOSING
+        self._hall.waits_no_more(self)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether goodbye was said."""
+        return self._flow is Flow.CLOSING
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what is written now does not wait behind too much else."""
+        return len(self._backlog) <= UNREAD_LIMIT
+
+    def makes_room_for(self, data: bytes) -> bool:
+        """Return whether ``data`` may wait to be sent; if not, read no more until less waits."""
+        room = not self._backlog or len(self._backlog) + len(data) <= UNREAD_LIMIT
+        if not room:
+            self._pauses.begin(Reason.ANSWERS)
+        return room
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything so far was taken."""
+        return self._flow is Flow.READY
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` now if nothing waits, or after what does."""
+        if self._flow in (Flow.READY, Flow.BEHIND):
+            data = data[self._sent(data) :]
+        if data:
+            self._queue(data)
+            if not (self.has_room or self.is_closing):
+                self._pauses.begin(Reason.ANSWERS)
+
+    def catch_up(self) -> None:
+        """Send what follows in the log, a page in each turn of the reactor."""
+        if self._flow is Flow.READY and self._send_next_page():
+            if self.behind:
+                self._flow = Flow.BEHIND
+                self._hall.clock.callLater(0, isolated, self, self._go_on)
+            else:
+                self.caught_up()
+
+    def _send_next_page(self) -> bool:
+        """Send a page of what follows; return whether all of it was taken, and there may be more."""
+        if not self.behind:
+            return True
+        try:
+            page = self._hall.page(self.member.room, self.cursor)
+        except StorageError as unreadable:
+            return self._skip_history(unreadable)
+        self._pass_over(page.before)
+        if self._flow is Flow.READY and page.batches:
+            self._send_page(page)
+        return self._flow is Flow.READY
+
+    def _skip_history(self, why: StorageError) -> bool:
+        """Go on after history that cannot be read; close the connection if it is what the member missed."""
+        if self.cursor >= self.history_end:
+            self._record.unreadable(str(why))
+            self._parting.cut()
+            return False
+        self._hall.unreadable(why)
+        self.tell_news([self.member.told_of(why, READING_FAILS)])
+        self._pass_over(self.history_end)
+        return self._flow is Flow.READY
+
+    def _pass_over(self, reached: int) -> None:
+        """Tell that what follows up to the id ``reached`` is not sent, if there is anything."""
+        missed = reached - self.cursor
+        if missed > 0:
+            self.cursor = reached
+            self.tell_gone(missed, reached)
+
+    @property
+    def behind(self) -> int:
+        """How many lines wait in the log: none for a quiet member, which is sent none."""
+        return 0 if self.member.quiet else max(self.member.room.log.last - self.cursor, 0)
+
+    def throttle(self) -> None:
+        """Read no more because of the rate limit; tell the member if this limit has only now been reached."""
+        self._pauses.begin(Reason.RATE)
+        if self._shortage_told != self._bucket.shortages:
+            if not self._shortage_told:
+                self._record.throttled(self._bucket.rate)
+            self._shortage_told = self._bucket.shortages
+            self.tell_throttled(self._bucket.rate)
+
+    def what_is_left(self) -> list[Batch]:
+        """Return a page of what this member was not sent, if it can be read; tell of what is gone before."""
+        if not self.behind:
+            return []
+        try:
+            page = self._hall.page(self.member.room, self.cursor)
+        except StorageError as unreadable:
+            self._record.unreadable(str(unreadable))
+            return []
+        self._pass_over(page.before)
+        left_out = self.member.ignoring | {self.member.number}
+        return [batch for batch in page.batches if batch.by not in left_out]
+
+    # what the hall calls
+
+    def hear(self, delivery: Delivery) -> None:
+        """Send what is new, if all that was before is sent.
+
+        What does not follow what this member was sent is read from the log instead, by its offset.
+        """
+        if self._flow is not Flow.READY:
+            return
+        member = self.member
+        if member.number in delivery.special or member.ignoring or not self.takes_together:
+            self._hear_some(delivery)
+        elif delivery.before == self.cursor and delivery.batches:
+            if self._through(delivery.rendered[self.dialect]):
+                self.cursor = delivery.head
+                delivery.taken += 1  # the hall counts what that means, once for all
+        elif delivery.batches:
+            self._hear_some(delivery)
+        else:
+            self.write(delivery.rendered[self.dialect].data)
+
+    def fail(self) -> None:
+        """Log the exception that is being handled, and close the connection."""
+        self._record.failed()
+        self._parting.cut()
+
+    def stalled(self) -> None:
+        """End a connection that takes nothing."""
+        self._record.ends(End.STALLED)
+        self._parting.cut()
+
+    @property
+    def takes_together(self) -> bool:
+        """Whether it can be sent the bytes that all others are sent."""
+        return True
+
+    def send_alone(self, rendering: Rendering) -> bool:
+        """Send lines of one author; return whether all were taken."""
+        return self._through(rendering)
+
+    def tell_news(self, lines: list[str]) -> None:
+        """Tell what is new about who is here."""
+        self.write(self.dialect.render(lines, [], 0).data)
+
+    def _send_page(self, page: Delivery) -> None:
+        if self.member.ignoring or not self.takes_together or self.member.number in page.special:
+            self._send_batches(page.batches, page.head)
+        elif self._through(page.rendered[self.dialect]):
+            self.cursor = page.head
+            self._hall.tally.sent += page.lines
+
+    def _hear_some(self, delivery: Delivery) -> None:
+        """Send what is new without what this guest is not to hear, or what follows what it was sent."""
+        news = delivery.news.told(self.member.number)
+        if news:
+            self.tell_news(news)
+        if delivery.batches and delivery.before != self.cursor:
+            self.catch_up()
+        elif delivery.batches and self._flow is Flow.READY:
+            self._send_batches(delivery.batches, delivery.head)
+
+    def _send_batches(self, batches: list[Batch], head: int) -> None:
+        left_out = self.member.ignoring | {self.member.number}
+        for batch in batches:
+            if batch.by not in left_out:
+                if not self.send_alone(self.dialect.render([], [batch], batch.first - 1)):
+                    return
+                self._hall.tally.sent += batch.lines
+                self.cursor = batch.last
+                if self._flow is not Flow.READY:
+                    return
+        self.cursor = head
+
+    def _through(self, rendering: Rendering) -> bool:
+        """Send a rendering; return whether all was taken.
+
+        If not, the line that was begun waits in the transport, the cursor stands after it, and what
+        follows is read from the log later.
+        """
+        data = rendering.data
+        sent = self._sent(data)
+        if sent == len(data):
+            return True
+        end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
+        self.cursor = rendering.reached(end)
+        self._hall.tally.sent += self.cursor - rendering.before
+        self._queue(data[sent:end])
+        return False
+
+    def _emptied(self) -> None:
+        """Go on, the transport having nothing left to send: with what waits here, then from the log."""
+        if self._flow is not Flow.QUEUED:
+            return
+        self._hall.waits_no_more(self)
+        self.sent_now()
+        self._flow = Flow.BEHIND
+        backlog, self._backlog = self._backlog, b""
+        self.write(backlog)
+        if self.has_room:
+            self._pauses.end(Reason.ANSWERS)
+        self._go_on()
+
+    def _full(self) -> None:
+        """Leave what is new in the log: a transport that can't be bypassed has enough to send."""
+        if self._flow is not Flow.CLOSING:
+            self._flow = Flow.QUEUED
+            self._hall.waits(self)
+
+    def _go_on(self) -> None:
+        if self._flow is Flow.BEHIND:
+            self._flow = Flow.READY
+            self.catch_up()
+
+    def _sent(self, data: bytes) -> int:
+        """Send what the kernel takes of ``data``, and return how much that was."""
+        if self._socket is None:
+            self.transport.write(data)  # which takes it all, and says when it has enough
+            return len(data)
+        try:
+            return self._socket.send(data)
+        except OSError:
+            return 0  # it is full; or broken, which the transport finds out when it tries
+
+    def _queue(self, data: bytes) -> None:
+        if self._flow is Flow.CLOSING:
+            self.transport.write(data)
+            return
+        self._backlog += data
+        if self._flow is not Flow.QUEUED:
+            self._flow = Flow.QUEUED
+            self._feed()
+
+    def _feed(self) -> None:
+        """Give the transport a piece of what waits: that it asks for more is how progress is seen."""
+        data, self._backlog = self._backlog[:_PIECE], self._backlog[_PIECE:]
+        self._hall.waits(self)
+        self.transport.write(data)

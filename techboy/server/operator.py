@@ -1,0 +1,215 @@
+"""The host's seat in a house: the stdio bridge as a member, or as somebody who only listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from techboy.chat.conversation import Here, Words
+from techboy.chat.member import Member
+from techboy.chat.room import Room
+from techboy.chat.server import House
+from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.rendering import Delivery, gone
+from techboy.server.broker import Hall
+from techboy.server.delivery import UNSTORED_LIMIT
+from techboy.storage.interface import Batch, StorageError
+from techboy.wire.plain import notice
+
+
+class HostsScreen(Here, Protocol):
+    """The host's keyboard and screen."""
+
+    def state(self, text: str) -> bool:
+        """Show one line about the house itself; return False if the screen is too full."""
+
+    def unsaid(self) -> None:
+        """What was said here and waits to be stored will not be."""
+
+
+class Seat:
+    """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
+
+    It is the bridge's ``conversation``. ``leave`` ends the program. Without `sit`, it is nobody, and can only
+    listen to the lobby.
+    """
+
+    _log = Logger()
+
+    def __init__(self, house: House, hall: Hall, bridge: HostsScreen, leave: Callable[[], None]) -> None:
+        self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
+        self._member: Member | None = None
+        self._cursor = 0
+        self._full = False
+        self._unstored = 0  # lines said here of which the room does not know yet that they are stored
+        self._pauses = Pauses(bridge.pause, bridge.resume)
+
+    def sit(self) -> None:
+        """Be the host."""
+        self._member = self._house.enter(self, self._hall.wall(), host=True)
+        self._cursor = self._room.log.last
+        self._bridge.invite()
+
+    def listen(self) -> None:
+        """Hear what is said in the lobby."""
+        self._cursor = self._room.log.last
+        self._hall.observe(self._house.lobby, self)
+
+    # what the bridge calls
+
+    def said(self, text: str) -> None:
+        """Say ``text``, lines joined by LF."""
+        assert self._member is not None
+        self._house.said(self._member, text)
+        self._bridge.said_here(text)
+        self._wait_for(self._unstored + _lines(text))
+        if self._member.unstored > UNSTORED_LIMIT:
+            self._pauses.begin(Reason.STORE)
+
+    def commanded(self, line: str, word: str) -> None:
+        """Obey the command ``line``."""
+        assert self._member is not None
+        self.tell(self._house.commanded(self._member, line))
+
+    def enter(self) -> None:
+        """Do nothing about an empty line."""
+
+    def input_ended(self) -> None:
+        """End with the input."""
+        self.leave()
+
+    def here_full(self) -> None:
+        """Show nothing more for now."""
+        self._full = True
+
+    def here_ready(self) -> None:
+        """Go on from the log."""
+        self._full = False
+        self._catch_up()
+        if not self._full and self._member is not None and not self._member.unstored:
+            self._wait_for(0)  # what was forgotten before it was shown was stored too
+
+    def here_shown(self) -> None:
+        """Nothing depends on it."""
+
+    def screen_lost(self) -> None:
+        """Go on without a screen where there is one who speaks, else end."""
+        self._full = True
+        if self._member is None:
+            self.leave()
+
+    # what the house calls
+
+    def tell(self, lines: list[str]) -> bool:
+        """Show lines about the house itself; return False if the screen is too full for all of them."""
+        shown = [self._bridge.state(notice(line)) for line in lines]
+        return all(shown)
+
+    def recall(self, batches: list[Batch]) -> bool:
+        """Show history, with its time in brackets; return False if the screen is full."""
+        room = not self._full
+        for batch in batches if room else []:
+            self._show_said(batch, past=True)
+        return room
+
+    def stored(self, last: int) -> None:
+        """Read on, if that waited for the disk."""
+        self._pauses.end(Reason.STORE)
+
+    def not_stored(self, why: str) -> None:
+        """Tell the host."""
+        self.tell([f"not stored, and not said: {why}; say it again later"])
+        self._unstored = 0
+        self._bridge.unsaid()
+        self._pauses.end(Reason.STORE)
+
+    def goodbye(self, why: str) -> None:
+        """End the program."""
+        self.leave()
+
+    @property
+    def silence(self) -> float:
+        """The host is here."""
+        return 0.0
+
+    @property
+    def behind(self) -> int:
+        """How many lines wait for room on the screen."""
+        return self._room.log.last - self._cursor
+
+    def moved(self) -> None:
+        """Go on in another room."""
+        assert self._member is not None
+        self._show_history()
+        self._cursor = self._room.log.last
+        self._wait_for(0)  # in the room that was left nothing is heard any more
+        self.tell([*self._house.arrival(self._member), self._house.company(self._member)])
+
+    # what the hall calls
+
+    def hear(self, delivery: Delivery) -> None:
+        """Show what is new, if the screen has room."""
+        self.tell(delivery.news.told(0 if self._member is None else self._member.number))
+        if self._full or not delivery.batches:
+            return
+        if delivery.before == self._cursor:
+            self._show_all(delivery)
+        else:
+            self._catch_up()
+
+    def stalled(self) -> None:
+        """Wait on: a screen is not ended."""
+
+    def fail(self) -> None:
+        """Log the exception that is being handled; a screen is not ended."""
+        self._log.failure("an internal error at the host's screen", event="failed")
+
+    @property
+    def _room(self) -> Room:
+        return self._house.lobby if self._member is None else self._member.room
+
+    def _show_history(self) -> None:
+        assert self._member is not None
+        try:
+            self.recall(self._house.history(self._member))
+        except StorageError as unreadable:
+            self.tell([f"the history cannot be read: {unreadable}"])
+
+    def _catch_up(self) -> None:
+        """Show what follows in the log, as long as the screen has room."""
+        while not self._full and self.behind > 0:
+            try:
+                page = self._hall.page(self._room, self._cursor)
+            except StorageError as unreadable:
+                self.tell([f"{self.behind} lines cannot be read: {unreadable}"])
+                self._cursor = self._room.log.last
+                return
+            if page.before > self._cursor:
+                self.tell([gone(page.before - self._cursor)])
+            self._show_all(page)
+
+    def _show_all(self, delivery: Delivery) -> None:
+        for batch in delivery.batches:
+            self._show(batch)
+        self._cursor = delivery.head
+
+    def _show(self, batch: Batch) -> None:
+        member = self._member
+        if member is not None and batch.by == member.number:
+            if batch.kind == "say":
+                self._wait_for(max(self._unstored - _lines(batch.text), 0))
+        elif member is None or batch.by not in member.ignoring:
+            self._show_said(batch)
+
+    def _wait_for(self, lines: int) -> None:
+        self._unstored = lines
+        self._bridge.unstored(lines)
+
+    def _show_said(self, batch: Batch, *, past: bool = False) -> None:
+        self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") + 1

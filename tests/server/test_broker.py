@@ -1,0 +1,956 @@
+"""Tests of `techboy.server.broker`."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+
+import pytest
+from twisted.internet.task import Clock
+
+from techboy.chat.counters import Refusal
+from techboy.chat.member import STORING_FAILS, Member
+from techboy.chat.room import Room
+from techboy.chat.server import House, Rules
+from techboy.chat.session import Session
+from techboy.net.rendering import PLAIN, Delivery
+from techboy.server import broker
+from techboy.server.broker import NEWS_DELAY, TRIED_AGAIN, Hall
+from techboy.storage.executor import AtOnce, Committer
+from techboy.storage.memory import MemoryLogs
+from tests.chat.fakes import session
+from tests.clocks import EPOCH, Wall
+from tests.native import HeldCommitter
+
+
+class Listener:
+    """A member's guest who remembers what was brought."""
+
+    member: Member
+
+    def __init__(self) -> None:
+        self.heard: list[Delivery] = []
+        self.told: list[object] = []
+        self.stalls = self.behind = 0
+
+    def hear(self, delivery: Delivery) -> None:
+        self.heard.append(delivery)
+
+    def stalled(self) -> None:
+        self.stalls += 1
+
+    def fail(self) -> None:
+        self.told.append(sys.exc_info()[1])
+
+    def stored(self, last: int) -> None:
+        self.told.append(last)
+
+    def not_stored(self, why: str) -> None:
+        self.told.append(why)
+
+    def moved(self) -> None:
+        """Nothing is shown of it."""
+
+    @property
+    def data(self) -> bytes:
+        """All that was brought, in the plain dialect."""
+        return b"".join(delivery.rendered[PLAIN].data for delivery in self.heard)
+
+
+class Scene:
+    """A hall and a house."""
+
+    def __init__(self, committer: Committer | None = None) -> None:
+        self.clock, self.logs = Clock(), MemoryLogs()
+        self.wall = Wall(self.clock)
+        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), 30)
+        self.house = House(Rules(), self.hall, self.logs, str)
+        self.lobby = self.house.lobby
+
+    def listener(self, session: Session | None = None) -> Listener:
+        """Return somebody who came in."""
+        listener = Listener()
+        listener.member = self.house.enter(listener, 0, session and session.name, session=session)
+        return listener
+
+    def says(self, listener: Listener, text: str) -> None:
+        """Let somebody say ``text``, and the turn of the reactor be over."""
+        self.house.said(listener.member, text)
+        self.clock.advance(0)
+
+    def settled(self, count: int) -> list[Listener]:
+        """Return so many who came in, after all have been told of it."""
+        listeners = [self.listener() for _ in range(count)]
+        self.clock.advance(NEWS_DELAY)
+        for listener in listeners:
+            listener.heard.clear()
+        return listeners
+
+
+class SettlingTests:
+    """When what is new is brought."""
+
+    def test_one_turn(self) -> None:
+        """What several say in one turn of the reactor comes to all at once, in the log's order."""
+        scene = Scene()
+        one, two = scene.settled(2)
+        for listener, text in ((one, "a"), (two, "b"), (one, "c")):
+            scene.house.said(listener.member, text)
+        assert one.heard == []
+        scene.clock.advance(0)
+        assert len(one.heard) == 1
+        assert one.heard == two.heard
+        assert one.data == b"guest1: a\nguest1: c\nguest2: b\n"
+        assert [batch.text for batch in scene.lobby.log.tail(10)] == ["a\nc", "b"]
+
+    def test_many_joins(self) -> None:
+        """Comings and goings are gathered for a moment, and told in one line."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        for _ in range(3):
+            scene.listener()
+        scene.clock.advance(NEWS_DELAY - 0.01)
+        assert one.heard == []
+        scene.clock.advance(0.01)
+        assert one.data == b"* guest2, guest3, guest4 joined\n"
+        assert one.heard[0].special == {2, 3, 4}
+
+    def test_news_with_a_line(self) -> None:
+        """A line takes the news along, which are not told again."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.house.said(scene.listener().member, "hello")
+        scene.clock.pump([0, NEWS_DELAY])
+        assert one.data == b"* guest2 joined\nguest2: hello\n"
+
+    def test_who_looked_in(self) -> None:
+        """Nothing is brought where somebody was gone before it was told."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.house.leave(scene.listener().member)
+        scene.clock.advance(NEWS_DELAY)
+        assert one.heard == []
+
+    def test_rooms_apart(self) -> None:
+        """What is said in a room is brought to those who are in it."""
+        scene = Scene()
+        one, two, three = scene.settled(3)
+        for listener in (two, three):
+            scene.house.move(listener.member, "garden")
+        scene.clock.advance(NEWS_DELAY)
+        scene.house.said(two.member, "hello")
+        scene.clock.advance(0)
+        assert three.data.endswith(b"guest2: hello\n")
+        assert one.data == b"* guest2, guest3 left\n"
+
+    def test_close(self) -> None:
+        """At the end nothing is waited for any more."""
+        scene = Scene()
+        one, two = scene.settled(2)
+        scene.hall.waits(one)
+        scene.house.said(two.member, "hello")
+        scene.listener()
+        scene.hall.close()
+        assert scene.clock.getDelayedCalls() == []
+
+
+class Storing:
+    """A house whose committer takes its time, and some who have been there for long."""
+
+    def __init__(self, count: int = 2) -> None:
+        self.committer = HeldCommitter()
+        self.scene = Scene(self.committer)
+        self.clock, self.hall, self.house = self.scene.clock, self.scene.hall, self.scene.house
+        self.listeners = self.scene.settled(count)
+
+    def comes_back(self, number: int = 7) -> tuple[Session, Listener]:
+        """Let somebody in with a session, who is announced."""
+        kept = session(number)
+        listener = self.scene.listener(kept)
+        self.clock.advance(NEWS_DELAY)
+        for other in (*self.listeners, listener):
+            other.heard.clear()
+        return kept, listener
+
+
+class GroupTests:
+    """What is said is stored first, in groups."""
+
+    def test_stored_first(self) -> None:
+        """Nobody hears what is not stored, nor is its author told that it is."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        assert (one.heard, two.heard, one.told, storing.scene.lobby.log.last) == ([], [], [], 0)
+        storing.committer.answer()
+        assert two.data == b"guest1: a\nguest1: b\n"
+        assert (one.told, two.told) == ([2], [])
+
+    def test_told_once_each(self) -> None:
+        """Each author is told the last id of what was theirs."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c\nd")):
+            storing.house.said(listener.member, text)
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert (one.told, two.told) == ([3], [4])
+
+    def test_next_gathers(self) -> None:
+        """While a group is being written the next one gathers, whoever speaks how often."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c"), (two, "d")):
+            storing.scene.says(listener, text)
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
+        assert two.data == b"guest1: a\n"
+        storing.clock.advance(0)
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
+        assert two.data == b"guest1: a\nguest2: b\nguest2: d\nguest1: c\n"
+        assert one.data == two.data
+        storing.clock.advance(60)
+        assert storing.committer.waiting == 0
+
+    def test_rooms_together(self) -> None:
+        """What is said in several rooms is one group."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.move(two.member, "garden")
+        storing.clock.advance(NEWS_DELAY)
+        storing.house.said(one.member, "a")
+        storing.house.said(two.member, "b")
+        storing.clock.advance(0)
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
+        assert (one.told, two.told) == ([1], [1])
+
+    def test_news_after_last_words(self) -> None:
+        """Who goes is told of after what they said, though it took its time to be stored."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "adieu")
+        storing.house.leave(one.member)
+        storing.clock.advance(10 * NEWS_DELAY)
+        assert two.heard == []
+        storing.committer.answer()
+        storing.clock.advance(NEWS_DELAY)
+        assert two.data == b"guest1: adieu\n* guest1 left\n"
+
+    def test_news_between(self) -> None:
+        """In one group, too, everything is told and said in its order."""
+        storing = Storing(3)
+        one, two, three = storing.listeners
+        storing.house.said(one.member, "adieu")
+        storing.house.leave(one.member)
+        storing.house.said(two.member, "alas")
+        storing.clock.advance(0)
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
+        assert three.data == b"guest1: adieu\n* guest1 left\nguest2: alas\n"
+        assert (one.told, two.told) == ([1], [2])
+
+    def test_news_alone(self) -> None:
+        """Who comes and goes is not stored, and waits for no disk."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.listener()
+        storing.clock.advance(NEWS_DELAY)
+        assert storing.committer.waiting == 0
+        assert one.data == b"* guest3 joined\n"
+
+    def test_unstored(self) -> None:
+        """It is known how much of an author waits, also while the next group gathers."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.says(one, "12345")
+        storing.scene.says(one, "678")
+        assert one.member.unstored == 8
+        storing.committer.answer()
+        assert one.member.unstored == 3
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert one.member.unstored == 0
+
+
+class RefusedGroupTests:
+    """What can't be stored."""
+
+    def test_not_shown(self) -> None:
+        """Nobody is shown it, its authors are told why, and the log has nothing of it."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        storing.committer.refuse()
+        storing.clock.advance(60)
+        assert (one.heard, two.heard) == ([], [])
+        assert (one.told, two.told) == ([STORING_FAILS], [])
+        assert storing.scene.lobby.log.last == 0
+        assert one.member.unstored == 0
+
+    def test_host(self) -> None:
+        """The operator alone is told which file can't be written, and why."""
+        storing = Storing()
+        listener, guest = Listener(), storing.listeners[0]
+        listener.member = storing.house.enter(listener, 0, host=True)
+        for author in (listener, guest):
+            storing.scene.says(author, "a")
+        storing.committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        assert listener.told == ["/var/lib/romeo.sqlite: the disk is full"]
+        assert guest.told == ["the server cannot store messages now"]
+
+    def test_said_since(self) -> None:
+        """What was said meanwhile goes the same way; each author is told once."""
+        storing = Storing()
+        one, two = storing.listeners
+        for listener, text in ((one, "a"), (two, "b"), (one, "c")):
+            storing.scene.says(listener, text)
+        storing.committer.refuse()
+        storing.clock.advance(TRIED_AGAIN - 1)
+        assert storing.committer.waiting == 0
+        assert (one.heard, two.heard) == ([], [])
+        assert one.told == two.told == [STORING_FAILS]
+
+    def test_news(self) -> None:
+        """Who comes and goes is told of all the same."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.said(one.member, "adieu")
+        storing.house.leave(one.member)
+        storing.clock.advance(0)
+        storing.committer.refuse()
+        storing.clock.advance(NEWS_DELAY)
+        assert two.data == b"* guest1 left\n"
+
+    def test_goes_on(self) -> None:
+        """When there is room again what is said is stored, with the ids that were not used."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        storing.scene.says(one, "b")
+        storing.committer.answer()
+        assert two.data == b"guest1: b\n"
+        assert one.told == [STORING_FAILS, 1]
+
+    def test_session(self) -> None:
+        """An author with a session is expected to say it once more."""
+        storing = Storing()
+        kept, listener = storing.comes_back()
+        assert kept.accept(1, 2) == 0
+        storing.scene.says(listener, "a\nb")
+        assert kept.accept(3, 1) == 0
+        storing.scene.says(listener, "c")
+        storing.committer.refuse()
+        assert (kept.next, kept.accepted) == (1, 1)
+        assert storing.scene.logs.session(kept.digest) is None
+
+
+class Odd(Listener):
+    """A member's connection in which everything raises what nobody expects."""
+
+    error = RuntimeError("odd")
+
+    def hear(self, delivery: Delivery) -> None:
+        raise self.error
+
+    def stored(self, last: int) -> None:
+        raise self.error
+
+    def not_stored(self, why: str) -> None:
+        raise self.error
+
+    def stalled(self) -> None:
+        raise self.error
+
+    def witness(self, room: Room, delivery: Delivery) -> None:
+        raise self.error
+
+
+class IsolationTests:
+    """An error in what concerns one hinders nobody else."""
+
+    def odd_one(self, scene: Scene, *others: Listener) -> Odd:
+        """Return a member who comes before ``others`` in all that is done for each."""
+        odd = Odd()
+        odd.member = scene.house.enter(odd, 0)
+        members = scene.lobby.members
+        for listener in others:
+            members[listener.member.number] = members.pop(listener.member.number)
+        return odd
+
+    def test_delivery(self) -> None:
+        """Who comes after one whose connection raises is sent everything; that one is closed."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd = self.odd_one(scene, one)
+        scene.says(odd, "hello")
+        assert one.data.endswith(b"guest2: hello\n")
+        assert odd.told == [odd.error, odd.error]  # as it was told that it is stored, too
+        scene.says(one, "there")
+        assert one.told == [2]
+
+    def test_not_stored(self) -> None:
+        """All authors are told that nothing could be stored."""
+        storing = Storing(1)
+        (one,) = storing.listeners
+        odd = self.odd_one(storing.scene, one)
+        for listener in (odd, one):
+            storing.scene.says(listener, "hello")
+        storing.committer.refuse()
+        assert set(odd.told) == {odd.error}
+        assert one.told == [STORING_FAILS]
+
+    def test_observers(self) -> None:
+        """Observers and transcripts are told, whichever raises."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd, observer = Odd(), Listener()
+        for each in (odd, observer):
+            scene.hall.observe(scene.lobby, each)
+        scene.hall.observe_all(odd)
+        scene.says(one, "hello")
+        assert observer.data == b"guest1: hello\n"
+        assert odd.told == [odd.error]
+
+    def test_figures(self) -> None:
+        """What was stored is delivered though what measures it raises."""
+        scene = Scene()
+        one, two = scene.settled(2)
+
+        def odd(seconds: float) -> None:
+            raise Odd.error
+
+        scene.hall.timed = odd
+        scene.says(one, "hello")
+        assert one.told == [1]
+        assert two.data.endswith(b"guest1: hello\n")
+
+    def test_cannot_fail(self) -> None:
+        """All others are sent everything though one connection can not even be closed."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        odd = self.odd_one(scene, one)
+
+        def fail() -> None:
+            raise Odd.error
+
+        odd.fail = fail  # type: ignore[method-assign]  # this one connection alone is to raise
+        scene.says(odd, "hello")
+        assert one.data.endswith(b"guest2: hello\n")
+
+    def test_stalled(self) -> None:
+        """All who take nothing are ended."""
+        scene = Scene()
+        odd, late = Odd(), Listener()
+        for each in (odd, late):
+            scene.hall.waits(each)
+        scene.clock.advance(30)
+        assert (odd.told, late.stalls) == ([odd.error], 1)
+
+    def test_sessions(self) -> None:
+        """All who wait for a session to be stored are told, and the program can end."""
+        storing = Storing(0)
+        told: list[object] = []
+
+        def odd(hindrance: object) -> None:
+            raise RuntimeError("odd")
+
+        for number, then in enumerate((odd, told.append), 1):
+            storing.hall.remember(session(number), then)
+        storing.clock.advance(0)
+        drained = storing.hall.drain()
+        storing.committer.answer_all()
+        assert told == [None]
+        assert drained.called
+
+
+class RoomTests:
+    """A room whose messages are on their way."""
+
+    def test_left_and_entered(self) -> None:
+        """It is one room, though everybody leaves it and somebody enters before its messages are stored."""
+        storing = Storing(3)
+        alice, bob, carol = storing.listeners
+        storing.house.move(alice.member, "balcony")
+        storing.scene.says(alice, "the meeting is moved to nine")
+        storing.house.move(alice.member, "lobby")
+        storing.house.move(bob.member, "balcony")
+        storing.committer.answer_all()
+        storing.house.move(carol.member, "balcony")
+        storing.scene.says(carol, "hi bob")
+        assert bob.member.room is carol.member.room
+        said = [line for line in bob.data.split(b"\n") if not line.startswith(b"*")]
+        assert said == [b"guest1: the meeting is moved to nine", b"guest3: hi bob", b""]
+
+    def test_forgotten(self) -> None:
+        """A room that nobody is in is forgotten when nothing is on its way."""
+        storing = Storing(1)
+        (alice,) = storing.listeners
+        storing.house.move(alice.member, "balcony")
+        room = weakref.ref(alice.member.room)
+        storing.scene.says(alice, "anybody?")
+        storing.house.move(alice.member, "lobby")
+        storing.clock.advance(NEWS_DELAY)
+        assert room() is not None
+        storing.committer.answer_all()
+        storing.clock.advance(0)
+        assert room() is None
+
+
+class CountTests:
+    """What is known of it in numbers."""
+
+    def test_stored(self) -> None:
+        """Lines are counted as said when they are handed over, and as stored when they are."""
+        storing = Storing()
+        one, two = storing.listeners
+        tally = storing.hall.tally
+        storing.house.said(one.member, "a\nb")
+        assert (tally.said, tally.stored) == (0, 0)
+        storing.scene.says(two, "c")
+        assert (tally.said, tally.stored) == (3, 0)
+        storing.committer.answer()
+        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 3, 0)
+
+    def test_refused(self) -> None:
+        """What could not be stored, and what was said meanwhile, is counted as said and as refused."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a\nb")
+        storing.scene.says(two, "c")
+        storing.committer.refuse()
+        tally = storing.hall.tally
+        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 0, 3)
+
+    def test_waiting(self) -> None:
+        """It is known how many lines wait to be stored: those being written, and those that gather."""
+        storing = Storing(3)
+        one, two, three = storing.listeners
+        storing.house.move(three.member, "garden")
+        assert storing.hall.waiting == 0
+        storing.scene.says(one, "a\nb")
+        for listener, text in ((one, "c"), (two, "d\ne\n"), (three, "f")):
+            storing.scene.says(listener, text)
+        assert storing.hall.waiting == 2 + 5
+        storing.committer.answer()
+        assert storing.hall.waiting == 5
+        storing.clock.advance(0)
+        assert storing.hall.waiting == 5
+        storing.committer.refuse()
+        assert storing.hall.waiting == 0
+
+    def test_hindrance(self) -> None:
+        """Why nothing can be stored is known until something was, if it is no more than a session."""
+        storing = Storing()
+        one, _ = storing.listeners
+        assert storing.hall.hindrance is None
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        assert storing.hall.hindrance == "the disk is full"
+        storing.hall.remember(session())
+        storing.clock.advance(0)
+        assert storing.hall.hindrance == "the disk is full"
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+
+    def test_tried(self) -> None:
+        """It is tried again, and again, until something can be stored, though nobody says anything."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        for _ in range(3):
+            storing.clock.advance(TRIED_AGAIN)
+            assert storing.hall.hindrance == "the disk is full"
+            storing.committer.refuse()
+        storing.clock.advance(TRIED_AGAIN)
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+        assert (one.told, one.heard, two.heard) == ([STORING_FAILS], [], [])
+        storing.clock.advance(TRIED_AGAIN)
+        assert storing.clock.getDelayedCalls() == []
+
+    def test_tried_meanwhile(self) -> None:
+        """Where something is being stored, or was, nothing else has to be tried."""
+        storing = Storing()
+        one, _ = storing.listeners
+        storing.scene.says(one, "a")
+        storing.committer.refuse()
+        storing.scene.says(one, "b")
+        storing.clock.advance(TRIED_AGAIN)
+        storing.committer.answer()
+        assert storing.hall.hindrance is None
+        assert storing.scene.lobby.log.last == 1
+        assert storing.clock.getDelayedCalls() == []
+
+    def test_timed(self) -> None:
+        """Who wants to know is told how long each group took, whatever became of it."""
+        storing = Storing()
+        one, _ = storing.listeners
+        took: list[float] = []
+        storing.hall.timed = took.append
+        storing.scene.says(one, "a")
+        storing.clock.advance(0.25)
+        storing.committer.answer()
+        storing.scene.says(one, "b")
+        storing.clock.advance(2)
+        storing.committer.refuse()
+        assert took == [0.25, 2]
+
+    @pytest.mark.parametrize("step", [-3600, 3600])
+    def test_clock_set(self, step: float) -> None:
+        """How long storing took is measured by a clock that nobody sets."""
+        storing = Storing()
+        one, _ = storing.listeners
+        took: list[float] = []
+        storing.hall.timed = took.append
+        storing.scene.says(one, "a")
+        storing.scene.wall.step(step)
+        storing.clock.advance(0.25)
+        storing.committer.answer()
+        assert took == [0.25]
+
+
+class SessionTests:
+    """Sessions are stored with what was said in them."""
+
+    def test_same_group(self) -> None:
+        """The number of the next line is stored in the group that has the lines before it, not before."""
+        storing = Storing()
+        kept, listener = storing.comes_back()
+        for seq, text in ((1, "a\nb"), (3, "c")):
+            assert kept.accept(seq, text.count("\n") + 1) == 0
+            storing.scene.says(listener, text)
+        assert (kept.next, kept.accepted) == (1, 4)
+        storing.committer.answer()
+        assert kept.next == 3
+        assert storing.scene.logs.session(kept.digest).next == 3
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert kept.next == 4
+        assert storing.scene.logs.session(kept.digest).next == 4
+
+    def test_remembered(self) -> None:
+        """A session is stored though nothing is said, and whoever asked for it is told."""
+        storing, kept, told = Storing(), session(), []
+        storing.hall.remember(kept, told.append)
+        storing.clock.advance(0)
+        assert told == []
+        storing.committer.answer()
+        assert told == [None]
+        assert storing.scene.logs.session(kept.digest) == kept.record()
+
+    def test_latest(self) -> None:
+        """Of several times in one group the last counts, and everybody is told."""
+        storing, kept, told = Storing(), session(), []
+        for seen in (1, 2):
+            kept.seen = seen
+            storing.hall.remember(kept, told.append)
+        storing.clock.advance(0)
+        assert storing.committer.waiting == 1
+        storing.committer.answer()
+        assert told == [None, None]
+        assert storing.scene.logs.session(kept.digest).seen == 2
+
+    def test_while_writing(self) -> None:
+        """What is to be remembered while a group is being written is in the next."""
+        storing, told = Storing(), []
+        storing.scene.says(storing.listeners[0], "a")
+        storing.hall.remember(session(), told.append)
+        storing.committer.answer()
+        assert told == []
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert told == [None]
+
+    @pytest.mark.parametrize("meanwhile", [True, False])
+    def test_refused(self, meanwhile: bool) -> None:
+        """Whoever asked for it is told what hindered it, also where it was to be in the next group."""
+        storing, told = Storing(), []
+        if meanwhile:
+            storing.scene.says(storing.listeners[0], "a")
+        storing.hall.remember(session(), told.append)
+        storing.clock.advance(0)
+        storing.committer.refuse()
+        assert [str(hindrance) for hindrance in told] == ["the disk is full"]
+        storing.clock.advance(TRIED_AGAIN - 1)
+        assert storing.committer.waiting == 0
+
+    def test_not_waited_for(self) -> None:
+        """Nobody has to be told."""
+        storing, kept = Storing(), session()
+        storing.hall.remember(kept)
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert storing.scene.logs.session(kept.digest) is not None
+
+
+class DrainTests:
+    """`Hall.drain`."""
+
+    @staticmethod
+    def drained(storing: Storing) -> list[None]:
+        """Ask for everything to be stored; return what tells that it is."""
+        done: list[None] = []
+        storing.hall.drain().addCallback(done.append)
+        return done
+
+    def test_nothing(self) -> None:
+        """Where nothing is left it is done at once."""
+        assert self.drained(Storing()) == [None]
+
+    def test_said(self) -> None:
+        """What was said is stored without waiting for the turn to be over, and brought, before it is done."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.house.said(one.member, "a")
+        done = self.drained(storing)
+        assert (storing.committer.waiting, done) == (1, [])
+        storing.committer.answer()
+        assert (two.data, done) == (b"guest1: a\n", [None])
+
+    def test_said_since(self) -> None:
+        """So is what gathered while a group was being written, and after it was asked for."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.house.said(two.member, "b")
+        done = self.drained(storing)
+        storing.committer.answer()
+        storing.house.said(one.member, "c")
+        storing.committer.answer()
+        assert done == []
+        storing.committer.answer()
+        assert two.data == b"guest1: a\nguest2: b\nguest1: c\n"
+        assert done == [None]
+
+    def test_news(self) -> None:
+        """Who came is told of, without waiting for others."""
+        storing = Storing()
+        storing.scene.listener()
+        assert self.drained(storing) == [None]
+        assert storing.listeners[0].data == b"* guest3 joined\n"
+
+    def test_refused(self) -> None:
+        """It is done although something could not be stored."""
+        storing = Storing()
+        storing.house.said(storing.listeners[0].member, "a")
+        done = self.drained(storing)
+        storing.committer.refuse()
+        assert done == [None]
+
+    def test_twice(self) -> None:
+        """Whoever asked is told."""
+        storing = Storing()
+        storing.house.said(storing.listeners[0].member, "a")
+        first, second = self.drained(storing), self.drained(storing)
+        storing.committer.answer()
+        assert first == second == [None]
+
+
+class PruneTests:
+    """`Hall.prune`."""
+
+    def test_old(self) -> None:
+        """What was stored before is forgotten, lines and sessions, and the rest is not."""
+        scene, (old, new) = Scene(), (session(1), session(2))
+        new.digest = b"another"
+        (one,) = scene.settled(1)
+        for kept, text in ((old, "a\nb"), (new, "c")):
+            kept.heard = scene.wall()
+            scene.hall.remember(kept)
+            scene.says(one, text)
+            scene.clock.advance(100)
+        scene.hall.prune(EPOCH + 50, EPOCH + 50)
+        assert (scene.lobby.log.forgotten, scene.lobby.log.last) == (2, 3)
+        assert scene.logs.session(old.digest) is None
+        assert scene.logs.session(new.digest) is not None
+
+    def test_lines_for_ever(self) -> None:
+        """Lines may be kept for ever."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.says(one, "a")
+        scene.hall.prune(None, 1000)
+        assert scene.lobby.log.forgotten == 0
+
+    def test_after_what_is_written(self) -> None:
+        """A group that is being written is written first, and what follows is stored after it."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.scene.says(one, "a")
+        storing.hall.prune(EPOCH + 1000, 0)
+        storing.committer.answer()
+        storing.scene.says(one, "b")
+        storing.committer.answer()
+        assert (storing.scene.lobby.log.forgotten, storing.scene.lobby.log.last) == (1, 1)
+        storing.committer.answer()
+        assert two.data == b"guest1: a\nguest1: b\n"
+
+    def test_refused(self) -> None:
+        """Where that can't be done nothing is forgotten, and everything goes on."""
+        storing = Storing()
+        one, two = storing.listeners
+        storing.hall.prune(EPOCH + 1000, 0)
+        storing.committer.refuse()
+        storing.scene.says(one, "a")
+        storing.committer.answer()
+        assert storing.scene.lobby.log.forgotten == 0
+        assert two.data == b"guest1: a\n"
+
+
+class StampTests:
+    """The time that stands with what is stored."""
+
+    def test_wall(self) -> None:
+        """It is the time of day."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.clock.advance(5)
+        scene.says(one, "a")
+        assert [batch.at for batch in scene.lobby.log.tail(1)] == [EPOCH + scene.clock.seconds()]
+
+    def test_set_back(self) -> None:
+        """It never decreases, in whichever room, where the clock is set back by an hour."""
+        scene = Scene()
+        one, two = scene.settled(2)
+        scene.house.move(two.member, "garden")
+        now, stamps = scene.wall(), []
+        for listener in (one, two, one, two):
+            scene.says(listener, "a")
+            stamps.append(listener.member.room.log.tail(1)[0].at)
+            scene.wall.step(-3600 if len(stamps) == 2 else 10)
+        assert stamps == [now, now + 10, now + 10, now + 10]
+
+
+class ObserverTests:
+    """Who hears without being a member."""
+
+    def test_lobby(self) -> None:
+        """An observer hears what is said in the lobby."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        observer = Listener()
+        scene.hall.observe(scene.house.lobby, observer)
+        scene.house.said(one.member, "hello")
+        scene.clock.advance(0)
+        assert observer.data == b"guest1: hello\n"
+
+    def test_all_rooms(self) -> None:
+        """Who observes all rooms sees what is new in each, also those that are made later."""
+        seen: list[tuple[str, list[str], list[str]]] = []
+
+        class Everywhere:
+            def witness(self, room: Room, delivery: Delivery) -> None:
+                seen.append((room.name, delivery.news.told(), [batch.text for batch in delivery.batches]))
+
+        scene = Scene()
+        scene.hall.observe_all(Everywhere())
+        (one,) = scene.settled(1)
+        scene.says(one, "a\nb")
+        scene.house.move(one.member, "balcony")
+        scene.says(one, "c")
+        assert seen == [
+            ("lobby", ["guest1 joined"], []),
+            ("lobby", [], ["a\nb"]),
+            ("balcony", ["guest1 joined"], ["c"]),
+        ]
+
+
+class PageTests:
+    """`Hall.page`."""
+
+    def test_shared(self) -> None:
+        """Who is behind at the same place is given the same page, which is read once."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.house.said(one.member, "a\nb\nc")
+        scene.clock.advance(0)
+        page = scene.hall.page(scene.lobby, 1)
+        assert page.rendered[PLAIN].data == b"guest1: b\nguest1: c\n"
+        assert page.head == 3
+        assert scene.hall.page(scene.lobby, 1) is page
+
+    def test_new_lines(self) -> None:
+        """A page has also what was said since it was last read."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        for text in ("a", "b"):
+            scene.house.said(one.member, text)
+            scene.clock.advance(0)
+            page = scene.hall.page(scene.lobby, 0)
+        assert page.rendered[PLAIN].data == b"guest1: a\nguest1: b\n"
+
+    def test_bounded(self) -> None:
+        """No more pages are kept than a few, wherever readers are."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.house.said(one.member, "\n" * 99)
+        scene.clock.advance(0)
+        pages = [scene.hall.page(scene.lobby, after) for after in range(99)]
+        assert sum(scene.hall.page(scene.lobby, 98) is page for page in pages) == 1
+        assert scene.hall.page(scene.lobby, 0) is not pages[0]
+
+    def test_pruned(self) -> None:
+        """What was forgotten is not given out any more."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.says(one, "a\nb")
+        assert scene.hall.page(scene.lobby, 0).batches
+        scene.hall.prune(scene.wall() + 1, 0)
+        page = scene.hall.page(scene.lobby, 0)
+        assert (page.batches, page.before, page.head) == ([], 2, 2)
+
+    def test_size(self) -> None:
+        """A page is of bounded size, in whole lines."""
+        scene = Scene()
+        (one,) = scene.settled(1)
+        scene.house.said(one.member, "\n".join(["x" * 1023] * 200))
+        scene.clock.advance(0)
+        page = scene.hall.page(scene.lobby, 0)
+        assert broker.PAGE <= page.head * 1024 <= broker.PAGE + 1024
+        assert page.rendered[PLAIN].data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
+
+
+class StallTests:
+    """Who takes nothing."""
+
+    def test_ended(self) -> None:
+        """Who has taken nothing for as long as is allowed is ended, once, and the rest is not."""
+        scene = Scene()
+        early, late = Listener(), Listener()
+        scene.hall.waits(early)
+        scene.clock.advance(20)
+        scene.hall.waits(late)
+        scene.clock.advance(9.9)
+        assert early.stalls == 0
+        scene.clock.advance(0.1)
+        assert (early.stalls, late.stalls) == (1, 0)
+        scene.clock.pump([20, 60])
+        assert (early.stalls, late.stalls) == (1, 1)
+        assert scene.clock.getDelayedCalls() == []
+
+    def test_progress(self) -> None:
+        """Who takes something has all the time again."""
+        scene = Scene()
+        listener = Listener()
+        scene.hall.waits(listener)
+        for _ in range(5):
+            scene.clock.advance(20)
+            scene.hall.waits(listener)
+        assert listener.stalls == 0
+        scene.clock.advance(30)
+        assert listener.stalls == 1
+
+    def test_taken(self) -> None:
+        """Who has taken everything may take any time for the next."""
+        scene = Scene()
+        listener = Listener()
+        scene.hall.waits_no_more(listener)
+        scene.hall.waits(listener)
+        scene.hall.waits_no_more(listener)
+        scene.clock.advance(60)
+        assert listener.stalls == 0
+        assert scene.clock.getDelayedCalls() == []

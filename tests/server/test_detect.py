@@ -1,0 +1,154 @@
+"""Tests of `techboy.server.detect`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from techboy.chat.rate_limit import Bucket
+from techboy.server.detect import PATIENCE, Spoken, Threshold
+from techboy.server.native import NativeGuest, Terms
+from techboy.server.plain import GuestDoor
+from tests.native import DEAD, PING, NativeVerona
+from tests.transports import SocketTransport, cuts
+
+HELLO = b'{"hello": 1, "name": "juliet"}\n'
+
+
+class Entrance:
+    """A house, and a connection to it of which nothing is known yet."""
+
+    def __init__(self) -> None:
+        self.verona = verona = NativeVerona()
+        door = Threshold(
+            verona.clock,
+            lambda: GuestDoor(verona.house, verona.hall, Bucket(0, 0), 4096),
+            lambda: NativeGuest(verona.lodging, verona.hall, Bucket(0, 0), Terms(4096, PING, DEAD)),
+        )
+        self.door, self.transport = door, SocketTransport(door)
+        door.makeConnection(self.transport)
+
+    def names(self) -> list[str]:
+        """Return who is in the house."""
+        return [member.name for member in self.verona.house.members.values()]
+
+    def reads(self) -> bytes:
+        """Let a turn pass, and return what arrives."""
+        self.verona.turn()
+        return self.transport.flush()
+
+
+class KnownTests:
+    """What a caller is taken for."""
+
+    @pytest.mark.parametrize("pieces", cuts(HELLO))
+    def test_native(self, pieces: list[bytes]) -> None:
+        """A hello opens the native door, however it is cut, and nothing comes before the welcome."""
+        entrance = Entrance()
+        for piece in pieces:
+            entrance.transport.receive(piece)
+        assert json.loads(entrance.reads().split(b"\n")[0])["welcome"] == 1
+        assert entrance.names() == ["juliet"]
+
+    @pytest.mark.parametrize("said", [b"hello\n", b"{hello}\n", b'{"help": 1}\n', b"\n"])
+    def test_plain(self, said: bytes) -> None:
+        """[P1] Anything else opens the plain door, and is said."""
+        entrance = Entrance()
+        [nurse] = entrance.verona.company_of("nurse")
+        for piece in (said[:1], said[1:]):
+            if piece:
+                entrance.transport.receive(piece)
+        entrance.verona.turn()
+        assert nurse.hears_said() == [said[:-1].decode()]
+        assert entrance.reads().startswith(b"* welcome")
+
+    def test_silent(self) -> None:
+        """Who says nothing for a moment is greeted in plain lines, and is not greeted before."""
+        entrance = Entrance()
+        entrance.verona.turn(PATIENCE - 0.01)
+        assert entrance.reads() == b""
+        entrance.verona.turn(0.02)
+        assert entrance.reads().startswith(b"* welcome to lobby, guest1;")
+
+    def test_blanks(self) -> None:
+        """Who sends nothing but blanks is not waited for for ever."""
+        entrance = Entrance()
+        entrance.transport.receive(b" " * 1000)
+        assert entrance.reads().startswith(b"* welcome to lobby, guest1;")
+
+    def test_late_hello(self) -> None:
+        """A hello that comes after that is understood still; nobody hears of the guest that was not one."""
+        entrance = Entrance()
+        [nurse] = entrance.verona.company_of("nurse")
+        entrance.verona.turn(PATIENCE)
+        entrance.reads()
+        entrance.transport.receive(HELLO)
+        assert b'{"welcome": 1' in entrance.reads()
+        entrance.verona.settle()
+        assert nurse.reads() == [{"notice": "juliet joined"}]
+        entrance.transport.receive(b'{"ping": 1}\n')
+        assert entrance.reads().endswith(b'{"pong": 1}\n')
+
+
+class EndTests:
+    """A connection that ends before it is known."""
+
+    def test_broken(self) -> None:
+        """Nobody came in, and nothing is waited for."""
+        entrance = Entrance()
+        entrance.transport.breaks()
+        entrance.verona.turn(PATIENCE)
+        assert entrance.names() == []
+        assert entrance.verona.clock.getDelayedCalls() == []
+
+    def test_broken_when_greeted(self) -> None:
+        """A guest who was greeted is gone."""
+        entrance = Entrance()
+        entrance.verona.turn(PATIENCE)
+        assert entrance.names() == ["guest1"]
+        entrance.transport.breaks()
+        assert entrance.names() == []
+
+    def test_odd(self) -> None:
+        """A connection that raises what nobody expects when it is greeted is closed, and nobody is here."""
+        entrance = Entrance()
+        entrance.transport.socket.error = RuntimeError("odd")
+        entrance.verona.turn(PATIENCE)
+        assert entrance.transport.events == ["abort"]
+        assert entrance.names() == []
+
+    def test_closed(self) -> None:
+        """What was begun when the caller closed its half is a line."""
+        entrance = Entrance()
+        [nurse] = entrance.verona.company_of("nurse")
+        entrance.transport.receive(b'{"hel')
+        entrance.transport.peer_closes()
+        entrance.verona.turn()
+        assert nurse.hears_said() == ['{"hel']
+        assert "half close" in entrance.transport.events
+
+
+class SpokenTests:
+    """How a caller speaks."""
+
+    def test_native(self) -> None:
+        """It is not known before the hello."""
+        entrance = Entrance()
+        assert entrance.door.spoken is Spoken.UNKNOWN
+        entrance.transport.receive(HELLO)
+        assert entrance.door.spoken is Spoken.NATIVE
+
+    def test_plain(self) -> None:
+        """Who says anything else speaks plain lines."""
+        entrance = Entrance()
+        entrance.transport.receive(b"hello\n")
+        assert entrance.door.spoken is Spoken.PLAIN
+
+    def test_late_hello(self) -> None:
+        """Who is silent is taken for a person, until a hello comes after all."""
+        entrance = Entrance()
+        entrance.verona.turn(PATIENCE)
+        assert entrance.door.spoken is Spoken.PLAIN
+        entrance.transport.receive(HELLO)
+        assert entrance.door.spoken is Spoken.NATIVE

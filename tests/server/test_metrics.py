@@ -1,0 +1,157 @@
+"""Tests of `techboy.server.metrics`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.task import Clock
+
+from techboy.chat.counters import Refusal
+from techboy.ops.histogram import Durations
+from techboy.ops.reactor_lag import EVERY, Lag
+from techboy.server.detect import Spoken
+from techboy.server.metrics import CONTENT_TYPE, Figures
+from techboy.server.monitored import Watched
+from tests.native import HeldCommitter, NativeVerona
+
+OURS = {
+    "techboy_connections": "gauge",
+    "techboy_members": "gauge",
+    "techboy_rooms": "gauge",
+    "techboy_lagging_members": "gauge",
+    "techboy_waiting_lines": "gauge",
+    "techboy_lines": "counter",
+    "techboy_stored_lines": "counter",
+    "techboy_duplicates": "counter",
+    "techboy_reconnects": "counter",
+    "techboy_refused": "counter",
+    "techboy_commit_seconds": "histogram",
+    "techboy_reactor_lag_seconds": "gauge",
+}
+
+
+class Scene:
+    """A house, and its figures as Prometheus reads them."""
+
+    def __init__(self) -> None:
+        self.committer = HeldCommitter(prompt=True)
+        self.verona = NativeVerona(committer=self.committer)
+        self.spoken: list[Spoken] = []
+        self.commits, self.clock = Durations(), Clock()
+        self.lag = Lag(self.clock)
+        watched = Watched(self.verona.house, self.verona.hall, lambda: self.spoken, lambda: None)
+        self.figures = Figures(watched, self.commits, self.lag)
+
+    def read(self, name: str, **labels: str) -> float:
+        """Return one figure."""
+        for family in text_string_to_metric_families(self.figures.text().decode()):
+            for sample in family.samples:
+                if (sample.name, sample.labels) == (name, labels):
+                    return sample.value
+        raise AssertionError(f"there is no {name} {labels}")
+
+
+class FiguresTests:
+    """What Prometheus is told."""
+
+    def test_names(self) -> None:
+        """Every figure has its name, kind and a sentence, whatever has happened so far."""
+        text = Scene().figures.text().decode()
+        families = [each for each in text_string_to_metric_families(text) if each.name.startswith("techboy_")]
+        assert {family.name: family.type for family in families} == OURS
+        assert all(family.documentation.endswith(".") for family in families)
+        assert CONTENT_TYPE.startswith("text/plain;")
+
+    def test_apart(self) -> None:
+        """Two houses in one process do not meet: nothing is registered for all."""
+        one, two = Scene(), Scene()
+        one.verona.company(2)
+        assert (one.read("techboy_members"), two.read("techboy_members")) == (2, 0)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+    def test_process(self) -> None:
+        """What the process takes of the machine is told too."""
+        assert Scene().read("process_resident_memory_bytes") > 0
+
+    def test_connections(self) -> None:
+        """Open connections are told by what they speak."""
+        scene = Scene()
+        scene.spoken = [Spoken.PLAIN, Spoken.NATIVE, Spoken.PLAIN]
+        told = {kind: scene.read("techboy_connections", dialect=kind.value) for kind in Spoken}
+        assert told == {Spoken.UNKNOWN: 0, Spoken.PLAIN: 2, Spoken.NATIVE: 1}
+
+    def test_present(self) -> None:
+        """Who is in the house, who has not been sent everything, and rooms."""
+        scene = Scene()
+        one, two = scene.verona.company(2)
+        two.stops_reading()
+        for data in (b"hello\n", b"are you there?\n", b"/join garden\n"):
+            one.says(data)
+            scene.verona.settle()
+        told = [scene.read(f"techboy_{name}") for name in ("members", "rooms", "lagging_members")]
+        assert told == [2, 2, 1]
+
+    def test_lines(self) -> None:
+        """Lines that were said, stored and sent."""
+        scene = Scene()
+        one, _, _ = scene.verona.company(3)
+        one.says(b"a\nb\n")
+        scene.verona.turn()
+        scene.committer.prompt = False
+        one.says(b"c\n")
+        scene.verona.turn()
+        one.says(b"d\ne\n")
+        assert scene.read("techboy_lines_total", direction="in") == 3
+        assert scene.read("techboy_lines_total", direction="out") == 4
+        assert scene.read("techboy_stored_lines_total") == 2
+        assert scene.read("techboy_waiting_lines") == 3
+
+    def test_returns(self) -> None:
+        """Who came back, and what came twice."""
+        scene = Scene()
+        [juliet] = scene.verona.company_of("juliet")
+        juliet.says("one\ntwo", 1)
+        juliet.transport.breaks()
+        again = scene.verona.hello(session="token1")
+        again.says("one\ntwo", 1)
+        scene.verona.turn()
+        assert scene.read("techboy_reconnects_total") == 1
+        assert scene.read("techboy_duplicates_total") == 2
+
+    def test_refused(self) -> None:
+        """What was refused, by each of the reasons."""
+        scene = Scene()
+        scene.verona.hall.tally.refuse(Refusal.GAP, 5)
+        told = {why: scene.read("techboy_refused_total", reason=why.value) for why in Refusal}
+        assert told == {**dict.fromkeys(Refusal, 0), Refusal.GAP: 5}
+
+    def test_commits(self) -> None:
+        """How long storing took: each bound counts what took no longer."""
+        scene = Scene()
+        for seconds in (0.0004, 0.002, 0.002, 60):
+            scene.commits.add(seconds)
+        assert scene.read("techboy_commit_seconds_bucket", le="0.0005") == 1
+        assert scene.read("techboy_commit_seconds_bucket", le="0.0025") == 3
+        assert scene.read("techboy_commit_seconds_bucket", le="+Inf") == 4
+        assert scene.read("techboy_commit_seconds_count") == 4
+        assert scene.read("techboy_commit_seconds_sum") == pytest.approx(60.0044)
+
+    def test_lag(self) -> None:
+        """How late the reactor was."""
+        scene = Scene()
+        scene.lag.start()
+        scene.clock.advance(EVERY + 1.5)
+        assert scene.read("techboy_reactor_lag_seconds") == 1.5
+
+    def test_nobody_is_named(self) -> None:
+        """No name, text, address or room of anybody is told."""
+        scene = Scene()
+        juliet, nurse = scene.verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "join", "args": ["balcony"]})
+        nurse.says("a secret", 1)
+        scene.verona.settle()
+        text = scene.figures.text().decode()
+        for word in ("juliet", "nurse", "balcony", "secret", "127.0.0.1", "33770"):
+            assert word not in text

@@ -1,0 +1,726 @@
+"""Tests of `techboy.server.native`."""
+
+from __future__ import annotations
+
+import pytest
+
+from techboy.chat.counters import Refusal
+from techboy.server.native import FRAME_LIMIT, SIGN_OF_LIFE
+from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN
+from techboy.storage.interface import Batch, StorageError
+from techboy.storage.memory import MemoryLog
+from tests.native import DEAD, PING, HeldCommitter, NativeVerona
+
+
+def fields(frames: list[dict], *names: str) -> list[tuple]:
+    """Return these fields of each of ``frames``."""
+    return [tuple(frame.get(name) for name in names) for frame in frames]
+
+
+class HelloTests:
+    """How a guest comes in."""
+
+    def test_welcome(self) -> None:
+        """The answer to a hello tells all that the guest has to know, then who is here."""
+        verona = NativeVerona()
+        welcome, *notices = verona.hello().reads()
+        assert welcome == {
+            "welcome": 1, "name": "juliet", "session": "token1", "next": 1, "log": verona.logs.id,
+            "room": "lobby", "after": 0, "last": 0, "host": "romeo",
+            "limits": {"line": 4096, "frame": FRAME_LIMIT},
+        }  # fmt: skip
+        assert [notice["notice"] for notice in notices] == [
+            "welcome to lobby, juliet; /help lists what you can do", "1 here: juliet",
+        ]  # fmt: skip
+
+    def test_history(self) -> None:
+        """What was said before follows, as far as the house shows it."""
+        verona = NativeVerona(history=2)
+        [author] = verona.company_of("author")
+        author.says("one\ntwo\nthree", 1)
+        verona.turn()
+        frames = verona.hello().hears()
+        assert fields(frames, "after", "last", "id", "say") == [
+            (1, 3, None, None),
+            (None, None, 2, "two\nthree"),
+        ]
+
+    def test_hears_not(self) -> None:
+        """Who does not want to hear is not shown what was said before it came."""
+        verona = NativeVerona()
+        [author] = verona.company_of("author")
+        author.says("one\ntwo", 1)
+        verona.turn()
+        frames = verona.hello(hears=False).hears()
+        assert fields(frames, "after", "last", "say") == [(2, 2, None)]
+
+    @pytest.mark.parametrize("end", [b"", b'"}\n'])
+    def test_too_long(self, end: bytes) -> None:
+        """[P20] A hello is short, and nothing more is kept of one that is not."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": 1, "name": "' + b"x" * HELLO_LIMIT + end)
+        error, bye = caller.reads()
+        assert error == {"error": "frame", "text": "a hello has at most 8192 bytes"}
+        assert bye["bye"] == "refused"
+        assert caller.door.unfinished == b""
+
+    def test_long_frame_at_once(self) -> None:
+        """What comes together with the hello may be longer."""
+        verona = NativeVerona(max_line=FRAME_LIMIT)
+        caller = verona.call()
+        caller.sends({"hello": 1, "name": "juliet"}, {"say": "x" * HELLO_LIMIT, "seq": 1})
+        verona.turn()
+        verona.turn()
+        assert fields(caller.hears(), "welcome", "stored") == [(1, None), (None, 2)]
+
+    def test_version(self) -> None:
+        """Another version is refused."""
+        caller = NativeVerona().call()
+        caller.sends({"hello": 2, "name": "juliet"})
+        assert caller.reads() == [{"bye": "refused", "text": "version 1 is spoken here"}]
+        assert "half close" in caller.events
+
+    def test_bad_name(self) -> None:
+        """So is a name that nobody gets."""
+        verona = NativeVerona()
+        assert verona.hello("romeo").reads() == [{"bye": "refused", "text": "romeo is not a name for you"}]
+        assert verona.house.members == {}
+
+    def test_broken(self) -> None:
+        """A hello that can't be read is answered, and refused."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": "one"}\n')
+        assert [frame.get("error", frame.get("bye")) for frame in caller.reads()] == ["field", "refused"]
+
+    def test_taken_name(self) -> None:
+        """Who wants a name that somebody has gets it with a number."""
+        verona = NativeVerona()
+        verona.hello()
+        assert verona.hello().reads()[0]["name"] == "juliet2"
+
+    def test_hello_again(self) -> None:
+        """A second hello is an error that the connection survives."""
+        verona = NativeVerona()
+        [caller] = verona.company_of("juliet")
+        caller.sends({"hello": 1, "name": "nurse"}, {"ping": 1})
+        assert fields(caller.reads(), "error", "pong") == [("unknown", None), (None, 1)]
+
+    def test_at_once(self) -> None:
+        """What comes together with the hello is heard after the welcome."""
+        verona = NativeVerona()
+        caller = verona.call()
+        caller.sends({"hello": 1, "name": "juliet"}, {"say": "one", "seq": 1}, {"ping": 5})
+        verona.turn()
+        verona.turn()
+        assert fields(caller.hears(), "welcome", "pong", "stored") == [
+            (1, None, None), (None, 5, None), (None, None, 2),
+        ]  # fmt: skip
+
+    def test_not_stored(self) -> None:
+        """Where the session can't be stored the guest is asked to come back, and is not in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        caller = verona.hello()
+        assert caller.reads() == []
+        verona.turn(SIGN_OF_LIFE)
+        assert caller.reads() == [{"ping": 0}]
+        committer.refuse()
+        assert caller.reads() == [{"bye": "restart", "text": "the server cannot store messages now"}]
+        assert verona.house.members == {}
+
+    def test_gone_before_welcome(self) -> None:
+        """Who is gone before the session is stored does not come in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        verona.hello().transport.breaks()
+        committer.answer()
+        assert verona.house.members == {}
+
+
+class SayTests:
+    """What a guest says."""
+
+    def test_everybody(self) -> None:
+        """It is acknowledged to its author, and brought to all others, in both dialects."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        plain.reads()
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert juliet.reads() == [{"stored": 3, "id": 2}]
+        assert nurse.reads() == [{"id": 1, "at": verona.wall(), "from": "juliet", "say": "one\ntwo"}]
+        assert plain.reads() == "juliet: one\njuliet: two\n"
+        plain.says(b"three\n")
+        verona.turn()
+        assert fields(juliet.reads(), "id", "from", "say") == [(3, "guest1", "three")]
+
+    def test_stored_first(self) -> None:
+        """[P5] Nothing is acknowledged or shown before it is stored."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        assert (juliet.reads(), nurse.reads()) == ([], [])
+        committer.answer()
+        assert (juliet.reads(), nurse.hears_said()) == ([{"stored": 2, "id": 1}], ["one"])
+
+    def test_again(self) -> None:
+        """[P6] What comes again is acknowledged again, and not said again."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.says("one", 1)
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert fields(juliet.reads(), "stored") == [(2,), (2,), (3,)]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_gap(self) -> None:
+        """[P7] Lines after some that never came are refused, with the number that is expected."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("two", 2)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "next") == [("gap", 1)]
+        assert nurse.reads() == []
+
+    def test_not_stored(self) -> None:
+        """What could not be stored is refused with all that came after it, and may be said again."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        committer.prompt = False
+        juliet.says("one", 1)
+        verona.turn()
+        juliet.says("two", 2)
+        committer.refuse()
+        verona.turn()
+        assert fields(juliet.reads(), "error", "next") == [("storage", 1)]
+        assert committer.waiting == 0
+        committer.prompt = True
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        assert juliet.reads() == [{"stored": 3, "id": 2}]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_too_long(self) -> None:
+        """A line that is too long is refused, and counts; the others are said."""
+        verona = NativeVerona(max_line=10)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.says("one\n" + "x" * 11 + "\ntwo", 1)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 4)]
+        assert nurse.hears_said() == ["one", "two"]
+
+    def test_too_long_and_broken(self) -> None:
+        """The others are said also if the answer cannot be sent, for a reason that nobody expects."""
+        verona = NativeVerona(max_line=16)
+        (bob,) = verona.company_of("bob")
+        bob.socket.socket.error = RuntimeError("odd")
+        with pytest.raises(RuntimeError):
+            bob.says("one\n" + "x" * 17, 1)
+        bob.socket.socket.error = None
+        verona.turn()
+        assert [batch.text for batch in verona.house.lobby.log.tail(9)] == ["one"]
+
+    def test_only_too_long(self) -> None:
+        """Where no other is left, the number is acknowledged nevertheless."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("x" * 11, 1)
+        verona.turn()
+        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 2)]
+
+    def test_only_too_long_and_not_stored(self) -> None:
+        """That its number was used may not be stored: the client says it again later, and learns no path."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(max_line=10, committer=committer)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        juliet.says("x" * 11, 1)
+        verona.turn()
+        committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        storage = {"error": "storage", "text": "the server cannot store messages now", "next": 1}
+        assert juliet.reads()[1:] == [storage]
+
+    def test_after_too_long(self) -> None:
+        """What is said right after such a line stays stored, and the numbers never go back."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("x" * 11, 1)
+        juliet.says("two", 2)
+        verona.turn()
+        verona.turn()
+        assert max(frame.get("stored", 0) for frame in juliet.reads()) == 3
+        juliet.transport.breaks()
+        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=0)
+        assert back.reads()[0]["next"] == 3
+
+    def test_rate(self) -> None:
+        """Who says much is not read from for a while; nothing is lost."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("1\n2\n3\n4", 1)
+        assert not juliet.transport.reading
+        verona.turn(0.9)
+        assert not juliet.transport.reading
+        verona.turn(0.2)
+        assert juliet.transport.reading
+        assert juliet.reads() == [{"throttled": 2}, {"stored": 5, "id": 4}]
+
+    def test_throttled(self) -> None:
+        """[P19] It is told so once, and once more if that begins anew after it kept to the limit."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        for number, seconds in ((1, 1), (4, 1.5), (7, 1.5)):
+            juliet.says("1\n2\n3", number)
+            assert not juliet.transport.reading
+            verona.turn(seconds)
+            assert juliet.transport.reading
+        assert fields(juliet.reads(), "throttled").count((2,)) == 1
+        verona.turn(3)
+        juliet.says("1\n2\n3", 10)
+        assert juliet.reads() == [{"throttled": 2}]
+
+    def test_throttled_back(self) -> None:
+        """A client that returns by another connection, and is throttled still, is told there, too."""
+        verona = NativeVerona(rate=2, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.says("1\n2\n3\n4", 1)
+        verona.turn(1)
+        juliet.transport.breaks()
+        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=4)
+        back.says("5", 5)
+        assert {"throttled": 2} in back.reads()
+
+    def test_slow_store(self) -> None:
+        """Nothing more is read from whose lines wait for the disk, until they are stored."""
+        committer = HeldCommitter(prompt=True)
+        verona = NativeVerona(committer=committer, max_line=FRAME_LIMIT)
+        [juliet] = verona.company_of("juliet")
+        committer.prompt = False
+        for number in (1, 2):
+            juliet.says("x" * 200_000, number)
+        assert not juliet.transport.reading
+        verona.turn()
+        committer.answer()
+        assert juliet.transport.reading
+
+
+class OddConnectionTests:
+    """A connection raises what nobody expects, in what is done later."""
+
+    @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, WELCOME_WITHIN, PING])
+    def test_later(self, seconds: float) -> None:
+        """It is closed, whichever of its timers it was."""
+        committer = HeldCommitter(prompt=seconds == PING)
+        verona = NativeVerona(committer=committer)
+        juliet = verona.hello("juliet")
+        juliet.socket.socket.error = RuntimeError("odd")
+        verona.turn(seconds)
+        assert juliet.events == ["abort"]
+
+
+class FrameTests:
+    """Other frames, and what is none."""
+
+    def test_ping(self) -> None:
+        """A ping is answered."""
+        [juliet] = NativeVerona().company_of("juliet")
+        juliet.sends({"ping": 7, "seen": 0})
+        assert juliet.reads() == [{"pong": 7}]
+
+    def test_command(self) -> None:
+        """Commands are obeyed, with or without arguments."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "me", "args": ["sighs"]})
+        verona.turn()
+        assert fields(nurse.reads(), "me", "from") == [("sighs", "juliet")]
+
+    def test_long_command(self) -> None:
+        """A command has no more bytes than a line."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "me", "args": ["x" * 5000]})
+        verona.turn()
+        assert [frame["error"] for frame in juliet.reads()] == ["field"]
+        assert nurse.reads() == []
+
+    def test_many_commands(self) -> None:
+        """Who gives many commands is not read from for a while."""
+        verona = NativeVerona(rate=1, burst=2)
+        [juliet] = verona.company_of("juliet")
+        juliet.sends(*[{"do": "who"}] * 5)
+        assert not juliet.transport.reading
+        verona.turn(4)
+        assert juliet.transport.reading
+
+    def test_answers_unread(self) -> None:
+        """Who reads no answers is not read from, until it does."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.socket.room = 0
+        sent = 0
+        while juliet.transport.reading:
+            juliet.transport.receive(b"{}\n" * 100)
+            sent += 100
+        assert len(juliet.transport.written) < 200_000
+        juliet.socket.make_room()
+        verona.turn()
+        assert juliet.transport.reading
+        assert len(juliet.reads()) == sent
+
+    def test_no_hello_after_all(self) -> None:
+        """What looks like a hello, and is none, is answered with a goodbye."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": null, "ping": 1}\n')
+        assert caller.reads() == [{"bye": "refused", "text": "a hello comes first"}]
+
+    def test_broken(self) -> None:
+        """[P3] What is no frame is an error that the connection survives."""
+        [juliet] = NativeVerona().company_of("juliet")
+        for line in (b"what?", b"", b"[]", b'{"say": 1, "seq": 1}', b'{"sing": true}', b"\xff{"):
+            juliet.transport.receive(line + b"\n")
+        juliet.sends({"ping": 1})
+        errors = [frame.get("error") for frame in juliet.reads()]
+        assert errors == ["frame", "frame", "frame", "field", "unknown", "frame", None]
+
+    def test_too_long(self) -> None:
+        """A frame without an end is refused, with a goodbye."""
+        [juliet] = NativeVerona().company_of("juliet")
+        juliet.transport.receive(b"x" * (FRAME_LIMIT + 2))
+        assert fields(juliet.reads(), "error", "bye") == [("frame", None), (None, "refused")]
+        assert "half close" in juliet.events
+
+    def test_goodbye(self) -> None:
+        """A goodbye is answered, and the guest is gone."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"bye": True})
+        verona.settle()
+        assert juliet.reads() == [{"bye": "closed"}]
+        assert nurse.reads() == [{"notice": "juliet left"}]
+
+    def test_goodbye_seen(self) -> None:
+        """A goodbye tells up to where all was shown, and counts for who comes back without knowing it."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.sends({"bye": True, "seen": 1, "room": "lobby"})
+        verona.turn()
+        assert verona.hello(session="token1").reads()[0]["after"] == 1
+
+    def test_unreadable_history(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """History that cannot be read is left out for a new guest, and for one that enters a room."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one", 1)
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "two\nthree", "seq": 2})
+        verona.settle()
+        juliet.reads()
+
+        def unreadable(*_: object) -> list[Batch]:
+            raise StorageError("/state/romeo.sqlite: the disk is broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryLog, "read", unreadable)
+            new = verona.hello("new")
+            juliet.sends({"do": "join", "args": ["garden"]})
+            verona.turn()
+            for guest, lines in ((new, 1), (juliet, 2)):
+                *_, notice, missed = guest.reads()
+                assert notice == {"notice": "the server cannot read its history now"}
+                assert missed == {"missed": lines, "upto": lines}
+        nurse.says("four", 4)
+        verona.turn()
+        assert juliet.hears_said() == ["four"]
+        juliet.sends({"do": "part"})
+        juliet.says("five", 1)
+        verona.turn()
+        assert new.hears_said() == ["five"]
+
+    def test_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """[P10] What a guest missed is not left out: if it cannot be read the guest is to come back."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.breaks()
+        nurse.says("one", 1)
+        verona.turn()
+        known = {"session": "token1", "log": verona.logs.id, "room": "lobby", "seen": 0}
+
+        def unreadable(*_: object) -> list[Batch]:
+            raise StorageError("the disk is broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryLog, "read", unreadable)
+            assert verona.hello(**known).events == ["abort"]
+        assert verona.hello(**known).hears_said() == ["one"]
+
+    def test_goodbye_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A guest is said goodbye to, in either dialect, also where the log can't be read."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        [juliet] = verona.company_of("juliet")
+        plain.reads()
+        plain.stops_reading()
+        plain.door.tell(["one"])
+
+        class Unreadable:
+            last = forgotten = 0
+
+            def read(self, after: int, size: int) -> list[Batch]:
+                raise StorageError("the disk is broken")
+
+        monkeypatch.setattr(verona.house.lobby, "log", Unreadable())
+        for guest in (juliet.door, plain.door):
+            guest.goodbye("farewell")
+        assert juliet.reads() == [{"bye": "closed", "text": "farewell"}]
+        assert verona.reading_again(plain).endswith("* farewell\n")
+
+    def test_after_goodbye(self) -> None:
+        """What comes after the goodbye of either side is not heard, whatever it is."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "quit"})
+        assert juliet.reads()[-1] == {"bye": "closed", "text": "goodbye"}
+        juliet.says("ghost", 1)
+        juliet.transport.receive(b'"bye"\n{"bye": false}\n' + b"x" * (FRAME_LIMIT + 2))
+        juliet.transport.receive(b"\n")
+        juliet.sends({"bye": True}, {"bye": True})
+        verona.turn()
+        assert juliet.reads() == []
+        assert nurse.hears_said() == []
+
+    def test_refused_for_good(self) -> None:
+        """Nor what comes after a stranger was refused."""
+        caller = NativeVerona().call()
+        caller.sends({"hello": 2, "name": "juliet"}, {"bye": True}, {"hello": 1, "name": "juliet"})
+        assert [frame["bye"] for frame in caller.reads()] == ["refused"]
+
+    def test_move_to_history(self) -> None:
+        """In another room its history follows; back in the lobby, what was said there meanwhile."""
+        verona = NativeVerona(history=2)
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one\ntwo\nthree", "seq": 1})
+        verona.settle()
+        juliet.reads()
+        juliet.sends({"do": "join", "args": ["garden"]})
+        verona.settle()
+        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+            ("garden", 1, 3, None, None),
+            (None, None, None, 2, "two\nthree"),
+        ]
+        nurse.sends({"do": "part"}, {"say": "four", "seq": 4})
+        verona.settle()
+        juliet.reads()
+        juliet.sends({"do": "part"})
+        verona.settle()
+        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+            ("lobby", 0, 1, None, None),
+            (None, None, None, 1, "four"),
+        ]
+
+    def test_move_back(self) -> None:
+        """What was sent in a room before is not sent again when it is entered again."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one", 1)
+        verona.settle()
+        juliet.sends({"do": "join", "args": ["garden"]}, {"do": "part"})
+        verona.settle()
+        assert [frame["after"] for frame in juliet.hears() if "room" in frame] == [0, 1]
+        assert juliet.hears_said() == []
+
+    def test_move_without_hearing(self) -> None:
+        """Who does not want to hear is sent no history."""
+        verona = NativeVerona()
+        (nurse,) = verona.company_of("nurse")
+        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one", "seq": 1})
+        verona.settle()
+        bot = verona.hello("bot", hears=False)
+        bot.sends({"do": "join", "args": ["garden"]})
+        verona.settle()
+        assert bot.hears_said() == []
+
+    def test_move(self) -> None:
+        """In another room, only what is said there is heard."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.sends({"do": "join", "args": ["garden"]})
+        assert fields(juliet.hears(), "room", "after", "last") == [("garden", 0, 0)]
+        nurse.says("where?", 1)
+        verona.turn()
+        assert juliet.hears_said() == []
+
+
+class SilenceTests:
+    """Who says nothing."""
+
+    def test_asked(self) -> None:
+        """Who is silent is asked, and lives on if it answers."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(PING)
+        assert juliet.reads() == [{"ping": 1}]
+        juliet.sends({"pong": 1})
+        verona.turn(DEAD - 1)
+        assert juliet.events == []
+
+    def test_dead(self) -> None:
+        """[P16] Who does not answer loses its connection, and keeps its place."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(PING)
+        verona.turn(DEAD - PING)
+        assert juliet.events == ["abort"]
+        assert [member.absent for member in verona.house.members.values()] == [True]
+
+    def test_no_hello(self) -> None:
+        """Who never says hello is not asked, whatever its kernel takes, and ended."""
+        verona = NativeVerona()
+        caller = verona.call()
+        caller.socket.room = 0
+        verona.turn(WELCOME_WITHIN - 1)
+        caller.transport.receive(b'{"hello": 1, ')
+        caller.socket.make_room()
+        assert caller.reads() == []
+        verona.turn(1)
+        assert caller.events == ["abort"]
+        assert verona.clock.getDelayedCalls() == []
+
+    def test_welcomed_in_time(self) -> None:
+        """Who was welcomed may take its time."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        verona.turn(WELCOME_WITHIN)
+        assert juliet.events == []
+        assert juliet.door.is_open
+
+    def test_slow_disk(self) -> None:
+        """[P20] A client whose session is not stored in time is asked to come back, and does not come in."""
+        committer = HeldCommitter()
+        verona = NativeVerona(committer=committer)
+        caller = verona.hello()
+        verona.turn(WELCOME_WITHIN)
+        ping, bye = caller.reads()
+        assert (ping, bye["bye"]) == ({"ping": 0}, "restart")
+        committer.answer_all()
+        verona.turn()
+        assert verona.house.members == {}
+        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+
+
+class LostTests:
+    """A connection that ends without a goodbye."""
+
+    def test_half_closed(self) -> None:
+        """A client that closes its half is away at once, and the connection is closed in good order."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.transport.peer_closes()
+        assert [member.absent for member in verona.house.members.values()] == [True, False]
+        nurse.sends({"do": "msg", "args": ["juliet psst"]})
+        assert "your message was not delivered" in nurse.reads()[0]["notice"]
+        juliet.transport.flush()
+        assert juliet.events == ["close"]
+        assert not juliet.door.is_open
+        assert verona.hello(session="token1", log=verona.logs.id, room="lobby").reads()[0]["name"] == "juliet"
+
+    def test_half_closed_reads_nothing(self) -> None:
+        """If it does not take what was sent before, the connection is cut after a second."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        juliet.socket.room = 0
+        nurse.says("one", 1)
+        verona.turn()
+        juliet.transport.peer_closes()
+        verona.turn(1)
+        assert juliet.events == ["close", "abort"]
+
+    def test_half_closed_hello(self) -> None:
+        """So it is with a client that closed its half in the middle of its hello."""
+        caller = NativeVerona().call()
+        caller.transport.receive(b'{"hello": 1, "na')
+        caller.transport.peer_closes()
+        caller.transport.flush()
+        assert caller.events == ["close"]
+        assert not caller.door.is_open
+
+
+class CountTests:
+    """What is counted of it."""
+
+    def test_duplicates(self) -> None:
+        """Lines that were here already are counted, and are not counted as said again."""
+        verona = NativeVerona()
+        [juliet] = verona.company_of("juliet")
+        juliet.says("one", 1)
+        juliet.says("one\ntwo", 1)
+        juliet.says("one\ntwo", 1)
+        verona.turn()
+        verona.turn()
+        assert (verona.hall.tally.duplicates, verona.hall.tally.said) == (1 + 2, 2)
+
+    def test_sent(self) -> None:
+        """Lines that go out are counted, with what was missed, and what waits at the goodbye."""
+        verona = NativeVerona()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        nurse.says("one\ntwo", 1)
+        verona.turn()
+        juliet.transport.breaks()
+        nurse.says("three", 3)
+        verona.turn()
+        assert verona.hall.tally.sent == 2
+        juliet = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=2)
+        assert verona.hall.tally.sent == 3
+        juliet.socket.room = 0
+        nurse.says("four", 4)
+        verona.turn()
+        nurse.says("five\nsix", 5)
+        verona.turn()
+        assert verona.hall.tally.sent == 4
+        juliet.door.goodbye("")
+        assert verona.hall.tally.sent == 6
+
+    @pytest.mark.parametrize(
+        ("data", "why", "count"),
+        [
+            (b"{}\n", Refusal.FRAME, 1),
+            (b"nonsense\n" * 3, Refusal.FRAME, 3),
+            (b'{"hello": 1, "name": "nurse"}\n', Refusal.FRAME, 1),
+            (b"x" * (FRAME_LIMIT + 1), Refusal.FRAME, 1),
+            (b'{"say": "one", "seq": 9}\n', Refusal.GAP, 1),
+            (b'{"say": "12345678901\\n1\\n12345678901", "seq": 1}\n', Refusal.LINE, 2),
+            (b'{"do": "me", "args": ["12345678901"]}\n', Refusal.LINE, 1),
+        ],
+    )
+    def test_refused(self, data: bytes, why: Refusal, count: int) -> None:
+        """What is not taken is counted by its reason, lines that are too long one by one."""
+        verona = NativeVerona(max_line=10)
+        [juliet] = verona.company_of("juliet")
+        juliet.transport.receive(data)
+        verona.turn()
+        refused = verona.hall.tally.refused
+        assert refused == {**dict.fromkeys(Refusal, 0), why: count}
+
+    @pytest.mark.parametrize(
+        ("hello", "why"),
+        [
+            ({"hello": 2, "name": "juliet"}, Refusal.FRAME),
+            ({"hello": "one"}, Refusal.FRAME),
+            ({"ping": 1}, Refusal.FRAME),
+            ({"hello": 1, "name": "romeo"}, Refusal.NAME),
+        ],
+    )
+    def test_refused_caller(self, hello: dict, why: Refusal) -> None:
+        """So is a caller who can't come in."""
+        verona = NativeVerona()
+        verona.call().sends(hello)
+        verona.turn()
+        assert verona.hall.tally.refused == {**dict.fromkeys(Refusal, 0), why: 1}

@@ -1,0 +1,119 @@
+"""Tests of `techboy.server.unwelcomed`."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from techboy.chat.counters import Refusal, Tally
+from techboy.server.unwelcomed import LEAST, Stranger, Strangers
+from tests.journals import written
+
+
+class Port:
+    """The strangers of a port, and how many were welcomed."""
+
+    def __init__(self, most: int = LEAST) -> None:
+        self.tally, self.welcomed = Tally(), 0
+        self.strangers = Strangers(most, self.tally)
+
+    def come(self) -> Stranger | None:
+        return self.strangers.come(self._welcome)
+
+    def comes(self) -> Stranger:
+        """Return the place of a connection that is not refused."""
+        stranger = self.come()
+        assert stranger is not None
+        return stranger
+
+    def _welcome(self) -> None:
+        self.welcomed += 1
+
+    @property
+    def refused(self) -> int:
+        return self.tally.refused[Refusal.STRANGERS]
+
+
+class StrangersTests:
+    """How many connections wait to be welcomed."""
+
+    def test_most(self) -> None:
+        """No more than the most; one who is welcomed, or gone, makes room."""
+        port = Port(12)
+        one, other, *_ = [port.comes() for _ in range(12)]
+        assert (port.come(), port.refused) == (None, 1)
+        one.welcomed()
+        assert (port.welcomed, len(port.strangers)) == (1, 11)
+        other.closed()
+        assert [port.come() is None for _ in range(3)] == [False, False, True]
+
+    def test_least(self) -> None:
+        """A server of few members takes some all the same."""
+        port = Port(1)
+        assert [port.come() is None for _ in range(LEAST + 1)] == [False] * LEAST + [True]
+
+    def test_unwelcome(self) -> None:
+        """One that was welcomed in another dialect is counted again until it is welcomed in its own."""
+        port = Port()
+        stranger = port.comes()
+        stranger.welcomed()
+        stranger.unwelcome()
+        assert len(port.strangers) == 1
+        stranger.welcomed()
+        stranger.closed()
+        assert (len(port.strangers), port.welcomed) == (0, 2)
+
+    def test_storing(self) -> None:
+        """The place of one that is gone stays taken until nothing waits to be stored for it."""
+        port = Port()
+        stranger = port.comes()
+        stranger.storing()
+        stranger.closed()
+        assert len(port.strangers) == 1
+        stranger.stored()
+        assert len(port.strangers) == 0
+
+    def test_log(self) -> None:
+        """A crowd is written once when it begins, and once when it is over, with how many were refused."""
+        with written() as log:
+            port = Port()
+            here = [port.comes() for _ in range(LEAST)]
+            for _ in range(100):
+                port.come()
+            for stranger in here:
+                stranger.closed()
+            port.comes().closed()
+        assert log.texts == [
+            f"connections are refused: {LEAST} are not welcomed yet",
+            "connections are accepted again; 100 were refused",
+        ]
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["come", "welcomed", "closed", "storing", "stored"]), st.integers(0, 30)
+            )
+        )
+    )
+    def test_bound(self, events: list[tuple[str, int]]) -> None:
+        """Whatever they do, there are never more than the most, and none is left when all are gone."""
+        port, here, storing = Port(), list[Stranger](), list[Stranger]()
+        for event, number in events:
+            if event == "come":
+                here += filter(None, [port.come()])
+            elif event == "stored" and storing:
+                storing.pop(number % len(storing)).stored()
+            elif event == "storing" and here:
+                storing.append(here[number % len(here)])
+                storing[-1].storing()
+            elif event in ("welcomed", "closed") and here:
+                stranger = here.pop(number % len(here))
+                if event == "welcomed":
+                    stranger.welcomed()
+                stranger.closed()
+            assert len(port.strangers) <= LEAST
+        for stranger in here:
+            stranger.closed()
+        for stranger in storing:
+            stranger.stored()
+        assert len(port.strangers) == 0
