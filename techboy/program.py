@@ -24,11 +24,11 @@ from techboy.ops.systemd import Supervised
 from techboy.ops.transcript import Transcript, local_iso
 from techboy.storage.state_dir import shown
 from techboy.terminal.bridge import Speaker, StdioBridge
-from techboy.terminal.output import Shown
-from techboy.terminal.prompt import Prompt, erasing
-from techboy.terminal.reading import Person, Reader, Script
+from techboy.terminal.formats import Shown
+from techboy.terminal.input_parser import Person, Reader, Script
+from techboy.terminal.null_ui import Unseen
+from techboy.terminal.plain_prompt import Prompt, erasing
 from techboy.terminal.streams import Streams, descriptor, is_terminal
-from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import Plain
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from techboy import exits, juliet, romeo
 from techboy.program import Program, clock_time
 from techboy.server.service import Host
 from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.input_parser import Person, Script
+from techboy.terminal.null_ui import Unseen
 from techboy.terminal.progress import Sample
 from techboy.terminal.prompted import PromptScreen
-from techboy.terminal.reading import Person, Script
 from techboy.terminal.streams import Streams
-from techboy.terminal.unseen import Unseen
 from techboy.wire.plain import HOST
 from tests.ops.managers import ServiceManager
 from tests.programs import FakeReactor

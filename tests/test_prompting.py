@@ -11,8 +11,8 @@ from prompt_toolkit.document import Document
 from techboy import juliet, romeo
 from techboy.chat.conversation import Keyboard, Words
 from techboy.prompting import prompted
+from techboy.terminal.input_parser import Person
 from techboy.terminal.prompted import PromptScreen
-from techboy.terminal.reading import Person
 from techboy.terminal.streams import StandardStream
 from tests.programs import FakeStreams, RecordedStates
 

@@ -21,7 +21,7 @@ from techboy.net.addresses import LONGEST_PATH, host_in
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import MAX_LINE
 from techboy.ops.log_files import ReopeningFile, reopening
-from techboy.terminal.output import CHOICES
+from techboy.terminal.formats import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
 from techboy.wire.lines import unix_ends

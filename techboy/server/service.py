@@ -30,8 +30,8 @@ from techboy.server.operator import Seat
 from techboy.server.sessions import Lodging
 from techboy.server.storage_service import Home, new_token
 from techboy.terminal.bridge import Speaker
+from techboy.terminal.null_ui import Unseen
 from techboy.terminal.streams import Streams
-from techboy.terminal.unseen import Unseen
 from techboy.wire.frames import CLOSED, RESTART, Bye
 from techboy.wire.plain import HOST
 

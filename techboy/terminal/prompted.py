@@ -21,13 +21,13 @@ from techboy.exits import DATA_REFUSED, IO_FAILED, OK
 from techboy.terminal.above import not_shown
 from techboy.terminal.bell import Bell
 from techboy.terminal.bridge import Speaker, States
-from techboy.terminal.company import Company
 from techboy.terminal.ends import Opened, opened
+from techboy.terminal.formatting import Painted, Paints
+from techboy.terminal.input_parser import Enter, Reader, Refused
 from techboy.terminal.keys import keys
-from techboy.terminal.painting import Painted, Paints
 from techboy.terminal.pending import MARK, Pending
-from techboy.terminal.reading import Enter, Reader, Refused
 from techboy.terminal.region import Region
+from techboy.terminal.roster import Company
 from techboy.terminal.stage import Reactor, Stage
 from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import clean, cleaned, cleaned_line

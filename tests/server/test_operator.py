@@ -14,9 +14,9 @@ from techboy.storage.interface import Batch, StorageError
 from techboy.storage.memory import KEEP_MEMORY
 from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.output import Shown
-from techboy.terminal.prompt import Prompt
-from techboy.terminal.reading import Person, Script
+from techboy.terminal.formats import Shown
+from techboy.terminal.input_parser import Person, Script
+from techboy.terminal.plain_prompt import Prompt
 from techboy.wire.plain import HOST
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter

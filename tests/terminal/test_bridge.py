@@ -15,9 +15,9 @@ from techboy import exits
 from techboy.chat.conversation import Words
 from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.output import Shown
-from techboy.terminal.prompt import Prompt
-from techboy.terminal.reading import Person, Reader, Script
+from techboy.terminal.formats import Shown
+from techboy.terminal.input_parser import Person, Reader, Script
+from techboy.terminal.plain_prompt import Prompt
 from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
 from techboy.wire.plain import CALLER
 from tests.transports import FakeTransport, SocketTransport, connected

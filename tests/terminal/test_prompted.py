@@ -21,11 +21,11 @@ from techboy.chat.conversation import Words
 from techboy.terminal import stage
 from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from techboy.terminal.bell import Bell
-from techboy.terminal.company import Company
-from techboy.terminal.output import Shown
-from techboy.terminal.painting import Undecorated
+from techboy.terminal.formats import Shown
+from techboy.terminal.formatting import Undecorated
+from techboy.terminal.input_parser import Person, Refused
 from techboy.terminal.prompted import PASTED_LIMIT, REFRESH, PromptScreen
-from techboy.terminal.reading import Person, Refused
+from techboy.terminal.roster import Company
 from techboy.terminal.stage import PATIENCE, RESIZED_FOR
 from tests.programs import RecordedStates
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER

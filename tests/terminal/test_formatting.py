@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.painting`."""
+"""Tests of `techboy.terminal.formatting`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.conversation import Words
-from techboy.terminal.output import Shown
-from techboy.terminal.painting import PALETTE, Called, Painted, Painter, Undecorated, bold, colours
+from techboy.terminal.formats import Shown
+from techboy.terminal.formatting import PALETTE, Called, Painted, Painter, Undecorated, bold, colours
 from techboy.wire.sanitize import cleaned
 from tests.children import run
 
@@ -75,7 +75,7 @@ class ColoursTests:
         """A name has the same colour in every run, however it is written."""
         code = (
             "import time\n"
-            "from techboy.terminal.painting import Painter, Words\n"
+            "from techboy.terminal.formatting import Painter, Words\n"
             "print(repr(Painter('', time.gmtime, colours=True).words(Words('Nurse', ''), 0).text))"
         )
         elsewhere = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

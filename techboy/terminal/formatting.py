@@ -11,7 +11,7 @@ from zlib import crc32
 
 from techboy.chat.conversation import Words
 from techboy.chat.nicknames import LONGEST
-from techboy.terminal.output import Shown
+from techboy.terminal.formats import Shown
 from techboy.wire.plain import in_room, signature
 from techboy.wire.sanitize import cleaned, cleaned_line
 

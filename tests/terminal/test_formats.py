@@ -7,7 +7,7 @@ import json
 import pytest
 
 from techboy.chat.conversation import Words
-from techboy.terminal.output import CHOICES, Output, Shown, bare, json_lines, named
+from techboy.terminal.formats import CHOICES, Output, Shown, bare, json_lines, named
 
 THEN, NOW = 1795349686.15849, 1795350000.5
 MANY = Words("nurse", "a\nb", first=7, at=THEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.terminal.prompt import Prompt, erasing
+from techboy.terminal.plain_prompt import Prompt, erasing
 
 ERASE = b"<erase>"
 

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.company`, told by a real house what it tells a guest."""
+"""Tests of `techboy.terminal.roster`, told by a real house what it tells a guest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from techboy.chat.member import Member
 from techboy.chat.server import House
-from techboy.terminal.company import LIMIT, Company
+from techboy.terminal.roster import LIMIT, Company
 from techboy.wire.plain import notice
 from tests.chat.fakes import FakeHouse
 

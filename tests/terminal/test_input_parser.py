@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.terminal.reading import Enter, Person, Refused, Script
+from techboy.terminal.input_parser import Enter, Person, Refused, Script
 from techboy.wire.plain import CALLER, HOST, Command, Goodbye, Plain, Said
 from tests.wire.texts import any_bytes, quick
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from techboy.chat.conversation import Words
 from techboy.exits import OK
-from techboy.terminal.unseen import Unseen
+from techboy.terminal.null_ui import Unseen
 
 
 class UnseenTests:
