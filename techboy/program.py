@@ -32,7 +32,7 @@ from techboy.terminal.streams import Streams, descriptor, is_terminal
 from techboy.wire.plain import Plain
 
 if TYPE_CHECKING:
-    from techboy.terminal.prompted import PromptScreen
+    from techboy.terminal.prompt.screen import PromptScreen
 
 SHOWN_WITHIN = 1.5
 """Seconds that the screen has to take what is to be shown, if a signal ends the program."""

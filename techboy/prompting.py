@@ -8,12 +8,12 @@ from functools import partial
 
 from techboy.config.options import ConversationOptions
 from techboy.terminal.bell import Bell
-from techboy.terminal.completing import GUEST, HOST, TWO, Completing
 from techboy.terminal.formats import Shown
 from techboy.terminal.formatting import Painter, Paints, Undecorated, bold, colours
-from techboy.terminal.history import Remembered, history_file
 from techboy.terminal.input_parser import Reader
-from techboy.terminal.prompted import PromptScreen
+from techboy.terminal.prompt.completion import GUEST, HOST, TWO, Completing
+from techboy.terminal.prompt.history import Remembered, history_file
+from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.roster import Company
 from techboy.terminal.streams import StandardStream
 

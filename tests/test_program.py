@@ -22,7 +22,7 @@ from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.input_parser import Person, Script
 from techboy.terminal.null_ui import Unseen
 from techboy.terminal.progress import Sample
-from techboy.terminal.prompted import PromptScreen
+from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import HOST
 from tests.ops.managers import ServiceManager

@@ -12,7 +12,7 @@ from techboy import juliet, romeo
 from techboy.chat.conversation import Keyboard, Words
 from techboy.prompting import prompted
 from techboy.terminal.input_parser import Person
-from techboy.terminal.prompted import PromptScreen
+from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import StandardStream
 from tests.programs import FakeStreams, RecordedStates
 

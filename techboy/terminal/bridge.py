@@ -21,10 +21,10 @@ from techboy.exits import DATA_REFUSED, IO_FAILED, OK
 from techboy.net import graceful_close
 from techboy.net.batch_receiver import ChunkReceiver
 from techboy.net.flow_control import Refill
-from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.formats import Output, Shown
 from techboy.terminal.input_parser import Enter, Reader, Refused
 from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.stdio import LetGo, Opens, opened
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Said

@@ -12,11 +12,11 @@ from techboy.server.operator import Seat
 from techboy.storage.executor import Committer
 from techboy.storage.interface import Batch, StorageError
 from techboy.storage.memory import KEEP_MEMORY
-from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import Person, Script
 from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.wire.plain import HOST
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter

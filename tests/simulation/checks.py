@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from techboy.client.plain import PlainDoor
 from techboy.server.native import NativeGuest
 from techboy.storage.memory import MemoryLogs
-from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from tests.simulation import bounds
 from tests.simulation.programs import PLACES
 from tests.simulation.truth import TAG, BrokenPromiseError

@@ -13,7 +13,7 @@ from prompt_toolkit.input import PipeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 from twisted.internet.task import Clock
 
-from techboy.terminal.ends import Ends, Told
+from techboy.terminal.prompt.tty import Ends, Told
 from tests.screen import rows_of
 
 ROWS, COLUMNS = 10, 50

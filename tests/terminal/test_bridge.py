@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred
 
 from techboy import exits
 from techboy.chat.conversation import Words
-from techboy.terminal.above import NOTICE_LIMIT
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import Person, Reader, Script
 from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
 from techboy.wire.plain import CALLER
 from tests.transports import FakeTransport, SocketTransport, connected

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.prompted`, and of all that it is made of, on a screen in memory."""
+"""Tests of `techboy.terminal.prompt.screen`, and of all that it is made of, on a screen in memory."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from twisted.logger import capturedLogs
 
 from techboy import exits
 from techboy.chat.conversation import Words
-from techboy.terminal import stage
-from techboy.terminal.above import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown
 from techboy.terminal.formatting import Undecorated
 from techboy.terminal.input_parser import Person, Refused
-from techboy.terminal.prompted import PASTED_LIMIT, REFRESH, PromptScreen
+from techboy.terminal.prompt import session
+from techboy.terminal.prompt.screen import PASTED_LIMIT, REFRESH, PromptScreen
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
+from techboy.terminal.prompt.session import PATIENCE, RESIZED_FOR
 from techboy.terminal.roster import Company
-from techboy.terminal.stage import PATIENCE, RESIZED_FOR
 from tests.programs import RecordedStates
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER
 from tests.terminal.screens import FakeTerminal, LoopReactor, idle, run, settle, until
@@ -406,7 +406,7 @@ class ResizedTests:
         @at_prompt
         async def test(_: None, at: At) -> None:
             stopped = []
-            monkeypatch.setattr(stage, "stop", lambda: stopped.append(at.terminal.rows))
+            monkeypatch.setattr(session, "stop", lambda: stopped.append(at.terminal.rows))
             at.screen.show("romeo", "hello")
             await at.sees("romeo: hello", "juliet:", "alone")
             await at.resizes(20)
@@ -678,7 +678,7 @@ class LeavingTests:
         @at_prompt
         async def test(_: None, at: At) -> None:
             stopped = []
-            monkeypatch.setattr(stage, "stop", lambda: stopped.append(at.terminal.rows))
+            monkeypatch.setattr(session, "stop", lambda: stopped.append(at.terminal.rows))
             at.screen.show("romeo", "hello")
             await at.types(f"half{CTRL_Z} a line")
             await at.sees("romeo: hello", "juliet: half a line", "alone")

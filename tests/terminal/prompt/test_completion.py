@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.completing`."""
+"""Tests of `techboy.terminal.prompt.completion`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 
 from techboy.chat.commands import COMMANDS
-from techboy.terminal.completing import GUEST, HOST, TWO, Completing, Offer
+from techboy.terminal.prompt.completion import GUEST, HOST, TWO, Completing, Offer
 
 PEOPLE = ["benvolio", "Nurse", "romeo"]
 

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.history`."""
+"""Tests of `techboy.terminal.prompt.history`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from techboy.terminal.history import LIMIT, Remembered, history_file
+from techboy.terminal.prompt.history import LIMIT, Remembered, history_file
 
 
 def recalled(path: Path | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.pending`."""
+"""Tests of `techboy.terminal.prompt.pending`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.outbox import Outbox
-from techboy.terminal.pending import Pending
+from techboy.terminal.prompt.pending import Pending
 
 
 class PendingTests:

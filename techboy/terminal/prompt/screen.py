@@ -18,17 +18,17 @@ from twisted.internet.interfaces import IDelayedCall
 from techboy.arguments import first_word
 from techboy.chat.conversation import Words
 from techboy.exits import DATA_REFUSED, IO_FAILED, OK
-from techboy.terminal.above import not_shown
 from techboy.terminal.bell import Bell
 from techboy.terminal.bridge import Speaker, States
-from techboy.terminal.ends import Opened, opened
 from techboy.terminal.formatting import Painted, Paints
 from techboy.terminal.input_parser import Enter, Reader, Refused
-from techboy.terminal.keys import keys
-from techboy.terminal.pending import MARK, Pending
-from techboy.terminal.region import Region
+from techboy.terminal.prompt.app import Region
+from techboy.terminal.prompt.key_bindings import keys
+from techboy.terminal.prompt.pending import MARK, Pending
+from techboy.terminal.prompt.scrollback import not_shown
+from techboy.terminal.prompt.session import Reactor, Stage
+from techboy.terminal.prompt.tty import Opened, opened
 from techboy.terminal.roster import Company
-from techboy.terminal.stage import Reactor, Stage
 from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import clean, cleaned, cleaned_line
 

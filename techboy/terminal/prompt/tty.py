@@ -17,7 +17,7 @@ from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from techboy.terminal.outflow import Outflow
+from techboy.terminal.prompt.output_writer import Outflow
 
 USUAL = Size(rows=24, columns=80)
 """How large a terminal is taken to be that does not say so."""

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.outflow`, on real descriptors."""
+"""Tests of `techboy.terminal.prompt.output_writer`, on real descriptors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from techboy.terminal.outflow import Outflow
+from techboy.terminal.prompt.output_writer import Outflow
 from tests.terminal.screens import run, settle, until
 
 

@@ -1,8 +1,8 @@
-"""Tests of `techboy.terminal.above`."""
+"""Tests of `techboy.terminal.prompt.scrollback`."""
 
 from __future__ import annotations
 
-from techboy.terminal.above import UNWRITTEN_LIMIT, Above
+from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, Above
 
 
 class Screen:

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.modes`."""
+"""Tests of `techboy.terminal.prompt.modes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from techboy.terminal.modes import Attending, modes_of, set_modes
+from techboy.terminal.prompt.modes import Attending, modes_of, set_modes
 
 
 @pytest.fixture

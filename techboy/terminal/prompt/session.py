@@ -22,10 +22,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from techboy.terminal.above import Above, Flow
-from techboy.terminal.ends import Ends, Opened
-from techboy.terminal.modes import Attending, modes_of, set_modes, stop
-from techboy.terminal.region import Region
+from techboy.terminal.prompt.app import Region
+from techboy.terminal.prompt.modes import Attending, modes_of, set_modes, stop
+from techboy.terminal.prompt.scrollback import Above, Flow
+from techboy.terminal.prompt.tty import Ends, Opened
 
 PATIENCE = 5.0
 """Seconds that a terminal has to take what is left, at the end."""

@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.ends`."""
+"""Tests of `techboy.terminal.prompt.tty`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from prompt_toolkit.data_structures import Size
 
-from techboy.terminal.ends import USUAL, console, opened, size_of, terminal
+from techboy.terminal.prompt.tty import USUAL, console, opened, size_of, terminal
 from tests.terminal.screens import run, until
 
 
