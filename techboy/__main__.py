@@ -6,7 +6,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 
-from techboy import __version__, exits
+from techboy import __version__, exit_status
 from techboy.config.settings import PROGRAMS
 
 _NAME = "techboy"
@@ -27,11 +27,11 @@ def main(words: Sequence[str], run: Callable[[], None] = run_twist) -> None:
     if set(PROGRAMS) & set(words):
         run()
     elif {"-h", "--help"} & set(words):
-        exits.answer(_NAME, _HELP)
+        exit_status.answer(_NAME, _HELP)
     elif "--version" in words:
-        exits.answer(_NAME, f"{_NAME} {__version__}")
+        exit_status.answer(_NAME, f"{_NAME} {__version__}")
     else:
-        exits.fail(exits.USAGE, f"{_NAME}: no program is named: expected {_COMMANDS}")
+        exit_status.fail(exit_status.USAGE, f"{_NAME}: no program is named: expected {_COMMANDS}")
 
 
 if __name__ == "__main__":

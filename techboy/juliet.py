@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEnd
 from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.acquaintance import Acquaintance, Forgetful
 from techboy.chat.conversation import Keyboard, State, lines_wait
 from techboy.chat.nicknames import checked_name
@@ -38,7 +38,7 @@ from techboy.config.reactor import current, steady
 from techboy.net.addresses import host_and_port, peer_of
 from techboy.net.connection_log import Record, escaped, unrecorded
 from techboy.net.reply_timeout import Patience
-from techboy.program import IReactor
+from techboy.service import IReactor
 from techboy.storage.client_store import Keepsake, Known
 from techboy.storage.interface import StorageError
 from techboy.storage.state_dir import StateFolder
@@ -212,7 +212,7 @@ class Kept:
             shelf = Guarded(self._keepsake, failed)
             self.outbox = Outbox(shelf, self._keepsake.kept(), self._keepsake.next, self._keepsake.tried)
         except StorageError as refused:
-            exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
+            exit_status.fail(exit_status.IO_FAILED, f"{options.program}: {refused}")
         self.acquaintance = Acquaintance(shelf)
 
     def what_becomes_of(self, lines: int) -> str:
@@ -400,7 +400,7 @@ class Juliet(Talk):
         lines = self.outbox.lines
         if self.conversation.state in (State.WAITING, State.TALKING):
             self._unread = self._rest_of_input()
-        if lines and self.conversation.is_talking and self._status == exits.OK:
+        if lines and self.conversation.is_talking and self._status == exit_status.OK:
             self.here.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
         super().leave()
 
@@ -492,7 +492,7 @@ class Juliet(Talk):
     def refused(self, why: str) -> None:
         """Romeo does not want to talk."""
         if self.conversation.state is not State.OVER:
-            self.give_up(exits.UNAVAILABLE, f"juliet: {why}")
+            self.give_up(exit_status.UNAVAILABLE, f"juliet: {why}")
 
     # what the conversation calls
 
@@ -559,7 +559,7 @@ class Juliet(Talk):
         return Hello(self.options["name"], known.session, known.log, known.room, seen, hears)
 
     def _time_is_up(self) -> None:
-        self._status = exits.UNAVAILABLE
+        self._status = exit_status.UNAVAILABLE
         seconds = self.options["timeout"]
         self.here.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
         self.conversation.abandon()

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
 
-from techboy import exits, systems
+from techboy import exit_status, systems
 from techboy.chat.conversation import LAST_WORDS, Keyboard, State
 from techboy.chat.nicknames import checked_name
 from techboy.chat.outbox import Outbox
@@ -39,7 +39,6 @@ from techboy.config.reactor import current, steady
 from techboy.net.addresses import peer_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import Record
-from techboy.program import IReactor
 from techboy.server.broker import STALL
 from techboy.server.detect import PlainDoor as PlainThresholdDoor
 from techboy.server.detect import Threshold
@@ -51,6 +50,7 @@ from techboy.server.service import Host
 from techboy.server.sessions import GRACE, REMEMBER
 from techboy.server.storage_service import DRAIN, Home, new_token, runtime_directory, state_directory
 from techboy.server.unwelcomed import LEAST, Stranger, Strangers
+from techboy.service import IReactor
 from techboy.storage.memory import KEEP_MEMORY
 from techboy.storage.sqlite import KEEP_RECENT
 from techboy.talk import Talk
@@ -254,7 +254,7 @@ class Options(ConversationOptions):
         try:
             return endpoints.passed()
         except ValueError as refused:
-            self._fail(exits.CONFIG, f"$LISTEN_FDS: {refused}")
+            self._fail(exit_status.CONFIG, f"$LISTEN_FDS: {refused}")
 
 
 class RomeoFactory(ServerFactory):
@@ -354,7 +354,7 @@ class Romeo(Talk):
         self.home.stopService()
 
     def _refused(self, why: str) -> None:
-        self.give_up(exits.NO_LISTENING, why)
+        self.give_up(exit_status.NO_LISTENING, why)
 
 
 def makeService(options: Options) -> Romeo | Host:

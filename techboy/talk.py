@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, Keyboard
 from techboy.chat.outbox import Outbox
 from techboy.chat.status import Alone, Together
 from techboy.config.options import ConversationOptions
 from techboy.ops.transcript import Recorded
-from techboy.program import IReactor, Program
+from techboy.service import IReactor, Program
 from techboy.terminal.bridge import Speaker, StdioBridge
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
 from techboy.terminal.streams import StandardStream, Streams
@@ -98,8 +98,8 @@ class Talk(Program):
 
     def not_kept(self, why: str) -> None:
         """What is said here can't be kept: say so once, and end as soon as what is under way is done."""
-        if self._status != exits.IO_FAILED:
-            self._status = exits.IO_FAILED
+        if self._status != exit_status.IO_FAILED:
+            self._status = exit_status.IO_FAILED
             self.here.state(f"{self.options.program}: {why}")
             self.reactor.callLater(0, self.conversation.leave, PROMPTLY)
 
@@ -108,8 +108,8 @@ class Talk(Program):
 
     def over(self, whole: bool) -> None:
         """The conversation is over, and so is the program."""
-        if not whole and self._status == exits.OK:
-            self._status = exits.UNAVAILABLE
+        if not whole and self._status == exit_status.OK:
+            self._status = exit_status.UNAVAILABLE
             self.here.state(f"* {self._unsure()}")
         self.ended()
 

@@ -29,8 +29,8 @@ from zope.interface import implementer
 from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
-from techboy.program import Program
 from techboy.server.detect import PATIENCE
+from techboy.service import Program
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall

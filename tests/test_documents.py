@@ -13,7 +13,7 @@ from docutils.core import publish_doctree
 from docutils.nodes import Element, literal, row, section, title
 from prometheus_client.core import Metric
 
-from techboy import exits, juliet, romeo
+from techboy import exit_status, juliet, romeo
 from techboy.chat.conversation import Keyboard
 from techboy.chat.counters import Refusal
 from techboy.config.options import ConversationOptions
@@ -74,7 +74,7 @@ def figures() -> set[str]:
 
 def statuses() -> set[int]:
     """Return the exit statuses that a program sets."""
-    return {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    return {value for name, value in vars(exit_status).items() if name.isupper() and isinstance(value, int)}
 
 
 class OptionsTests:
@@ -162,7 +162,7 @@ class ExitStatusesTests:
         """The page on services has all of them that tell of trouble."""
         column = first_column(part(DEPLOYING, "When something is wrong"))
         told = {int(text) for text in column if text.isdigit()}
-        assert told == {*statuses(), 143} - {exits.OK}
+        assert told == {*statuses(), 143} - {exit_status.OK}
 
 
 class PagesTests:

@@ -20,12 +20,12 @@ from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import PROMPTLY, Keyboard, State
 from techboy.client.handshake import PATIENCE
 from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
 from techboy.net.connection_log import Journal
-from techboy.program import SHOWN_WITHIN
+from techboy.service import SHOWN_WITHIN
 from techboy.talk import IN_HASTE
 from tests.client.test_connector import FakeEndpoint
 from tests.programs import Running, frame, frames
@@ -189,7 +189,7 @@ class CallingTests:
         juliet.reactor.advance(2.5)
         juliet.stop()
         assert juliet.said[-1] == "juliet: no answer from 192.0.2.1:4444 in 2.5 s"
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
         assert juliet.reactor.stops == 1
 
     def test_answered_in_time(self) -> None:
@@ -206,7 +206,7 @@ class CallingTests:
         done = juliet.stop()
         assert done.called
         assert juliet.reactor.getDelayedCalls() == []
-        assert juliet.status == exits.OK
+        assert juliet.status == exit_status.OK
 
     def test_stopped_with_stuck_screen(self) -> None:
         """A screen that takes nothing is not waited for where a signal ends her, and the status tells."""
@@ -220,7 +220,7 @@ class CallingTests:
         juliet.reactor.advance(0.1)
         assert ended == [None]
         assert juliet.said[-1] == "juliet: not all that was said is shown"
-        assert juliet.status == exits.IO_FAILED
+        assert juliet.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_peer(self) -> None:
         """Nor is the other end waited for that takes nothing."""
@@ -383,7 +383,7 @@ class TalkingTests:
         assert juliet.reactor.stops == 1
         juliet.stop()
         assert juliet.said[-1] == "Connection closed by romeo."
-        assert juliet.status == exits.OK
+        assert juliet.status == exit_status.OK
 
     def test_broken(self) -> None:
         """One that breaks is called again, soon."""
@@ -416,7 +416,7 @@ class TalkingTests:
         juliet.program.conversation.peer_gone(False)
         juliet.stop()
         assert juliet.said[-1] == "* the connection ended too soon: the last lines may not have arrived"
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
 
 
 class NativeTests:
@@ -518,7 +518,7 @@ class NativeTests:
         assert juliet.reactor.stops == 1
         juliet.stop()
         assert juliet.said[1:] == ["Connected to romeo ('127.0.0.1', 33770)", "Connection closed."]
-        assert juliet.status == exits.OK
+        assert juliet.status == exit_status.OK
 
     def test_leave(self) -> None:
         """Who leaves while lines wait is told so at once, and in the end how many were not stored."""
@@ -536,7 +536,7 @@ class NativeTests:
         transport.flush()
         juliet.stop()
         assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored by him, and lost"]
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
 
     def test_restart(self) -> None:
         """Where Romeo will be back she calls again within some seconds, as chance has it."""
@@ -558,7 +558,7 @@ class NativeTests:
         transport.receive(frame(bye="busy", text="romeo is busy"))
         juliet.stop()
         assert juliet.said[1:] == ["juliet: romeo is busy"]
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
         assert juliet.reactor.stops == 1
 
     def test_busy_meanwhile(self) -> None:
@@ -629,7 +629,7 @@ class NativeTests:
         ]
         assert transport.events == ["abort"]
         juliet.stop()
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
 
 
 @contextmanager
@@ -664,7 +664,7 @@ class StateFailsTests:
         assert juliet.reactor.stops == 1
         assert attempts(juliet) == 1
         juliet.stop()
-        assert juliet.status == exits.IO_FAILED
+        assert juliet.status == exit_status.IO_FAILED
         (told,) = [line for line in juliet.said if line.startswith("juliet: ")]
         assert told.endswith(f"juliet.sqlite: database is locked; {fate} for the next time")
 
@@ -696,7 +696,7 @@ class StateFailsTests:
             transport.receive(frame(bye="closed"))
             transport.flush()
             juliet.stop()
-        assert juliet.status == exits.IO_FAILED
+        assert juliet.status == exit_status.IO_FAILED
         again = started("--state", str(tmp_path), keyboard=PERSON)
         assert "* 2 lines are kept from the last time" in again.said
         transport = welcome(again, next=3)
@@ -725,7 +725,7 @@ class StateFailsTests:
             juliet.terminal.flush()
         juliet.reactor.advance(60)
         juliet.stop()
-        assert juliet.status == exits.IO_FAILED
+        assert juliet.status == exit_status.IO_FAILED
         assert juliet.reactor.stops == 1
 
     def test_alone(self, juliet: Running, tmp_path: Path) -> None:
@@ -736,7 +736,7 @@ class StateFailsTests:
         assert juliet.reactor.connectors[0].stoppedConnecting
         juliet.reactor.advance(60)
         juliet.stop()
-        assert (attempts(juliet), juliet.reactor.stops, juliet.status) == (1, 1, exits.IO_FAILED)
+        assert (attempts(juliet), juliet.reactor.stops, juliet.status) == (1, 1, exit_status.IO_FAILED)
 
 
 class OverTests:
@@ -755,7 +755,7 @@ class OverTests:
         """See that it is over, and that nothing was said since the call."""
         juliet.reactor.advance(60)
         juliet.stop()
-        assert (juliet.reactor.stops, juliet.status) == (1, exits.OK)
+        assert (juliet.reactor.stops, juliet.status) == (1, exit_status.OK)
         assert juliet.said == ["Calling 192.0.2.1:4444..."]
         assert attempts(juliet) == 1
 
@@ -862,7 +862,7 @@ class PlainTests:
         transport.peer_closes()
         juliet.stop()
         assert juliet.said[-1] == ("* the lines were sent, not confirmed: plain lines are not acknowledged")
-        assert juliet.status == exits.OK
+        assert juliet.status == exit_status.OK
 
     def test_script_not_sent(self) -> None:
         """Lines for which there was no connection any more are counted, and the status tells."""
@@ -871,7 +871,7 @@ class PlainTests:
         juliet.interrupt()
         juliet.stop()
         assert juliet.said[-1] == "* 2 lines are not stored by him, and lost"
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
 
 
 class OwnDoorTests:
@@ -912,7 +912,7 @@ class OwnDoorTests:
         transport.flush()
         assert juliet.reactor.stops == 1
         juliet.stop()
-        assert (juliet.said[-1], juliet.status) == ("Connection closed.", exits.OK)
+        assert (juliet.said[-1], juliet.status) == ("Connection closed.", exit_status.OK)
 
     def test_script(self) -> None:
         """A script there says its lines, wants to hear nothing, and ends when they are stored."""
@@ -928,7 +928,7 @@ class OwnDoorTests:
         transport.receive(frame(bye="closed"))
         transport.flush()
         juliet.stop()
-        assert juliet.status == exits.OK
+        assert juliet.status == exit_status.OK
 
     def test_nobody(self) -> None:
         """Where nobody is behind it she calls as ever, or until she is to give up."""
@@ -941,7 +941,7 @@ class OwnDoorTests:
         juliet.reactor.advance(2.3)
         juliet.stop()
         assert juliet.said[-1] == "juliet: no answer from /run/romeo in 2.5 s"
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
 
     def test_restart(self) -> None:
         """Where Romeo will be back she calls again at once: there are few who do."""
@@ -966,7 +966,7 @@ class StateTests:
         juliet.interrupt()
         juliet.stop()
         assert juliet.said[-1] == "* 2 lines are kept for the next time"
-        assert juliet.status == exits.UNAVAILABLE
+        assert juliet.status == exit_status.UNAVAILABLE
         juliet = started(*state)
         assert juliet.said[-1] == "* 2 lines are kept from the last time"
         transport = welcome(juliet)
@@ -1013,7 +1013,7 @@ class StateTests:
         juliet = started(*state)
         with pytest.raises(SystemExit) as ended:
             started(*state)
-        assert ended.value.code == exits.IO_FAILED
+        assert ended.value.code == exit_status.IO_FAILED
         said = capsys.readouterr().err
         assert said.startswith("juliet: ")
         assert said.count("\n") == 1

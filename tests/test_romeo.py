@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Keyboard
 from techboy.romeo import Options, Romeo, makeService
 from techboy.server.detect import PATIENCE
@@ -104,7 +104,7 @@ class ListeningTests:
         later.errback(RuntimeError("no such thing"))
         romeo.stop()
         assert romeo.said == ["romeo: can't listen on later: no such thing"]
-        assert romeo.status == exits.NO_LISTENING
+        assert romeo.status == exit_status.NO_LISTENING
         assert romeo.reactor.stops == 1
 
 
@@ -154,7 +154,7 @@ class GuestTests:
         assert romeo.said[1:] == ["Connected to juliet ('127.0.0.1', 33770)", "Connection closed by juliet."]
         assert romeo.reactor.stops == 1
         assert romeo.stop().called
-        assert romeo.status == exits.OK
+        assert romeo.status == exit_status.OK
 
     def test_stay(self) -> None:
         """With --stay, he waits for the next guest when one has left."""
@@ -331,7 +331,7 @@ class NativeGuestTests:
         guest.peer_closes()
         assert romeo.reactor.stops == 1
         romeo.stop()
-        assert romeo.status == exits.OK
+        assert romeo.status == exit_status.OK
 
     def test_stopped(self) -> None:
         """When he is stopped by a signal, his guest is told that he will be back."""
@@ -368,7 +368,7 @@ class NativeGuestTests:
         romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
         assert done.called
         assert romeo.said[-1] == "romeo: not all that was said is stored"
-        assert romeo.status == exits.IO_FAILED
+        assert romeo.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_guest(self) -> None:
         """He is, too, where the guest takes nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Keyboard
 from techboy.client.handshake import PATIENCE as WELCOME_PATIENCE
 from techboy.juliet import Juliet
@@ -623,7 +623,7 @@ class TranscriptTests:
         """Where it can't be written the program ends before it begins, with one line."""
         with pytest.raises(SystemExit) as ended:
             start("--transcript", str(tmp_path / "no\nsuch" / "file"))
-        assert ended.value.code == exits.IO_FAILED
+        assert ended.value.code == exit_status.IO_FAILED
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert error.endswith(": No such file or directory\n")

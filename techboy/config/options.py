@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
-from techboy import __version__, exits, systems
+from techboy import __version__, exit_status, systems
 from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
@@ -224,9 +224,9 @@ class ConversationOptions(Options):
         try:
             super().parseOptions([*self._configuration(words), *words])
         except ConfigError as mistake:
-            self._fail(exits.CONFIG, str(mistake))
+            self._fail(exit_status.CONFIG, str(mistake))
         except UsageError as mistake:
-            self._fail(exits.USAGE, str(mistake))
+            self._fail(exit_status.USAGE, str(mistake))
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
@@ -243,7 +243,7 @@ class ConversationOptions(Options):
         )
         self._try_endpoints()
         if self["check"]:
-            exits.answer(self.program, self._good())
+            exit_status.answer(self.program, self._good())
         if streams.keyboard is Keyboard.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
@@ -257,13 +257,13 @@ class ConversationOptions(Options):
 
     def opt_help(self) -> None:
         """Display this help and exit."""
-        exits.answer(self.program, str(self))
+        exit_status.answer(self.program, str(self))
 
     opt_h = opt_help
 
     def opt_version(self) -> None:
         """Display the version and exit."""
-        exits.answer(self.program, f"techboy {__version__}")
+        exit_status.answer(self.program, f"techboy {__version__}")
 
     @property
     def terminal_type(self) -> str | None:
@@ -274,7 +274,7 @@ class ConversationOptions(Options):
         try:
             return reopening(twist)
         except OSError as refused:
-            exits.fail(exits.IO_FAILED, f"{self.program}: the log file: {refused.strerror}")
+            exit_status.fail(exit_status.IO_FAILED, f"{self.program}: the log file: {refused.strerror}")
 
     def talks(self, streams: Streams) -> bool:
         """Tell whether the conversation is shown on standard output."""
@@ -325,8 +325,8 @@ class ConversationOptions(Options):
         """End the program because of what the options ``names`` say together."""
         places = [self.configured[name].where for name in names if name in self.configured]
         if places:
-            self._fail(exits.CONFIG, f"{', '.join(places)}: {why}")
-        self._fail(exits.USAGE, why)
+            self._fail(exit_status.CONFIG, f"{', '.join(places)}: {why}")
+        self._fail(exit_status.USAGE, why)
 
     def _good(self) -> str:
         """Return what a check that found no mistake says."""
@@ -395,8 +395,8 @@ class ConversationOptions(Options):
             raise ConfigError(f"{setting.where}: {why}") from None
 
     def _fail(self, status: int, why: str) -> NoReturn:
-        hint = f" (see {way_in(sys.argv[0])} {self.program} --help)" if status == exits.USAGE else ""
-        exits.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
+        hint = f" (see {way_in(sys.argv[0])} {self.program} --help)" if status == exit_status.USAGE else ""
+        exit_status.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 
 def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> StandardStream | None:

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy import exits
+from techboy import exit_status
 from techboy.config.endpoints import reason_for, server
 from techboy.config.options import ConversationOptions
 from techboy.net.addresses import host_and_port, place_of
@@ -42,7 +42,7 @@ def described(reactor: Any, option: str, text: str) -> Places:
     try:
         return [(text, server(reactor, text))]
     except ValueError as refused:
-        exits.fail(exits.USAGE, f"romeo: --{option} {refused}")
+        exit_status.fail(exit_status.USAGE, f"romeo: --{option} {refused}")
 
 
 def told(reactor: Any, options: ConversationOptions) -> Places:
@@ -101,7 +101,7 @@ class Listening(Service):
         """Open all ports, or end the process with one line that says why not."""
         self._ports = [self._listen(place, endpoint) for place, endpoint in self._places()]
         if self._refusals:
-            exits.fail(exits.NO_LISTENING, self._refusals[0])
+            exit_status.fail(exit_status.NO_LISTENING, self._refusals[0])
         super().startService()
 
     def announced(self) -> Deferred[Any]:

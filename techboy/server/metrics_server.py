@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from techboy import exits
+from techboy import exit_status
 from techboy.ops.histogram import Durations
 from techboy.ops.reactor_lag import Lag
 from techboy.server.monitored import Watched
@@ -24,7 +24,7 @@ def require_client() -> None:
     try:
         import_module("techboy.server.metrics")
     except ImportError:
-        exits.fail(exits.CONFIG, NEEDED)
+        exit_status.fail(exit_status.CONFIG, NEEDED)
 
 
 class Watch:

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Keyboard
 from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
@@ -18,7 +18,6 @@ from techboy.chat.member import Member
 from techboy.chat.server import Rules
 from techboy.chat.status import Hosting
 from techboy.config.options import ConversationOptions, lines_of
-from techboy.program import IReactor, Program
 from techboy.server.admin_sessions import Desk
 from techboy.server.detect import Spoken
 from techboy.server.factories import Caller, DeskFactory, HouseFactory, HouseLodging
@@ -29,6 +28,7 @@ from techboy.server.native import NativeGuest
 from techboy.server.operator import Seat
 from techboy.server.sessions import Lodging
 from techboy.server.storage_service import Home, new_token
+from techboy.service import IReactor, Program
 from techboy.terminal.bridge import Speaker
 from techboy.terminal.null_ui import Unseen
 from techboy.terminal.streams import Streams
@@ -222,4 +222,4 @@ class Host(Program):
         self.house.motd = lines_of(self.options["motd-path"])
 
     def _refused(self, why: str) -> None:
-        self.give_up(exits.NO_LISTENING, why)
+        self.give_up(exit_status.NO_LISTENING, why)

@@ -10,17 +10,17 @@ from pathlib import Path
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House, Rules
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import Record
 from techboy.net.repeating import repeated
-from techboy.program import IReactor, clock_time
 from techboy.server.broker import Hall
 from techboy.server.native import NativeGuest, Terms
 from techboy.server.sessions import Lodging
 from techboy.server.unwelcomed import Stranger
+from techboy.service import IReactor, clock_time
 from techboy.storage.executor import AtOnce, InThread
 from techboy.storage.interface import Logs, StorageError
 from techboy.storage.memory import KEEP_SESSIONS, MemoryLogs
@@ -77,7 +77,7 @@ class Home(Service):
                 rules, self.hall, self.logs, lambda at: clock_time(at, wall()), shut_down, motd or []
             )
         except StorageError as refused:
-            exits.fail(exits.IO_FAILED, f"{options.program}: {refused}")
+            exit_status.fail(exit_status.IO_FAILED, f"{options.program}: {refused}")
         self.lodgings: list[Lodging] = []
         self._disk = Disk.ANSWERS
         self._ends_at: float | None = None

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.conversation import Words
-from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.exit_status import DATA_REFUSED, IO_FAILED, OK
 from techboy.net import graceful_close
 from techboy.net.batch_receiver import ChunkReceiver
 from techboy.net.flow_control import Refill

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 
 from techboy.chat.conversation import Words
-from techboy.exits import OK
+from techboy.exit_status import OK
 
 
 class Unseen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from techboy import exits
+from techboy import exit_status
 from techboy.terminal.streams import Streams
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -
                 _write(streams, f"{refused}\n")
     except (EOFError, KeyboardInterrupt):
         _write(streams, "\n")
-        raise SystemExit(exits.OK) from None
+        raise SystemExit(exit_status.OK) from None
 
 
 def _answer(streams: Streams, question: str) -> str:

@@ -7,7 +7,7 @@ from signal import SIGCONT, SIGSTOP
 
 import pytest
 
-from techboy.exits import UNAVAILABLE
+from techboy.exit_status import UNAVAILABLE
 from tests.functional.programs import NULL, Programs, free_port, has_ipv6, wait_until
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")

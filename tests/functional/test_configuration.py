@@ -12,7 +12,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 import techboy
-from techboy.exits import CONFIG, USAGE
+from techboy.exit_status import CONFIG, USAGE
 from tests.functional.programs import (
     DEADLINE,
     LOOPBACK,

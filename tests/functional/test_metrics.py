@@ -13,7 +13,7 @@ from signal import SIGTERM
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from techboy.exits import CONFIG, NO_LISTENING, USAGE
+from techboy.exit_status import CONFIG, NO_LISTENING, USAGE
 from tests.functional.programs import (
     DEADLINE,
     LOOPBACK,

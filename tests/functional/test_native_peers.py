@@ -6,7 +6,7 @@ import json
 import time
 from signal import SIGTERM
 
-from techboy.exits import UNAVAILABLE
+from techboy.exit_status import UNAVAILABLE
 from tests.functional.programs import (
     LOOPBACK,
     NULL,

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from techboy.exits import DATA_REFUSED, IO_FAILED
+from techboy.exit_status import DATA_REFUSED, IO_FAILED
 from tests.functional.programs import DEADLINE, NULL, PIPE, SHELL, TWIST, Program, Programs, free_port
 
 LOG_LINE = "Main loop terminated."  # of twist, as every program ends

@@ -13,7 +13,7 @@ from signal import SIGINT
 import pytest
 from pyte import ByteStream, Screen
 
-from techboy.exits import UNAVAILABLE
+from techboy.exit_status import UNAVAILABLE
 from tests.functional.programs import (
     DEADLINE,
     NULL,

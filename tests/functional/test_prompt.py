@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from techboy.exits import IO_FAILED
+from techboy.exit_status import IO_FAILED
 from tests.functional.programs import SHELL, free_port
 from tests.functional.screens import COLUMNS, JULIET, ROWS, Screen, Screens
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER, ESCAPE, TAB, UP

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from techboy.exits import CONFIG, IO_FAILED, NO_LISTENING, USAGE
+from techboy.exit_status import CONFIG, IO_FAILED, NO_LISTENING, USAGE
 from tests.functional.programs import LOOPBACK, NULL, PIPE, SHELL, TWIST, Programs, refusal
 
 FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's

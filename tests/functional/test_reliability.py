@@ -13,7 +13,7 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import pytest
 
-from techboy.exits import IO_FAILED
+from techboy.exit_status import IO_FAILED
 from tests.functional.programs import (
     LOOPBACK,
     NULL,

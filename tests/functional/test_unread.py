@@ -12,7 +12,7 @@ from signal import SIGHUP, SIGTERM
 
 import pytest
 
-from techboy.exits import IO_FAILED
+from techboy.exit_status import IO_FAILED
 from tests.functional.programs import LOOPBACK, NULL, Heard, Program, Programs, free_port, wait_until
 from tests.functional.test_daemon import TERMINATED
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from tests.functional.programs import LOOPBACK, Program, Programs, free_port
 
 WINE = Path(__file__).parents[2] / ".ci" / "wine"
@@ -57,7 +57,7 @@ class ConversationTests:
             end.writes(lines(name))
         for end in ends:
             end.end_input()
-        assert [end.ends() for end in ends] == [exits.OK, exits.OK]
+        assert [end.ends() for end in ends] == [exit_status.OK, exit_status.OK]
         assert outputs[0].read_text() == lines("here")
         assert outputs[1].read_text() == lines("windows")
 
@@ -76,7 +76,7 @@ class ConversationTests:
         romeo = on_windows(programs, "romeo", port, *options, output=programs.folder / "again")
         romeo.states("Connected")
         juliet.end_input()
-        assert juliet.ends() == exits.OK
+        assert juliet.ends() == exit_status.OK
         os.killpg(romeo.process.pid, signal.SIGKILL)
         romeo.process.wait()
         with closing(sqlite3.connect(state / "romeo.sqlite")) as database:

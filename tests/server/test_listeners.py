@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import ServerFactory
 from zope.interface import implementer
 
-from techboy import exits
+from techboy import exit_status
 from techboy.config import endpoints
 from techboy.server.listeners import BACKLOG, Listening, PrivateSocket, told
 from tests.programs import FakeReactor
@@ -119,7 +119,7 @@ class RefusedTests:
         """An endpoint that is none is one line on standard error."""
         with pytest.raises(SystemExit) as ended:
             Ear(text).start()
-        assert ended.value.code == exits.USAGE
+        assert ended.value.code == exit_status.USAGE
         told = capsys.readouterr().err
         assert told.startswith(f"romeo: --listen {text}: ")
         assert told.count("\n") == 1
@@ -134,7 +134,7 @@ class RefusedTests:
         ear.reactor.listenTCP = refuse
         with pytest.raises(SystemExit) as ended:
             ear.start()
-        assert ended.value.code == exits.NO_LISTENING
+        assert ended.value.code == exit_status.NO_LISTENING
         assert capsys.readouterr().err == "romeo: can't listen on 0.0.0.0:4444: Address already in use\n"
 
     def test_removed(self, endpoint: Callable[[Deferred[Any]], None]) -> None:
@@ -263,7 +263,7 @@ class PrivateSocketTests:
         """A folder that is missing, or a name that is too long, is one line on standard error."""
         place = f"{os.path.dirname(path)}/{name}"
         service = Listening(lambda: [(place, PrivateSocket(reactor, place))], ServerFactory(), print, print)
-        with left_open(), pytest.raises(SystemExit, match=str(exits.NO_LISTENING)):
+        with left_open(), pytest.raises(SystemExit, match=str(exit_status.NO_LISTENING)):
             service.startService()
         told = capsys.readouterr().err
         assert told.startswith(f"romeo: can't listen on {place}: ")

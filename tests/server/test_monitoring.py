@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from techboy.ops.reactor_lag import EVERY
 from techboy.server.monitored import Watched
 from techboy.server.monitoring import Watching
@@ -90,6 +90,6 @@ class MissingTests:
         """Who asks for metrics is told in one line what to install."""
         with pytest.raises(SystemExit) as ended:
             Scene("tcp:9190")
-        assert ended.value.code == exits.CONFIG
+        assert ended.value.code == exit_status.CONFIG
         told = "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics]'\n"
         assert capsys.readouterr().err == told

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from twisted.internet.address import UNIXAddress
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Keyboard
 from techboy.chat.counters import Refusal
-from techboy.program import SHOWN_WITHIN
 from techboy.romeo import Options
 from techboy.server.broker import NEWS_DELAY
 from techboy.server.detect import PATIENCE
 from techboy.server.service import Host
 from techboy.server.storage_service import DRAIN, END
 from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
+from techboy.service import SHOWN_WITHIN
 from tests.native import HeldCommitter
 from tests.ops.test_metrics_site import answer_of
 from tests.programs import Running, call, frame, frames, later_endpoint, native, visit
@@ -239,7 +239,7 @@ class GuestTests:
         leave(two)
         assert host.reactor.stops == 1
         assert host.stop().called
-        assert host.status == exits.OK
+        assert host.status == exit_status.OK
 
     def test_broken(self) -> None:
         """A guest whose connection breaks has left."""
@@ -540,7 +540,7 @@ class EndTests:
             assert not done.called
             guest.peer_closes()
         assert done.called
-        assert host.status == exits.OK
+        assert host.status == exit_status.OK
         assert host.reactor.stops == 0
 
     def test_stopped_alone(self) -> None:
@@ -579,7 +579,7 @@ class EndTests:
         assert host.said[-1] == "romeo: not all that was said is stored"
         host.reactor.pump([1, 1])
         assert done.called
-        assert host.status == exits.IO_FAILED
+        assert host.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_screen(self) -> None:
         """Nor is a screen waited for that takes nothing, where a signal ends him."""
@@ -591,7 +591,7 @@ class EndTests:
         host.reactor.advance(0.1)
         assert done.called
         assert host.said[-1] == "romeo: not all that was said is shown"
-        assert host.status == exits.IO_FAILED
+        assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_ending(self) -> None:
         """A signal that comes when only his screen is waited for ends the wait."""
@@ -606,7 +606,7 @@ class EndTests:
         host.reactor.advance(0.1)
         assert done.called
         assert host.said[-1] == "romeo: not all that was said is shown"
-        assert host.status == exits.IO_FAILED
+        assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_stopping(self) -> None:
         """A signal that comes when the reactor is about to stop limits what follows."""
@@ -621,7 +621,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.status == exits.IO_FAILED
+        assert host.status == exit_status.IO_FAILED
 
     def test_shown_in_time(self) -> None:
         """Where all is shown in time after that signal, he ends as if there had been none."""
@@ -632,7 +632,7 @@ class EndTests:
         host.terminate()
         host.program.here.connectionLost()
         assert done.called
-        assert host.status == exits.OK
+        assert host.status == exit_status.OK
         assert host.reactor.getDelayedCalls() == []
 
     def test_ended_with_slow_screen(self) -> None:
@@ -645,7 +645,7 @@ class EndTests:
         assert not done.called
         host.program.here.connectionLost()
         assert done.called
-        assert host.status == exits.OK
+        assert host.status == exit_status.OK
 
     def test_stopped_twice(self) -> None:
         """Ctrl-C and then SIGTERM say goodbye once."""
@@ -687,7 +687,7 @@ class EndTests:
         later.errback(RuntimeError("no such thing"))
         host.stop()
         assert host.said == ["romeo: can't listen on later: no such thing"]
-        assert host.status == exits.NO_LISTENING
+        assert host.status == exit_status.NO_LISTENING
         assert host.reactor.stops == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.server import Rules
 from techboy.server.sessions import Lodging
 from techboy.server.storage_service import (
@@ -105,7 +105,7 @@ class HomeTests:
         (tmp_path / "file").write_text("")
         with pytest.raises(SystemExit) as ended:
             home(state=tmp_path / "file")
-        assert ended.value.code == exits.IO_FAILED
+        assert ended.value.code == exit_status.IO_FAILED
         assert capsys.readouterr().err.startswith("romeo: ")
 
 

@@ -11,7 +11,7 @@ import pytest_twisted
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Words
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
@@ -116,7 +116,7 @@ class ReadingTests:
         transport.receive(b"st")
         transport.peer_closes()
         assert bridge.events == [("said", "hello\n\nexit\n/x"), ("said", "last"), "ended"]
-        assert bridge.bridge.status == exits.OK
+        assert bridge.bridge.status == exit_status.OK
 
     def test_end_after_an_end_of_line(self) -> None:
         """The end of input adds no line."""
@@ -135,7 +135,7 @@ class ReadingTests:
         transport.receive(b"\nthree\n")
         assert bridge.events == [("said", "one"), ("said", "three")]
         assert bridge.states.written == "* line 2 was not sent: more than 16 bytes\n"
-        assert bridge.bridge.status == exits.DATA_REFUSED
+        assert bridge.bridge.status == exit_status.DATA_REFUSED
 
     def test_person(self) -> None:
         """A person can leave, give commands, and press Enter to no effect but haste."""
@@ -151,7 +151,7 @@ class ReadingTests:
         bridge = Bridge(Person(16))
         bridge.connect().receive(b"x" * 20 + b"\n")
         assert bridge.states.written == "* not said: more than 16 bytes in a line\n"
-        assert bridge.bridge.status == exits.OK
+        assert bridge.bridge.status == exit_status.OK
 
     def test_paused(self) -> None:
         """Reading can be stopped and gone on with."""
@@ -345,7 +345,7 @@ class ShowingTests:
         bridge.connect()
         bridge.bridge.refuse("* a line of more than 64 bytes was not taken")
         assert bridge.states.written == "* a line of more than 64 bytes was not taken\n"
-        assert bridge.bridge.status == exits.DATA_REFUSED
+        assert bridge.bridge.status == exit_status.DATA_REFUSED
 
     def test_lost(self) -> None:
         """A screen that is lost is told of, and asked for nothing more."""
@@ -359,7 +359,7 @@ class ShowingTests:
         assert bridge.events == ["screen lost"]
         assert transport.written == b""
         assert bridge.states.written == "Connection closed.\n"
-        assert bridge.bridge.status == exits.IO_FAILED
+        assert bridge.bridge.status == exit_status.IO_FAILED
         assert bridge.bridge.close().called
 
 
@@ -444,8 +444,8 @@ class StandardStreamsTests:
         """Without a screen messages go nowhere, which the status tells; if there were none, all is well."""
         told = "* messages cannot be shown: standard output is closed\n"
         for said, status, states in (
-            ([], exits.OK, ""),
-            (["hello", "hello"], exits.IO_FAILED, told),
+            ([], exit_status.OK, ""),
+            (["hello", "hello"], exit_status.IO_FAILED, told),
         ):
             bridge = Bridge(opened=opens)
             bridge.bridge.open(reactor, None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from techboy.chat.conversation import Words
-from techboy.exits import OK
+from techboy.exit_status import OK
 from techboy.terminal.null_ui import Unseen
 
 

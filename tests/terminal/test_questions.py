@@ -8,7 +8,7 @@ from typing import TextIO
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from techboy.terminal.questions import ask
 from tests.terminal.fakes import Interrupted, Typed, at_terminal, written
 
@@ -53,5 +53,5 @@ class AskTests:
         """Who does not want to answer leaves, which is no error, and ends the line."""
         with pytest.raises(SystemExit) as ended:
             ask(at_terminal(stdin(), screen), "How many? ", 1, int)
-        assert ended.value.code == exits.OK
+        assert ended.value.code == exit_status.OK
         assert written(screen) == "How many? \n"

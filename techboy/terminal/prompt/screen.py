@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from techboy.arguments import first_word
 from techboy.chat.conversation import Words
-from techboy.exits import DATA_REFUSED, IO_FAILED, OK
+from techboy.exit_status import DATA_REFUSED, IO_FAILED, OK
 from techboy.terminal.bell import Bell
 from techboy.terminal.bridge import Speaker, States
 from techboy.terminal.formatting import Painted, Paints

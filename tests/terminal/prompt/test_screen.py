@@ -16,7 +16,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from twisted.logger import capturedLogs
 
-from techboy import exits
+from techboy import exit_status
 from techboy.chat.conversation import Words
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown
@@ -286,7 +286,7 @@ class ShowingTests:
         """A line that the other end did not take is told of, by the status too."""
         at.screen.refuse("* too long")
         await at.sees("* too long", "juliet:", "alone")
-        assert at.screen.status == exits.DATA_REFUSED
+        assert at.screen.status == exit_status.DATA_REFUSED
 
     @at_prompt
     async def test_many(self, at: At) -> None:
@@ -500,7 +500,7 @@ class SayingTests:
         await at.sees(told, "juliet: " + "é" * 21, "alone")
         await at.types("\x7f" + ENTER)
         assert at.events == [("said", "é" * 20)]
-        assert at.screen.status == exits.OK
+        assert at.screen.status == exit_status.OK
 
     @at_prompt
     async def test_no_text(self, at: At) -> None:
@@ -558,7 +558,7 @@ class SayingTests:
         at.screen._reader.lines = lambda block: [Refused("no", counts=True)]
         await at.types(f"one{ENTER}")
         await at.sees("* no", "juliet:", "alone")
-        assert at.screen.status == exits.DATA_REFUSED
+        assert at.screen.status == exit_status.DATA_REFUSED
 
 
 class PastingTests:
@@ -782,7 +782,7 @@ class LostTests:
         await settle()
         assert at.events == ["screen_lost", "input_ended"]
         assert at.states.written == "Connection closed.\n"
-        assert at.screen.status == exits.IO_FAILED
+        assert at.screen.status == exit_status.IO_FAILED
 
     @at_prompt
     async def test_screen(self, at: At) -> None:
@@ -810,7 +810,7 @@ class LostTests:
             at.screen.show("romeo", "hello")
             await until(lambda: at.events == ["leave"])
         assert any(issubclass(event["log_failure"].type, ZeroDivisionError) for event in logged)
-        assert at.screen.status == exits.IO_FAILED
+        assert at.screen.status == exit_status.IO_FAILED
         at.screen.state("Connection closed.")
         await at.sees("romeo: hello", "Connection closed.")
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
-from techboy import __version__, exits
+from techboy import __version__, exit_status
 from techboy.background_writer import Call
 from techboy.chat.conversation import Keyboard
 from techboy.config.options import ConversationOptions
@@ -80,10 +80,10 @@ class Program(Service):
 
     _log = Logger()
     on_hangup = staticmethod(on_hangup)
-    on_interrupt = staticmethod(exits.on_interrupt)
-    on_terminate = staticmethod(exits.on_terminate)
-    end_with = staticmethod(exits.end_with)
-    end_whatever_comes = staticmethod(exits.end_whatever_comes)
+    on_interrupt = staticmethod(exit_status.on_interrupt)
+    on_terminate = staticmethod(exit_status.on_terminate)
+    end_with = staticmethod(exit_status.end_with)
+    end_whatever_comes = staticmethod(exit_status.end_whatever_comes)
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Program(Service):
     ) -> None:
         self.reactor, self.wall, self.options, self.dialect = reactor, wall, options, dialect
         self.keyboard = streams.keyboard
-        self._streams, self._ended, self._status = streams, Deferred[None](), exits.OK
+        self._streams, self._ended, self._status = streams, Deferred[None](), exit_status.OK
         self._ending, self._ends_at = Ending.NOT_YET, 0.0
         self._closing: Deferred[None] | None = None
         watchdog = watchdog_seconds(options.manager, os.getpid())
@@ -200,7 +200,7 @@ class Program(Service):
     def fail(self, why: str) -> None:
         """Say why the program can't end well, and let the status tell, whatever ended it."""
         self.here.state(f"{self.options.program}: {why}")
-        self.end_whatever_comes(self.reactor, exits.IO_FAILED)
+        self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
 
     def _hasten(self) -> None:
         self._ending, self._ends_at = Ending.BY_SIGNAL, time.monotonic() + ENDED_WITHIN
@@ -229,7 +229,7 @@ class Program(Service):
 
     def _not_shown(self, failure: object, seconds: float) -> None:
         if self._states.on_screen:  # where nothing can be said either
-            self.end_whatever_comes(self.reactor, exits.IO_FAILED)
+            self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
         else:
             self.fail("not all that was said is shown")
         self.here.abandon()  # after which all may end at once
@@ -245,7 +245,7 @@ class Program(Service):
             transcript = Transcript(path, local_iso, self.wall)
         except OSError as refused:
             program, why = self.options.program, refused.strerror
-            exits.fail(exits.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
+            exit_status.fail(exit_status.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
         self.reload.add("the transcript", transcript.reopen)
         return transcript
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from techboy import exits
+from techboy import exit_status
 from tests import children
 
 
@@ -43,12 +43,12 @@ class StatusTests:
 
     def test_sysexits(self) -> None:
         """The statuses are those that other programs use for the same."""
-        assert exits.OK == os.EX_OK
-        assert exits.USAGE == os.EX_USAGE
-        assert exits.DATA_REFUSED == os.EX_DATAERR
-        assert exits.UNAVAILABLE == os.EX_UNAVAILABLE
-        assert exits.NO_LISTENING == os.EX_OSERR
-        assert exits.IO_FAILED == os.EX_IOERR
+        assert exit_status.OK == os.EX_OK
+        assert exit_status.USAGE == os.EX_USAGE
+        assert exit_status.DATA_REFUSED == os.EX_DATAERR
+        assert exit_status.UNAVAILABLE == os.EX_UNAVAILABLE
+        assert exit_status.NO_LISTENING == os.EX_OSERR
+        assert exit_status.IO_FAILED == os.EX_IOERR
 
 
 class FailTests:
@@ -57,14 +57,15 @@ class FailTests:
     def test_fail(self, capsys: pytest.CaptureFixture[str]) -> None:
         """One line on standard error says why, and the exit status says what kind of mistake it was."""
         with pytest.raises(SystemExit) as ended:
-            exits.fail(exits.USAGE, "romeo: no such thing")
+            exit_status.fail(exit_status.USAGE, "romeo: no such thing")
         assert ended.value.code == 64
         assert capsys.readouterr() == ("", "romeo: no such thing\n")
 
     @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
     def test_nowhere(self, redirection: str) -> None:
         """Where the line cannot be written, the status still tells, and the line goes nowhere else."""
-        ended = run("from techboy import exits; exits.fail(64, 'romeo: no such thing')", redirection)
+        code = "from techboy import exit_status; exit_status.fail(64, 'romeo: no such thing')"
+        ended = run(code, redirection)
         assert (ended.returncode, ended.stdout, ended.stderr) == (64, "", "")
 
 
@@ -74,7 +75,7 @@ class AnswerTests:
     def test_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The answer goes to standard output, and the status is 0."""
         with pytest.raises(SystemExit) as ended:
-            exits.answer("romeo", "techboy 1.0")
+            exit_status.answer("romeo", "techboy 1.0")
         assert ended.value.code == 0
         assert capsys.readouterr() == ("techboy 1.0\n", "")
 
@@ -83,14 +84,15 @@ class AnswerTests:
     )
     def test_nowhere(self, redirection: str, why: str) -> None:
         """Where it cannot be written, one line and the status say so."""
-        ended = run("from techboy import exits; exits.answer('romeo', 'techboy 1.0')", redirection)
+        code = "from techboy import exit_status; exit_status.answer('romeo', 'techboy 1.0')"
+        ended = run(code, redirection)
         assert (ended.returncode, ended.stdout) == (74, "")
         assert ended.stderr == f"romeo: standard output: {why}\n"
 
     @pytest.mark.parametrize("size", [1, 1_000_000])
     def test_enough(self, size: int) -> None:
         """A reader who has read enough, as head(1), is no error."""
-        program = f"from techboy import exits; input(); exits.answer('romeo', 'a' * {size})"
+        program = f"from techboy import exit_status; input(); exit_status.answer('romeo', 'a' * {size})"
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with children.start([sys.executable, "-c", program], **pipes) as process:
             process.stdout.close()
@@ -105,28 +107,28 @@ class EndWithTests:
 
     def test_status(self) -> None:
         """The process ends with the status, after all that it printed."""
-        ended = run("from techboy import exits; exits.end_with(65); print('said', end='')")
+        ended = run("from techboy import exit_status; exit_status.end_with(65); print('said', end='')")
         assert (ended.returncode, ended.stdout, ended.stderr) == (65, "said", "")
 
     def test_ok(self) -> None:
         """Without an error the process ends as ever."""
-        assert run("from techboy import exits; exits.end_with(exits.OK)").returncode == 0
+        assert run("from techboy import exit_status; exit_status.end_with(exit_status.OK)").returncode == 0
 
     def test_later_exit(self) -> None:
         """It holds although the program says itself that it ends well, as twist does."""
-        ended = run("from techboy import exits; exits.end_with(69); raise SystemExit(0)")
+        ended = run("from techboy import exit_status; exit_status.end_with(69); raise SystemExit(0)")
         assert ended.returncode == 69
 
     @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
     def test_closed(self, redirection: str) -> None:
         """It holds where standard output or error was closed."""
-        assert run("from techboy import exits; exits.end_with(74)", redirection).returncode == 74
+        assert run("from techboy import exit_status; exit_status.end_with(74)", redirection).returncode == 74
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
     @pytest.mark.parametrize("print_it", ["print('x')", "print('x', file=sys.stderr)"])
     def test_full(self, print_it: str) -> None:
         """It holds, and nothing else is said, where what was printed can't be written."""
-        program = f"import sys; from techboy import exits; exits.end_with(74); {print_it}"
+        program = f"import sys; from techboy import exit_status; exit_status.end_with(74); {print_it}"
         redirection = "2> /dev/full" if "stderr" in print_it else "> /dev/full"
         ended = run(program, redirection)
         assert (ended.returncode, ended.stdout, ended.stderr) == (74, "", "")
@@ -144,7 +146,7 @@ class EndWithTests:
             monkeypatch.setattr(sys, "stdout", stdout)
             monkeypatch.setattr(sys, "stderr", None)
             stdout.write("said")
-            exits.end_with(exits.UNAVAILABLE)
+            exit_status.end_with(exit_status.UNAVAILABLE)
             assert statuses == []
             [end] = at_exit
             end()
@@ -153,7 +155,7 @@ class EndWithTests:
 
     def test_nothing_to_do(self, at_exit: list[Callable[[], object]]) -> None:
         """Without an error nothing is done at the end."""
-        exits.end_with(exits.OK)
+        exit_status.end_with(exit_status.OK)
         assert at_exit == []
 
 
@@ -164,9 +166,9 @@ class EndWhateverComesTests:
         """It holds although a signal ends the program, as soon as all that was to be done is."""
         ended = run(
             "import signal; from twisted.application.app import _exitWithSignal\n"
-            "from twisted.internet import reactor; from techboy import exits\n"
+            "from twisted.internet import reactor; from techboy import exit_status\n"
             "reactor.addSystemEventTrigger('before', 'shutdown', print, 'goodbye')\n"
-            "exits.end_whatever_comes(reactor, 74)\n"
+            "exit_status.end_whatever_comes(reactor, 74)\n"
             "reactor.callWhenRunning(signal.raise_signal, signal.SIGTERM)\n"
             "reactor.run()\n"
             "_exitWithSignal(signal.SIGTERM)"
@@ -181,7 +183,7 @@ class OnInterruptTests:
     def test_first(self) -> None:
         """The first one leaves, and the next one will end the process."""
         left: list[str] = []
-        exits.on_interrupt(lambda: left.append("left"))
+        exit_status.on_interrupt(lambda: left.append("left"))
         signal.raise_signal(signal.SIGINT)
         assert left == ["left"]
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
@@ -189,8 +191,8 @@ class OnInterruptTests:
     def test_second(self) -> None:
         """The second one ends the process at once."""
         ended = run(
-            "import signal; from techboy import exits\n"
-            "exits.on_interrupt(lambda: print('goodbye', flush=True))\n"
+            "import signal; from techboy import exit_status\n"
+            "exit_status.on_interrupt(lambda: print('goodbye', flush=True))\n"
             "signal.raise_signal(signal.SIGINT)\n"
             "signal.raise_signal(signal.SIGINT)\n"
             "print('never')"
@@ -204,8 +206,8 @@ class OnTerminateTests:
     def test_each(self) -> None:
         """Each is told, and ends nothing by itself."""
         ended = run(
-            "import signal; from techboy import exits\n"
-            "exits.on_terminate(lambda: print('hurry', flush=True))\n"
+            "import signal; from techboy import exit_status\n"
+            "exit_status.on_terminate(lambda: print('hurry', flush=True))\n"
             "signal.raise_signal(signal.SIGTERM)\n"
             "signal.raise_signal(signal.SIGTERM)\n"
             "print('the end')"

@@ -1,4 +1,4 @@
-"""Tests of `techboy.program`: how keyboard and screen are chosen."""
+"""Tests of `techboy.service`: how keyboard and screen are chosen."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
-from techboy import exits, juliet, romeo
-from techboy.program import Program, clock_time
+from techboy import exit_status, juliet, romeo
 from techboy.server.service import Host
+from techboy.service import Program, clock_time
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.input_parser import Person, Script
 from techboy.terminal.null_ui import Unseen
@@ -294,7 +294,7 @@ class TwistTests:
         """The first Ctrl-C says goodbye, the second is the system's own."""
         before, told = signal.getsignal(signal.SIGINT), []
         try:
-            exits.on_interrupt(lambda: told.append("leave"))
+            exit_status.on_interrupt(lambda: told.append("leave"))
             signal.raise_signal(signal.SIGINT)
             assert told == ["leave"]
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
