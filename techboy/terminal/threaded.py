@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from threading import Semaphore, Thread
 from typing import Any, Protocol
 
@@ -45,6 +46,15 @@ class Bytes(Protocol):
     def connectionLost(self, reason: Failure) -> None: ...
 
 
+class Link(Enum):
+    """What still joins a protocol to its descriptors."""
+
+    OPEN = auto()
+    UNSEEN = auto()  # nobody reads what is written; nothing more is, and the input is still read
+    CLOSING = auto()  # nothing is read any more, and what is left is written
+    CLOSED = auto()
+
+
 class ThreadedStdio:
     """Connects ``protocol`` to both descriptors; it is to be used like Twisted's StandardIO.
 
@@ -56,8 +66,7 @@ class ThreadedStdio:
     _log = Logger()
 
     def __init__(self, protocol: Bytes, stdin: int | None, stdout: int, reactor: Reactor) -> None:
-        self.disconnecting = self._disconnected = self._write_lost = False
-        self._protocol = protocol
+        self._link, self._protocol = Link.OPEN, protocol
         self._producer: IPullProducer | None = None
         self._input = None if stdin is None else Input(stdin, reactor, self._received, self._input_ended)
         self._output = Output(stdout, reactor, self._all_written, self._nobody_reads)
@@ -67,9 +76,14 @@ class ThreadedStdio:
 
     # what the protocol calls
 
+    @property
+    def disconnecting(self) -> bool:
+        """Whether it was told to lose the connection."""
+        return self._link in (Link.CLOSING, Link.CLOSED)
+
     def write(self, data: bytes) -> None:
         """Write ``data`` soon."""
-        if not (self._write_lost or self._disconnected):
+        if self._link in (Link.OPEN, Link.CLOSING):
             self._output.write(data)
 
     def registerProducer(self, producer: IPullProducer, streaming: bool) -> None:
@@ -94,16 +108,16 @@ class ThreadedStdio:
 
     def loseConnection(self) -> None:
         """Read nothing any more, write what is left, then let go of both."""
-        self.disconnecting = True
         self._stop_reading()
-        if not (self._write_lost or self._disconnected):
+        if self._link in (Link.OPEN, Link.UNSEEN):
+            self._link = Link.CLOSING
             self._output.tell_when_written()
 
     def connectionLost(self, reason: Failure) -> None:
         """Let go of both at once, whatever is not written."""
-        if self._disconnected:
+        if self._link is Link.CLOSED:
             return
-        self._disconnected = True
+        self._link = Link.CLOSED
         self._stop_reading()
         self._output.abandon()
         self._protocol.connectionLost(reason)
@@ -117,20 +131,16 @@ class ThreadedStdio:
         self._tell(self._protocol.readConnectionLost)
 
     def _all_written(self) -> None:
-        if self._write_lost or self._disconnected:
-            return
-        if self.disconnecting:
+        if self._link is Link.CLOSING:
             self.connectionLost(Failure(ConnectionDone()))
-        elif self._producer is not None:
+        elif self._link is Link.OPEN and self._producer is not None:
             self._tell(self._producer.resumeProducing)
 
     def _nobody_reads(self) -> None:
-        if self._write_lost or self._disconnected:
-            return
-        self._write_lost = True
-        if self.disconnecting:
+        if self._link is Link.CLOSING:
             self.connectionLost(Failure(ConnectionDone()))
-        else:
+        elif self._link is Link.OPEN:
+            self._link = Link.UNSEEN
             self._tell(self._protocol.writeConnectionLost)
 
     def _tell(self, call: Callable[[], object]) -> None:
@@ -144,6 +154,15 @@ class ThreadedStdio:
     def _stop_reading(self) -> None:
         if self._input is not None:
             self._input.stop()
+
+
+class Reading(Enum):
+    """What becomes of the next chunk."""
+
+    IDLE = auto()  # it is not read yet
+    UNDER_WAY = auto()  # it is being read
+    ARRIVED = auto()  # it was read, and is not delivered yet
+    OVER = auto()  # there is none: the input has ended, or is not read any more
 
 
 class Input:
@@ -164,8 +183,7 @@ class Input:
         self._reactor, self._received, self._ended = reactor, received, ended
         self._stream = raw(descriptor, "rb")
         self._wanted = Semaphore(0)
-        self._chunk: bytes | None = None  # it has arrived, and was not delivered
-        self._paused, self._reading, self._stopped = True, False, False
+        self._reading, self._chunk, self._paused = Reading.IDLE, b"", True
         self._thread = Thread(target=self._run, name="techboy-input", daemon=True)
 
     def pause(self) -> None:
@@ -175,38 +193,39 @@ class Input:
     def resume(self) -> None:
         """Deliver what is read, but nothing before this returns."""
         self._paused = False
-        if self._chunk is None:
-            self._read_on()
-        else:
+        if self._reading is Reading.ARRIVED:
             self._reactor.callLater(0, self._deliver)
+        else:
+            self._read_on()
 
     def stop(self) -> None:
         """Deliver nothing any more."""
-        self._stopped = True
+        self._reading = Reading.OVER
         self._wanted.release()
 
     def _read_on(self) -> None:
-        if self._reading or self._paused or self._stopped:
+        if self._paused or self._reading is not Reading.IDLE:
             return
-        self._reading = True
+        self._reading = Reading.UNDER_WAY
         if not self._thread.is_alive():
             self._thread.start()
         self._wanted.release()
 
     def _arrived(self, chunk: bytes) -> None:
-        self._chunk = chunk
-        self._deliver()
+        if self._reading is Reading.UNDER_WAY:
+            self._reading, self._chunk = Reading.ARRIVED, chunk
+            self._deliver()
 
     def _deliver(self) -> None:
-        chunk = self._chunk
-        if chunk is None or self._paused or self._stopped:
+        if self._paused or self._reading is not Reading.ARRIVED:
             return
-        self._chunk = None
+        chunk, self._chunk = self._chunk, b""
         if chunk:
-            self._reading = False
+            self._reading = Reading.IDLE
             self._received(chunk)
             self._read_on()
         else:
+            self._reading = Reading.OVER
             self._ended()
 
     # in the thread
@@ -215,7 +234,7 @@ class Input:
         chunk = b"-"
         while chunk:
             self._wanted.acquire()
-            if self._stopped:
+            if self._reading is Reading.OVER:
                 return
             chunk = self._read()
             self._reactor.callFromThread(_calling(self._arrived, chunk))

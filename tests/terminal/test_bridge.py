@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from techboy import exit_status
 from techboy.chat.conversation import Words
@@ -20,6 +21,7 @@ from techboy.terminal.plain_prompt import Prompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
 from techboy.wire.plain import CALLER
+from tests.terminal.pipes import Pipes, read_exactly, until
 from tests.transports import FakeTransport, SocketTransport, connected
 
 FULL = 64 * 1024
@@ -363,42 +365,12 @@ class ShowingTests:
         assert bridge.bridge.close().called
 
 
-class Pipes:
-    """Pipes in place of standard input and output."""
-
-    def __init__(self) -> None:
-        self.stdin, self.typing = os.pipe()
-        self.seeing, self.stdout = os.pipe()
-
-    def close(self) -> None:
-        for descriptor in (self.stdin, self.typing, self.seeing, self.stdout):
-            if descriptor >= 0:
-                os.close(descriptor)
-
-    def end_input(self) -> None:
-        os.close(self.typing)
-        self.typing = -1
-
-    def end_output(self) -> None:
-        os.close(self.stdout)
-        self.stdout = -1
-
-
 @pytest.fixture
 def pipes() -> Iterator[Pipes]:
     """Return pipes that are closed after the test."""
     made = Pipes()
     yield made
-    made.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the reactor run until ``condition`` holds."""
-    for _ in range(2000):
-        if condition():
-            return
-        await task.deferLater(reactor, 0.005)
-    raise AssertionError("it did not come to pass")
+    made.close_all()
 
 
 @pytest.fixture(params=[pytest.param(by_readiness, marks=NEEDS_READINESS), by_threads])
@@ -416,15 +388,17 @@ class StandardStreamsTests:
         bridge = Bridge(opened=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         os.write(pipes.typing, b"hello\nthere")
-        pipes.end_input()
+        pipes.close(pipes.typing)
         await bridge.conversation.ended
         assert [event for event in bridge.events if event != "ended"] == [
             ("said", "hello"),
             ("said", "there"),
         ]
+        shown = b"juliet: " + b"x" * 9000 + b"\n"
+        seen = deferToThread(read_exactly, pipes.seeing, len(shown))  # a pipe of Windows holds less
         bridge.bridge.show("juliet", "x" * 9000)
         await bridge.bridge.close()
-        assert os.read(pipes.seeing, 20000) == b"juliet: " + b"x" * 9000 + b"\n"
+        assert await seen == shown
         if opens is by_readiness:
             assert os.get_blocking(pipes.stdin)
             assert os.get_blocking(pipes.stdout)
@@ -475,7 +449,7 @@ class StandardStreamsTests:
         assert "shown" not in bridge.events
         os.read(pipes.seeing, 8192)  # there is room now, and who wrote on would wait for more
         await task.deferLater(reactor, 0.01)
-        pipes.end_output()
+        pipes.close(pipes.stdout)
         assert sum(map(len, iter(lambda: os.read(pipes.seeing, 1 << 20), b""))) <= 1 << 16
 
     @pytest_twisted.ensureDeferred
@@ -483,8 +457,7 @@ class StandardStreamsTests:
         """The bridge notices when nobody reads what it shows, and can be closed all the same."""
         bridge = Bridge(opened=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
-        os.close(pipes.seeing)
-        pipes.seeing = -1
+        pipes.close(pipes.seeing)
         if opens is by_threads:
             bridge.bridge.show("juliet", "is anybody there?")
         await until(lambda: bridge.events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from techboy.net.flow_control import Refill
 from techboy.terminal.threaded import CHUNK, ThreadedStdio, pieces
 from tests.journals import written
+from tests.terminal.pipes import Pipes, until
 
 MORE_THAN_A_PIPE_HOLDS = 1024 * 1024
 
@@ -51,28 +52,11 @@ class Recorder:
             raise ZeroDivisionError
 
 
-class Pipes:
-    """Two pipes, with a transport between them."""
-
-    def __init__(self) -> None:
-        self.stdin, self.typing = os.pipe()
-        self.seeing, self.stdout = os.pipe()
-        self._open = {self.stdin, self.typing, self.seeing, self.stdout}
-
-    def connect(self, fails: str = "") -> Recorder:
-        recorder = Recorder(fails)
-        ThreadedStdio(recorder, self.stdin, self.stdout, reactor)
-        return recorder
-
-    def close(self, descriptor: int) -> None:
-        self._open.remove(descriptor)
-        os.close(descriptor)
-
-    def close_all(self) -> None:
-        if self.typing in self._open:  # what reads ends before the other end is closed under it
-            self.close(self.typing)
-        for descriptor in [*self._open]:
-            self.close(descriptor)
+def connect(pipes: Pipes, fails: str = "") -> Recorder:
+    """Return a protocol that a transport joins to ``pipes``."""
+    recorder = Recorder(fails)
+    ThreadedStdio(recorder, pipes.stdin, pipes.stdout, reactor)
+    return recorder
 
 
 @pytest.fixture
@@ -81,15 +65,6 @@ def pipes() -> Iterator[Pipes]:
     made = Pipes()
     yield made
     made.close_all()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the reactor run until ``condition`` holds."""
-    for _ in range(2000):
-        if condition():
-            return
-        await task.deferLater(reactor, 0.005)
-    raise AssertionError("it did not come to pass")
 
 
 async def pause() -> None:
@@ -103,7 +78,7 @@ class ReadingTests:
     @pytest_twisted.ensureDeferred
     async def test_all(self, pipes: Pipes) -> None:
         """All is delivered as it comes, then the end, once."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         os.write(pipes.typing, b"hello\nthere")
         await until(lambda: recorder.read == b"hello\nthere")
         pipes.close(pipes.typing)
@@ -116,7 +91,7 @@ class ReadingTests:
     @pytest_twisted.ensureDeferred
     async def test_paused(self, pipes: Pipes) -> None:
         """While paused nothing is delivered, the end neither, and no more than one chunk is read ahead."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         recorder.transport.pauseProducing()
         os.write(pipes.typing, b"one")
         await pause()
@@ -134,7 +109,7 @@ class ReadingTests:
     @pytest_twisted.ensureDeferred
     async def test_paused_at_the_end(self, pipes: Pipes) -> None:
         """The end that was read ahead comes when the protocol goes on."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         recorder.transport.pauseProducing()
         pipes.close(pipes.typing)
         await pause()
@@ -145,7 +120,7 @@ class ReadingTests:
     @pytest_twisted.ensureDeferred
     async def test_paused_meanwhile(self, pipes: Pipes) -> None:
         """A protocol that pauses for what it is given gets the next chunk when it goes on."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         read = recorder.dataReceived
         recorder.dataReceived = lambda data: (read(data), recorder.transport.pauseProducing())
         os.write(pipes.typing, b"one")
@@ -191,7 +166,7 @@ class ReadingTests:
     @pytest_twisted.ensureDeferred
     async def test_fails(self, pipes: Pipes, event: str) -> None:
         """A protocol that fails has lost the connection, and the log tells why."""
-        recorder = pipes.connect(event)
+        recorder = connect(pipes, event)
         with written() as log:
             os.write(pipes.typing, b"hello")
             pipes.close(pipes.typing)
@@ -205,7 +180,7 @@ class WritingTests:
     @pytest_twisted.ensureDeferred
     async def test_all(self, pipes: Pipes) -> None:
         """All is written in its order before the connection is lost; nothing is read any more."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         text = "½".encode() * (MORE_THAN_A_PIPE_HOLDS // 2)
         for begin in range(0, len(text), 999):
             recorder.transport.write(text[begin : begin + 999])
@@ -224,7 +199,7 @@ class WritingTests:
     @pytest_twisted.ensureDeferred
     async def test_producer(self, pipes: Pipes) -> None:
         """A pull producer hears each time when all is written, and not before."""
-        recorder, asked = pipes.connect(), [""] * 0
+        recorder, asked = connect(pipes), [""] * 0
         recorder.transport.registerProducer(Refill(lambda: asked.append("more")), False)
         assert asked == ["more"]
         recorder.transport.write(b"x" * MORE_THAN_A_PIPE_HOLDS)
@@ -242,7 +217,7 @@ class WritingTests:
     @pytest_twisted.ensureDeferred
     async def test_nobody_reads(self, pipes: Pipes) -> None:
         """It is told once that nobody reads; what is read is delivered, until both are let go of."""
-        recorder, asked = pipes.connect(), [""] * 0
+        recorder, asked = connect(pipes), [""] * 0
         recorder.transport.registerProducer(Refill(lambda: asked.append("more")), False)
         pipes.close(pipes.seeing)
         for _ in range(3):
@@ -255,9 +230,21 @@ class WritingTests:
         assert asked == ["more"]
 
     @pytest_twisted.ensureDeferred
+    async def test_let_go_of_unseen(self, pipes: Pipes) -> None:
+        """Where nobody reads any more, nothing is waited for when both are to be let go of."""
+        recorder = connect(pipes)
+        pipes.close(pipes.seeing)
+        recorder.transport.write(b"hello?")
+        await until(lambda: recorder.events == ["nobody reads"])
+        assert not recorder.transport.disconnecting
+        recorder.transport.loseConnection()
+        assert recorder.transport.disconnecting
+        assert await recorder.lost is ConnectionDone
+
+    @pytest_twisted.ensureDeferred
     async def test_nobody_reads_at_the_end(self, pipes: Pipes) -> None:
         """While it is closed the end does not wait for a reader that is gone."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         recorder.transport.write(b"x" * MORE_THAN_A_PIPE_HOLDS)
         recorder.transport.loseConnection()
         await pause()
@@ -268,7 +255,7 @@ class WritingTests:
     @pytest_twisted.ensureDeferred
     async def test_let_go(self, pipes: Pipes) -> None:
         """Both can be let go of at once, and once."""
-        recorder = pipes.connect()
+        recorder = connect(pipes)
         recorder.transport.write(b"x" * MORE_THAN_A_PIPE_HOLDS)
         for _ in range(2):
             recorder.transport.connectionLost(Failure(ConnectionAborted()))
