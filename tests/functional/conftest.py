@@ -10,7 +10,7 @@ import pytest
 
 from tests.functional.programs import Programs
 from tests.functional.screens import Screens
-from tests.functional.tmux import Windows
+from tests.functional.tmux import Tmux
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 
 
 @pytest.fixture
-def windows(root: Path) -> Iterator[Windows]:
+def tmux(root: Path) -> Iterator[Tmux]:
     """Programs in windows of tmux, all ended when the test is."""
-    with Windows(root) as started:
+    with Tmux(root) as started:
         yield started

@@ -81,7 +81,7 @@ class Window(Program):
         return ["tmux", "-u", "-S", str(self._socket), *words]
 
 
-class Windows(Programs):
+class Tmux(Programs):
     """Programs, of which some are in windows of tmux."""
 
     def in_window(self, *command: str | Path, columns: int, rows: int) -> Window:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests.functional.screens import JULIET
-from tests.functional.tmux import Window, Windows
+from tests.functional.tmux import Tmux, Window
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -16,10 +16,10 @@ TYPED = "half a line that takes more rows when the window is narrower"
 SERIES = (70, 41, 60, 33, 30, 90, 25, 31)
 
 
-def in_window(windows: Windows, port: int, *options: str) -> Window:
+def in_window(tmux: Tmux, port: int, *options: str) -> Window:
     """Return Juliet in a window, connected."""
     command = [*JULIET, "--port", str(port), *options]
-    juliet = windows.in_window(*command, columns=COLUMNS, rows=ROWS)
+    juliet = tmux.in_window(*command, columns=COLUMNS, rows=ROWS)
     juliet.shows("connected to romeo")
     return juliet
 
@@ -43,10 +43,10 @@ def wait_for_prompt(juliet: Window, prompt: str, columns: int) -> None:
 class ResizedTests:
     """A window that changes its size."""
 
-    def test_one_prompt(self, windows: Windows) -> None:
+    def test_one_prompt(self, tmux: Tmux) -> None:
         """After any series of sizes one prompt is to be seen, and all that was said, in its order."""
-        romeo = windows.romeo()
-        juliet = in_window(windows, romeo.port)
+        romeo = tmux.romeo()
+        juliet = in_window(tmux, romeo.port)
         said = [f"line {number} of what romeo said, and {'x' * number}" for number in range(40)]
         for line in said[:20]:
             romeo.writes(f"{line}\n")
@@ -62,10 +62,10 @@ class ResizedTests:
         assert [line for line in dict.fromkeys(juliet.said) if line in lines] == lines
 
     @pytest.mark.parametrize("columns", SERIES)
-    def test_each(self, windows: Windows, columns: int) -> None:
+    def test_each(self, tmux: Tmux, columns: int) -> None:
         """One prompt is to be seen after each change, with what is typed as it was, to be gone on with."""
-        romeo = windows.romeo()
-        juliet = in_window(windows, romeo.port)
+        romeo = tmux.romeo()
+        juliet = in_window(tmux, romeo.port)
         romeo.writes("hello\n")
         juliet.shows("hello")
         types(juliet)
@@ -76,10 +76,10 @@ class ResizedTests:
         juliet.writes("\r")
         romeo.shows(f"{TYPED}!")
 
-    def test_end(self, windows: Windows) -> None:
+    def test_end(self, tmux: Tmux) -> None:
         """Nothing is left of the prompt at the end."""
-        romeo = windows.romeo()
-        juliet = in_window(windows, romeo.port)
+        romeo = tmux.romeo()
+        juliet = in_window(tmux, romeo.port)
         romeo.writes("hello\n")
         juliet.shows("hello")
         types(juliet)
