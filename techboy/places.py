@@ -11,10 +11,12 @@ from pathlib import Path
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
+from techboy.systems import ON_WINDOWS
+
 _NAME = "techboy"
 
 
-def state_home(windows: bool = os.name == "nt") -> Path | None:
+def state_home(windows: bool = ON_WINDOWS) -> Path | None:
     """Return the directory for what is to outlive a program and is of this machine; None where there is none.
 
     That is ``techboy`` in ``$XDG_STATE_HOME`` or else in ``~/.local/state``, on macOS too, as the XDG Base

@@ -5,9 +5,13 @@ A ``platform`` is what `sys.platform` says.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 WINDOWS = "win32"
+
+ON_WINDOWS = sys.platform == WINDOWS
+"""Whether this is Windows."""
 
 # of sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3) and systemd.exec(5)
 _VARIABLES = ("LISTEN_FDS", "NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "WATCHDOG_USEC")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from techboy import systems
 from techboy.chat.conversation import Keyboard
 from techboy.terminal.streams import Streams, is_terminal
 
@@ -35,7 +36,7 @@ def can_prompt(
 
 
 def _draws(terminal_type: str | None, platform: str) -> bool:
-    if platform == "win32":  # whose console has no $TERM, and can
+    if platform == systems.WINDOWS:  # whose console has no $TERM, and can
         return terminal_type != "dumb"
     return terminal_type not in (None, "", "dumb")
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from techboy.storage.interface import StorageError
+from techboy.systems import ON_WINDOWS
 
 _LOCK = "lock"
 
@@ -17,7 +18,7 @@ class StateFolder:
     StorageError where that can't be done, or another program has it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], windows: bool = os.name == "nt") -> None:
+    def __init__(self, path: str | os.PathLike[str], windows: bool = ON_WINDOWS) -> None:
         self.path, self._windows = Path(path), windows
         try:
             _make(self.path)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeAlias
 
+from techboy import systems
 from techboy.terminal.threaded import ThreadedStdio
 
 LetGo: TypeAlias = Callable[[], None]
@@ -28,7 +29,7 @@ Returns what is to be called when the protocol has lost the connection.
 
 def opened(protocol: Any, stdin: int | None, stdout: int | None, reactor: Any) -> LetGo:
     """Connect ``protocol`` in the way of this system."""
-    return (by_threads if os.name == "nt" else by_readiness)(protocol, stdin, stdout, reactor)
+    return (by_threads if systems.ON_WINDOWS else by_readiness)(protocol, stdin, stdout, reactor)
 
 
 def by_readiness(protocol: Any, stdin: int | None, stdout: int | None, reactor: Any) -> LetGo:

@@ -21,11 +21,10 @@ from twisted.logger import Logger
 from techboy.background_writer import BoundedWriter, Call, WriteError
 from techboy.chat.conversation import Keyboard
 from techboy.net.connection_log import MissingEntries
+from techboy.systems import ON_WINDOWS
 from techboy.terminal.handles import is_console, same_object
 
 _log = Logger()
-
-_POSIX = os.name == "posix"
 
 
 def keyboard(stdin: TextIO | None) -> Keyboard:
@@ -39,7 +38,7 @@ def keyboard(stdin: TextIO | None) -> Keyboard:
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether ``stream`` is open and a terminal."""
-    return stream is not None and stream.isatty() and (_POSIX or is_console(stream.fileno()))
+    return stream is not None and stream.isatty() and (not ON_WINDOWS or is_console(stream.fileno()))
 
 
 def same_place(one: TextIO | None, other: TextIO | None) -> bool:
@@ -47,7 +46,7 @@ def same_place(one: TextIO | None, other: TextIO | None) -> bool:
     if one is None or other is None:
         return False
     status = os.fstat(one.fileno())
-    if _POSIX or stat.S_ISREG(status.st_mode):
+    if not ON_WINDOWS or stat.S_ISREG(status.st_mode):
         return os.path.samestat(status, os.fstat(other.fileno()))
     return same_object(one.fileno(), other.fileno())  # all others have the same number on Windows
 
@@ -55,7 +54,7 @@ def same_place(one: TextIO | None, other: TextIO | None) -> bool:
 def _is_null(stream: TextIO) -> bool:
     """Tell whether ``stream``, which is no terminal, is the null device: on Windows any device is."""
     status = os.fstat(stream.fileno())
-    if not _POSIX:
+    if ON_WINDOWS:
         return stat.S_ISCHR(status.st_mode)
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.stat(os.devnull).st_rdev
 

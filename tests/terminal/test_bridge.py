@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThread
 
 from techboy import exit_status
 from techboy.chat.conversation import Words
+from techboy.systems import ON_WINDOWS
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import Person, Reader, Script
@@ -26,7 +27,7 @@ from tests.transports import FakeTransport, SocketTransport, connected
 
 FULL = 64 * 1024
 
-NEEDS_READINESS = pytest.mark.skipif(os.name == "nt", reason="Windows does not tell when a pipe is ready")
+NEEDS_READINESS = pytest.mark.skipif(ON_WINDOWS, reason="Windows does not tell when a pipe is ready")
 
 
 class FakeConversation:

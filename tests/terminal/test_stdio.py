@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from techboy import systems
 from techboy.terminal import stdio
 
 
 class OpenedTests:
     """Which way is taken."""
 
-    @pytest.mark.parametrize(("system", "way"), [("nt", "by_threads"), ("posix", "by_readiness")])
-    def test_system(self, monkeypatch: pytest.MonkeyPatch, system: str, way: str) -> None:
+    @pytest.mark.parametrize(("windows", "way"), [(True, "by_threads"), (False, "by_readiness")])
+    def test_system(self, monkeypatch: pytest.MonkeyPatch, windows: bool, way: str) -> None:
         """On Windows threads read and write, elsewhere Twisted's StandardIO."""
         monkeypatch.setattr(stdio, way, lambda *given: given)
-        monkeypatch.setattr(os, "name", system)
+        monkeypatch.setattr(systems, "ON_WINDOWS", windows)
         given = (object(), 0, None, object())
         opened = stdio.opened(*given)
-        monkeypatch.undo()
         assert opened == given

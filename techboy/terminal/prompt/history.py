@@ -13,6 +13,7 @@ from pathlib import Path
 from prompt_toolkit.history import History
 
 from techboy.places import state_home
+from techboy.systems import ON_WINDOWS
 
 LIMIT = 1024 * 1024
 """Bytes from which on, when a program starts, the older half of its file is forgotten."""
@@ -22,7 +23,7 @@ LIMIT = 1024 * 1024
 _FLAGS: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def history_file(program: str, windows: bool = os.name == "nt") -> Path | None:
+def history_file(program: str, windows: bool = ON_WINDOWS) -> Path | None:
     """Return where ``program`` remembers what was typed, None where there is no place for it."""
     home = state_home(windows)
     return None if home is None else home / f"{program}.history"

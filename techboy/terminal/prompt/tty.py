@@ -17,6 +17,7 @@ from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from techboy import systems
 from techboy.terminal.prompt.output_writer import Outflow
 
 USUAL = Size(rows=24, columns=80)
@@ -61,7 +62,7 @@ Then come two to be called: when all is written that was to be, and when the ter
 
 def opened(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
     """Open the terminal in the way of this system."""
-    return (console if os.name == "nt" else terminal)(stdin, stdout, written, lost)
+    return (console if systems.ON_WINDOWS else terminal)(stdin, stdout, written, lost)
 
 
 def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
