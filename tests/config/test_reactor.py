@@ -102,6 +102,7 @@ class Bare(ReactorBase):
     def __init__(self) -> None:
         self.wall = 1_700_000_000.0
         super().__init__()
+        # replaced, as `steady` replaces it in a reactor
         self.seconds: Any = lambda: self.wall  # type: ignore[method-assign]
 
     def installWaker(self) -> None:

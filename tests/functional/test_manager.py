@@ -38,7 +38,7 @@ signal.signal(signal.SIGHUP, reload)
 told("here")
 tell("READY=1\\nSTATUS=all is well")
 while True:
-    time.sleep(0.05)
+    time.sleep(0.05)  # a sign of life in good time, for any watchdog of these tests
     tell("WATCHDOG=1")
 """
 
@@ -98,9 +98,8 @@ class ServiceTests:
         """It has what systemd.exec(5) promises, nothing of ours, and its directories for itself."""
         (stage.places.root / "etc" / "techboy").mkdir(parents=True)
         (stage.places.root / "etc" / "techboy" / "romeo.env").write_text('# a comment\nNAME="a b"\n\n')
-        body = (
-            'told(json.dumps([sys.argv[1:], dict(os.environ), os.umask(0)])); tell("READY=1"); time.sleep(99)'
-        )
+        told = "told(json.dumps([sys.argv[1:], dict(os.environ), os.umask(0)]))"
+        body = f'{told}; tell("READY=1"); time.sleep(99)  # until the manager stops it'
         manager = stage.service(body, watchdog=2.5)
         manager.start()
         arguments, environment, umask = json.loads(manager.said)
