@@ -26,6 +26,7 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import Output
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 from prompt_toolkit.widgets.toolbars import CompletionsToolbar
@@ -125,8 +126,11 @@ class Region(Application[None]):
         Row by row: a screen that is erased as a whole is kept by some terminals among what has scrolled away.
         """
         self.lift()
-        self.output.cursor_goto(_FAR, _FAR)
-        self.output.write_raw(_ERASE_UP_TO_CURSOR)
+        if isinstance(self.output, Vt100_Output):
+            self.output.cursor_goto(_FAR, _FAR)
+            self.output.write_raw(_ERASE_UP_TO_CURSOR)
+        else:
+            self.output.erase_screen()
         self.output.cursor_goto(0, 0)
         self.output.flush()
         self.drawn_for = None

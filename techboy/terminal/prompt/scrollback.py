@@ -18,7 +18,7 @@ stuck for ever."""
 
 _KEPT = 16 * 1024  # bytes of what was printed last, for a screen that is drawn anew
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
 class Flow(Protocol):
@@ -111,6 +111,11 @@ def not_shown(notices: int) -> str:
     return f"* {notices} notice{'s were' if notices > 1 else ' was'} not shown: the screen was full"
 
 
+def without_colours(data: bytes) -> bytes:
+    """Return ``data`` without the sequences that colour it."""
+    return _COLOUR.sub(b"", data)
+
+
 def _for_terminal(data: bytes) -> bytes:
     return data.replace(b"\n", b"\r\n")  # whatever the terminal does with a mere LF
 
@@ -122,5 +127,5 @@ def _ending(data: bytes) -> bytes:
 
 def _rows(line: bytes, columns: int) -> int:
     """Return how many rows ``line`` takes on a screen of so many columns."""
-    text = _COLOUR.sub("", line.decode().rstrip("\n"))
+    text = without_colours(line).decode().rstrip("\n")
     return max(1, -(-get_cwidth(text) // columns))

@@ -1,12 +1,11 @@
 """The two ends of a terminal as the prompt uses them: what is typed, and what is shown.
 
-On POSIX it is written to by way of an `Outflow`, which never waits. A Windows console takes what is written
-at once.
+On POSIX it is written to by way of an `Outflow`, which never waits; for a Windows console see
+`techboy.terminal.prompt.console`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import Input, create_input
-from prompt_toolkit.output import ColorDepth, Output, create_output
+from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from techboy import systems
@@ -62,7 +61,11 @@ Then come two to be called: when all is written that was to be, and when the ter
 
 def opened(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
     """Open the terminal in the way of this system."""
-    return (console if systems.ON_WINDOWS else terminal)(stdin, stdout, written, lost)
+    if systems.ON_WINDOWS:
+        from techboy.terminal.prompt.console import console
+
+        return console(stdin, stdout, written, lost)
+    return terminal(stdin, stdout, written, lost)
 
 
 def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
@@ -79,34 +82,6 @@ def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
             enable_cpr=False,  # nothing here depends on where on the screen the prompt stands
         )
         return Ends(create_input(keyboard), output, outflow, files.pop_all().close)
-
-
-class ConsoleWay:
-    """A console: nothing waits."""
-
-    stuck = False
-    unwritten = 0
-
-    def __init__(self, output: Output, written: Told) -> None:
-        self._output, self._written = output, written
-
-    def put(self, data: bytes) -> None:
-        """Write ``data`` now."""
-        self._output.write_raw(data.decode())
-        self._output.flush()
-        asyncio.get_running_loop().call_soon(self._written)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def console(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
-    """Open a console, which is never lost without the program."""
-    with ExitStack() as files:
-        keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
-        screen = files.enter_context(open(stdout, "w", encoding="utf-8", closefd=False))
-        output = create_output(screen)
-        return Ends(create_input(keyboard), output, ConsoleWay(output, written), files.pop_all().close)
 
 
 def size_of(descriptor: int) -> Size:

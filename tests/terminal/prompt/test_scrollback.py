@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, Above
+from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, Above, without_colours
 
 
 class Screen:
@@ -113,3 +113,11 @@ class AboveTests:
     def test_nothing_last(self) -> None:
         """Where nothing was printed there is nothing to print again."""
         assert Screen().above.last(10, 80) == b""
+
+
+class ColoursTests:
+    """What is printed where no colours can be."""
+
+    def test_without(self) -> None:
+        """Nothing but the sequences is left out."""
+        assert without_colours("\x1b[2m½ [0m\x1b[0m\n".encode()) == "½ [0m\n".encode()

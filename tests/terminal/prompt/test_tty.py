@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 from prompt_toolkit.data_structures import Size
 
-from techboy.terminal.prompt.tty import USUAL, console, opened, size_of, terminal
+from techboy.terminal.prompt.console import console
+from techboy.terminal.prompt.tty import USUAL, opened, size_of, terminal
 from tests.terminal.screens import run, until
 
 
