@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from enum import Enum, auto
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
@@ -275,7 +276,8 @@ class Program(Service):
         on_terminal = is_terminal(streams.stdout)
         prompt = None
         if self.keyboard is Keyboard.PERSON and on_terminal:
-            prompt = Prompt(options["name"], erasing(options.terminal_type))
+            columns = get_terminal_size().columns
+            prompt = Prompt(options["name"], erasing(options.terminal_type, columns))
         output = Shown(options["output"], on_terminal or options["many"], self.wall, self.time_of_day)
         return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 

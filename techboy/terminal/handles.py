@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+_MODIFIERS = (0x10, 0x11, 0x12, 0x14)  # VK_SHIFT, VK_CONTROL, VK_MENU, VK_CAPITAL
+
 
 def is_console(descriptor: int) -> bool:
     """Tell whether ``descriptor`` is a console; ``isatty`` takes NUL for one."""
@@ -36,6 +38,27 @@ def set_console_mode(descriptor: int, mode: int | None) -> bool:
 
     handle = HANDLE(msvcrt.get_osfhandle(descriptor))
     return bool(ctypes.WinDLL("kernel32").SetConsoleMode(handle, mode))
+
+
+def wait_for_key() -> None:
+    """Return when a key was pressed at the console of standard input, which stays to be read.
+
+    What else has happened there until then is forgotten.
+    """
+    if sys.platform != "win32":
+        return
+    import win32console  # type: ignore[import-untyped]
+    import win32event  # type: ignore[import-untyped]
+
+    console = win32console.GetStdHandle(win32console.STD_INPUT_HANDLE)
+    while True:
+        win32event.WaitForSingleObject(console, win32event.INFINITE)
+        [event] = console.PeekConsoleInput(1)
+        is_key = event.EventType == win32console.KEY_EVENT and event.KeyDown
+        if is_key and event.VirtualKeyCode not in _MODIFIERS:
+            console.Detach()  # or it would be closed
+            return
+        console.ReadConsoleInput(1)
 
 
 def same_object(one: int, other: int) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+from techboy import systems
+
 
 class Prompt:
     """The words that invite to type, taken away before something is shown and put back after.
@@ -38,6 +42,11 @@ class Prompt:
         return self._erase + shown + self._words if self._invites else shown
 
 
-def erasing(term: str | None) -> bytes:
-    """Return what clears the cursor's line on a terminal of the type ``term`` (``$TERM``)."""
+def erasing(term: str | None, columns: int, platform: str = sys.platform) -> bytes:
+    """Return what clears the cursor's line on a terminal of so many columns.
+
+    Its type ``term`` (``$TERM``) tells whether it obeys sequences; a Windows console has none.
+    """
+    if platform == systems.WINDOWS:
+        return b"\r" + b" " * (columns - 1) + b"\r"
     return b"\n" if term in (None, "", "dumb") else b"\r\x1b[K"

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from techboy.background_writer import BoundedWriter, Call
+from techboy.terminal.handles import is_console, wait_for_key
 from techboy.terminal.streams import raw, write_all
 
 CHUNK = 64 * 1024
@@ -182,6 +183,8 @@ class Input:
     ) -> None:
         self._reactor, self._received, self._ended = reactor, received, ended
         self._stream = raw(descriptor, "rb")
+        # a line that is typed stands where reading it began: before a key is pressed, something may be shown
+        self._wait = wait_for_key if is_console(descriptor) else _nothing
         self._wanted = Semaphore(0)
         self._reading, self._chunk, self._paused = Reading.IDLE, b"", True
         self._thread = Thread(target=self._run, name="techboy-input", daemon=True)
@@ -241,6 +244,7 @@ class Input:
 
     def _read(self) -> bytes:
         try:
+            self._wait()
             return self._stream.read(CHUNK) or b""
         except OSError:  # as where a terminal is gone
             return b""
@@ -319,4 +323,4 @@ def _calling(call: Callable[[bytes], None], chunk: bytes) -> Callable[[], None]:
 
 
 def _nothing() -> None:
-    """All that was given to be written before is written."""
+    """All that was given to be written before is written, or there is something to read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from techboy.terminal.handles import is_console, same_object
+from techboy.terminal.handles import is_console, same_object, set_console_mode, wait_for_key
 
 WINDOWS = sys.platform == "win32"
 
@@ -21,6 +21,7 @@ class HandlesTests:
         for path in (os.devnull, tmp_path / "file"):
             with open(path, "w") as file:
                 assert not is_console(file.fileno())
+                assert not set_console_mode(file.fileno(), 3)
 
     @pytest.mark.skipif(not WINDOWS, reason="elsewhere descriptors tell")
     def test_same(self) -> None:
@@ -36,3 +37,5 @@ class HandlesTests:
     def test_elsewhere(self) -> None:
         """Elsewhere nothing is known by handles."""
         assert not same_object(0, 0)
+        assert not set_console_mode(0, 3)
+        wait_for_key()  # for none

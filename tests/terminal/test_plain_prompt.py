@@ -52,9 +52,14 @@ class ErasingTests:
     @pytest.mark.parametrize("term", ["xterm-256color", "linux", "vt100"])
     def test_able(self, term: str) -> None:
         """Most terminals clear the line that the cursor is on."""
-        assert erasing(term) == b"\r\x1b[K"
+        assert erasing(term, 80, "linux") == b"\r\x1b[K"
 
     @pytest.mark.parametrize("term", [None, "", "dumb"])
     def test_dumb(self, term: str | None) -> None:
         """One that can't, or of which nothing is known, gets a new line and no control sequence."""
-        assert erasing(term) == b"\n"
+        assert erasing(term, 80, "linux") == b"\n"
+
+    @pytest.mark.parametrize("term", [None, "xterm"])
+    def test_console(self, term: str | None) -> None:
+        """A Windows console gets blanks, whatever the environment says, and is not made to wrap."""
+        assert erasing(term, 5, "win32") == b"\r    \r"
