@@ -14,8 +14,9 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from time import sleep
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn, TextIO, TypeAlias
 
 from twisted.internet.interfaces import IReactorCore
 
@@ -26,6 +27,14 @@ UNAVAILABLE = 69  # nobody answered in time, or it is not sure that everything a
 NO_LISTENING = 71  # a port or address can't be had
 IO_FAILED = 74  # standard output can't be written to, or what is to be kept can't be
 CONFIG = 78  # what the environment or the configuration file says is wrong
+
+CLOSED_WITHIN = 10.0
+"""Seconds for which Windows is kept from ending the process: it waits for five of them, or for some more."""
+
+_CLOSING = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT
+
+Register: TypeAlias = Callable[[Callable[[int], bool], bool], object]
+"""SetConsoleCtrlHandler: adds what is called with a number when something becomes of the console."""
 
 
 def fail(status: int, message: str) -> NoReturn:
@@ -76,6 +85,35 @@ def on_interrupt(leave: Callable[[], None]) -> None:
 def on_terminate(act: Callable[[], None]) -> None:
     """Call ``act`` at SIGTERM from now on: a reactor that stops already would take it for a mistake."""
     signal.signal(signal.SIGTERM, lambda number, frame: act())
+
+
+def on_console_closed(
+    act: Callable[[], None], wait: float = CLOSED_WITHIN, register: Register | None = None
+) -> None:
+    """Call ``act``, in another thread, when the console's window is closed or the session of Windows ends.
+
+    Windows ends the process when it was told of that, or after some seconds; so it is told after ``wait``
+    seconds, in which the program can end by itself. On other systems nothing happens.
+    """
+    register = register or _register()
+
+    def told(event: int) -> bool:
+        if event not in _CLOSING:
+            return False
+        act()
+        sleep(wait)
+        return True
+
+    register(told, True)
+
+
+def _register() -> Register:
+    if sys.platform != "win32":
+        return lambda told, add: None
+    from win32api import SetConsoleCtrlHandler  # type: ignore[import-untyped]
+
+    register: Register = SetConsoleCtrlHandler
+    return register
 
 
 def _write(stream: TextIO | None, text: str) -> str | None:

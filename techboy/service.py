@@ -83,6 +83,7 @@ class Program(Service):
     on_hangup = staticmethod(on_hangup)
     on_interrupt = staticmethod(exit_status.on_interrupt)
     on_terminate = staticmethod(exit_status.on_terminate)
+    on_console_closed = staticmethod(exit_status.on_console_closed)
     end_with = staticmethod(exit_status.end_with)
     end_whatever_comes = staticmethod(exit_status.end_whatever_comes)
 
@@ -163,6 +164,7 @@ class Program(Service):
             self.here.open(self.reactor, stdin, stdout)
         self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
         self.on_hangup(lambda: self.reactor.callFromThread(self.hung_up))
+        self.on_console_closed(lambda: self.reactor.callFromThread(self._terminate))
         self._log.info(
             "{program} {version} starts", event="starting", program=self.options.program, version=__version__
         )
@@ -211,6 +213,13 @@ class Program(Service):
         if left is not None:
             return self._closing.addTimeout(left, self.reactor, self._not_shown)
         return self._closing
+
+    def _terminate(self) -> None:
+        """End as at SIGTERM, with a limit to everything."""
+        if self._ending is Ending.NOT_YET:
+            self.reactor.stop()
+        else:
+            self._end_soon()
 
     def _end_soon(self) -> None:
         """A signal came after the program had begun to end by itself: from now on there is a limit."""

@@ -162,6 +162,7 @@ class Running:
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
         self.program.on_terminate = self._on_terminate
+        self.program.on_console_closed = self._on_console_closed
         self.program.end_with = self._end_with
         self.program.end_whatever_comes = lambda reactor, status: self._end_with(status)
         if isinstance(self.program.here, StdioBridge):
@@ -178,6 +179,9 @@ class Running:
 
     def _on_terminate(self, act: Callable[[], None]) -> None:
         self.terminate = act
+
+    def _on_console_closed(self, act: Callable[[], None]) -> None:
+        self.close_console = act
 
     def _end_with(self, status: int) -> None:
         self.status = self.status or status

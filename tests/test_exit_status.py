@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -213,3 +214,27 @@ class OnTerminateTests:
             "print('the end')"
         )
         assert (ended.returncode, ended.stdout) == (0, "hurry\nhurry\nthe end\n")
+
+
+class OnConsoleClosedTests:
+    """A Windows console that is closed."""
+
+    def test_events(self) -> None:
+        """What ends the process is told, and Windows is kept waiting; Ctrl-C and Ctrl-Break are not meant."""
+        told: list[str] = []
+        handlers: list[Callable[[int], bool]] = []
+        exit_status.on_console_closed(
+            lambda: told.append("closed"), 0.05, lambda handler, add: handlers.append(handler)
+        )
+        [handler] = handlers
+        before = time.monotonic()
+        assert [handler(event) for event in (0, 1)] == [False, False]
+        assert not told
+        assert [handler(event) for event in (2, 5, 6)] == [True, True, True]
+        assert told == ["closed"] * 3
+        assert time.monotonic() - before >= 3 * 0.05
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="it may happen")
+    def test_elsewhere(self) -> None:
+        """Elsewhere it never happens."""
+        exit_status.on_console_closed(lambda: pytest.fail("it did"))

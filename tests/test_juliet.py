@@ -955,6 +955,30 @@ class OwnDoorTests:
         assert len(juliet.reactor.unixClients) == 2
 
 
+class ConsoleClosedTests:
+    """A Windows console that is closed ends her as SIGTERM does."""
+
+    def test_stopped(self) -> None:
+        """The reactor is stopped, which says goodbye within some seconds; once more does no harm."""
+        juliet = started(keyboard=PERSON)
+        juliet.close_console()
+        assert juliet.reactor.stops == 1
+        juliet.stop()
+        assert juliet.program.hasty
+        juliet.close_console()
+        assert juliet.reactor.stops == 1
+
+    def test_ending(self) -> None:
+        """One that ends by itself has a limit from then on."""
+        juliet = started(keyboard=PERSON)
+        juliet.interrupt()
+        stops = juliet.reactor.stops
+        juliet.close_console()
+        assert juliet.reactor.stops == stops
+        assert juliet.program.hasty
+        juliet.stop()
+
+
 class StateTests:
     """What she keeps in a directory."""
 

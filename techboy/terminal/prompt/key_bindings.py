@@ -9,6 +9,8 @@ from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from techboy.terminal.prompt.modes import CAN_STOP
+
 
 class Hands(Protocol):
     """Whoever is told what the person at the keyboard does."""
@@ -35,7 +37,11 @@ class Hands(Protocol):
         """The screen is a mess."""
 
 
-def keys(hands: Hands) -> KeyBindings:
+END_OF_INPUT = "\x1a"
+"""What Ctrl-Z types where it does not suspend: a line that begins with it is the end of input."""
+
+
+def keys(hands: Hands, can_suspend: bool = CAN_STOP) -> KeyBindings:
     """Return the keys: while a question is open, none but its answers do anything."""
     bindings = KeyBindings()
     asked = Condition(hands.is_asked)
@@ -69,15 +75,23 @@ def keys(hands: Hands) -> KeyBindings:
     def paste(event: KeyPressEvent) -> None:
         hands.pasted(event.data)
 
-    @bind("c-z", filter=~asked)
+    @bind("c-z", filter=~asked & Condition(lambda: can_suspend))
     def suspend(event: KeyPressEvent) -> None:
         hands.suspends()
+
+    @bind("enter", filter=~asked & Condition(lambda: not can_suspend and _end_is_typed()), eager=True)
+    def enter_end(event: KeyPressEvent) -> None:
+        hands.leaves()
 
     @bind("c-l", filter=~asked)
     def redraw(event: KeyPressEvent) -> None:
         hands.redraws()
 
     return bindings
+
+
+def _end_is_typed() -> bool:
+    return get_app().current_buffer.text.startswith(END_OF_INPUT)
 
 
 def _nothing_is_typed() -> bool:

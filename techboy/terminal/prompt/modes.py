@@ -16,6 +16,10 @@ Modes: TypeAlias = Any
 """What termios(3) knows of a terminal, None where it knows nothing."""
 
 
+CAN_STOP = hasattr(signal, "SIGTSTP")
+"""Whether a program can be stopped for a while."""
+
+
 def modes_of(descriptor: int) -> Modes:
     """Return the modes of the terminal ``descriptor``."""
     try:
@@ -40,7 +44,7 @@ def set_modes(descriptor: int, modes: Modes) -> None:
 
 def stop() -> None:
     """Stop this program and those it was started with, as Ctrl-Z does; return when they go on."""
-    if hasattr(signal, "SIGTSTP"):
+    if CAN_STOP:
         os.kill(0, signal.SIGTSTP)
 
 

@@ -379,7 +379,10 @@ class PromptScreen:
 
 
 def _bytes(typed: str) -> bytes:
-    return typed.encode("utf-8", "surrogateescape")  # as prompt_toolkit reads bytes that are no UTF-8
+    try:
+        return typed.encode("utf-8", "surrogateescape")  # as prompt_toolkit reads bytes that are no UTF-8
+    except UnicodeEncodeError:  # a Windows console may give a character beyond U+FFFF by halves
+        return typed.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _dim(line: str) -> str:

@@ -510,6 +510,14 @@ class SayingTests:
         assert at.events == [("said", "a\ufffdb\ufffd")]
 
     @at_prompt
+    async def test_halves(self, at: At) -> None:
+        """Halves of a character, as a Windows console may give them, are joined; a lone one is lost."""
+        at.screen._buffer.text = "a\ud83d\udc8cb\ud83d"
+        at.terminal.types(ENTER)
+        await until(lambda: at.events)
+        assert at.events == [("said", "a💌b\ufffd")]
+
+    @at_prompt
     async def test_history(self, at: At) -> None:
         """What was said can be had again; so can what was said before this run."""
         await at.types(f"one{ENTER}")
