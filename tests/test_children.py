@@ -132,8 +132,9 @@ class SourceTests:
             if path.name not in ("children.py", "test_children.py")
             and (found := OTHERS.findall(path.read_text()))
         }
-        # a program of a test's own, which has to have a child
+        # programs of a test's own, which have to have children
         others.pop("tests/functional/test_manager.py", None)
+        others.pop("tests/functional/test_wine.py", None)
         assert others == {}
 
 
