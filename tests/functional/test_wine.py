@@ -163,6 +163,8 @@ class ConsoleTests:
         juliet.until(lambda rows: rows[-2].startswith("juliet: Wo bist du? é "))
         juliet.writes("\r")
         romeo.shows("Wo bist du? é 💌我\n")
+        juliet.writes("typed ahead\r")  # comes all at once, and is no paste
+        romeo.shows("typed ahead\n")
         juliet.writes("two\rlines")
         juliet.until(lambda rows: rows[-2] == "say these 2 lines? y/n")
         juliet.writes("y")

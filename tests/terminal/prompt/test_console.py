@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from techboy.terminal.prompt import console
 from techboy.terminal.prompt.console import DirectScreen, ThreadedScreen
 from tests.terminal.screens import run, settle, until
 
@@ -19,6 +20,25 @@ def pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     yield reading, writing
     os.close(writing)
+
+
+class ConsoleTests:
+    """`console`."""
+
+    def test_mode(self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The console is in the end in the mode in which it was found."""
+        modes: list[object] = []
+        monkeypatch.setattr(console, "console_mode", lambda descriptor: f"mode of {descriptor}")
+        monkeypatch.setattr(console, "set_console_mode", lambda *arguments: modes.append(arguments))
+
+        async def test() -> None:
+            ends = console.console(*pipe, lambda: None, lambda: None)
+            modes.clear()  # it may have been given another one
+            ends.close()
+
+        run(test())
+        assert modes == [(pipe[1], f"mode of {pipe[1]}")]
+        os.close(pipe[0])
 
 
 class DirectScreenTests:
