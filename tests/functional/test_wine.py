@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from techboy import exit_status
+from tests.functional import programs as programs_module
+from tests.functional import tmux as tmux_module
 from tests.functional.programs import LOOPBACK, Program, Programs, free_port
 from tests.functional.tmux import Tmux, Window
 
@@ -54,7 +56,17 @@ runpy.run_module("techboy", run_name="__main__", alter_sys=True)
 ROWS, COLUMNS = 12, 70
 CTRL_C, CTRL_L, CTRL_Z = "\x03", "\x0c", "\x1a"
 
+PATIENCE = 120.0
+"""Seconds that anything awaited may take: on a busy machine Python starts slowly under Wine."""
+
 LINES = 10_000
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for programs than other tests do."""
+    for module in (programs_module, tmux_module):
+        monkeypatch.setattr(module, "DEADLINE", PATIENCE)
 
 
 def lines(author: str) -> str:
