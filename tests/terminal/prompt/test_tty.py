@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import struct
-import termios
 from collections.abc import Iterator
 
 import pytest
 from prompt_toolkit.data_structures import Size
 
 from techboy.terminal.prompt.tty import USUAL, console, opened, size_of, terminal
+from tests.marks import posix
 from tests.terminal.screens import run, until
+
+fcntl = posix("fcntl")
+pty = posix("pty")
+termios = posix("termios")
 
 
 @pytest.fixture
