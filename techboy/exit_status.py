@@ -19,7 +19,7 @@ from typing import NoReturn, TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
-from techboy.systems import ON_WINDOWS
+from techboy import systems
 
 OK = 0
 USAGE = 64  # the command line is wrong
@@ -95,7 +95,7 @@ def _write(stream: TextIO | None, text: str) -> str | None:
 
 def _tells_of_closed_pipe(error: OSError) -> bool:
     """Tell whether nobody reads any more; of that Windows says in part that an argument is invalid."""
-    return isinstance(error, BrokenPipeError) or (ON_WINDOWS and error.errno == errno.EINVAL)
+    return isinstance(error, BrokenPipeError) or (systems.ON_WINDOWS and error.errno == errno.EINVAL)
 
 
 def _end_now(status: int) -> None:

@@ -876,8 +876,8 @@ class RomeoTests:
     @pytest.mark.parametrize(
         ("variable", "words", "path"),
         [
-            ("/run/romeo", [], os.path.join("/run/romeo", "romeo.sock")),
-            ("/run/romeo:/run/other", [], os.path.join("/run/romeo", "romeo.sock")),
+            ("/run/romeo", [], str(Path("/run/romeo/romeo.sock"))),
+            ("/run/romeo:/run/other", [], str(Path("/run/romeo/romeo.sock"))),
             ("", [], None),
             ("/run/romeo", ["--socket", "x"], "x"),
             ("", ["--socket", "x"], "x"),
