@@ -20,6 +20,8 @@ from typing import NoReturn, TextIO, TypeAlias
 
 from twisted.internet.interfaces import IReactorCore
 
+from techboy import systems
+
 OK = 0
 USAGE = 64  # the command line is wrong
 DATA_REFUSED = 65  # some lines of the input were too long, the rest was said
@@ -125,8 +127,13 @@ def _write(stream: TextIO | None, text: str) -> str | None:
     except OSError as refused:
         with open(os.devnull, "wb") as nowhere:  # or the interpreter would fail once more in the end
             os.dup2(nowhere.fileno(), stream.fileno())
-        return None if isinstance(refused, BrokenPipeError) else refused.strerror
+        return None if _tells_of_closed_pipe(refused) else refused.strerror
     return None
+
+
+def _tells_of_closed_pipe(error: OSError) -> bool:
+    """Tell whether nobody reads any more; of that Windows says in part that an argument is invalid."""
+    return isinstance(error, BrokenPipeError) or (systems.ON_WINDOWS and error.errno == errno.EINVAL)
 
 
 def _end_now(status: int) -> None:

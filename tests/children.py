@@ -22,8 +22,9 @@ _STARTER = ThreadPoolExecutor(1, "starter")
 
 def start(command: Sequence[str | Path], **how: Any) -> subprocess.Popen[Any]:
     """Start ``command``, as `subprocess.Popen` does; on Linux it is killed when this process ends."""
-    starting = _STARTER.submit(subprocess.Popen, command, preexec_fn=ending_with(os.getpid()), **how)
-    return starting.result()
+    if sys.platform != "win32":  # where nothing is called in a child
+        how["preexec_fn"] = ending_with(os.getpid())
+    return _STARTER.submit(subprocess.Popen, command, **how).result()
 
 
 def run(

@@ -155,6 +155,7 @@ class Running:
         self._states = RecordedStates()
         streams = FakeStreams(self._states, keyboard)
         options.streams = lambda: streams
+        options.platform = "linux"  # the reactor in memory has UNIX sockets, wherever it runs
         options.parseOptions(arguments)
         self.reactor, self.status = reactor or FakeReactor(), None
         self.wall = Wall(self.reactor)

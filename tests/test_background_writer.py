@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.background_writer import FULL, BoundedWriter, WriteError
+from tests.marks import needs_signals
 
 PATIENCE = 10.0
 
@@ -170,6 +171,7 @@ class WriteTests:
         call()
         assert stage.told.events == [("no space", 3)]
 
+    @needs_signals
     def test_signal(self, stage: Stage) -> None:
         """It can be written to in a signal handler, at whatever moment that comes."""
         pieces, at_signal = 0, 0

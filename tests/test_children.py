@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 
 from tests.children import run, start
+from tests.marks import needs_signals
 
 CHECKOUT = Path(__file__).parents[1]
 PATIENCE = 10.0
@@ -64,14 +65,14 @@ def is_gone(pid: int) -> bool:
 class StartTests:
     """`start`."""
 
-    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-    def test_ends_with_parent(self, number: int) -> None:
+    @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+    def test_ends_with_parent(self, name: str) -> None:
         """A program ends when whoever started it is killed, though it leads a session of its own."""
         command = [sys.executable, "-c", RUNNER]
         with start(command, stdout=subprocess.PIPE, cwd=CHECKOUT, text=True) as runner:
             child = int(runner.stdout.readline())
             assert not is_gone(child)
-            runner.send_signal(number)
+            runner.send_signal(getattr(signal, name))
         assert comes_true(lambda: is_gone(child))
 
     def test_outlives_thread(self) -> None:
@@ -104,6 +105,7 @@ class RunTests:
             run(SLEEP, stdout=subprocess.DEVNULL, timeout=0.1)
 
 
+@needs_signals
 class SignalTests:
     """What programs under test do about signals."""
 
@@ -127,10 +129,10 @@ class SourceTests:
     def test_one_way(self, folder: str) -> None:
         """All are started so that they end with whoever started them."""
         others = {
-            str(path.relative_to(CHECKOUT)): found
+            path.relative_to(CHECKOUT).as_posix(): found
             for path in CHECKOUT.glob(f"{folder}/**/*.py")
             if path.name not in ("children.py", "test_children.py")
-            and (found := OTHERS.findall(path.read_text()))
+            and (found := OTHERS.findall(path.read_text("utf-8")))
         }
         # programs of a test's own, which have to have children
         others.pop("tests/functional/test_manager.py", None)

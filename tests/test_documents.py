@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -39,7 +40,7 @@ ON_THE_COMMAND_LINE = {*ANSWERED, "config", "check"}
 
 def part(path: Path, heading: str) -> Element:
     """Return the section of the document ``path`` that has that heading."""
-    document = publish_doctree(path.read_text(), settings_overrides={"report_level": 5})
+    document = publish_doctree(path.read_text("utf-8"), settings_overrides={"report_level": 5})
     [found] = [each for each in document.findall(section) if each.next_node(title).astext() == heading]
     return found
 
@@ -90,7 +91,7 @@ class OptionsTests:
     @PROGRAMS
     def test_example(self, options: type[ConversationOptions]) -> None:
         """The example of a configuration has all options that a file can have, each once."""
-        _, _, rest = EXAMPLE.read_text().partition(f"[{options.program}]\n")
+        _, _, rest = EXAMPLE.read_text("utf-8").partition(f"[{options.program}]\n")
         table, _, _ = rest.partition("\n[")
         names = re.findall(r"(?m)^#([a-z-]+) = ", table)
         assert sorted(names) == sorted(long_options(options) - ON_THE_COMMAND_LINE)
@@ -111,7 +112,7 @@ class FiguresTests:
 
     def test_labels(self) -> None:
         """The labels that it shows are those that the figures have."""
-        page = OPERATING.read_text()
+        page = OPERATING.read_text("utf-8")
         labels = {(each.name, label) for each in families() for one in each.samples for label in one.labels}
         for name, label in labels - {("techboy_commit_seconds", "le")}:
             assert re.search(rf"``{name}(_total)?{{{label}[}}=]", page), (name, label)
@@ -126,9 +127,9 @@ class LogTests:
 
     def test_events(self) -> None:
         """It has all events that a log can have, and no other."""
-        sources = [path.read_text() for path in CHECKOUT.glob("techboy/**/*.py")]
+        sources = [path.read_text("utf-8") for path in CHECKOUT.glob("techboy/**/*.py")]
         said = {event for text in sources for event in re.findall(r'event="(\w+)"', text)}
-        journal = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text()
+        journal = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text("utf-8")
         said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', journal)) | {"entered", "back"}
         table = part(OPERATING, "The log").findall(row)
         told = {each[0].astext() for each in table} - {end.value for end in End} - {"event"}
@@ -143,7 +144,7 @@ class VariablesTests:
 
     def test_all(self) -> None:
         """The page for operators has every variable of a session or a service manager that is read."""
-        sources = [path.read_text() for path in CHECKOUT.glob("techboy/**/*.py")]
+        sources = [path.read_text("utf-8") for path in CHECKOUT.glob("techboy/**/*.py")]
         readers = "".join(text for text in sources if "environ" in text)
         read = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"', readers)) - self.OTHERS
         assert {"TERM", "NO_COLOR", "NOTIFY_SOCKET", "STATE_DIRECTORY", "LISTEN_FDS"} <= read
@@ -171,21 +172,21 @@ class PagesTests:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_strict(self, page: Path) -> None:
         """A page has no mistake of markup."""
-        command = [sys.executable, "-m", "docutils", "--strict", str(page), "/dev/null"]
+        command = [sys.executable, "-m", "docutils", "--strict", str(page), os.devnull]
         made = run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (made.returncode, made.stderr) == (0, "")
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_paths(self, page: Path) -> None:
         """The files that a page names are there."""
-        named = re.findall(r"``((?:docs|tests|contrib)/[\w/.-]+)``", page.read_text())
+        named = re.findall(r"``((?:docs|tests|contrib)/[\w/.-]+)``", page.read_text("utf-8"))
         assert [name for name in named if not (CHECKOUT / name).exists()] == []
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_modules(self, page: Path) -> None:
         """The modules that a page names are there."""
         folders = "|".join(each.name for each in (CHECKOUT / "techboy").iterdir() if each.is_dir())
-        named = re.findall(rf"``((?:{folders})[.][a-z_]+)", page.read_text())
+        named = re.findall(rf"``((?:{folders})[.][a-z_]+)", page.read_text("utf-8"))
         modules = [CHECKOUT / "techboy" / f"{name.replace('.', '/')}.py" for name in named]
         missing = [each for each in modules if not (each.exists() or each.with_suffix("").is_dir())]
         assert missing == []

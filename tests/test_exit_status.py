@@ -14,11 +14,14 @@ import pytest
 
 from techboy import exit_status
 from tests import children
+from tests.marks import needs_shell, needs_signals, needs_sysexits
 
 
 def run(program: str, redirection: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a Python program through a shell."""
-    command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
+    """Run a Python program, through a shell if there is a redirection."""
+    command = [sys.executable, "-c", program]
+    if redirection:
+        command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return children.run(command, capture_output=True, text=True, timeout=30, env=buffered)
 
@@ -42,6 +45,7 @@ def own_interrupt() -> Iterator[None]:
 class StatusTests:
     """What a script finds in ``$?``."""
 
+    @needs_sysexits
     def test_sysexits(self) -> None:
         """The statuses are those that other programs use for the same."""
         assert exit_status.OK == os.EX_OK
@@ -62,6 +66,7 @@ class FailTests:
         assert ended.value.code == 64
         assert capsys.readouterr() == ("", "romeo: no such thing\n")
 
+    @needs_shell
     @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
     def test_nowhere(self, redirection: str) -> None:
         """Where the line cannot be written, the status still tells, and the line goes nowhere else."""
@@ -83,6 +88,7 @@ class AnswerTests:
     @pytest.mark.parametrize(
         ("redirection", "why"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
     )
+    @needs_shell
     def test_nowhere(self, redirection: str, why: str) -> None:
         """Where it cannot be written, one line and the status say so."""
         code = "from techboy import exit_status; exit_status.answer('romeo', 'techboy 1.0')"
@@ -120,12 +126,13 @@ class EndWithTests:
         ended = run("from techboy import exit_status; exit_status.end_with(69); raise SystemExit(0)")
         assert ended.returncode == 69
 
+    @needs_shell
     @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
     def test_closed(self, redirection: str) -> None:
         """It holds where standard output or error was closed."""
         assert run("from techboy import exit_status; exit_status.end_with(74)", redirection).returncode == 74
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+    @needs_shell
     @pytest.mark.parametrize("print_it", ["print('x')", "print('x', file=sys.stderr)"])
     def test_full(self, print_it: str) -> None:
         """It holds, and nothing else is said, where what was printed can't be written."""
@@ -189,6 +196,7 @@ class OnInterruptTests:
         assert left == ["left"]
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
+    @needs_signals
     def test_second(self) -> None:
         """The second one ends the process at once."""
         ended = run(

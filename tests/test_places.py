@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from techboy.places import state_home
+from tests.marks import needs_directories
 
 HOME = {"HOME": "/home/juliet"}
 LOCAL = r"C:\Users\Júlia\AppData\Local"
@@ -34,6 +35,7 @@ class StateHomeTests:
             ({"XDG_STATE_HOME": "/state"}, "/state/techboy"),
         ],
     )
+    @needs_directories
     def test_base_directory(self, environ: dict[str, str], said: dict[str, str], path: str) -> None:
         """It is where the XDG Base Directory Specification says."""
         environ.update(said)
@@ -59,6 +61,7 @@ class StateHomeTests:
         monkeypatch.setattr("platformdirs.windows.get_win_folder", refuse)
         assert state_home(windows=True) is None
 
+    @needs_directories
     def test_not_made(self, environ: dict[str, str], tmp_path: Path) -> None:
         """It is not made before something is to be kept there."""
         environ["XDG_STATE_HOME"] = str(tmp_path)

@@ -25,6 +25,7 @@ from techboy.terminal.progress import Sample
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import HOST
+from tests.marks import needs_readiness, needs_unix_sockets, open_terminal
 from tests.ops.managers import ServiceManager
 from tests.programs import FakeReactor
 
@@ -38,12 +39,13 @@ class Ends:
     def pipe(self) -> TextIO:
         """Return what a program may read from a pipe."""
         reading, writing = os.pipe()
-        self.opened.callback(os.close, writing)
-        return self.opened.enter_context(os.fdopen(reading))
+        stream = self.opened.enter_context(os.fdopen(reading))
+        self.opened.callback(os.close, writing)  # before a thread of Windows reads from what is to be closed
+        return stream
 
     def terminal(self) -> TextIO:
         """Return a terminal."""
-        master, slave = os.openpty()
+        master, slave = open_terminal()
         self.opened.callback(os.close, master)
         return self.opened.enter_context(os.fdopen(slave))
 
@@ -116,6 +118,7 @@ class ChoiceTests:
         assert made.here.paused is paused
         made.here._let_go()
 
+    @needs_readiness
     def test_started(self, ends: Ends) -> None:
         """A script is not read before somebody is there, and the terminal is let go of at the end."""
         romeo_ = program(romeo, Streams(ends.pipe(), None, None))
@@ -204,6 +207,7 @@ class ProgressTests:
 class WritingTests:
     """What is written in the background."""
 
+    @needs_readiness
     def test_end(self, ends: Ends) -> None:
         """At the end it is waited for, and what comes after that, too."""
         reading, writing = os.pipe()
@@ -221,7 +225,7 @@ class WritingTests:
 
     def test_screen(self, ends: Ends) -> None:
         """What was stated before stands on the screen when the program begins to draw there."""
-        person, device = os.openpty()
+        person, device = open_terminal()
         ends.opened.callback(os.close, person)
         terminal = ends.opened.enter_context(os.fdopen(device, "w"))
         made = program(romeo, Streams(ends.pipe(), terminal, terminal))
@@ -252,6 +256,7 @@ class ProgramTests:
 class ManagerTests:
     """Who is told what becomes of a program."""
 
+    @needs_unix_sockets
     @pytest.mark.parametrize(("platform", "told"), [("linux", True), ("win32", False)])
     def test_platform(
         self, platform: str, told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

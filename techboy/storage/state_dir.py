@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -78,5 +79,7 @@ def _make(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(0o700)
     except FileExistsError:
+        if path.is_file() or path.parent.is_file():  # Windows says that nothing can be found in a file
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
         return
     path.chmod(0o700)  # whatever the umask

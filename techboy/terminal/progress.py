@@ -197,7 +197,7 @@ def columns_of(stream: TextIO) -> Callable[[], int]:
     def columns() -> int:
         try:
             return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
-        except OSError:  # it is gone
+        except (OSError, ValueError):  # it is gone, or Windows is asked of another than its own
             return _COLUMNS
 
     return columns

@@ -20,7 +20,7 @@ from tests.children import start
 TICK = 0.01
 """Seconds after which one looks again."""
 
-_KILLED = -signal.SIGKILL
+_KILLED = -getattr(signal, "SIGKILL", 9)  # which Windows lacks
 _TERMINATED = -signal.SIGTERM  # when all is done, `twist` ends by the signal that it was told to end by
 _RESTART = 0.3  # seconds: so long a program is gone at most
 _BLOCKS = (1, 4, 20, 500)  # lines that are given at once

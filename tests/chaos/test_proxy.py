@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from tests.chaos.lines import chance
 from tests.chaos.proxy import LOOPBACK, Cut, Proxy, Stream
 from tests.chaos.run import free_port
+from tests.marks import needs_resets
 
 SEED = 1597
 PATIENCE = 0.3
@@ -103,7 +104,10 @@ def each(test: Test) -> Callable[[object], None]:
         async with echoing(Unhurried()) as (echo, proxy, caller):
             await asyncio.wait_for(test(self, echo, proxy, caller), 20)
 
-    return lambda self: asyncio.run(run(self))
+    def whole(self: object) -> None:
+        asyncio.run(run(self))
+
+    return whole
 
 
 class ProxyTests:
@@ -122,6 +126,7 @@ class ProxyTests:
 
         asyncio.run(asyncio.wait_for(talk(), 20))
 
+    @needs_resets
     def test_nobody_listens(self) -> None:
         """Who calls is not left waiting; and when somebody listens, calls go through."""
 
@@ -134,6 +139,7 @@ class ProxyTests:
 
         asyncio.run(asyncio.wait_for(talk(), 20))
 
+    @needs_resets
     @each
     async def test_reset(self, echo: Echo, proxy: Proxy, caller: Caller) -> None:
         """Both ends find the connection broken."""
@@ -149,6 +155,7 @@ class ProxyTests:
         assert await caller.rest() == (b"", "end")
         assert await echo.ends.get() == "end"
 
+    @needs_resets
     @each
     async def test_torn(self, echo: Echo, proxy: Proxy, caller: Caller) -> None:
         """A part of what is sent arrives, and no more."""
@@ -160,6 +167,7 @@ class ProxyTests:
         assert 0 < len(echo.heard) - 5 < 1000
         assert (await caller.rest())[1] == "reset"
 
+    @needs_resets
     @each
     async def test_swallowed(self, echo: Echo, proxy: Proxy, caller: Caller) -> None:
         """What the host sends does not arrive, what the caller sends does."""
@@ -170,6 +178,7 @@ class ProxyTests:
         assert await caller.rest() == (b"", "reset")
         assert echo.heard == b"helloto be swallowed"
 
+    @needs_resets
     @each
     async def test_silent(self, echo: Echo, proxy: Proxy, caller: Caller) -> None:
         """Who calls again is not answered, and after a while cut off; the next is answered again."""
@@ -194,6 +203,7 @@ class ProxyTests:
         assert await cut
         await caller.echoes(b"warm")
 
+    @needs_resets
     @each
     async def test_late(self, echo: Echo, proxy: Proxy, caller: Caller) -> None:
         """What the caller sent last arrives when it has called again."""

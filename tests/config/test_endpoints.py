@@ -24,6 +24,7 @@ from techboy.config.endpoints import (
     server,
 )
 from techboy.net.inherited_socket import PassedSocket
+from tests.marks import needs_inheritance, needs_unix_sockets
 from tests.programs import FakeReactor
 
 PASSED_FROM = 500
@@ -89,6 +90,7 @@ class ServerTests:
             server(FakeReactor(), text)
         assert str(refused.value) == why
 
+    @needs_unix_sockets
     def test_passed(self, manager: Passed, tmp_path: Path) -> None:
         """A UNIX socket that was passed is not treated as the program's own."""
         number = manager.add(socket.socket(socket.AF_UNIX))
@@ -180,6 +182,7 @@ class DescriptorsTests:
         with pytest.raises(ValueError, match=r"^invalid number '.*': expected how many"):
             descriptors({"LISTEN_FDS": count, "LISTEN_PID": str(os.getpid())})
 
+    @needs_inheritance
     def test_started_with(self, tmp_path: Path) -> None:
         """The environment is that with which the process was started."""
         (tmp_path / "environ").write_bytes(b"LISTEN_PID=7\0EMPTY=\0A=b=c\0NAME=\xff\0")
@@ -203,6 +206,7 @@ class PassedTests:
         assert passed() == []
         assert passed(manager.descriptors) == []
 
+    @needs_unix_sockets
     def test_families(self, manager: Passed) -> None:
         """Each socket is described as what it is."""
         for family in (socket.AF_UNIX, socket.AF_INET):
@@ -212,12 +216,14 @@ class PassedTests:
             manager.add(listener)
         assert passed(manager.descriptors) == ["systemd:domain=UNIX:index=0", "systemd:domain=INET:index=1"]
 
+    @needs_inheritance
     def test_no_ear(self, manager: Passed) -> None:
         """A socket that nobody can call is refused by its number."""
         number = manager.add(socket.socket())
         with pytest.raises(ValueError, match=f"^descriptor {number} is no socket that can be called$"):
             passed(manager.descriptors)
 
+    @needs_inheritance
     def test_no_socket(self, manager: Passed, tmp_path: Path) -> None:
         """So is what is no socket."""
         number = manager.add((tmp_path / "file").open("wb"))

@@ -29,7 +29,7 @@ class CanPromptTests:
     def test_dumb(self, tmp_path: Path, terminal_type: str | None) -> None:
         """On a terminal that can only show text nobody is."""
         with open(tmp_path / "screen", "w") as screen:
-            assert not can_prompt(at_terminal(Typed(), screen), terminal_type)
+            assert not can_prompt(at_terminal(Typed(), screen), terminal_type, platform="linux")
 
     @pytest.mark.parametrize(("terminal_type", "can"), [(None, True), ("", True), ("dumb", False)])
     def test_console(self, tmp_path: Path, terminal_type: str | None, can: bool) -> None:

@@ -15,6 +15,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 
 from techboy.net.inherited_socket import BATCH, REST, PassedPort, PassedSocket
+from tests.marks import needs_unix_sockets
 
 
 class Reactor(MemoryReactorClock):
@@ -78,6 +79,7 @@ def ear(tmp_path: Path) -> Iterator[Ear]:
             ear.port.stopListening()
 
 
+@needs_unix_sockets
 class PassedPortTests:
     """A UNIX socket that is not ours."""
 

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from techboy.background_writer import WriteError
 from techboy.ops.background_file import AppendedFile, FileWriter
+from tests.marks import needs_named_pipes, needs_permissions, needs_renaming
 
 
 class FullDisk:
@@ -67,6 +68,7 @@ class AppendedFileTests:
         file.close()
         assert path.read_bytes() == b"before\none\ntwo\nthree\n"
 
+    @needs_permissions
     def test_mode(self, tmp_path: Path) -> None:
         """A file that is made has the rights that were asked for, one that is there keeps its own."""
         path = tmp_path / "file"
@@ -81,13 +83,14 @@ class AppendedFileTests:
         with pytest.raises(FileNotFoundError):
             AppendedFile(tmp_path / "none" / "file", 0o600)
 
-    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    @needs_named_pipes
     def test_pipe_without_reader(self, tmp_path: Path) -> None:
         """A pipe that nobody reads is refused, not waited for."""
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(OSError, match="No such device"):
             AppendedFile(tmp_path / "pipe", 0o600)
 
+    @needs_renaming
     def test_reopen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the file was moved away a new one is made, wherever the program is by now."""
         monkeypatch.chdir(tmp_path)
@@ -169,7 +172,12 @@ class FileWriterTests:
         file.close()
         file.write(b"three\n")
         assert _content(path, 8) == b"one\ntwo\n"
-        assert path.stat().st_mode & 0o777 == 0o600
+
+    @needs_permissions
+    def test_mode(self, tmp_path: Path) -> None:
+        """The file has the rights that were asked for."""
+        FileWriter(tmp_path / "file", 0o600, Told(), len, 100).close()
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
     def test_lost(self, tmp_path: Path, disk: FullDisk) -> None:
         """What can't be written is counted, and that it can be again is told."""
@@ -184,6 +192,7 @@ class FileWriterTests:
         file.close()
         assert told.losses == [("No space left on device", 2), ("", 0)]
 
+    @needs_renaming
     def test_reopen(self, tmp_path: Path) -> None:
         """What was given before it is opened again is in the old file, what comes later in the new one."""
         path, moved = tmp_path / "file", tmp_path / "file.1"
@@ -237,7 +246,7 @@ class FileWriterTests:
         disk.answers.set()
         assert _content(path, 4) == b"one\n"
 
-    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    @needs_named_pipes
     def test_unread_pipe(self, tmp_path: Path) -> None:
         """A pipe that somebody has opened and does not read is written to when that one does."""
         os.mkfifo(tmp_path / "pipe")

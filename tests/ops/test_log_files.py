@@ -12,6 +12,7 @@ from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
 from twisted.python.failure import Failure
 
 from techboy.ops.log_files import ReopeningFile, reopening
+from tests.marks import needs_renaming
 from tests.ops.test_background_file import FullDisk, disk
 
 __all__ = ["disk"]
@@ -20,6 +21,7 @@ __all__ = ["disk"]
 class ReopeningFileTests:
     """The log in a file."""
 
+    @needs_renaming
     def test_observer(self, tmp_path: Path) -> None:
         """Twisted's observer writes to it as text, and to a new file once the old one was moved away."""
         path = tmp_path / "log"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
 from techboy.ops.notify import LONGEST_STATUS, Notifier, watchdog_seconds
+from tests.marks import needs_unix_sockets
 from tests.ops.managers import ServiceManager
 
 
@@ -34,6 +35,7 @@ def notifier(manager: ServiceManager) -> Iterator[Notifier]:
     telling.close()
 
 
+@needs_unix_sockets
 class NotifierTests:
     """A service manager that listens."""
 
@@ -97,6 +99,7 @@ class NotifierTests:
 class UnheardTests:
     """A service manager that does not listen, or is not there."""
 
+    @needs_unix_sockets
     def test_gone(self, manager: ServiceManager, notifier: Notifier) -> None:
         """One that is gone is no reason to die; one that is back at the same place is told again."""
         manager.close()
@@ -109,6 +112,7 @@ class UnheardTests:
         assert back.told() == ["STATUS=one"]
         back.close()
 
+    @needs_unix_sockets
     def test_full(self, manager: ServiceManager, notifier: Notifier) -> None:
         """One that reads nothing makes nobody wait, and a status that it did not get is sent again."""
         told = 0
@@ -145,11 +149,13 @@ class UnheardTests:
         assert not notifier.watchdog()
         notifier.close()
 
+    @needs_unix_sockets
     def test_other_system(self, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch) -> None:
         """A system may have no such sockets."""
         monkeypatch.delattr(socket, "AF_UNIX")
         assert not Notifier(manager.environment).is_heard
 
+    @needs_unix_sockets
     def test_no_socket(self, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch) -> None:
         """A system may have none left, which is logged."""
 
@@ -191,6 +197,7 @@ class WatchdogTests:
         assert (event["name"], event["text"]) == ("WATCHDOG_USEC", text)
 
 
+@needs_unix_sockets
 @given(st.text(alphabet=st.characters(), min_size=1, max_size=LONGEST_STATUS + 20))
 def test_status_is_one_short_line(text: str) -> None:
     """Whatever a status is, it is one datagram that can be read at once, with one line of UTF-8 in it."""

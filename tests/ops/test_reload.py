@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 
 from techboy.ops.reload import PATIENCE, Reload, on_hangup
 from tests.journals import written
+from tests.marks import needs_signals
 
 SIGHUP = getattr(signal, "SIGHUP", None)
 
@@ -115,7 +116,7 @@ def hangup() -> Iterator[None]:
     signal.signal(SIGHUP, before)
 
 
-@pytest.mark.skipif(SIGHUP is None, reason="this system has no SIGHUP")
+@needs_signals
 @pytest.mark.usefixtures("hangup")
 class HangupTests:
     """`on_hangup`."""

@@ -22,6 +22,7 @@ from techboy.storage.memory import MemoryLogs
 from tests.chat.fakes import Events, FakeHere
 from tests.houses import Verona
 from tests.journals import written
+from tests.marks import needs_permissions, needs_renaming, needs_time_zones
 from tests.ops.test_background_file import FullDisk, HangingDisk, disk
 
 __all__ = ["disk"]
@@ -69,6 +70,7 @@ class WordsTests:
             "T12 - guest1: hello",
         ]
 
+    @needs_permissions
     def test_private(self, paper: Paper) -> None:
         """Nobody but its owner reads it."""
         assert paper.path.stat().st_mode & 0o777 == 0o600
@@ -91,6 +93,7 @@ class WordsTests:
             assert line.startswith(f"T1 {number} ")
         assert noted.startswith("T12 - * ")
 
+    @needs_time_zones
     def test_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The time is the local one, and says by how much it differs from others'."""
         monkeypatch.setenv("TZ", "Asia/Kolkata")
@@ -132,6 +135,7 @@ class FailureTests:
         ]
         assert [line.split(" ")[-1] for line in paper.lines] == ["one", "two", "ro", "six", "seven"]
 
+    @needs_renaming
     def test_reopen(self, paper: Paper) -> None:
         """Where it was moved away it goes on in a new file."""
         paper.transcript.said(Words("romeo", "one"))

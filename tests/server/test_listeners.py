@@ -25,6 +25,7 @@ from zope.interface import implementer
 from techboy import exit_status
 from techboy.config import endpoints
 from techboy.server.listeners import BACKLOG, Listening, PrivateSocket, told
+from tests.marks import needs_unix_sockets
 from tests.programs import FakeReactor
 
 
@@ -189,6 +190,7 @@ def left_open() -> Iterator[None]:
         gc.collect()
 
 
+@needs_unix_sockets
 class PrivateSocketTests:
     """A socket that is its owner's alone."""
 

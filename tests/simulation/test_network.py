@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.marks import needs_resets
 from tests.simulation.network import CAPACITY, Link, SimulatedSocket
 
 End = Any
@@ -68,6 +69,7 @@ class SocketTests:
         with pytest.raises(BrokenPipeError):
             near.send(b"x")
 
+    @needs_resets
     def test_closed_with_something_unread(self, pair: Pair) -> None:
         """A socket that is closed before everything was read resets the connection."""
         near, far, deliver = pair
@@ -78,6 +80,7 @@ class SocketTests:
         with pytest.raises(ConnectionResetError):
             near.recv(100)
 
+    @needs_resets
     def test_aborted(self, pair: Pair) -> None:
         """So does one that is closed with a linger time of zero."""
         near, far, _ = pair

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from techboy.storage.client_store import SCHEMA, Keepsake, Known
 from techboy.storage.interface import StorageError
 from techboy.storage.schema import connect
+from tests.marks import needs_permissions, needs_renaming
 from tests.wire.texts import quick
 
 KNOWN = Known("token", "0123456789abcdef", "garden", 58, "juliet")
@@ -69,6 +70,7 @@ class KnownTests:
         with closing(killed(path)) as left:
             assert left.known == keepsake.known == Known("token", "0123456789abcdef", "garden", 59, "juliet")
 
+    @needs_permissions
     def test_private(self, keepsake: Keepsake, path: Path) -> None:
         """The token is nobody else's."""
         keepsake.know(KNOWN)
@@ -198,6 +200,7 @@ class OutboxTests:
 class FailureTests:
     """What can't be kept is said, and changes nothing."""
 
+    @needs_renaming
     def test_away(self, keepsake: Keepsake, path: Path) -> None:
         """While the file is away nothing is taken for kept; all is as before when it is back."""
         keepsake.keep(1, "a\nb")

@@ -24,6 +24,7 @@ from techboy.storage.interface import Batch, Draft, Group, Log, Logs, StorageErr
 from techboy.storage.schema import connect
 from techboy.storage.sqlite import KEEP_RECENT, SCHEMA, SqliteLogs, Sync
 from tests.children import run, start
+from tests.marks import needs_limits, needs_permissions, needs_renaming, needs_speed
 from tests.storage.contract import (
     EVERYTHING,
     ROOM,
@@ -192,6 +193,7 @@ class FileTests:
             (batch,) = append(logs, logs.open("a"), [draft("c")], 4.0)
             assert batch.at == 9.0
 
+    @needs_permissions
     def test_private(self, path: Path) -> None:
         """Nobody but the owner may read it."""
         with closing(SqliteLogs(path)) as logs:
@@ -235,6 +237,7 @@ class FileTests:
         logs = opened(sync)
         assert logs._writing.execute("PRAGMA synchronous").fetchone() == (number,)
 
+    @needs_speed
     def test_bounded_beside(self, opened: Callable[..., SqliteLogs], path: Path) -> None:
         """What SQLite writes beside it first does not grow for ever, also while it is read."""
         logs = opened()
@@ -278,7 +281,7 @@ class KilledTests:
         with start(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             for number in range(groups):
-                assert writer.stdout.readline() == b"%d\n" % number
+                assert int(writer.stdout.readline()) == number
             writer.kill()
             known = groups + len(writer.stdout.read().splitlines(keepends=False))
         with closing(SqliteLogs(path)) as logs:
@@ -314,6 +317,7 @@ for number in count():
 class FailureTests:
     """What can't be written is not there, and all goes on when it can be."""
 
+    @needs_renaming
     def test_away(self, opened: Callable[..., SqliteLogs], path: Path) -> None:
         """While the file is away nothing is written or forgotten; the same ids are given when it is back."""
         logs, elsewhere = opened(), path.with_name("elsewhere")
@@ -364,6 +368,7 @@ class FailureTests:
             assert read_all(now.open("new")) == ["c"]
             assert now.session(b"new") == session(b"new")
 
+    @needs_limits
     @pytest.mark.parametrize("sync", ["full", "normal"])
     def test_no_room(self, path: Path, sync: str) -> None:
         """The system may have no room for the file."""

@@ -12,6 +12,10 @@ from techboy.terminal.streams import Streams
 class Typed(io.StringIO):
     """A terminal's input: what a person types, line by line; its end is that of the input."""
 
+    def fileno(self) -> int:
+        """Return what is no descriptor."""
+        return -1
+
     def isatty(self) -> bool:
         """Tell that it is a terminal."""
         return True

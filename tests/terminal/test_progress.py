@@ -14,6 +14,7 @@ from pyte import Screen, Stream
 from twisted.internet.task import Clock
 
 from techboy.terminal.progress import EVERY, PATIENCE, FileRead, Progress, Sample, columns_of, shows
+from tests.marks import open_terminal
 from tests.screen import rows_of
 from tests.terminal.fakes import OnTerminal
 
@@ -226,7 +227,7 @@ class ProgressTests:
 def terminal() -> Iterator[TextIO]:
     """Return a terminal."""
     with ExitStack() as closing:
-        other_end, device = os.openpty()
+        other_end, device = open_terminal()
         closing.callback(os.close, other_end)
         yield closing.enter_context(open(device, "w"))
 

@@ -16,6 +16,7 @@ from techboy.background_writer import LIMIT
 from techboy.chat.conversation import Keyboard
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
 from tests.journals import written
+from tests.marks import needs_posix_terminal, needs_readiness, open_terminal
 
 MORE_THAN_A_PIPE_HOLDS = 1024 * 1024
 
@@ -29,11 +30,12 @@ class Opened:
     def pipe(self) -> tuple[TextIO, TextIO]:
         """Return both ends of a pipe: to read from, and to write to."""
         reading, writing = os.pipe()
-        return self._opened(reading, "r"), self._opened(writing, "w")
+        writer = self._opened(writing, "w")  # it is closed last: on Windows a thread may wait in it
+        return self._opened(reading, "r"), writer
 
     def terminal(self) -> TextIO:
         """Return a terminal."""
-        other_end, terminal = os.openpty()
+        other_end, terminal = open_terminal()
         self._closing.callback(os.close, other_end)
         return self._opened(terminal, "w")
 
@@ -79,6 +81,7 @@ class KeyboardTests:
         """Nobody speaks from /dev/null."""
         assert keyboard(opened.null()) is Keyboard.NONE
 
+    @needs_posix_terminal
     def test_other_device(self, opened: Opened) -> None:
         """Another device than /dev/null is read like a file."""
         with open("/dev/zero") as zero:
@@ -150,11 +153,12 @@ class StandardStreamTests:
         error.flush()
         assert os.read(reading.fileno(), 100) == b"one\n"
 
-    @pytest.mark.parametrize("blocking", [True, False])
+    @pytest.mark.parametrize("blocking", [True, pytest.param(False, marks=needs_readiness)])
     def test_full(self, opened: Opened, blocking: bool) -> None:
         """A pipe that is full stops nobody, and gets all of it when it is read, whether it blocks or not."""
         reading, writing = opened.pipe()
-        os.set_blocking(writing.fileno(), blocking)
+        if not blocking:
+            os.set_blocking(writing.fileno(), False)
         error = errors(writing)
         text = "0123456789abcde\n" * (MORE_THAN_A_PIPE_HOLDS // 16)
         assert error.write(text) == len(text)
@@ -252,7 +256,6 @@ class StandardStreamTests:
         error.write("one\n")
         error.finish(time.monotonic() + 5)
         error.write("two\n")
-        os.set_blocking(reading.fileno(), False)
         assert os.read(reading.fileno(), 100) == b"one\ntwo\n"
 
     def test_terminal(self, opened: Opened) -> None:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from techboy.systems import ON_WINDOWS
 from techboy.terminal.prompt.history import LIMIT, Remembered, history_file
+from tests.marks import needs_links, needs_named_pipes, needs_permissions
 
 
 def recalled(path: Path | None) -> list[str]:
@@ -65,6 +67,7 @@ class RememberedTests:
             assert recalled(path) == entries
             assert not entries or path.read_bytes().isascii()
 
+    @needs_permissions
     def test_private(self, tmp_path: Path) -> None:
         """Folder and file are made for nobody but their owner; a folder that is there stays as it is."""
         path = tmp_path / "techboy" / "juliet.history"
@@ -103,13 +106,13 @@ class RememberedTests:
         assert kept == entries[-len(kept) :]
         assert LIMIT // 2 - 200 < path.stat().st_size <= LIMIT // 2
         assert recalled(path) == kept
-        assert mode(path) == 0o600
+        assert ON_WINDOWS or mode(path) == 0o600
         assert os.listdir(tmp_path) == ["history"]
 
     def test_not_too_long(self, tmp_path: Path) -> None:
         """A file that is as long as it may be is left alone."""
         path = tmp_path / "history"
-        path.write_text('\n"' + "x" * (LIMIT - 3) + '"')
+        path.write_bytes(b'\n"' + b"x" * (LIMIT - 3) + b'"')
         assert recalled(path) == ["x" * (LIMIT - 3)]
         assert path.stat().st_size == LIMIT
 
@@ -120,6 +123,7 @@ class RememberedTests:
         assert recalled(path) == []
         assert path.read_bytes() == b""
 
+    @needs_links
     def test_link(self, tmp_path: Path) -> None:
         """A file that is kept elsewhere, with a link to it, stays there when it is shortened."""
         path, elsewhere = tmp_path / "history", tmp_path / "elsewhere"
@@ -157,7 +161,9 @@ class RememberedTests:
         monkeypatch.undo()
         assert recalled(path)[-2:] == ["new", "newest"]
 
-    @pytest.mark.parametrize("obstacle", ["nowhere", "a folder", "below a file", "a pipe"])
+    @pytest.mark.parametrize(
+        "obstacle", ["nowhere", "a folder", "below a file", pytest.param("a pipe", marks=needs_named_pipes)]
+    )
     def test_unusable(self, obstacle: str, tmp_path: Path) -> None:
         """Where nothing can be kept it is remembered for this run, and nobody has to wait or is told."""
         path: Path | None = tmp_path / "history"

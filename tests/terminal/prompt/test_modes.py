@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
-import termios
 from collections.abc import Iterator
 
 import pytest
 
 from techboy.terminal.prompt.modes import Attending, modes_of, set_modes
+from tests.marks import posix
+
+pty = posix("pty")
+termios = posix("termios")
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import pty
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 from techboy.terminal.prompt.output_writer import Outflow
+from tests.marks import posix
 from tests.terminal.screens import run, settle, until
+
+pty = posix("pty")
 
 
 class Line:

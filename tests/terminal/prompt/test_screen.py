@@ -27,6 +27,7 @@ from techboy.terminal.prompt.screen import PASTED_LIMIT, REFRESH, PromptScreen
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from techboy.terminal.prompt.session import PATIENCE, RESIZED_FOR
 from techboy.terminal.roster import Company
+from tests.marks import needs_posix_terminal, needs_signals
 from tests.programs import RecordedStates
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER
 from tests.terminal.screens import FakeTerminal, LoopReactor, idle, run, settle, until
@@ -322,6 +323,7 @@ class ShowingTests:
         await until(lambda: any(row.endswith("x") for row in at.terminal.rows))
 
 
+@needs_signals
 class ResizedTests:
     """A screen that becomes narrower or wider."""
 
@@ -502,6 +504,7 @@ class SayingTests:
         assert at.events == [("said", "é" * 20)]
         assert at.screen.status == exit_status.OK
 
+    @needs_posix_terminal
     @at_prompt
     async def test_no_text(self, at: At) -> None:
         """Bytes that are no UTF-8, and controls, are said as U+FFFD."""
@@ -694,6 +697,7 @@ class LeavingTests:
 
         test(None)
 
+    @needs_signals
     @at_prompt
     async def test_goes_on(self, at: At) -> None:
         """After it was stopped by a signal the prompt is drawn anew."""
@@ -800,6 +804,7 @@ class LostTests:
         await settle()
         assert at.events == ["screen_lost", "input_ended"]
 
+    @needs_signals
     @at_prompt
     async def test_hung_up(self, at: At) -> None:
         """So is the system's word that the terminal was hung up; what is still there of it is left tidy."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import struct
-import termios
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +11,12 @@ from prompt_toolkit.data_structures import Size
 
 from techboy.terminal.prompt.console import console
 from techboy.terminal.prompt.tty import USUAL, opened, size_of, terminal
+from tests.marks import posix
 from tests.terminal.screens import run, until
+
+fcntl = posix("fcntl")
+pty = posix("pty")
+termios = posix("termios")
 
 
 @pytest.fixture
