@@ -1,25 +1,17 @@
-"""Romeo, who waits: ``twist romeo``."""
+"""The server's options and service: ``twist romeo``."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
 
 from techboy import exit_status, systems
-from techboy.chat.conversation import LAST_WORDS, Keyboard, State
+from techboy.chat.conversation import Keyboard
 from techboy.chat.nicknames import checked_name
-from techboy.chat.outbox import Outbox
-from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import Rules
-from techboy.client.plain import PlainDoor
 from techboy.config import endpoints
 from techboy.config.options import (
     DAY,
@@ -36,29 +28,16 @@ from techboy.config.options import (
     whole_number,
 )
 from techboy.config.reactor import current, steady
-from techboy.net.addresses import peer_of
-from techboy.net.connection_handler import Door
-from techboy.net.connection_log import Record
 from techboy.server.broker import STALL
-from techboy.server.detect import PlainDoor as PlainThresholdDoor
-from techboy.server.detect import Threshold
-from techboy.server.direct_sessions import Duet
-from techboy.server.listeners import Listening, told
 from techboy.server.metrics_server import require_client
-from techboy.server.reject import TurnedAway, plainly
 from techboy.server.service import Host
 from techboy.server.sessions import GRACE, REMEMBER
-from techboy.server.storage_service import DRAIN, Home, new_token, runtime_directory, state_directory
-from techboy.server.unwelcomed import LEAST, Stranger, Strangers
+from techboy.server.storage_service import runtime_directory, state_directory
 from techboy.service import IReactor
 from techboy.storage.memory import KEEP_MEMORY
 from techboy.storage.sqlite import KEEP_RECENT
-from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
-from techboy.wire.frames import RESTART, Bye
-from techboy.wire.native import written
-from techboy.wire.plain import HOST
 
 ADDRESS = "0.0.0.0"
 GUEST = "juliet"
@@ -159,14 +138,14 @@ class Options(ConversationOptions):
             "metrics",
             None,
             None,
-            "Endpoint of figures for Prometheus, of a host of many; tcp:PORT is for this machine alone",
+            "Endpoint of figures for Prometheus; tcp:PORT is for this machine alone",
             option("metrics", endpoints.on_loopback),
         ],
         [
             "socket",
             None,
             None,
-            "Socket by which you come to the keyboard of a host of many [default: in $RUNTIME_DIRECTORY]",
+            "Socket by which you come to the keyboard [default: in $RUNTIME_DIRECTORY]",
             option("socket", socket_path),
         ],
     ]
@@ -195,12 +174,11 @@ class Options(ConversationOptions):
             self.refuse("--once and --stay do not go together", "once", "stay")
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
-        self._refuse_for_one()
         if self["metrics"] is not None:
             require_client()
         if not self["check"] and systems.has_manager(self.platform):
             self._take_passed()
-        if self["many"] and self["socket"] is None:
+        if self["socket"] is None:
             self["socket"] = _socket(self.manager)
         self["guests"] = self["guests"] or GUESTS
         self["motd-path"], self["motd"] = self["motd"] or (None, [])
@@ -227,14 +205,6 @@ class Options(ConversationOptions):
             if self["port"] is None:
                 self["port"] = ask(streams, f"Enter Romeo port number ex : {PORT} : ", PORT, port_number)
 
-    def _refuse_for_one(self) -> None:
-        """Refuse what only a host of many has; a check may be made at another keyboard than the program's."""
-        if self["many"] or self["check"]:
-            return
-        for name in ("metrics", "socket"):
-            if self[name] is not None:
-                self.refuse(f"--{name} is for a host of many: without a keyboard, or with --guests", name)
-
     def _take_passed(self) -> None:
         """Listen on what the service manager passed, unless it was said where to listen."""
         if not self["listen"] and self["host"] is None and self["port"] is None:
@@ -257,107 +227,6 @@ class Options(ConversationOptions):
             self._fail(exit_status.CONFIG, f"$LISTEN_FDS: {refused}")
 
 
-class RomeoFactory(ServerFactory):
-    """Lets one guest at a time into the conversation; who comes meanwhile is told that Romeo is busy."""
-
-    noisy = False
-
-    def __init__(self, romeo: Romeo) -> None:
-        self._romeo = romeo
-        self._strangers = Strangers(LEAST, romeo.home.hall.tally)
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Return what finds out how a caller speaks, and brings it in; None if too many are not in yet."""
-        stranger = self._strangers.come(lambda: None)
-        if stranger is None:
-            return None
-        romeo = self._romeo
-        record = romeo.journal.came(peer_of(addr))
-        return Threshold(
-            romeo.reactor,
-            lambda: self._plain(record, stranger),
-            lambda: self._native(record, stranger),
-            record,
-            stranger,
-        )
-
-    def _plain(self, record: Record, stranger: Stranger) -> PlainThresholdDoor:
-        romeo = self._romeo
-        name = romeo.options["name"]
-        if not romeo.conversation.free:
-            why = f"{name} is busy talking to somebody else; try again later"
-            record.turned_away(why)
-            return TurnedAway(plainly(why), romeo.reactor)
-        stranger.welcomed()
-        max_line = romeo.options["max-line"]
-        return PlainDoor(romeo.conversation, HOST, GUEST, romeo.reactor, max_line, record=record)
-
-    def _native(self, record: Record, stranger: Stranger) -> Door:
-        romeo = self._romeo
-        if romeo.conversation.state is State.OVER:
-            record.turned_away(RESTART)
-            return TurnedAway(written(Bye(RESTART)), romeo.reactor)
-        stranger.unwelcome()
-        return romeo.home.native_guest(romeo.duet, Bucket(0, 0), record, stranger, two=True)
-
-
-class Romeo(Talk):
-    """Listens, and talks to one guest at a time."""
-
-    def __init__(
-        self,
-        reactor: IReactor,
-        options: Options,
-        streams: Streams,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(reactor, options, streams, HOST, Outbox(), wall, stays=bool(options["stay"]))
-        rules = Rules(options["name"], guests=1, history=0)
-        self.home = Home(reactor, wall, options, rules)
-        self.duet = Duet(self.home.house, self.home.hall, self.conversation, new_token, options["grace"])
-        self.home.lodgings.append(self.duet)
-        factory = RomeoFactory(self)
-        self._listening = Listening(lambda: told(reactor, options), factory, self.listens, self._refused)
-
-    @property
-    def doing(self) -> str:
-        """Romeo waits."""
-        return "waiting for somebody to call"
-
-    def startService(self) -> None:
-        """Listen, or end with one line that says why not."""
-        self._listening.startService()
-        self.home.startService()
-        super().startService()
-        self._listening.announced().addCallback(self.all_open)
-
-    def stopService(self) -> Deferred[Any]:
-        """Listen no more, say goodbye; fires when everything was stored, sent and shown."""
-        if self.conversation.state is not State.OVER:
-            self.duet.back_soon = True
-            self.home.end()
-        stopped = gatherResults([self._listening.stopService(), super().stopService()])
-        return stopped.addCallback(lambda _: self.home.drain()).addCallback(self._stored)
-
-    def leave(self) -> None:
-        """Leave the conversation, in haste where a signal ends the program."""
-        self.conversation.leave(DRAIN if self.duet.back_soon else LAST_WORDS)
-
-    @property
-    def time_left(self) -> float | None:
-        """A signal gives all of it so much time, where else there is no haste."""
-        return self.home.time_left if self.duet.back_soon else super().time_left
-
-    def _stored(self, stored: bool) -> None:
-        if not stored:
-            self.fail("not all that was said is stored")
-        self.home.stopService()
-
-    def _refused(self, why: str) -> None:
-        self.give_up(exit_status.NO_LISTENING, why)
-
-
-def makeService(options: Options) -> Romeo | Host:
-    """Return Romeo as `twist` runs him: for one guest, or for many."""
-    kind = Host if options["many"] else Romeo
-    return kind(cast(IReactor, steady(current())), options, options["streams"])
+def makeService(options: Options) -> Host:
+    """Return the server as `twist` runs it: for many clients, or in direct mode for one."""
+    return Host(cast(IReactor, steady(current())), options, options["streams"])

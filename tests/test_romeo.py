@@ -9,7 +9,8 @@ import pytest
 
 from techboy import exit_status
 from techboy.chat.conversation import Keyboard
-from techboy.romeo import Options, Romeo, makeService
+from techboy.chat.policy import DIRECT, ROOMS, Policy
+from techboy.romeo import Options, makeService
 from techboy.server.detect import PATIENCE
 from techboy.server.service import Host
 from techboy.server.storage_service import DRAIN, END
@@ -24,7 +25,7 @@ PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 def running(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
     """Return a Romeo at a ``keyboard``, who was given ``arguments`` and is about to start."""
     place = [] if "--listen" in arguments else ["--host", "127.0.0.1"]
-    return Running(Romeo, Options(), [*place, *arguments], keyboard)
+    return Running(Host, Options(), [*place, *arguments], keyboard)
 
 
 def call(romeo: Running) -> FakeTransport:
@@ -59,25 +60,25 @@ def leave(guest: FakeTransport) -> None:
 
 
 class ModeTests:
-    """Which Romeo it is."""
+    """Which policy his room has."""
 
     @pytest.mark.parametrize(
-        ("keyboard", "arguments", "kind"),
+        ("keyboard", "arguments", "policy"),
         [
-            (PERSON, [], Romeo),
-            (SCRIPT, [], Romeo),
-            (NONE, [], Host),
-            (PERSON, ["--guests", "5"], Host),
-            (SCRIPT, ["--guests", "1"], Host),
+            (PERSON, [], DIRECT),
+            (SCRIPT, [], DIRECT),
+            (NONE, [], ROOMS),
+            (PERSON, ["--guests", "5"], ROOMS),
+            (SCRIPT, ["--guests", "1"], ROOMS),
         ],
     )
-    def test_kind(self, keyboard: Keyboard, arguments: list[str], kind: type) -> None:
+    def test_policy(self, keyboard: Keyboard, arguments: list[str], policy: Policy) -> None:
         """With a keyboard he talks to one guest, without one or with --guests he is a host of many."""
         options = Options()
         streams = FakeStreams(RecordedStates(), keyboard)
         options.streams = lambda: streams
         options.parseOptions(["--host", "127.0.0.1", *arguments])
-        assert type(makeService(options)) is kind
+        assert makeService(options).house.rules.policy is policy
 
 
 class ListeningTests:
@@ -93,7 +94,7 @@ class ListeningTests:
 
     def test_default(self) -> None:
         """A script's Romeo listens on port 4444 of all IPv4 addresses, and says so."""
-        romeo = Running(Romeo, Options(), [], SCRIPT).start()
+        romeo = Running(Host, Options(), [], SCRIPT).start()
         assert [(port, place) for port, _, _, place in romeo.reactor.tcpServers] == [(4444, "0.0.0.0")]
         assert romeo.said == ["Listening for connection on 0.0.0.0:4444..."]
 
@@ -121,6 +122,7 @@ class GuestTests:
         assert factory.buildProtocol(JULIET) is None
         half_open.pop().breaks()
         call(romeo).receive(b"here I am\n")
+        romeo.reactor.advance(0)
         assert romeo.shown == "here I am\n"
         romeo.reactor.advance(WELCOME_WITHIN)
         assert [caller.events for caller in half_open] == [["abort"]] * (LEAST - 1)
@@ -138,8 +140,9 @@ class GuestTests:
         """What is said at the keyboard is sent, what the guest says is shown."""
         romeo = running(keyboard=keyboard).start()
         guest = call(romeo)
-        romeo.terminal.receive(b"hello\n")
+        types(romeo, b"hello\n")
         guest.receive(b"good day\n")
+        romeo.reactor.advance(0)
         assert guest.flush() == b"hello\n"
         assert romeo.shown == "good day\n"
 
@@ -171,6 +174,7 @@ class GuestTests:
         guest = call(romeo)
         romeo.terminal.receive(b"hello\n")
         romeo.terminal.peer_closes()
+        romeo.reactor.pump([0, 0])
         assert guest.events == ["half close"]
         assert guest.flush() == b"hello\n"
 
@@ -385,8 +389,9 @@ class NativeGuestTests:
         romeo, committer = running().start(), HeldCommitter()
         romeo.program.home.hall._committer = committer
         guest = native(romeo)
-        committer.answer()
-        romeo.reactor.advance(0)
+        for _ in ("its session", "that it is the latest client"):
+            committer.answer()
+            romeo.reactor.advance(0)
         frames(guest)
         types(romeo, b"one\n")
         types(romeo, b"two\n")

@@ -15,7 +15,7 @@ from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import LONGEST_UNENDED
-from techboy.romeo import Options, Romeo
+from techboy.romeo import Options
 from techboy.server.native import FRAME_LIMIT
 from techboy.server.service import Host
 from techboy.storage.interface import StorageError
@@ -57,7 +57,7 @@ def host(*arguments: str, keyboard: Keyboard = NONE) -> Running:
 
 def romeo(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
     """Return a Romeo who talks to one guest, and has started."""
-    return Running(Romeo, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
+    return Running(Host, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
 
 
 def juliet(*arguments: str, keyboard: Keyboard = NONE) -> Running:
@@ -592,7 +592,7 @@ class TranscriptTests:
         assert self._lines(path) == ["lobby 2 guest1: two"]
 
     def test_two(self, path: Path) -> None:
-        """A conversation of two has what both said, with ids where Romeo's log gave them."""
+        """In direct mode it has the same."""
         program = romeo("--transcript", str(path))
         guest = native(program)
         program.terminal.receive(b"one\n")
@@ -601,9 +601,9 @@ class TranscriptTests:
         program.reactor.pump([0, 0])
         assert program.program.transcript.settle(5)
         assert self._lines(path) == [
-            "- * Connected to juliet ('127.0.0.1', 33770)",
-            "- romeo: one",
-            "2 juliet: two",
+            "lobby - * romeo, juliet joined",
+            "lobby 1 romeo: one",
+            "lobby 2 juliet: two",
         ]
 
     def test_until_the_end(self, path: Path) -> None:

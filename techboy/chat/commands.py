@@ -12,6 +12,7 @@ from techboy.arguments import first_word
 from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
+from techboy.chat.policy import Rooms
 from techboy.chat.room import HISTORY_SIZE
 from techboy.storage.interface import StorageError
 
@@ -46,18 +47,29 @@ Action = Callable[["House", Member, str], "list[str]"]
 
 @dataclass(frozen=True)
 class Command:
-    """One command: ``arguments`` as help shows them, those in brackets may be left out."""
+    """One command: ``arguments`` as help shows them, those in brackets may be left out.
+
+    ``rooms``: how many there have to be.
+    """
 
     name: str
     arguments: str
     who: Who
     help: str
     action: Action
+    rooms: Rooms = Rooms.ONE
 
     @property
     def required(self) -> int:
         """How many arguments there have to be."""
         return sum(not word.startswith("[") for word in self.arguments.split())
+
+    def is_for(self, house: House, member: Member) -> bool:
+        """Return whether ``member`` may give it in ``house``."""
+        return (member.host or self.who is Who.ANYBODY) and self.rooms in (
+            Rooms.ONE,
+            house.rules.policy.rooms,
+        )
 
     @property
     def usage(self) -> str:
@@ -69,7 +81,7 @@ def obey(house: House, member: Member, line: str) -> list[str]:
     """Do what ``line``, without its slash, says, and return the lines to answer."""
     word, arguments = first_word(line)
     command = _TABLE.get(word.lower())
-    if command is None or (command.who is Who.HOST and not member.host):
+    if command is None or not command.is_for(house, member):
         return [f"there is no command /{word}; /help lists them, // at the start of a line says a slash"]
     if len(arguments.split()) < command.required:
         return [f"usage: {command.usage}"]
@@ -83,11 +95,7 @@ def obey(house: House, member: Member, line: str) -> list[str]:
 
 
 def _help(house: House, member: Member, arguments: str) -> list[str]:
-    return [
-        f"{command.usage} - {command.help}"
-        for command in COMMANDS
-        if member.host or command.who is Who.ANYBODY
-    ]
+    return [f"{command.usage} - {command.help}" for command in COMMANDS if command.is_for(house, member)]
 
 
 def _nick(house: House, member: Member, arguments: str) -> list[str]:
@@ -168,7 +176,7 @@ def _last(house: House, member: Member, arguments: str) -> list[str]:
     if not (lines.isascii() and lines.isdecimal() and lines.strip("0")):
         raise RefusedError("usage: /last [N]")
     log = member.room.log
-    asked = min(int(lines), MOST_LAST_LINES, log.last - log.forgotten)
+    asked = min(int(lines), MOST_LAST_LINES, log.last - house.hidden_before(member))
     batches = log.tail(asked, HISTORY_SIZE)
     if not batches:
         raise RefusedError("nothing was said here yet")
@@ -279,9 +287,9 @@ COMMANDS = (
     Command("r", "TEXT", Who.ANYBODY, "answer the last who sent you a /msg", _reply),
     Command("who", "", Who.ANYBODY, "who is in this room", _who),
     Command("whois", "NAME", Who.ANYBODY, "where somebody is, and whether away", _whois),
-    Command("join", "NAME", Who.ANYBODY, "go to another room", _join),
-    Command("part", "", Who.ANYBODY, "go back to the lobby", _part),
-    Command("rooms", "", Who.ANYBODY, "which rooms there are", _rooms),
+    Command("join", "NAME", Who.ANYBODY, "go to another room", _join, Rooms.MANY),
+    Command("part", "", Who.ANYBODY, "go back to the lobby", _part, Rooms.MANY),
+    Command("rooms", "", Who.ANYBODY, "which rooms there are", _rooms, Rooms.MANY),
     Command("topic", "[TEXT]", Who.ANYBODY, "what this room is about, or change that", _topic),
     Command("last", "[N]", Who.ANYBODY, "what was said here last", _last),
     Command("away", "[TEXT]", Who.ANYBODY, "say that you are not at the keyboard", _away),

@@ -120,6 +120,11 @@ class PlainReceiver(ChunkReceiver):
         self._record.failed()
         self._parting.cut()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether notice is taken of what the peer sends."""
+        return self._hearing is not Hearing.NOTHING
+
     def hear_no_more(self) -> None:
         """Take no notice of what the peer still sends."""
         self._hearing = Hearing.NOTHING

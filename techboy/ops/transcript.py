@@ -61,7 +61,7 @@ class Transcript:
     def witness(self, room: Room, delivery: Delivery) -> None:
         """Write down what is new in ``room``, in one piece."""
         place = cleaned_line(room.name)
-        news = [self._noted(line, place) for line in delivery.news.told()]
+        news = [self._noted(line, place) for line in delivery.news.recorded()]
         said = [
             self._said(Words(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
             for batch in delivery.batches

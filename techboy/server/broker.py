@@ -140,6 +140,15 @@ class Hall:
             self._remembered.append(then)
         self._settle_this_turn()
 
+    def when_settled(self, then: Callable[[], object]) -> None:
+        """Call ``then`` once all that was said so far was stored and brought, or could not be stored."""
+
+        def settled(hindrance: StorageError | None) -> None:
+            then()
+
+        self._remembered.append(settled)
+        self._settle()
+
     def observe(self, room: Room, observer: Hearer) -> None:
         """Bring what is new in ``room`` to ``observer`` too, who is not a member."""
         self._observers.setdefault(room, []).append(observer)
@@ -233,6 +242,9 @@ class Hall:
             self._write(segments)
         else:
             self._bring_all(segments, [[] for _ in segments])
+            remembered, self._remembered = self._remembered, []
+            for then in remembered:
+                self._guard(then, None)
             self._all_settled()
 
     def _segments(self) -> list[tuple[Room, Segment]]:
@@ -312,7 +324,7 @@ class Hall:
 
     def _all_settled(self) -> None:
         """Go on with what has come meanwhile; or nothing is left to be stored."""
-        if self._stirred or self._sessions or (self._drained and self._nudged):
+        if self._stirred or self._sessions or self._remembered or (self._drained and self._nudged):
             if self._drained:
                 self._settle()
             else:

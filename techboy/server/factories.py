@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
+from techboy.chat.policy import BackPressure
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.config.options import ConversationOptions
@@ -18,6 +19,7 @@ from techboy.net.graceful_close import close
 from techboy.server.admin_sessions import Desk
 from techboy.server.broker import Hall
 from techboy.server.detect import PlainDoor, Threshold
+from techboy.server.lifecycle import ClientLifecycle
 from techboy.server.native import NativeGuest
 from techboy.server.plain import GuestDoor
 from techboy.server.reject import TurnedAway, plainly
@@ -43,6 +45,7 @@ class Household(Interface):
     hall: Hall
     house: House
     lodging: Lodging
+    lifecycle: ClientLifecycle
     last_word: Bye
 
     @property
@@ -135,7 +138,8 @@ class HouseFactory(ServerFactory):
             record.turned_away(words)
             return TurnedAway(plainly(words), host.reactor)
         caller.stranger.welcomed()
-        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
+        host.lodging.yield_place()
+        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record, host.lifecycle)
 
     def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host
@@ -148,10 +152,12 @@ class HouseFactory(ServerFactory):
     def _native_guest(self, caller: Caller, lodging: Lodging, bucket: Bucket, record: Record) -> NativeGuest:
         self.guests.discard(caller)  # if it was taken for a plain one
         caller.stranger.unwelcome()
-        return self._host.home.native_guest(lodging, bucket, record, caller.stranger, two=False)
+        return self._host.home.native_guest(lodging, bucket, record, caller.stranger)
 
     def _bucket(self) -> Bucket:
-        rate = self._host.options["rate"]
+        """Return how much a client may say: it is not limited where it waits for its reader."""
+        paused = self._host.house.rules.policy.back_pressure is BackPressure.AUTHOR
+        rate = 0 if paused else self._host.options["rate"]
         return Bucket(rate, rate * BURST)
 
 
@@ -179,7 +185,7 @@ class HouseLodging(Lodging):
 
     def __init__(self, host: Household) -> None:
         options = host.options
-        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
+        super().__init__(host.house, host.hall, new_token, options["grace"], host.house.rules.guests)
         self._program = host
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:

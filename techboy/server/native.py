@@ -14,6 +14,7 @@ from zope.interface import implementer
 from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
+from techboy.chat.policy import Rooms
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.chat.session import Numbering, Session
@@ -26,6 +27,7 @@ from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT, FlowingDoor
+from techboy.server.lifecycle import ClientLifecycle
 from techboy.server.sessions import Lodger
 from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
 from techboy.storage.interface import Batch, StorageError
@@ -65,28 +67,24 @@ class Stage(Protocol):
     """Where a guest comes in: the lodging of a house."""
 
     house: House
+    lifecycle: ClientLifecycle
 
     def arrive(self, guest: Lodger, hello: Hello) -> None: ...
     def lost(self, guest: Lodger) -> None: ...
     def said_goodbye(self, guest: Lodger) -> None: ...
     def left(self, guest: Lodger) -> None: ...
     def gone(self, guest: Lodger) -> None: ...
-    def caught_up(self, guest: Lodger) -> None: ...
     def parted(self, guest: Lodger) -> None: ...
     def obey(self, guest: Lodger, line: str) -> list[str]: ...
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``.
-
-    ``two``: it is a conversation of two.
-    """
+    """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``."""
 
     max_line: int
     ping: float
     dead: float
-    two: bool = False
 
 
 @implementer(IHalfCloseableProtocol)
@@ -121,6 +119,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.stranger = stranger or uncounted()
         self._record = record or unrecorded(hall.clock.seconds)
         self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
+        self._lifecycle = stage.lifecycle
         self.clock = hall.clock
         self._pauses = Pauses(self.pauseProducing, self._read_on)
         self.pulse = Pulse(
@@ -208,6 +207,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.pulse.start()
         self.stranger.welcomed()
         self._session, self._hello, self.cursor, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
+        self._policy = house.policy_of(member)
         session.bucket = self._bucket = session.bucket or self._bucket
         self._record.entered(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
@@ -218,8 +218,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
                 after, room.log.last, house.rules.host, limits,
             )
         )  # fmt: skip
-        if not (self._terms.two or member.quiet):
-            self.tell([*([] if back else house.welcome(member)), house.company(member)])
+        if not member.quiet:
+            self.tell(house.greeting(member, back=back))
 
     def begin(self) -> None:
         """Hear, and let be heard."""
@@ -277,6 +277,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def goodbye(self, why: str) -> None:
         """Tell ``why``, and close for good."""
+        if not self.is_closing:
+            self._lifecycle.closing(self)
         self.close_with(Bye(frames.CLOSED, why or None))
 
     def come_back_later(self) -> None:
@@ -305,28 +307,22 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if not self.member.quiet:
             super().hear(delivery)
 
-    # what a conversation of two calls
+    # what the operator of a direct conversation calls
 
-    def pause(self) -> None:
-        """Read no more from the guest, for want of room on the screen."""
-        self._pauses.begin(Reason.SCREEN)
+    def is_over(self) -> None:
+        """Who says goodbye in this dialect may still listen."""
 
-    def resume(self) -> None:
-        """Read from the guest again."""
-        self._pauses.end(Reason.SCREEN)
+    def say_last_words(self, within: float) -> None:
+        """Say goodbye, and hear what the guest answers: it closes, or is told to `take_leave`."""
+        self.send(Bye(frames.CLOSED))
 
-    @property
-    def has_everything(self) -> bool:
-        """Whether all that was said so far is on its way."""
-        return self.is_ready and self.cursor >= self.member.room.log.last
+    def take_leave(self, bye: Bye, within: float) -> None:
+        """Say goodbye and close."""
+        self.close_with(bye, within, within)
 
     def end_within(self, seconds: float) -> None:
         """Be gone after so many seconds, as `Parting.end_within` has it."""
         self._parting.end_within(seconds)
-
-    def abort(self) -> None:
-        """Be gone at once."""
-        self._parting.cut()
 
     def close_with(
         self, bye: Bye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
@@ -355,13 +351,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Tell that so many lines were forgotten."""
         self.send(Missed(lines, upto))
 
+    def caught_up(self) -> None:
+        """Tell the lifecycle."""
+        self._lifecycle.caught_up(self)
+
     def tell_throttled(self, rate: int) -> None:
         """Tell that lines are taken more slowly."""
         self.send(Throttled(rate))
-
-    def caught_up(self) -> None:
-        """Tell where the guest came in."""
-        self._stage.caught_up(self)
 
     def send(self, frame: HostFrame) -> None:
         """Send ``frame``."""
@@ -423,7 +419,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             session.seen = max(session.seen, min(seen, self.member.room.log.last))
 
     def _room(self, session: Session) -> str | None:
-        return None if self._terms.two else session.room
+        return None if self._policy.rooms is Rooms.ONE else session.room
 
     def _do(self, command: str) -> None:
         if not within(command, self._terms.max_line):

@@ -83,12 +83,10 @@ class Home(Service):
         self._ends_at: float | None = None
         self._pruning = repeated(reactor, self._prune)
 
-    def native_guest(
-        self, stage: Lodging, bucket: Bucket, record: Record, stranger: Stranger, *, two: bool
-    ) -> NativeGuest:
+    def native_guest(self, stage: Lodging, bucket: Bucket, record: Record, stranger: Stranger) -> NativeGuest:
         """Return a door for a guest who speaks the native dialect; for the rest see `NativeGuest`."""
         options = self._options
-        terms = Terms(options["max-line"], options["ping"], options["dead"], two)
+        terms = Terms(options["max-line"], options["ping"], options["dead"])
         return NativeGuest(stage, self.hall, bucket, terms, record, stranger)
 
     def startService(self) -> None:

@@ -58,16 +58,6 @@ class EnterTests:
         with pytest.raises(ValueError, match="not a name for you"):
             house.comes("benvolio")
 
-    def test_full(self) -> None:
-        """A house is full when as many are in it as the rules say, and no more when one has left."""
-        house = FakeHouse(Rules(guests=2))
-        house.comes()
-        assert not house.full
-        last, _ = house.comes()
-        assert house.full
-        house.leave(last)
-        assert not house.full
-
 
 class LeaveTests:
     """Somebody goes."""

@@ -894,23 +894,13 @@ class RomeoTests:
         assert parsed(romeo.Options, "--metrics", elsewhere)["metrics"] == elsewhere
 
     @pytest.mark.parametrize(("name", "text"), [("metrics", "tcp:9100"), ("socket", "x")])
-    def test_for_many(
-        self,
-        name: str,
-        text: str,
-        screen: TextIO,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        """What only a host of many has is refused where there is one guest."""
-        streams = at_terminal(Typed(), screen)
-        monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/romeo")
-        words = [f"--{name}", text, "--port", "0"]
-        why = f"--{name} is for a host of many: without a keyboard, or with --guests"
-        said = mistake(romeo.Options, *words, streams=streams, capsys=capsys)
-        assert said == f"romeo: {why} (see twist romeo --help)\n"
-        assert parsed(romeo.Options, *words, "--guests", "2", streams=streams)[name].startswith(text)
-        assert parsed(romeo.Options, "--port", "0", streams=streams)["socket"] is None
+    def test_direct(self, name: str, text: str, screen: TextIO) -> None:
+        """What belongs to rooms can be had in direct mode, too."""
+        options = parsed(
+            romeo.Options, f"--{name}", text, "--port", "0", streams=at_terminal(Typed(), screen)
+        )
+        assert not options["many"]
+        assert options[name].startswith(text)
 
     def test_passed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sockets that a service manager passes are listened on, unless it is said where."""

@@ -147,7 +147,8 @@ class Monitor:
         if welcome.after > welcome.last:
             raise BrokenPromiseError(f"welcome after {welcome.after} of {welcome.last}")
         same = hello.session == welcome.session and hello.log == welcome.log and hello.room == welcome.room
-        if same and hello.seen is not None and welcome.after > hello.seen:
+        since = self._guest.member.since if self._direct else 0  # where its session began, or began anew
+        if same and hello.seen is not None and welcome.after > max(hello.seen, since):
             raise BrokenPromiseError(f"welcome after {welcome.after}, seen was {hello.seen}")
 
     def _lines(self, lines: Lines) -> None:
@@ -162,6 +163,8 @@ class Monitor:
                 raise BrokenPromiseError(f"id {number} was delivered before it was stored")
             if (entry.author, entry.kind, entry.text) != (lines.author, lines.kind, text):
                 raise BrokenPromiseError(f"{entry} was delivered as {lines.author}: {text}")
+            if self._direct and entry.author != "romeo":
+                raise BrokenPromiseError(f"{entry} was delivered to another client")
             if isinstance(self._guest, NativeGuest) and entry.number == self._guest.member.number:
                 raise BrokenPromiseError(f"{entry} was delivered to its author")
         self._offset = lines.last

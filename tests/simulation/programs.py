@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from techboy.config import reactor
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.romeo import Options as RomeoOptions
-from techboy.romeo import Romeo
 from techboy.server import storage_service
 from techboy.server.service import Host
 from tests.programs import Running
@@ -154,12 +152,11 @@ class Server(Process):
         words += ["--ping", str(PING), "--dead", str(DEAD), "--stall", str(STALL), "--grace", str(GRACE)]
         words += ["--stay"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
         words += [] if self.directory is None else ["--state", str(self.directory)]
-        kind: Callable[..., Any] = Romeo if self.direct else Host
         with self.world.patched(
             storage_service, InThread=lambda _: self.storage, AtOnce=lambda: self.storage
         ):
             running = Running(
-                kind,
+                Host,
                 RomeoOptions(),
                 [*words, *self._arguments],
                 Keyboard.PERSON,
