@@ -7,7 +7,7 @@ from collections.abc import Callable
 from techboy import exit_status
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here
 from techboy.chat.outbox import Outbox
-from techboy.chat.status import Alone, Together
+from techboy.chat.status import Alone, Together, unsaid
 from techboy.config.options import ConversationOptions
 from techboy.ops.transcript import Recorded
 from techboy.service import IReactor, Program
@@ -111,7 +111,4 @@ class Talk(Program):
 
     def _unsure(self) -> str:
         """Return what has become of what was said here and is not known to have arrived."""
-        lines = self.outbox.lines
-        if lines:
-            return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
-        return "the connection ended too soon: the last lines may not have arrived"
+        return unsaid(self.outbox.lines)

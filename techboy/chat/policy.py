@@ -41,6 +41,13 @@ class BackPressure(Enum):
     AUTHOR = auto()  # the author is not read from until the other member has taken everything
 
 
+class AfterClient(Enum):
+    """What the server does when its last client has left."""
+
+    WAIT = auto()
+    END = auto()
+
+
 @dataclass(frozen=True)
 class Policy:
     """How a room admits and treats its members. The operator is treated by `ROOMS` everywhere.
@@ -54,6 +61,7 @@ class Policy:
     plain_text: PlainText
     history: History
     back_pressure: BackPressure
+    after_client: AfterClient
     full: str
     client_name: str | None = None
 
@@ -64,6 +72,7 @@ ROOMS = Policy(
     PlainText.SIGNED,
     History.SHARED,
     BackPressure.LOG,
+    AfterClient.WAIT,
     "has no room for more guests",
 )
 
@@ -73,6 +82,7 @@ DIRECT = Policy(
     PlainText.BARE,
     History.OWN_SESSION,
     BackPressure.AUTHOR,
+    AfterClient.END,
     "is busy talking to somebody else; try again later",
     "juliet",
 )

@@ -12,90 +12,26 @@ What is said while nobody is connected waits in the log, and is the first that t
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 from functools import partial
-from typing import Protocol
-
-from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Keyboard, last_heard, lines_wait
 from techboy.chat.member import Member
+from techboy.chat.phase import Phase
+from techboy.chat.policy import AfterClient
 from techboy.chat.room import Room
 from techboy.chat.server import House
-from techboy.chat.status import Alone, Together
+from techboy.chat.status import Alone, Together, unsaid
 from techboy.net.read_pauser import Reason
 from techboy.net.rendering import Delivery
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.server.lifecycle import Client, ClientLifecycle, Farewell
-from techboy.server.operator import HostsScreen, Seat
-from techboy.storage.interface import Batch
-from techboy.wire.frames import Bye
-from techboy.wire.plain import in_room
+from techboy.server.farewell import ServerFarewell
+from techboy.server.latest_client import LatestClient
+from techboy.server.lifecycle import Client, ClientLifecycle, Farewell, Owner
+from techboy.server.operator import HostsScreen, Output, Seat
 
 WAITING_LIMIT = 1024 * 1024
 """Characters that a person may say while no client is connected."""
-
-_LATEST = "latest client"
-"""The name of a log that no room can have: its topic tells who that is, and where its messages begin."""
-
-
-class Phase(Enum):
-    """How far the conversation has got."""
-
-    WAITING = auto()  # no client is connected
-    WAITING_RESUME = auto()  # nor is one, and the input has ended, but not all of it may have arrived
-    TALKING = auto()
-    INPUT_DONE = auto()  # the input ended, our goodbye is said; the client may still talk
-    LEAVING = auto()  # told to leave, our goodbye is said
-    CLIENT_CLOSED = auto()  # the client said goodbye; a script says the rest
-    CLOSING_AFTER_CLIENT = auto()  # the client said goodbye, a script has said the rest
-    CLOSED_BOTH = auto()  # both said goodbye, nothing more was to be said
-    OVER = auto()
-
-
-class AfterClient(Enum):
-    """What the server does when its client has left."""
-
-    END = auto()
-    WAIT = auto()  # for the next one
-
-
-class Output(Enum):
-    """What standard output is."""
-
-    TERMINAL = auto()
-    STREAM = auto()  # a pipe or a file, which gets what is said from now on and nothing else
-
-
-class _Goodbye(Enum):
-    """How far our goodbye has got."""
-
-    NONE = auto()
-    LAST_WORDS = auto()  # it is said when the client has everything, and the client's is waited for
-    CLOSING = auto()  # the connection is closed when the client has everything
-
-
-_ALONE = {Phase.WAITING, Phase.WAITING_RESUME}
-_SAYING = {Phase.TALKING, Phase.CLIENT_CLOSED}
-_GOODBYE_SAID = {Phase.INPUT_DONE, Phase.LEAVING, Phase.CLOSING_AFTER_CLIENT, Phase.CLOSED_BOTH}
-_SILENT = _GOODBYE_SAID | {Phase.OVER}
-_GOODBYE_HEARD = {Phase.CLIENT_CLOSED, Phase.CLOSING_AFTER_CLIENT, Phase.CLOSED_BOTH}
-_UNSURE = {Phase.INPUT_DONE, Phase.CLIENT_CLOSED, Phase.CLOSING_AFTER_CLIENT}  # if the connection breaks
-
-
-class Owner(Protocol):
-    """The program that the conversation belongs to."""
-
-    @property
-    def last_word(self) -> Bye:
-        """What a client is told when the program ends."""
-
-    def leave(self) -> None:
-        """Have the operator `DirectOperator.depart`."""
-
-    def over(self, unsaid: str | None) -> None:
-        """End. ``unsaid``: what is not known to have arrived, None if all is."""
 
 
 class DirectOperator(Seat, ClientLifecycle):
@@ -114,26 +50,25 @@ class DirectOperator(Seat, ClientLifecycle):
         owner: Owner,
         keyboard: Keyboard,
         output: Output,
-        after_client: AfterClient,
     ) -> None:
-        super().__init__(house, hall, bridge, owner.leave)
-        self._owner, self._keyboard, self._output, self._after_client = owner, keyboard, output, after_client
+        super().__init__(house, hall, bridge, owner.leave, output)
+        self._owner, self._keyboard = owner, keyboard
+        self._after_client = house.rules.policy.after_client
         self._phase, self._client = Phase.WAITING, None
         self._begin = house.lobby.log.last  # the id after which messages are the next client's
-        self._latest = Room(_LATEST, house.logs.open(_LATEST), hall)
-        self._goodbye, self._within = _Goodbye.NONE, 0.0
-        self._deadline: IDelayedCall | None = None
-        self._answered: Client | None = None
+        self.latest = LatestClient(house, hall)
+        self._farewell = ServerFarewell(hall.clock, lambda: owner.last_word)
         self._waiting_size = 0
         self._alone_since = hall.clock.seconds()
 
     _client: Client | None
+    _answered: Client | None = None
     _screen_full = False
 
     @property
     def is_free(self) -> bool:
         """Whether a client may enter."""
-        return self._phase in _ALONE and self._client is None
+        return self._phase.is_alone and self._client is None
 
     @property
     def standing(self) -> Alone | Together:
@@ -149,26 +84,12 @@ class DirectOperator(Seat, ClientLifecycle):
         """How many lines wait for a client, if none is connected."""
         if self._client is not None:
             return 0
-        return max(self._room.log.last + self._hall.waiting - self._begin, 0)
-
-    @property
-    def begin(self) -> int:
-        """The id after which a new client is sent messages: what was said for nobody in particular."""
-        return min(self._begin, self._room.log.last)
+        return max(self._begin_now - self._begin, 0)
 
     def is_heard(self, member: Member) -> bool:
         """Return whether ``member`` is the client, and may still be heard, and be lost and come back."""
         here = self._client is not None and self._client.member is member
-        return here and self._phase in (Phase.TALKING, Phase.INPUT_DONE)
-
-    def is_latest(self, number: int) -> bool:
-        """Return whether no client has entered since the one with that ``number``, at any time."""
-        return self._latest.topic.split()[:1] == [str(number)]
-
-    @property
-    def latest_since(self) -> int:
-        """The id after which the messages of the latest client begin."""
-        return int(self._latest.topic.split()[1])
+        return here and self._phase.hears
 
     def has_answered(self, client: Client) -> bool:
         """Return whether ``client`` said goodbye."""
@@ -187,12 +108,12 @@ class DirectOperator(Seat, ClientLifecycle):
 
     def said(self, text: str) -> None:
         """Say ``text``, lines joined by LF: to the client, or to the next one."""
-        if self._phase in _SILENT or not self._has_room_for(text):
+        if self._phase.has_said_goodbye or self._phase is Phase.OVER or not self._has_room_for(text):
             return
         super().said(text)
         self.said_lines += text.count("\n") + 1
-        if self._phase is Phase.CLIENT_CLOSED:
-            self._other.end_within(PROMPTLY)
+        if self._phase is Phase.CLIENT_CLOSED and self._client is not None:
+            self._client.end_within(PROMPTLY)
 
     def commanded(self, line: str, word: str) -> None:
         """Obey the command ``line``; one that asks who is there is about the client."""
@@ -234,23 +155,13 @@ class DirectOperator(Seat, ClientLifecycle):
     def depart(self, flushed_within: float = LAST_WORDS) -> None:
         """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
         self._after_client = AfterClient.END
-        if self._phase in _ALONE:
+        if self._phase.is_alone:
             self._end(whole=True)
         elif self._phase is not Phase.OVER:
-            heard = self._phase in _GOODBYE_HEARD
+            heard = self._phase.has_heard_goodbye
             self._part(Phase.CLOSED_BOTH if heard else Phase.LEAVING, flushed_within)
 
     # what the house calls
-
-    def recall(self, batches: list[Batch]) -> bool:
-        """Show what was said before, but not on a standard output that others read."""
-        if self._output is Output.TERMINAL:
-            return super().recall(batches)
-        for batch in batches:
-            when = f"[{self._house.clock(batch.at)}] "
-            for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
-                self._bridge.state(when + line)
-        return True
 
     def not_stored(self, why: str) -> None:
         """Tell the operator, or whoever reads along, and end with a status that tells of it."""
@@ -258,7 +169,7 @@ class DirectOperator(Seat, ClientLifecycle):
         self._wait_for(0)
         self._bridge.unsaid()
         self._pauses.end(Reason.STORE)
-        self._hall.wake(self._latest)  # as that was not stored either
+        self.latest.store()  # which was not, either
         self._look_at_client()
 
     # what the hall calls
@@ -271,23 +182,24 @@ class DirectOperator(Seat, ClientLifecycle):
 
     # what clients' connections call
 
-    def first_offset(self, member: Member) -> int:
-        """Return where a new client begins."""
-        return self.begin
+    def first_offset(self, room: Room) -> int:
+        """Return the id after which a new client is sent messages: what was said for nobody in particular."""
+        return min(self._begin, room.log.last)
 
     def entered(self, client: Client) -> None:
         """Begin to talk, or go on."""
-        if self._client is not None:
-            self._client_lost(self._client, self._begin_now)
+        self.replaced()  # if it is not known yet that the client's earlier connection is lost
         resumed = self._phase is Phase.WAITING_RESUME
         self._client, self._phase = client, Phase.TALKING
-        self._goodbye, self._answered = _Goodbye.NONE, None
-        self._note_latest(client)
+        self._farewell.start(client)
+        self._answered = None
+        self.latest.note(client.member.number, client.cursor)
+        client.member.since = self.latest.since
         self._bridge.state(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:
             client.pause()
         self._waiting_size = 0
-        self._wait_for(0)
+        self._wait_for(self._unstored)
         self._bridge.invite()
         if resumed:
             self._finish()
@@ -297,9 +209,7 @@ class DirectOperator(Seat, ClientLifecycle):
     def caught_up(self, client: Client) -> None:
         """The client has everything: go on, or part if that was waited for."""
         if client is self._client:
-            if self._unstored_size <= UNSTORED_LIMIT:
-                self._client_ready()
-            self._part_if_all_is_said()
+            self._look_at_client()
 
     def said_goodbye(self, client: Client, how: Farewell) -> None:
         """Answer, once everything is shown that the client said before."""
@@ -318,7 +228,7 @@ class DirectOperator(Seat, ClientLifecycle):
             return
         self._bridge.dismiss()
         self._client = None
-        if self._phase in (Phase.TALKING, Phase.INPUT_DONE):
+        if self._phase.hears:
             self._phase = Phase.WAITING if self._phase is Phase.TALKING else Phase.WAITING_RESUME
         else:
             self._end(whole=not self._room.log.last > self._begin)
@@ -333,17 +243,13 @@ class DirectOperator(Seat, ClientLifecycle):
 
     def replaced(self) -> None:
         """The client comes back by another connection, before this one is known to be lost."""
-        self._client_lost(self._other, self._begin_now)
+        if self._client is not None:
+            self._client_lost(self._client, self._begin_now)
 
     def given_up(self) -> None:
         """A client that was lost is not waited for any longer."""
         if self._phase is Phase.WAITING_RESUME:
             self._end(whole=False)
-
-    @property
-    def _other(self) -> Client:
-        assert self._client is not None
-        return self._client
 
     @property
     def _unstored_size(self) -> int:
@@ -381,50 +287,36 @@ class DirectOperator(Seat, ClientLifecycle):
             return f"not connected; {waiting}"
         return f"{last_heard(client.member.name, client.silence or 0.0)}; {waiting}"
 
-    def _note_latest(self, client: Client) -> None:
-        """Remember whose the messages are that follow, and from where on they are."""
-        member = client.member
-        if not self.is_latest(member.number):
-            self._latest.topic = f"{member.number} {client.cursor}"
-            self._hall.wake(self._latest)
-        member.since = self.latest_since
-
     def _look_at_client(self) -> None:
+        """Read no more from the keyboard while the client is behind; part if that was waited for."""
         client = self._client
         if client is None:
             return
-        if client.has_everything and self._unstored_size <= UNSTORED_LIMIT:
-            self.caught_up(client)
-        else:
-            self._client_full()
-
-    def _client_full(self) -> None:
-        self._pauses.begin(Reason.CLIENT)
+        is_ready = client.has_everything and self._unstored_size <= UNSTORED_LIMIT
         if self._phase is Phase.CLIENT_CLOSED:
-            self._other.end_within(LAST_WORDS)
-
-    def _client_ready(self) -> None:
-        if self._phase is Phase.CLIENT_CLOSED:
-            self._other.end_within(PROMPTLY)
-        if self._phase in _SAYING:
+            client.end_within(PROMPTLY if is_ready else LAST_WORDS)
+        if not is_ready:
+            self._pauses.begin(Reason.CLIENT)
+        elif self._phase.says:
             self._pauses.end(Reason.CLIENT)
+        self._part_if_all_is_said()
 
     def _goodbye_heard(self, client: Client, how: Farewell) -> None:
         if client is not self._client:
             return
         if self._phase is Phase.TALKING and self._keyboard is Keyboard.SCRIPT and how is Farewell.LISTENS:
-            self._hear_goodbye(Phase.CLIENT_CLOSED)
+            self._hear_goodbye(client, Phase.CLIENT_CLOSED)
             client.end_within(PROMPTLY)
             return
         if self._phase is Phase.TALKING:
-            self._hear_goodbye(Phase.CLOSED_BOTH)
-        if self._phase in _GOODBYE_SAID:
+            self._hear_goodbye(client, Phase.CLOSED_BOTH)
+        if self._phase.has_said_goodbye:
             self._part(self._phase)
 
-    def _hear_goodbye(self, phase: Phase) -> None:
+    def _hear_goodbye(self, client: Client, phase: Phase) -> None:
         self._phase = phase
         self._bridge.dismiss()
-        self._bridge.state(f"Connection closed by {self._other.member.name}.")
+        self._bridge.state(f"Connection closed by {client.member.name}.")
 
     def _closed_by_command(self, client: Client) -> None:
         if client is self._client and self._phase in (Phase.TALKING, Phase.CLIENT_CLOSED):
@@ -440,15 +332,14 @@ class DirectOperator(Seat, ClientLifecycle):
             self._bridge.state(f"Connection to {client.member.name} lost.")
         elif ending in (Phase.INPUT_DONE, Phase.LEAVING):
             self._bridge.state("Connection closed.")
-        waits = self._after_client is AfterClient.WAIT and ending in _GOODBYE_HEARD
+        waits = self._after_client is AfterClient.WAIT and ending.has_heard_goodbye
         if ending is Phase.TALKING or waits:
             self._wait(Phase.WAITING, begin)
         else:
-            self._begin = self._room.log.last
-            self._end(whole=clean or ending not in _UNSURE)
+            self._end(whole=clean or not ending.is_unsure)
 
     def _client_lost(self, client: Client, begin: int) -> None:
-        if self._phase not in (Phase.TALKING, Phase.INPUT_DONE):
+        if not self._phase.hears:
             self._client_gone(client, True, begin)
         elif client is self._client:
             ending = self._forget_client()
@@ -458,7 +349,7 @@ class DirectOperator(Seat, ClientLifecycle):
     def _forget_client(self) -> Phase:
         """Have no client any more; return the phase in which it was."""
         self._client = None
-        self._stop_deadline()
+        self._farewell.start(None)
         self._bridge.dismiss()
         return self._phase
 
@@ -474,50 +365,22 @@ class DirectOperator(Seat, ClientLifecycle):
     def _finish(self) -> None:
         """Say goodbye after the last of the input, and leave the client the time for its last words."""
         self._phase = Phase.INPUT_DONE
-        self._say_goodbye(_Goodbye.LAST_WORDS, LAST_WORDS, None)
+        self._farewell.leave_last_words(LAST_WORDS)
+        self._part_if_all_is_said()
 
     def _part(self, phase: Phase, flushed_within: float = LAST_WORDS) -> None:
         self._phase = phase
         self._bridge.dismiss()
-        self._say_goodbye(_Goodbye.CLOSING, PROMPTLY, flushed_within)
-
-    def _say_goodbye(self, goodbye: _Goodbye, within: float, flushed_within: float | None) -> None:
-        """Say it when the client has everything, or after ``flushed_within`` seconds; see `Parting`."""
-        self._goodbye, self._within = goodbye, within
-        self._stop_deadline()
-        if flushed_within is not None:
-            self._deadline = self._hall.clock.callLater(flushed_within, self._close)
+        self._farewell.close(PROMPTLY, flushed_within)
         self._part_if_all_is_said()
 
     def _part_if_all_is_said(self) -> None:
         client = self._client
-        if client is None or self._unstored_size or not client.has_everything:
-            return
-        if self._goodbye is _Goodbye.CLOSING:
-            self._close()
-        elif self._goodbye is _Goodbye.LAST_WORDS and self._deadline is None:
-            self._deadline = self._hall.clock.callLater(self._within, self._close)
-            client.say_last_words(self._within)
-
-    def _close(self) -> None:
-        self._stop_deadline()
-        if self._client is not None:
-            self._client.take_leave(self._owner.last_word, self._within)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
+        if client is not None and not self._unstored_size and client.has_everything:
+            self._farewell.go_on()
 
     def _end(self, *, whole: bool) -> None:
-        lines = self.lines_waiting
+        lines = self.lines_waiting if self._phase.is_alone else 0
         self._phase = Phase.OVER
-        self._stop_deadline()
-        self._owner.over(_unsaid(lines, whole=whole))
-
-
-def _unsaid(lines: int, *, whole: bool) -> str | None:
-    """Return what has become of what was said here and is not known to have arrived, None if all has."""
-    if lines:
-        return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
-    return None if whole else "the connection ended too soon: the last lines may not have arrived"
+        self._farewell.start(None)
+        self._owner.over(unsaid(lines) if lines or not whole else None)

@@ -36,7 +36,8 @@ class DirectSessions(HouseLodging):
 
     def first_cursor(self, hello: Hello) -> int:
         """Send a new client what was said while nobody was connected."""
-        return self._operator.begin if hello.hears else self.house.lobby.log.last
+        lobby = self.house.lobby
+        return self._operator.first_offset(lobby) if hello.hears else lobby.log.last
 
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Let ``guest`` into the one room."""
@@ -58,15 +59,15 @@ class DirectSessions(HouseLodging):
         return stay is not None and not stay.member.absent and self._operator.is_heard(stay.member)
 
     def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
-        if self._operator.is_heard(stay.member):
+        if not stay.member.absent:
             self._operator.replaced()
         super()._take_over(stay, guest, hello)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return where the client goes on: after others were here, with what was said since."""
         seen = super()._cursor(session, member, hello)
-        is_latest = self._operator.is_latest(session.number)
-        session.seen = max(seen, self._operator.latest_since) if is_latest else self.first_cursor(hello)
+        is_latest = self._operator.latest.is_number(session.number)
+        session.seen = max(seen, self._operator.latest.since) if is_latest else self.first_cursor(hello)
         return session.seen
 
     def _given_up(self, stay: Stay) -> None:

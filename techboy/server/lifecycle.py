@@ -7,6 +7,7 @@ from typing import Protocol
 
 from techboy.chat.commands import FAREWELL
 from techboy.chat.member import Member
+from techboy.chat.room import Room
 from techboy.wire.frames import Bye
 
 
@@ -57,6 +58,20 @@ class Client(Protocol):
         """Send all and close after so many seconds; a later call replaces an earlier one."""
 
 
+class Owner(Protocol):
+    """The program, as the operator sees it in direct mode."""
+
+    @property
+    def last_word(self) -> Bye:
+        """What a client is told when the program ends."""
+
+    def leave(self) -> None:
+        """Have the operator say goodbye, and end."""
+
+    def over(self, unsaid: str | None) -> None:
+        """End. ``unsaid``: what is not known to have arrived, None if all is."""
+
+
 class ClientLifecycle:
     """That of rooms: clients come and go, and nothing else depends on it."""
 
@@ -65,9 +80,9 @@ class ClientLifecycle:
         """Whether another client may enter, as far as that depends on those who were here."""
         return True
 
-    def first_offset(self, member: Member) -> int:
-        """Return the id after which a plain client that enters as ``member`` is sent messages."""
-        return member.room.log.last
+    def first_offset(self, room: Room) -> int:
+        """Return the id after which a plain client that enters ``room`` is sent messages."""
+        return room.log.last
 
     def entered(self, client: Client) -> None:
         """``client`` is a member from now on."""

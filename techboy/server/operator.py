@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -16,7 +17,7 @@ from techboy.net.rendering import Delivery, gone
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.storage.interface import Batch, StorageError
-from techboy.wire.plain import notice
+from techboy.wire.plain import in_room, notice
 
 
 class HostsScreen(Here, Protocol):
@@ -29,17 +30,32 @@ class HostsScreen(Here, Protocol):
         """What was said here and waits to be stored will not be."""
 
 
+class Output(Enum):
+    """What standard output is."""
+
+    TERMINAL = auto()
+    STREAM = auto()  # a pipe or a file, which gets what is said from now on and nothing else
+
+
 class Seat:
     """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
 
-    It is the bridge's ``conversation``. ``leave`` ends the program. Without `sit`, it is nobody, and can only
-    listen to the lobby.
+    It is the bridge's ``conversation``. ``leave`` ends the program. ``output``: what history is shown on.
+    Without `sit`, it is nobody, and can only listen to the lobby.
     """
 
     _log = Logger()
 
-    def __init__(self, house: House, hall: Hall, bridge: HostsScreen, leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        hall: Hall,
+        bridge: HostsScreen,
+        leave: Callable[[], None],
+        output: Output = Output.TERMINAL,
+    ) -> None:
         self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
+        self._output = output
         self._member: Member | None = None
         self._cursor = 0
         self._full = False
@@ -109,6 +125,9 @@ class Seat:
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show history, with its time in brackets; return False if the screen is full."""
+        if self._output is Output.STREAM:
+            self._recall_as_states(batches)
+            return True
         room = not self._full
         for batch in batches if room else []:
             self._show_said(batch, past=True)
@@ -169,6 +188,12 @@ class Seat:
     @property
     def _room(self) -> Room:
         return self._house.lobby if self._member is None else self._member.room
+
+    def _recall_as_states(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            when = f"[{self._house.clock(batch.at)}] "
+            for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
+                self._bridge.state(when + line)
 
     def _show_history(self) -> None:
         assert self._member is not None

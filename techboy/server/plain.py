@@ -58,7 +58,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
     def came(self) -> None:
         """Bring the guest in."""
         self.member = self._enter()
-        self.cursor = self._lifecycle.first_offset(self.member)
+        self.cursor = self._lifecycle.first_offset(self.member.room)
         self.open_flow()
         is_one_of_many = self._policy.rooms is Rooms.MANY
         self._record.entered(self.member.name, self.member.room.name if is_one_of_many else None)
@@ -155,10 +155,13 @@ class GuestDoor(FlowingDoor, PlainReceiver):
         self.part(within, None)
 
     def take_leave(self, bye: Bye, within: float) -> None:
-        """Close our half if it is open, and the rest within so many seconds; no words are lost on it."""
+        """Close our half, and the rest within so many seconds; at once where our half is closed already."""
         self.close_flow()
         self._pauses.forget()
-        self.part(within, within)
+        if self._parting.begun:
+            self._parting.close()
+        else:
+            self.part(within, within)
 
     # what the house calls
 

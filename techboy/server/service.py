@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -15,13 +16,13 @@ from techboy.chat.conversation import LAST_WORDS, Keyboard
 from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
-from techboy.chat.policy import DIRECT, ROOMS
+from techboy.chat.policy import DIRECT, ROOMS, AfterClient
 from techboy.chat.server import Rules
 from techboy.chat.status import Alone, Hosting, Together
 from techboy.config.options import ConversationOptions, lines_of
 from techboy.server.admin_sessions import Desk
 from techboy.server.detect import Spoken
-from techboy.server.direct import AfterClient, DirectOperator, Output
+from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessions
 from techboy.server.factories import Caller, DeskFactory, HouseFactory, HouseLodging
 from techboy.server.lifecycle import ClientLifecycle
@@ -29,7 +30,7 @@ from techboy.server.listeners import Listening, Places, PrivateSocket, told
 from techboy.server.monitored import Watched
 from techboy.server.monitoring import Watching
 from techboy.server.native import NativeGuest
-from techboy.server.operator import Seat
+from techboy.server.operator import Output, Seat
 from techboy.server.sessions import Lodging
 from techboy.server.storage_service import DRAIN, Home, new_token
 from techboy.service import IReactor, Program
@@ -70,6 +71,8 @@ class Host(Program):
     ) -> None:
         super().__init__(reactor, options, streams, HOST, wall)
         policy, guests = (ROOMS, options["guests"]) if options["many"] else (DIRECT, 1)
+        if options["stay"]:
+            policy = replace(policy, after_client=AfterClient.WAIT)
         rules = Rules(options["name"], guests, options["history"], policy)
         self.home = Home(reactor, wall, options, rules, self.leave, options["motd"])
         self.hall, self.house = self.home.hall, self.home.house
@@ -193,9 +196,8 @@ class Host(Program):
             self._seat = Seat(self.house, self.hall, self.here, self.leave)
             return ClientLifecycle(), HouseLodging(self)
         output = Output.TERMINAL if is_terminal(self._streams.stdout) else Output.STREAM
-        after = AfterClient.WAIT if self.options["stay"] else AfterClient.END
         self._seat = self._direct = DirectOperator(
-            self.house, self.hall, self.here, self, self.keyboard, output, after
+            self.house, self.hall, self.here, self, self.keyboard, output
         )
         return self._direct, DirectSessions(self, self._direct)
 
