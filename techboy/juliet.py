@@ -47,7 +47,6 @@ from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
-from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
 _CALLED, _PLACE = whole_number(1, 65535), place(1)
@@ -353,9 +352,7 @@ class Juliet(Talk):
     ) -> None:
         self._kept = Kept(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
-        super().__init__(
-            reactor, options, streams, CALLER, self._kept.outbox, wall, stays=False, patient=patient
-        )
+        super().__init__(reactor, options, streams, self._kept.outbox, wall, patient=patient)
         self.endpoint, self._place = _whereabouts(reactor, options)
         self._factory = JulietFactory(self, spread)
         self._dialect = options["dialect"]
@@ -461,7 +458,7 @@ class Juliet(Talk):
         self._dialect = Dialect.PLAIN
         mistaken = None if self.options["plain"] else self._mistaken
         max_line = self.options["max-line"]
-        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, max_line, mistaken, self._record)
+        return PlainDoor(self.conversation, ROMEO, self.reactor, max_line, mistaken, self._record)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""

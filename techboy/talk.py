@@ -1,4 +1,4 @@
-"""A conversation of two as a program."""
+"""The client's conversation as a program."""
 
 from __future__ import annotations
 
@@ -14,36 +14,32 @@ from techboy.service import IReactor, Program
 from techboy.terminal.bridge import Speaker
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams
-from techboy.wire.plain import Plain
+from techboy.wire.plain import CALLER
 
 IN_HASTE = 2.0
 """Seconds in which the last words are sent if a signal ends the program."""
 
 
 class Talk(Program):
-    """A conversation of two as a program, which ends with it. It is the conversation's `Owner`."""
+    """The client's conversation as a program, which ends with it. It is the conversation's `Owner`."""
 
     def __init__(
         self,
         reactor: IReactor,
         options: ConversationOptions,
         streams: Streams,
-        dialect: Plain,
         outbox: Outbox,
         wall: Callable[[], float],
         *,
-        stays: bool,
         patient: bool = False,
     ) -> None:
-        super().__init__(reactor, options, streams, dialect, wall)
+        super().__init__(reactor, options, streams, CALLER, wall)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
         here: Here = self.here
         if self.transcript is not None:
             here = Recorded(here, self.transcript, options["name"])
-        self.conversation = Conversation(
-            here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
-        )
+        self.conversation = Conversation(here, self, self.keyboard, outbox, patient=patient)
         self.show_progress(self._sample)
 
     @property

@@ -170,9 +170,7 @@ class Author:
         self.said: list[str] = []
         self.refusals = 0
         self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
-        self.conversation = Conversation(
-            self, self, Keyboard.PERSON, self.outbox, hosts=False, stays=False, patient=True
-        )
+        self.conversation = Conversation(self, self, Keyboard.PERSON, self.outbox, patient=True)
         self.conversation.start()
         self.link: Link | None = None
 

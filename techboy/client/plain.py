@@ -1,4 +1,4 @@
-"""The door of a conversation of two: one connection, for either end of it."""
+"""The client's connection to a server that speaks the plain dialect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from techboy.net.flow_control import Congestion
 from techboy.net.graceful_close import cut
 from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Plain, Said
+from techboy.wire.plain import CALLER, Goodbye, Said
 
 LATE_WELCOME = 30.0
 """Seconds after which the peer is known to speak plain lines."""
@@ -27,7 +27,6 @@ class Listener(Protocol):
 
     def peer_came(self, peer: Peer) -> None: ...
     def peer_said(self, text: str) -> None: ...
-    def peer_commanded(self, word: str) -> None: ...
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
@@ -39,7 +38,7 @@ class Listener(Protocol):
 class PlainDoor(PlainReceiver):
     """A connection that speaks the plain dialect, told to and told by a conversation of two.
 
-    It is that conversation's `Peer`. ``dialect`` says which end this is, ``name`` what the peer is called.
+    It is that conversation's `Peer`. ``name``: what the server is called.
     ``mistaken`` is told where the peer turns out to speak the native dialect, and was only slow to say so.
     """
 
@@ -48,7 +47,6 @@ class PlainDoor(PlainReceiver):
     def __init__(
         self,
         conversation: Listener,
-        dialect: Plain,
         name: str,
         clock: IReactorTime,
         max_line: int = MAX_LINE,
@@ -61,7 +59,7 @@ class PlainDoor(PlainReceiver):
         self._unheard: list[str] | None = []
         self._unheard_size = 0
         self._mistaken = mistaken
-        self._conversation, self._dialect = conversation, dialect
+        self._conversation = conversation
 
     # what the receiver calls
 
@@ -82,12 +80,10 @@ class PlainDoor(PlainReceiver):
         if not self._may_be_native:
             self._unheard = None
         self._record.lines += block.count(LF) + 1
-        for event in self._dialect.understand(block):
+        for event in CALLER.understand(block):
             match event:
                 case Said(text):
                     self._conversation.peer_said(text)
-                case Command():
-                    self._conversation.peer_commanded(event.word)
                 case Goodbye():
                     self.hear_no_more()
                     self._record.ends(End.LEFT)
@@ -148,7 +144,7 @@ class PlainDoor(PlainReceiver):
         text = outbox.take_all()
         if text is not None:
             self._remember(text)
-            self.write_lines(self._dialect.written(text))
+            self.write_lines(CALLER.written(text))
 
     def _remember(self, text: str) -> None:
         """Keep what was said as long as it may have to be said again in the other dialect."""

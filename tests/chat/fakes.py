@@ -39,9 +39,6 @@ class FakePeer:
     def command(self, line: str) -> None:
         self._events.append(("peer.command", line))
 
-    def notice(self, text: str) -> None:
-        self._events.append(("peer.notice", text))
-
     def pause(self) -> None:
         self._events.append(("peer.pause",))
 
@@ -163,16 +160,12 @@ class Scene:
         self,
         keyboard: Keyboard,
         *,
-        hosts: bool = False,
-        stays: bool = False,
         patient: bool = False,
         outbox: Outbox | None = None,
     ) -> None:
         self._events: Events = []
         here, owner, self.outbox = FakeHere(self._events), FakeOwner(self._events), outbox or Outbox()
-        self.conversation = Conversation(
-            here, owner, keyboard, self.outbox, hosts=hosts, stays=stays, patient=patient
-        )
+        self.conversation = Conversation(here, owner, keyboard, self.outbox, patient=patient)
 
     def peer_comes(self, kind: type[FakePeer] = FakePeer) -> None:
         """Somebody connects."""
@@ -190,9 +183,9 @@ class Scene:
         return events
 
 
-def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False, patient: bool = False) -> Scene:
+def waiting(keyboard: Keyboard, *, patient: bool = False) -> Scene:
     """Return a conversation in which nobody is at the other end."""
-    scene = Scene(keyboard, hosts=hosts, stays=stays, patient=patient)
+    scene = Scene(keyboard, patient=patient)
     scene.conversation.start()
     scene.happened()
     return scene
@@ -201,13 +194,11 @@ def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False, pat
 def talking(
     keyboard: Keyboard,
     *,
-    hosts: bool = False,
-    stays: bool = False,
     patient: bool = False,
     kind: type[FakePeer] = FakePeer,
 ) -> Scene:
     """Return a conversation in which somebody of that ``kind`` is."""
-    scene = waiting(keyboard, hosts=hosts, stays=stays, patient=patient)
+    scene = waiting(keyboard, patient=patient)
     scene.peer_comes(kind)
     scene.happened()
     return scene

@@ -16,7 +16,6 @@ from zope.interface import directlyProvides
 from techboy.chat.outbox import Outbox
 from techboy.client.plain import LATE_WELCOME, PlainDoor
 from techboy.net.plain_receiver import LONGEST_UNENDED
-from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts
 
 
@@ -36,9 +35,6 @@ class FakeConversation:
 
     def peer_said(self, text: str) -> None:
         self.events.append(("said", text))
-
-    def peer_commanded(self, word: str) -> None:
-        self.events.append(("command", word))
 
     def peer_said_goodbye(self) -> None:
         self.events.append(("goodbye",))
@@ -64,13 +60,12 @@ class Door:
 
     def __init__(
         self,
-        dialect: Plain = HOST,
         max_line: int = 16,
         mistaken: Callable[[], None] | None = None,
         **options: object,
     ) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
-        self.door = PlainDoor(self.conversation, dialect, "juliet", self.clock, max_line, mistaken)
+        self.door = PlainDoor(self.conversation, "juliet", self.clock, max_line, mistaken)
         self.transport = connected(self.door, **options)
         self.came = self.conversation.events.pop(0)
 
@@ -98,7 +93,7 @@ class LateAnswerTests:
     def test_in_pieces(self, at: int) -> None:
         """Its answer is recognised wherever it is cut, also if the rest takes seconds."""
         mistakes: list[str] = []
-        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
         door.says("hello")
         door.receive(self.WELCOME[:at])
         door.clock.advance(4)
@@ -113,7 +108,7 @@ class LateAnswerTests:
     def test_after_plain_text(self, before: bytes) -> None:
         """A server that took a silent caller for a plain one may have sent it anything."""
         mistakes: list[str] = []
-        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
         door.says("hello")
         door.receive(before)
         door.says("again")
@@ -124,14 +119,14 @@ class LateAnswerTests:
 
     def test_too_late(self) -> None:
         """After half a minute the peer is one of plain lines, and what looks like a frame is a message."""
-        door = Door(CALLER, max_line=4096, mistaken=lambda: None)
+        door = Door(max_line=4096, mistaken=lambda: None)
         door.clock.advance(LATE_WELCOME)
         door.receive(self.WELCOME)
         assert door.events == [("said", self.WELCOME.decode().rstrip())]
 
     def test_brace(self) -> None:
         """A message that only begins so, from a peer that ends no lines, is shown after a while."""
-        door = Door(CALLER, mistaken=lambda: None)
+        door = Door(mistaken=lambda: None)
         door.receive(b"{smile}")
         door.clock.advance(4.9)
         assert door.events == []
@@ -160,18 +155,18 @@ class HearingTests:
         door = Door()
         for piece in pieces:
             door.receive(piece)
-        assert door.conversation.said == ["é", "/x", "", "日😀"]
+        assert door.conversation.said == ["é", "//x", "", "日😀"]
 
-    def test_commands_and_goodbye(self) -> None:
-        """What is obeyed comes in its place; after the goodbye nothing is heard."""
+    def test_goodbye(self) -> None:
+        """After the goodbye nothing is heard."""
         door = Door()
         door.receive(b"a\n/who\nb\nExit\nc\n")
         door.receive(b"d\n")
-        assert door.events == [("said", "a"), ("command", "who"), ("said", "b"), ("goodbye",)]
+        assert door.events == [("said", "a\n/who\nb"), ("goodbye",)]
 
     def test_commands_mean_nothing_to_a_caller(self) -> None:
         """A host's line that begins with a slash is a line."""
-        door = Door(CALLER)
+        door = Door()
         door.receive(b"/who\n//\n")
         assert door.events == [("said", "/who\n//")]
 
@@ -330,22 +325,16 @@ class LimitTests:
 class SayingTests:
     """What is sent to a peer."""
 
-    def test_to_a_guest(self) -> None:
-        """Text goes out bare; a line that would be taken for a goodbye gets a blank."""
-        door = Door(HOST)
+    def test_marks(self) -> None:
+        """What would be a command gets a second slash, what would be a goodbye a blank."""
+        door = Door()
         door.says("/a\nexit")
-        assert door.transport.flush() == b"/a\nexit \n"
-
-    def test_to_a_host(self) -> None:
-        """What would be taken for a command gets a second slash, and a command goes as it is."""
-        door = Door(CALLER)
-        door.says("/a")
         door.door.command("who all")
-        assert door.transport.flush() == b"//a\n/who all\n"
+        assert door.transport.flush() == b"//a\nexit \n/who all\n"
 
     def test_all_at_once(self) -> None:
         """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""
-        door, outbox = Door(HOST), Outbox(kept=[(1, "one\ntwo")])
+        door, outbox = Door(), Outbox(kept=[(1, "one\ntwo")])
         outbox.add("exit")
         door.door.send_from(outbox)
         door.door.send_from(outbox)
@@ -353,7 +342,7 @@ class SayingTests:
 
     def test_nothing(self) -> None:
         """Where nothing waits nothing is sent, not an empty line either."""
-        door = Door(HOST)
+        door = Door()
         door.door.send_from(Outbox())
         assert door.transport.flush() == b""
 
@@ -376,7 +365,7 @@ class SayingTests:
             def setTcpKeepAlive(self, on: bool) -> None:
                 options.append(("keepalive", on))
 
-        door = PlainDoor(FakeConversation(), HOST, "juliet", Clock())
+        door = PlainDoor(FakeConversation(), "juliet", Clock())
         transport = Tcp(door)
         directlyProvides(transport, ITCPTransport)
         door.makeConnection(transport)
