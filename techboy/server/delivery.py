@@ -324,7 +324,9 @@ class FlowingDoor:
         self.sent_now()
         self._flow = Flow.BEHIND
         backlog, self._backlog = self._backlog, b""
-        self.write(backlog)
+        rest = backlog[self._sent(backlog) :] if backlog else b""
+        if rest:
+            self._queue(rest)
         if self.has_room:
             self._pauses.end(Reason.ANSWERS)
         self._go_on()

@@ -29,6 +29,7 @@ from techboy.server.farewell import ServerFarewell
 from techboy.server.latest_client import LatestClient
 from techboy.server.lifecycle import Client, ClientLifecycle, Farewell, Owner
 from techboy.server.operator import HostsScreen, Output, Seat
+from techboy.storage.interface import Batch
 
 WAITING_LIMIT = 1024 * 1024
 """Characters that a person may say while no client is connected."""
@@ -280,6 +281,11 @@ class DirectOperator(Seat, ClientLifecycle):
         """Show how many of the lines said here wait: to be stored, or for a client."""
         self._unstored = lines
         self._bridge.unstored(lines if self._client is not None else self.lines_waiting)
+
+    def _show_said(self, batch: Batch, *, past: bool = False) -> None:
+        """Show what the client said; a stream is not shown what the operator said at the admin socket."""
+        if self._output is Output.TERMINAL or self._member is None or batch.author != self._member.name:
+            super()._show_said(batch, past=past)
 
     def _liveness(self) -> str:
         client, waiting = self._client, lines_wait(self.lines_waiting)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from techboy.chat.isolation import isolated
 from techboy.server.lifecycle import Client
 from techboy.wire.frames import Bye
 
@@ -53,12 +55,12 @@ class ServerFarewell:
             self._close()
         elif self._step is _Step.LAST_WORDS and self._deadline is None and self._client is not None:
             self._deadline = self._clock.callLater(self._within, self._close)
-            self._client.say_last_words(self._within)
+            isolated(self._client, partial(self._client.say_last_words, self._within))
 
     def _close(self) -> None:
         self._stop_deadline()
         if self._client is not None:
-            self._client.take_leave(self._last_word(), self._within)
+            isolated(self._client, partial(self._client.take_leave, self._last_word(), self._within))
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None and self._deadline.active():

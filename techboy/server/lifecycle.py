@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from techboy.chat.commands import FAREWELL
+from techboy.chat.isolation import Fallible
 from techboy.chat.member import Member
 from techboy.chat.room import Room
 from techboy.wire.frames import Bye
@@ -18,7 +19,7 @@ class Farewell(Enum):
     LISTENS_NO_MORE = auto()  # it said ``exit``
 
 
-class Client(Protocol):
+class Client(Fallible, Protocol):
     """A client's connection, as a conversation sees it."""
 
     member: Member

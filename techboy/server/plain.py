@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
-from techboy.chat.policy import PlainText, Presence, Rooms
+from techboy.chat.policy import BackPressure, PlainText, Presence, Rooms
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.net.connection_log import End, Record
@@ -193,6 +193,11 @@ class GuestDoor(FlowingDoor, PlainReceiver):
     def sent_now(self) -> None:
         """Remember when."""
         self.wrote_now()
+
+    def stalled(self) -> None:
+        """End a connection that takes nothing, unless its author waits for it: it may be a person's."""
+        if self._policy.back_pressure is BackPressure.LOG:
+            super().stalled()
 
     takes_together = PlainReceiver.ends_lines  # it is looked at for each delivery
 

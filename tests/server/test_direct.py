@@ -16,6 +16,7 @@ from techboy.server.direct_sessions import DirectSessions
 from techboy.server.operator import Output
 from techboy.server.plain import GuestDoor
 from techboy.wire.frames import CLOSED, Bye
+from tests.chat.fakes import FakeGuest
 from tests.houses import Visitor
 from tests.native import HeldCommitter, NativeVerona, tokens
 from tests.transports import SocketTransport, connected
@@ -380,6 +381,21 @@ class BackPressureTests:
         assert heard == f"{text}\n"
         assert balcony.romeo.reading
 
+    def test_patience(self) -> None:
+        """A plain client that takes nothing is not ended, and still heard; its author waits."""
+        balcony = Balcony(stall=30)
+        juliet = balcony.plain()
+        juliet.stops_reading()
+        balcony.says("x" * 200_000)
+        balcony.turn()
+        juliet.socket.room = 1000
+        balcony.turn(120)
+        juliet.says(b"wait\n")
+        balcony.turn()
+        assert juliet.transport.events == []
+        assert balcony.romeo.shown == ["wait"]
+        assert not balcony.romeo.reading
+
     def test_screen(self) -> None:
         """A client is not read from while the screen is full."""
         balcony = Balcony()
@@ -457,6 +473,15 @@ class SessionTests:
             assert later.romeo.past == shown
             later.operator.commanded("last", "last")
             assert later.romeo.states == ([] if shown else ["[12:00] juliet: again"])
+
+    @pytest.mark.parametrize(("output", "shown"), [(Output.TERMINAL, ["mine"]), (Output.STREAM, [])])
+    def test_by_another_way(self, output: Output, shown: list[str]) -> None:
+        """What the operator says by another way is shown at the terminal alone."""
+        balcony = Balcony(output=output)
+        other = balcony.house.enter(FakeGuest(), 0, host=True)
+        balcony.house.said(other, "mine")
+        balcony.turn()
+        assert balcony.romeo.shown == shown
 
     def test_name(self) -> None:
         """A plain client has a name that it can have, whatever the operator is called."""

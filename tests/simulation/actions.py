@@ -257,7 +257,7 @@ def _strangers(world: World, chance: random.Random) -> None:
 
 def _operator(world: World, chance: random.Random) -> None:
     server = world.server
-    if world.direct or chance.random() < 0.4:
+    if chance.random() < 0.4:
         world.note("the operator says something")
         server.say(_words(chance))
         return
@@ -361,7 +361,7 @@ def _rolls_back(world: World, chance: random.Random) -> None:
 def _faulty_connection(world: World, chance: random.Random) -> None:
     """A member's connection raises what nobody expects when it is written to."""
     link = _some_link(world, chance)
-    if link is not None and link.far.open and not world.direct:
+    if link is not None and link.far.open:
         world.note(f"link {link.number} will raise an error when the server writes to it")
         link.far.has_fault = True
         link.was_disturbed = True

@@ -123,7 +123,7 @@ def _door(monitor: Monitor, world: World) -> Any:
 
 def _talks(door: Any) -> bool:
     if isinstance(door, NativeGuest):
-        return door._session is not None and door.is_open
+        return door._session is not None and door.is_open and not door.member.host
     return isinstance(door, GuestDoor) and not door._parting.begun
 
 

@@ -116,6 +116,11 @@ class Monitor:
         return None if self.door is None else self.door.door
 
     @property
+    def _is_only_client(self) -> bool:
+        """Whether this is the client in direct mode, to which the room has no name."""
+        return self.welcome is not None and self.welcome.room is None
+
+    @property
     def _room(self) -> RoomTruth:
         assert self.welcome is not None
         return self._truth.room(self.welcome.log, self._key)
@@ -147,7 +152,7 @@ class Monitor:
         if welcome.after > welcome.last:
             raise BrokenPromiseError(f"welcome after {welcome.after} of {welcome.last}")
         same = hello.session == welcome.session and hello.log == welcome.log and hello.room == welcome.room
-        since = self._guest.member.since if self._direct else 0  # where its session began, or began anew
+        since = self._guest.member.since if self._is_only_client else 0
         if same and hello.seen is not None and welcome.after > max(hello.seen, since):
             raise BrokenPromiseError(f"welcome after {welcome.after}, seen was {hello.seen}")
 
@@ -163,7 +168,7 @@ class Monitor:
                 raise BrokenPromiseError(f"id {number} was delivered before it was stored")
             if (entry.author, entry.kind, entry.text) != (lines.author, lines.kind, text):
                 raise BrokenPromiseError(f"{entry} was delivered as {lines.author}: {text}")
-            if self._direct and entry.author != "romeo":
+            if self._is_only_client and entry.author != "romeo":
                 raise BrokenPromiseError(f"{entry} was delivered to another client")
             if isinstance(self._guest, NativeGuest) and entry.number == self._guest.member.number:
                 raise BrokenPromiseError(f"{entry} was delivered to its author")

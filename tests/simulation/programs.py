@@ -150,7 +150,8 @@ class Server(Process):
         self.storage.disk = disk
         words = ["--host", "127.0.0.1", "--name", "romeo", "--output", "json", "--max-line", str(SERVER_LINE)]
         words += ["--ping", str(PING), "--dead", str(DEAD), "--stall", str(STALL), "--grace", str(GRACE)]
-        words += ["--stay"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
+        words += ["--socket", "/run/romeo.sock"]
+        words += ["--stay"] if self.direct else ["--guests", str(PLACES)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         with self.world.patched(
             storage_service, InThread=lambda _: self.storage, AtOnce=lambda: self.storage

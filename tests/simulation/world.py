@@ -110,7 +110,7 @@ class World:
             place = directory / name if chance.random() < 0.6 else None
             nickname = chance.choice([name, "juliet", "guest"])
             self.clients.append(Client(self, name, nickname, place, PORT))
-        if not self.direct and chance.random() < 0.4:
+        if chance.random() < 0.4:
             self.clients.append(Client(self, "o1", "juliet", None, ADMIN))
         self.peers += [PlainPeer(self, f"p{number}") for number in range(1, chance.randrange(2, 4))]
         self.peers += [
