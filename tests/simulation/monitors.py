@@ -64,7 +64,7 @@ class Monitor:
         self._left_out: set[int] = set()
         self._plain_offsets: dict[tuple[str, str], int] = {}
         self._plain_room: tuple[str, str] | None = None
-        self._gone = 0
+        self._gone = self._bare = 0
         link.up.tap, link.down.tap = self._sent, self._received
 
     def look(self) -> None:
@@ -214,8 +214,21 @@ class Monitor:
             is_fragment = line.rpartition("] ")[2] in self._truth.fragments
             if not (line.startswith("*") or is_fragment or self._direct):
                 raise BrokenPromiseError(f"neither a notice nor what somebody said: {line!r}")
-        elif not (line.startswith("[") or self._direct):
+        elif line.startswith("["):
+            return
+        elif self._direct:
+            self._bare_line(line, int(found[2]))
+        else:
             self._plain_line(line, (found[1], int(found[2])))
+
+    def _bare_line(self, line: str, number: int) -> None:
+        """Check that the only client is sent what the operator said, in order."""
+        if not line.startswith(("r1:", "* ", "** ", "o1:")):
+            raise BrokenPromiseError(f"{line!r} was sent to the only client, and is not the operator's")
+        if line.startswith("r1:"):
+            if number <= self._bare:
+                raise BrokenPromiseError(f"{line!r} was sent after line {self._bare}")
+            self._bare = number
 
     def _plain_line(self, line: str, tag: tuple[str, int]) -> None:
         for log_id, key, number in reversed(self._truth.places(tag)):
