@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from techboy.chat.conversation import Conversation, Keyboard, State, Words
 from techboy.chat.outbox import Outbox
 from techboy.client.plain import PlainDoor
-from tests.server.test_direct import Balcony
+from tests.direct import Balcony
 from tests.transports import FakeTransport, connected
 
 

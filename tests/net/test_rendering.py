@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.room import News
-from techboy.net.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
+from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Dialect, gone
 from techboy.storage.interface import Batch
 
 BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "me", "sighs")]
@@ -16,6 +16,14 @@ def test_plain() -> None:
     rendering = PLAIN.render(["welcome"], BATCHES, 4)
     assert rendering.data == b"* welcome\njuliet: a\njuliet: b\n** nurse sighs\n"
     assert rendering.data[: rendering.heading] == b"* welcome\n"
+
+
+def test_bare() -> None:
+    """Bare lines, of which none is a goodbye; an action has its author."""
+    said = [Batch(5, 7, 0.0, 1, "romeo", "say", "a\nexit\n* b"), Batch(8, 8, 0.0, 1, "romeo", "me", "sighs")]
+    rendering = BARE.render(["no"], said, 4)
+    assert rendering.data == b"* no\na\nexit \n* b\n** romeo sighs\n"
+    assert (rendering.reached(rendering.heading), rendering.reached(len(rendering.data))) == (4, 8)
 
 
 def test_native() -> None:
