@@ -290,7 +290,7 @@ COMMANDS = (
     Command("join", "NAME", Who.ANYBODY, "go to another room", _join, Rooms.MANY),
     Command("part", "", Who.ANYBODY, "go back to the lobby", _part, Rooms.MANY),
     Command("rooms", "", Who.ANYBODY, "which rooms there are", _rooms, Rooms.MANY),
-    Command("topic", "[TEXT]", Who.ANYBODY, "what this room is about, or change that", _topic),
+    Command("topic", "[TEXT]", Who.ANYBODY, "what this room is about, or change that", _topic, Rooms.MANY),
     Command("last", "[N]", Who.ANYBODY, "what was said here last", _last),
     Command("away", "[TEXT]", Who.ANYBODY, "say that you are not at the keyboard", _away),
     Command("back", "", Who.ANYBODY, "say that you are", _back),

@@ -25,7 +25,7 @@ class DirectTests:
         for member in (host, juliet):
             offered = {line.split()[0] for line in direct.commanded(member, "help")}
             assert {"/who", "/me", "/quit", "/last", "/nick"} <= offered
-            assert not {"/join", "/part", "/rooms"} & offered
+            assert not {"/join", "/part", "/rooms", "/topic"} & offered
             assert direct.commanded(member, "join verona")[0].startswith("there is no command /join")
 
     def test_presence(self, direct: FakeHouse) -> None:
