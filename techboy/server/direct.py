@@ -36,12 +36,7 @@ WAITING_LIMIT = 1024 * 1024
 
 
 class DirectOperator(Seat, ClientLifecycle):
-    """The operator at this end, and what becomes of the conversation with its one client.
-
-    ``said_lines``: how many lines the operator has said.
-    """
-
-    said_lines = 0
+    """The operator at this end, and what becomes of the conversation with its one client."""
 
     def __init__(
         self,
@@ -112,7 +107,6 @@ class DirectOperator(Seat, ClientLifecycle):
         if self._phase.has_said_goodbye or self._phase is Phase.OVER or not self._has_room_for(text):
             return
         super().said(text)
-        self.said_lines += text.count("\n") + 1
         if self._phase is Phase.CLIENT_CLOSED and self._client is not None:
             self._client.end_within(PROMPTLY)
 

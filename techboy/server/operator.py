@@ -41,8 +41,10 @@ class Seat:
     """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
 
     It is the bridge's ``conversation``. ``leave`` ends the program. ``output``: what history is shown on.
-    Without `sit`, it is nobody, and can only listen to the lobby.
+    Without `sit`, it is nobody, and can only listen to the lobby. ``said_lines``: how many lines were said.
     """
+
+    said_lines = 0
 
     _log = Logger()
 
@@ -80,7 +82,9 @@ class Seat:
         assert self._member is not None
         self._house.said(self._member, text)
         self._bridge.said_here(text)
-        self._wait_for(self._unstored + _lines(text))
+        lines = text.count("\n") + 1
+        self.said_lines += lines
+        self._wait_for(self._unstored + lines)
         if self._member.unstored > UNSTORED_LIMIT:
             self._pauses.begin(Reason.STORE)
 
@@ -224,7 +228,7 @@ class Seat:
         member = self._member
         if member is not None and batch.by == member.number:
             if batch.kind == "say":
-                self._wait_for(max(self._unstored - _lines(batch.text), 0))
+                self._wait_for(max(self._unstored - batch.lines, 0))
         elif member is None or batch.by not in member.ignoring:
             self._show_said(batch)
 
@@ -234,7 +238,3 @@ class Seat:
 
     def _show_said(self, batch: Batch, *, past: bool = False) -> None:
         self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
-
-
-def _lines(text: str) -> int:
-    return text.count("\n") + 1
