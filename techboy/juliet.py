@@ -420,7 +420,7 @@ class Juliet(Talk):
             self.heard()
             return self.plain_door()
         may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
-        hello, dead = self._hello(), self.options["dead"]
+        hello, dead = self._hello(), self.options["ping-timeout"]
         return Greeting(self, hello, self.reactor, dead, may_be_plain=may_be_plain, record=record)
 
     def not_answered(self, reason: str) -> None:
@@ -450,8 +450,8 @@ class Juliet(Talk):
             kept.outbox,
             kept.acquaintance,
             self.reactor,
-            options["ping"],
-            options["dead"],
+            options["ping-interval"],
+            options["ping-timeout"],
             None if options["socket"] is not None else options["name"],
             self._record,
         )

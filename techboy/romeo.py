@@ -119,41 +119,41 @@ class Options(ConversationOptions):
         ["motd", None, None, "File with the lines that guests are shown first", option("motd", _motd)],
         ["history", None, HISTORY, "Lines said before that a guest is shown", _number("history", 0)],
         [
-            "keep-memory",
+            "history-memory",
             None,
             None,
             "Memory for what was said, as 500000 or 512K [default: 16M, 4M with a state directory]",
-            option("keep-memory", size),
+            option("history-memory", size),
         ],
         ["rate", None, RATE, "Lines a second that a guest may say, 0 for any number", _number("rate", 0)],
         [
-            "stall",
+            "send-timeout",
             None,
             STALL,
             "Seconds after which a guest who takes nothing is ended",
-            option("stall", seconds),
+            option("send-timeout", seconds),
         ],
         ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
         [
-            "keep",
+            "retention",
             None,
             None,
             "Days that what was said is kept [default: for ever]",
-            option("keep", days),
+            option("retention", days),
         ],
         [
-            "grace",
+            "resume-timeout",
             None,
             GRACE,
             "Seconds for which who lost the connection counts as present",
-            option("grace", seconds),
+            option("resume-timeout", seconds),
         ],
         [
-            "remember",
+            "session-ttl",
             None,
             None,
             f"Days for which a session that is not used is kept [default: {REMEMBER}]",
-            option("remember", days),
+            option("session-ttl", days),
         ],
         [
             "metrics",
@@ -172,7 +172,7 @@ class Options(ConversationOptions):
     ]
     optFlags = [
         ["once", None, "With many guests: end when the last has left"],
-        ["stay", None, "With one guest: wait for the next when one has left"],
+        ["keep-open", "k", "With one guest: wait for the next when one has left"],
     ]
     repeated = ("listen",)
     sides = (frozenset({"host", "port"}), frozenset({"listen"}))
@@ -191,8 +191,8 @@ class Options(ConversationOptions):
         self.split_host()
         if self["listen"] and (self["host"] is not None or self["port"] is not None):
             self.refuse("--listen goes without --host and --port", "listen", "host", "port")
-        if self["once"] and self["stay"]:
-            self.refuse("--once and --stay do not go together", "once", "stay")
+        if self["once"] and self["keep-open"]:
+            self.refuse("--once and --keep-open do not go together", "once", "keep-open")
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self._refuse_for_one()
@@ -205,8 +205,10 @@ class Options(ConversationOptions):
         self["guests"] = self["guests"] or GUESTS
         self["motd-path"], self["motd"] = self["motd"] or (None, [])
         self["state"] = state_directory(self.manager) if self["state"] is None else self["state"]
-        self["keep-memory"] = self["keep-memory"] or (KEEP_MEMORY if self["state"] is None else KEEP_RECENT)
-        self["remember"] = self["remember"] or REMEMBER * DAY
+        self["history-memory"] = self["history-memory"] or (
+            KEEP_MEMORY if self["state"] is None else KEEP_RECENT
+        )
+        self["session-ttl"] = self["session-ttl"] or REMEMBER * DAY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
@@ -311,10 +313,12 @@ class Romeo(Talk):
         streams: Streams,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(reactor, options, streams, HOST, Outbox(), wall, stays=bool(options["stay"]))
+        super().__init__(reactor, options, streams, HOST, Outbox(), wall, stays=bool(options["keep-open"]))
         rules = Rules(options["name"], guests=1, history=0)
         self.home = Home(reactor, wall, options, rules)
-        self.duet = Duet(self.home.house, self.home.hall, self.conversation, new_token, options["grace"])
+        self.duet = Duet(
+            self.home.house, self.home.hall, self.conversation, new_token, options["resume-timeout"]
+        )
         self.home.lodgings.append(self.duet)
         factory = RomeoFactory(self)
         self._listening = Listening(lambda: told(reactor, options), factory, self.listens, self._refused)

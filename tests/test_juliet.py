@@ -487,7 +487,7 @@ class NativeTests:
 
     def test_known(self) -> None:
         """To a Romeo she knows she never speaks plain lines; where he does not answer she calls again."""
-        juliet = started("--ping", "3", "--dead", "9")
+        juliet = started("--ping-interval", "3", "--ping-timeout", "9")
         welcome(juliet).breaks()
         calls_again(juliet)
         transport = answer(juliet)
@@ -579,7 +579,7 @@ class NativeTests:
 
     def test_ping(self) -> None:
         """A Romeo who is silent is asked, and given up, when she was told to."""
-        juliet = started("--ping", "2", "--dead", "5")
+        juliet = started("--ping-interval", "2", "--ping-timeout", "5")
         transport = welcome(juliet)
         juliet.reactor.advance(2)
         assert [asked["ping"] for asked in frames(transport)] == [1]

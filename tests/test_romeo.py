@@ -157,8 +157,8 @@ class GuestTests:
         assert romeo.status == exit_status.OK
 
     def test_stay(self) -> None:
-        """With --stay, he waits for the next guest when one has left."""
-        romeo = running("--stay").start()
+        """With --keep-open, he waits for the next guest when one has left."""
+        romeo = running("--keep-open").start()
         leave(call(romeo))
         assert romeo.reactor.stops == 0
         call(romeo)
@@ -282,7 +282,7 @@ class NativeGuestTests:
 
     def test_place_taken(self) -> None:
         """A guest who comes back while a plain client has its place is told so, and goes on after that."""
-        romeo = running("--stay").start()
+        romeo = running("--keep-open").start()
         guest = native(romeo)
         (welcome,) = frames(guest)
         guest.breaks()
@@ -398,7 +398,7 @@ class NativeGuestTests:
 
     def test_ping(self) -> None:
         """A guest who is silent is asked, and given up, when he was told to."""
-        romeo = running("--ping", "2", "--dead", "5").start()
+        romeo = running("--ping-interval", "2", "--ping-timeout", "5").start()
         guest = native(romeo)
         frames(guest)
         romeo.reactor.advance(2)

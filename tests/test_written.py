@@ -131,7 +131,7 @@ class VisitTests:
 
     def test_of_two(self, log: Written) -> None:
         """A conversation of two has no rooms; the next caller is turned away in one line."""
-        program = romeo("--stay")
+        program = romeo("--keep-open")
         guest, other, third = visit(program), visit(program), native(program)
         guest.receive(b"my secret\nexit\n")
         for transport in (other, third, guest):
@@ -252,7 +252,7 @@ class EndingTests:
     @pytest.mark.parametrize("come", [visit, native])
     def test_stalled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Who takes nothing for too long."""
-        program = host("--stall", "5")
+        program = host("--send-timeout", "5")
         reader, speaker = come(program), visit(program)
         program.reactor.advance(1)
         reader.flush()

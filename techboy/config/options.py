@@ -190,13 +190,19 @@ class ConversationOptions(Options):
             option("state", _directory),
         ],
         [
-            "ping",
+            "ping-interval",
             None,
             None,
-            f"Seconds of silence until the other end is asked [default: {PING:g}, or half of --dead]",
-            option("ping", seconds),
+            f"Seconds of silence until the other end is asked [default: {PING:g}, or half of --ping-timeout]",
+            option("ping-interval", seconds),
         ],
-        ["dead", None, DEAD, "Seconds of silence after which it is dead", option("dead", seconds)],
+        [
+            "ping-timeout",
+            None,
+            DEAD,
+            "Seconds of silence after which it is dead",
+            option("ping-timeout", seconds),
+        ],
         [
             "transcript",
             None,
@@ -230,10 +236,10 @@ class ConversationOptions(Options):
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
-        if self["ping"] is None:
-            self["ping"] = min(PING, self["dead"] / 2)
-        elif self["ping"] >= self["dead"]:
-            self.refuse("--ping has to be less than --dead", "ping", "dead")
+        if self["ping-interval"] is None:
+            self["ping-interval"] = min(PING, self["ping-timeout"] / 2)
+        elif self["ping-interval"] >= self["ping-timeout"]:
+            self.refuse("--ping-interval has to be less than --ping-timeout", "ping-interval", "ping-timeout")
         streams = self.streams()
         self["prompted"] = (
             self.parent is not None

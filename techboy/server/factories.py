@@ -179,7 +179,7 @@ class HouseLodging(Lodging):
 
     def __init__(self, host: Household) -> None:
         options = host.options
-        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
+        super().__init__(host.house, host.hall, new_token, options["resume-timeout"], options["guests"])
         self._program = host
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:

@@ -282,7 +282,7 @@ class ConversationOptionsTests:
         """Nothing has to be said."""
         options = parsed(program)
         assert (options["max-line"], options["output"], options["port"]) == (4096, "auto", 4444)
-        assert (options["state"], options["ping"], options["dead"]) == (None, 25.0, 60.0)
+        assert (options["state"], options["ping-interval"], options["ping-timeout"]) == (None, 25.0, 60.0)
         names = ["transcript", "config", "socket", "prompted"]
         assert [options[name] for name in names] == [None, None, None, False]
 
@@ -306,8 +306,10 @@ class ConversationOptionsTests:
         options = parsed(program, "--max-line", "64", "--output", "json", "--name=rosaline", "-p", "13005")
         assert (options["max-line"], options["output"]) == (64, "json")
         assert (options["name"], options["port"]) == ("rosaline", 13005)
-        options = parsed(program, "--state", "a/b", "--ping", "0.5", "--dead=2", "--transcript", "c/d")
-        assert (options["state"], options["ping"], options["dead"]) == ("a/b", 0.5, 2.0)
+        options = parsed(
+            program, "--state", "a/b", "--ping-interval", "0.5", "--ping-timeout=2", "--transcript", "c/d"
+        )
+        assert (options["state"], options["ping-interval"], options["ping-timeout"]) == ("a/b", 0.5, 2.0)
         assert options["transcript"] == "c/d"
 
     @BOTH
@@ -317,12 +319,15 @@ class ConversationOptionsTests:
             (["--max-line", "63"], "--max-line: a whole number from 64 to 65536 is wanted, not '63'"),
             (["--max-line=65537"], "--max-line: a whole number from 64 to 65536 is wanted, not '65537'"),
             (["--output", "xml"], "--output: one of auto, names, bare, json is wanted, not 'xml'"),
-            (["--ping", "9", "--dead", "9"], "--ping has to be less than --dead"),
+            (
+                ["--ping-interval", "9", "--ping-timeout", "9"],
+                "--ping-interval has to be less than --ping-timeout",
+            ),
             (["--state", ""], "--state: a directory is wanted, not nothing"),
             (["--transcript", ""], "--transcript: a file is wanted, not nothing"),
             (["--config", ""], "--config: a file is wanted, not nothing"),
-            (["--ping", "0"], "--ping: a number of seconds is wanted, not '0'"),
-            (["--dead", "inf"], "--dead: a number of seconds is wanted, not 'inf'"),
+            (["--ping-interval", "0"], "--ping-interval: a number of seconds is wanted, not '0'"),
+            (["--ping-timeout", "inf"], "--ping-timeout: a number of seconds is wanted, not 'inf'"),
             (["--sonnet"], "option --sonnet not recognized"),
             (["--port"], "option --port requires argument"),
             (["verona"], "Wrong number of arguments."),
@@ -425,11 +430,11 @@ class ConfigurationTests:
     ) -> None:
         """The command line is above the environment, and that is above the file."""
         path = tmp_path / "techboy.toml"
-        path.write_text(f"[{program.program}]\nmax-line = 64\ndead = 10\nname = 'in-file'\n")
+        path.write_text(f"[{program.program}]\nmax-line = 64\nping-timeout = 10\nname = 'in-file'\n")
         monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_MAX_LINE", "65")
-        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_DEAD", "11.5")
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_PING_TIMEOUT", "11.5")
         options = parsed(program, "--config", str(path), "--max-line", "66")
-        assert (options["max-line"], options["dead"], options["name"]) == (66, 11.5, "in-file")
+        assert (options["max-line"], options["ping-timeout"], options["name"]) == (66, 11.5, "in-file")
         assert options["config"] == str(path)
 
     @BOTH
@@ -483,7 +488,7 @@ class ConfigurationTests:
             ("PROT", "1", "there is no such option"),
             ("VERSION", "1", "there is no such option"),
             ("CONFIG", "", "a file is wanted, not nothing"),
-            ("PING", "60", "--ping has to be less than --dead"),
+            ("PING_INTERVAL", "60", "--ping-interval has to be less than --ping-timeout"),
         ],
     )
     def test_mistake_in_environment(
@@ -513,8 +518,8 @@ class ConfigurationTests:
             ("port = 1\nlisten = ['tcp:1']", "[romeo] listen: it goes without port"),
             ("metrics = 9100", "[romeo] metrics: an endpoint as tcp:9100 is wanted, not '9100'"),
             (
-                "once = true\nstay = true",
-                "[romeo] once, {}: [romeo] stay: --once and --stay do not go together",
+                "once = true\nkeep-open = true",
+                "[romeo] once, {}: [romeo] keep-open: --once and --keep-open do not go together",
             ),
             ("port =", "Invalid value (at line 2, column 7)"),
         ],
@@ -538,10 +543,13 @@ class ConfigurationTests:
     def test_whose_mistake(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """What does not go together is the configuration's mistake only where that has a part in it."""
         monkeypatch.setenv("TECHBOY_JULIET_NAME", "rosaline")
-        mistake(juliet.Options, "--ping", "60", capsys=capsys, status=64)
-        monkeypatch.setenv("TECHBOY_JULIET_DEAD", "9")
-        said = mistake(juliet.Options, "--ping", "60", capsys=capsys, status=78)
-        assert said == "juliet: $TECHBOY_JULIET_DEAD: --ping has to be less than --dead\n"
+        mistake(juliet.Options, "--ping-interval", "60", capsys=capsys, status=64)
+        monkeypatch.setenv("TECHBOY_JULIET_PING_TIMEOUT", "9")
+        said = mistake(juliet.Options, "--ping-interval", "60", capsys=capsys, status=78)
+        assert (
+            said
+            == "juliet: $TECHBOY_JULIET_PING_TIMEOUT: --ping-interval has to be less than --ping-timeout\n"
+        )
         mistake(juliet.Options, "--sonnet", capsys=capsys, status=64)
 
     def test_safe(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -648,7 +656,7 @@ class CheckTests:
             (["--listen", "nosuch:1"], "--listen nosuch:1: Unknown endpoint type: 'nosuch'"),
             (["--metrics", "nosuch:1"], "--metrics nosuch:1: Unknown endpoint type: 'nosuch'"),
             (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
-            (["--ping", "60"], "--ping has to be less than --dead"),
+            (["--ping-interval", "60"], "--ping-interval has to be less than --ping-timeout"),
         ],
     )
     def test_wrong(self, words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -753,18 +761,21 @@ class RomeoTests:
         [
             (["--listen", "tcp:4444", "--port", "1"], "--listen goes without --host and --port"),
             (["--listen", "tcp:4444", "--host", "::1"], "--listen goes without --host and --port"),
-            (["--once", "--stay"], "--once and --stay do not go together"),
+            (["--once", "--keep-open"], "--once and --keep-open do not go together"),
             (["--port", "port"], "--port: a whole number from 0 to 65535 is wanted, not 'port'"),
             (["--guests", "0"], "--guests: a whole number from 1 to 1000000 is wanted, not '0'"),
             (["--guests", "some"], "--guests: a whole number from 1 to 1000000 is wanted, not 'some'"),
             (["--history", "-1"], "--history: a whole number from 0 to 1000000 is wanted, not '-1'"),
             (["--rate", "0.5"], "--rate: a whole number from 0 to 1000000 is wanted, not '0.5'"),
-            (["--keep-memory", "0"], "--keep-memory: a size as 500000, 512K, 16M or 1G is wanted, not '0'"),
-            (["--stall", "0"], "--stall: a number of seconds is wanted, not '0'"),
+            (
+                ["--history-memory", "0"],
+                "--history-memory: a size as 500000, 512K, 16M or 1G is wanted, not '0'",
+            ),
+            (["--send-timeout", "0"], "--send-timeout: a number of seconds is wanted, not '0'"),
             (["--sync", "often"], "--sync: one of full, normal is wanted, not 'often'"),
-            (["--keep", "0"], "--keep: a number of days is wanted, not '0'"),
-            (["--remember", "a week"], "--remember: a number of days is wanted, not 'a week'"),
-            (["--grace", "0"], "--grace: a number of seconds is wanted, not '0'"),
+            (["--retention", "0"], "--retention: a number of days is wanted, not '0'"),
+            (["--session-ttl", "a week"], "--session-ttl: a number of days is wanted, not 'a week'"),
+            (["--resume-timeout", "0"], "--resume-timeout: a number of seconds is wanted, not '0'"),
             (["--plain"], "option --plain not recognized"),
             (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
         ],
@@ -811,12 +822,18 @@ class RomeoTests:
         assert not parsed(romeo.Options)["shown"]
         assert parsed(romeo.Options, "--output", "auto")["shown"]
 
+    @pytest.mark.parametrize("words", [["--keep-open"], ["-k"]])
+    def test_keep_open(self, words: list[str]) -> None:
+        """The server can be told to wait for the next client, in one letter too, as in ncat."""
+        assert not parsed(romeo.Options)["keep-open"]
+        assert parsed(romeo.Options, *words)["keep-open"]
+
     def test_usual_house(self) -> None:
         """What a house is like is set where nothing is said about it."""
         options = parsed(romeo.Options)
-        names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
+        names = ["guests", "motd", "history", "history-memory", "rate", "send-timeout"]
         assert [options[name] for name in names] == [1000, [], 20, 16 * 1024**2, 20, 30.0]
-        names = ["sync", "keep", "grace", "remember"]
+        names = ["sync", "retention", "resume-timeout", "session-ttl"]
         assert [options[name] for name in names] == ["full", None, 600.0, 30 * DAY]
         assert (options["motd-path"], options["metrics"]) == (None, None)
 
@@ -829,30 +846,30 @@ class RomeoTests:
             "3",
             "--history",
             "0",
-            "--keep-memory",
+            "--history-memory",
             "1M",
             "--rate",
             "0",
-            "--stall",
+            "--send-timeout",
             "2.5",
             "--motd",
         ]
         options = parsed(romeo.Options, *words, str(path))
         assert options["motd-path"] == str(path)
-        names = ["guests", "motd", "history", "keep-memory", "rate", "stall"]
+        names = ["guests", "motd", "history", "history-memory", "rate", "send-timeout"]
         assert [options[name] for name in names] == [3, ["two households", "both alike"], 0, 1024**2, 0, 2.5]
 
     def test_storing(self) -> None:
         """How surely, and for how long, things are kept can be said; days may be parts of one."""
-        words = ["--sync", "normal", "--keep", "0.5", "--grace", "2.5", "--remember", "7"]
+        words = ["--sync", "normal", "--retention", "0.5", "--resume-timeout", "2.5", "--session-ttl", "7"]
         options = parsed(romeo.Options, *words)
-        names = ["sync", "keep", "grace", "remember"]
+        names = ["sync", "retention", "resume-timeout", "session-ttl"]
         assert [options[name] for name in names] == ["normal", DAY / 2, 2.5, 7 * DAY]
 
     def test_memory_with_directory(self) -> None:
         """With a state directory memory is not where things are kept, and less of it is used, unless said."""
-        assert parsed(romeo.Options, "--state", "x")["keep-memory"] == 4 * 1024**2
-        assert parsed(romeo.Options, "--state", "x", "--keep-memory", "1K")["keep-memory"] == 1024
+        assert parsed(romeo.Options, "--state", "x")["history-memory"] == 4 * 1024**2
+        assert parsed(romeo.Options, "--state", "x", "--history-memory", "1K")["history-memory"] == 1024
 
     @pytest.mark.parametrize(
         ("variable", "words", "state"),
@@ -1140,7 +1157,7 @@ class JulietTests:
         monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/romeo")
         assert parsed(juliet.Options)["state"] is None
 
-    @pytest.mark.parametrize("option", ["--sync", "--keep", "--grace", "--remember"])
+    @pytest.mark.parametrize("option", ["--sync", "--retention", "--resume-timeout", "--session-ttl"])
     def test_no_house(self, option: str, capsys: pytest.CaptureFixture[str]) -> None:
         """She has no house of which anything could be set."""
         said = mistake(juliet.Options, option, "1", capsys=capsys)

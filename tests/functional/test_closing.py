@@ -134,7 +134,7 @@ class TwoTests:
 
     def romeo(self, programs: Programs) -> Program:
         """Return a server that waits for the next client when one is gone."""
-        return programs.twist("--log-file", "log", "romeo", "--host", LOOPBACK, "--port", "0", "--stay")
+        return programs.twist("--log-file", "log", "romeo", "--host", LOOPBACK, "--port", "0", "--keep-open")
 
     @CLOSE
     @pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])

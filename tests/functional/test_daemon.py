@@ -93,7 +93,7 @@ class StayTests:
 
     def test_takes_the_next_guest(self, programs: Programs) -> None:
         """He says what he has to say to whoever is there, and goes on after the end of his input."""
-        romeo = programs.romeo("--stay")
+        romeo = programs.romeo("--keep-open")
         port = romeo.port
         for text in ("one\n", "two\n"):
             guest = let_in(programs, port)

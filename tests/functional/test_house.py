@@ -144,7 +144,7 @@ class WithstandingTests:
 
     def test_lines_that_are_gone(self, programs: Programs) -> None:
         """Who is so far behind that lines were forgotten is told exactly how many."""
-        romeo = programs.romeo("--rate", "0", "--keep-memory", "1M", stdin=NULL)
+        romeo = programs.romeo("--rate", "0", "--history-memory", "1M", stdin=NULL)
         speaker, reader, stuck = guests(programs, romeo.port, 3)
         lines = [f"{number:06d} " + "x" * 2000 for number in range(10_000)]
         read_along(speaker, reader, lines, 100)

@@ -237,7 +237,7 @@ class RotationTests:
     def test_ignored(self, programs: Programs) -> None:
         """Started by nohup, a program takes no notice of SIGHUP, whatever its keyboard."""
         script = 'trap "" HUP; exec "$@"'
-        romeo = programs.start(SHELL, "-c", script, SHELL, TWIST, "romeo", "--port", "0", "--stay")
+        romeo = programs.start(SHELL, "-c", script, SHELL, TWIST, "romeo", "--port", "0", "--keep-open")
         port = romeo.port
         romeo.signal(SIGHUP)
         guest = programs.caller(port)

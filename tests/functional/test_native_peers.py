@@ -363,7 +363,7 @@ class HostTests:
     def test_silence(self, programs: Programs) -> None:
         """She asks a silent Romeo whether he is there, and calls again when he is not."""
         listener = programs.listener()
-        programs.juliet(listener.port, "--ping", "0.3", "--dead", "0.9", stdin=NULL)
+        programs.juliet(listener.port, "--ping-interval", "0.3", "--ping-timeout", "0.9", stdin=NULL)
         romeo, _ = welcome(programs, listener)
         for number in (1, 2):
             ping = romeo.told("ping")
@@ -409,7 +409,7 @@ class FallbackTests:
         juliet.states("Connected to romeo")
         romeo.tells({"bye": "closed"})
         take_leave(romeo, juliet)
-        juliet = programs.juliet(listener.port, "--state", state, "--dead", "2.5")
+        juliet = programs.juliet(listener.port, "--state", state, "--ping-timeout", "2.5")
         juliet.writes("a secret\n")
         for _ in range(2):
             stranger = programs.answer_natively(listener)

@@ -79,7 +79,7 @@ def calls(programs: Programs, script: Path, stdout: int, stderr: int) -> tuple[P
     """Start a Juliet who says ``script``, and welcome her."""
     listener = programs.listener()
     juliet = programs.juliet(
-        listener.port, "--ping", str(SILENCE), stdin=script, stdout=stdout, stderr=stderr
+        listener.port, "--ping-interval", str(SILENCE), stdin=script, stdout=stdout, stderr=stderr
     )
     romeo = programs.answer_natively(listener)
     romeo.told("hello")

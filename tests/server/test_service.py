@@ -209,7 +209,7 @@ class GuestTests:
 
     def test_stall(self) -> None:
         """Who takes nothing for as long as was said is ended."""
-        host = running("--stall", "5").start()
+        host = running("--send-timeout", "5").start()
         reader, guest = visit(host), visit(host)
         settle(host)
         reader.room = 0
@@ -222,7 +222,7 @@ class GuestTests:
 
     def test_memory(self) -> None:
         """No more is kept than he was told."""
-        host = running("--keep-memory", "2000", "--rate", "0").start()
+        host = running("--history-memory", "2000", "--rate", "0").start()
         guest = visit(host)
         for _ in range(20):
             guest.receive(b"x" * 100 + b"\n")
@@ -282,7 +282,7 @@ class NativeGuestTests:
 
     def test_grace(self) -> None:
         """Who lost the connection counts as present for as long as was said."""
-        host = running("--grace", "5").start()
+        host = running("--resume-timeout", "5").start()
         other = visit(host)
         native(host).breaks()
         settle(host)
@@ -315,7 +315,7 @@ class NativeGuestTests:
 
     def test_ping(self) -> None:
         """Who is silent is asked, and given up, when he was told to."""
-        host = running("--ping", "2", "--dead", "5").start()
+        host = running("--ping-interval", "2", "--ping-timeout", "5").start()
         juliet = native(host)
         frames(juliet)
         host.reactor.advance(2)

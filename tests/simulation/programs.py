@@ -151,8 +151,17 @@ class Server(Process):
         self.storage = Storage()
         self.storage.disk = disk
         words = ["--host", "127.0.0.1", "--name", "romeo", "--output", "json", "--max-line", str(SERVER_LINE)]
-        words += ["--ping", str(PING), "--dead", str(DEAD), "--stall", str(STALL), "--grace", str(GRACE)]
-        words += ["--stay"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
+        words += [
+            "--ping-interval",
+            str(PING),
+            "--ping-timeout",
+            str(DEAD),
+            "--send-timeout",
+            str(STALL),
+            "--resume-timeout",
+            str(GRACE),
+        ]
+        words += ["--keep-open"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         kind: Callable[..., Any] = Romeo if self.direct else Host
         with self.world.patched(
@@ -290,7 +299,7 @@ class Client(Process):
             self.shown, self.sessions = {}, 1
         words = ["--name", self.nickname, "--output", "json", "--max-line", str(CLIENT_LINE)]
         words += ["--socket", self._port] if isinstance(self._port, str) else ["--host", "127.0.0.1"]
-        words += ["--ping", str(PING), "--dead", str(DEAD)]
+        words += ["--ping-interval", str(PING), "--ping-timeout", str(DEAD)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         running = Running(
             Juliet,
