@@ -25,16 +25,9 @@ from techboy.client.connector import EndpointConnector, reason_for
 from techboy.client.handshake import Greeting
 from techboy.client.native import NativeCaller
 from techboy.client.plain import PlainDoor
-from techboy.config.options import (
-    PORT,
-    ConversationOptions,
-    option,
-    place,
-    seconds,
-    socket_path,
-    whole_number,
-)
+from techboy.config.options import PORT, ConversationOptions, option
 from techboy.config.reactor import current, steady
+from techboy.config.values import duration, place, socket_path, whole_number
 from techboy.net.addresses import host_and_port, peer_of
 from techboy.net.connection_log import Record, escaped, unrecorded
 from techboy.net.reply_timeout import Patience
@@ -83,7 +76,13 @@ class Options(ConversationOptions):
         ],
         ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
         ["name", None, "juliet", "What you are called", option("name", checked_name)],
-        ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
+        [
+            "timeout",
+            None,
+            None,
+            "Exit if the server cannot be reached, or does not acknowledge, for so long [default: never]",
+            option("timeout", duration()),
+        ],
         [
             "socket",
             None,

@@ -21,21 +21,20 @@ from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import Rules
 from techboy.client.plain import PlainDoor
 from techboy.config import endpoints
-from techboy.config.options import (
+from techboy.config.options import PORT, ConversationOptions, option
+from techboy.config.reactor import current, steady
+from techboy.config.values import (
     DAY,
-    PORT,
-    ConversationOptions,
-    days,
+    Bare,
+    describe_duration,
+    duration,
     lines_of,
-    option,
     place,
     port_number,
-    seconds,
     size,
     socket_path,
     whole_number,
 )
-from techboy.config.reactor import current, steady
 from techboy.net.addresses import peer_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import Record
@@ -129,31 +128,31 @@ class Options(ConversationOptions):
         [
             "send-timeout",
             None,
-            STALL,
-            "Seconds after which a guest who takes nothing is ended",
-            option("send-timeout", seconds),
+            None,
+            f"Disconnect a client that has read nothing for so long [default: {describe_duration(STALL)}]",
+            option("send-timeout", duration()),
         ],
         ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
         [
             "retention",
             None,
             None,
-            "Days that what was said is kept [default: for ever]",
-            option("retention", days),
+            "Delete messages older than this, for example 7d [default: keep for ever]",
+            option("retention", duration(Bare.REFUSED)),
         ],
         [
             "resume-timeout",
             None,
-            GRACE,
-            "Seconds for which who lost the connection counts as present",
-            option("resume-timeout", seconds),
+            None,
+            f"Keep a disconnected user listed for so long [default: {describe_duration(GRACE)}]",
+            option("resume-timeout", duration()),
         ],
         [
             "session-ttl",
             None,
             None,
-            f"Days for which a session that is not used is kept [default: {REMEMBER}]",
-            option("session-ttl", days),
+            f"Delete a session that was not used for so long [default: {REMEMBER}d]",
+            option("session-ttl", duration(Bare.REFUSED)),
         ],
         [
             "metrics",
@@ -208,6 +207,8 @@ class Options(ConversationOptions):
         self["history-memory"] = self["history-memory"] or (
             KEEP_MEMORY if self["state"] is None else KEEP_RECENT
         )
+        self["send-timeout"] = self["send-timeout"] or STALL
+        self["resume-timeout"] = self["resume-timeout"] or GRACE
         self["session-ttl"] = self["session-ttl"] or REMEMBER * DAY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]

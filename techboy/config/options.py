@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from getopt import GetoptError, getopt
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python.reflect import accumulateClassList, filenameToModuleName
@@ -17,119 +16,26 @@ from techboy import __version__, exit_status, systems
 from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
-from techboy.net.addresses import LONGEST_PATH, host_in
+from techboy.config.values import (
+    Place,
+    describe_duration,
+    directory,
+    duration,
+    file_name,
+    output_format,
+    whole_number,
+)
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import MAX_LINE
 from techboy.ops.log_files import ReopeningFile, reopening
 from techboy.terminal.formats import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
-from techboy.wire.lines import unix_ends
-from techboy.wire.sanitize import clean
 
 PORT = 4444
-DAY = 86400.0
-_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _MODULES = ("techboy", "twisted")
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
-
-
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return what reads a whole number of that range, and raises ValueError for anything else."""
-
-    def read(text: str) -> int:
-        # isdecimal, as int() would take "1_000" and " 7" too
-        if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
-            raise ValueError(f"a whole number from {lowest} to {highest} is wanted, not {text!r}")
-        return int(text)
-
-    return read
-
-
-def seconds(text: str) -> float:
-    """Return the positive number of seconds that ``text`` says; raise ValueError where it says none."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise ValueError(f"a number of seconds is wanted, not {text!r}")
-    return number
-
-
-def days(text: str) -> float:
-    """Return as seconds the positive number of days that ``text`` says, or raise ValueError."""
-    try:
-        return seconds(text) * DAY
-    except ValueError:
-        raise ValueError(f"a number of days is wanted, not {text!r}") from None
-
-
-def size(text: str) -> int:
-    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M``, ``1G``; or raise ValueError."""
-    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
-    if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
-        raise ValueError(f"a size as 500000, 512K, 16M or 1G is wanted, not {text!r}")
-    return int(number) * _UNITS.get(unit, 1)
-
-
-def lines_of(path: str) -> list[str]:
-    """Return the lines of the file ``path``, safe to show; raise ValueError where it can't be read."""
-    try:
-        text = clean(unix_ends(settings.read_file(path)))
-    except OSError as refused:
-        raise ValueError(f"{path}: {refused.strerror}") from None
-    except ValueError as refused:
-        raise ValueError(f"{path}: {refused}") from None
-    return text.removesuffix("\n").split("\n") if text else []
-
-
-class Place(NamedTuple):
-    """Where to listen or what to connect to; ``port`` is None if only the host was said."""
-
-    host: str
-    port: int | None
-
-
-def place(lowest_port: int) -> Callable[[str], Place]:
-    """Return what reads a host, with or without a port from ``lowest_port`` on, or raises ValueError."""
-    read_port = whole_number(lowest_port, 65535)
-
-    def read(text: str) -> Place:
-        host, port = host_in(text)
-        return Place(host, None if port is None else read_port(port))
-
-    return read
-
-
-port_number = whole_number(0, 65535)
-
-
-def _directory(text: str) -> str:
-    if not text:
-        raise ValueError("a directory is wanted, not nothing")
-    return text
-
-
-def file_name(text: str) -> str:
-    """Return ``text``, the path of a file; raise ValueError where there is none."""
-    if not text:
-        raise ValueError("a file is wanted, not nothing")
-    return text
-
-
-def socket_path(text: str) -> str:
-    """Return ``text``, the path of a UNIX socket; raise ValueError where no socket can have it."""
-    if not 0 < len(os.fsencode(text)) <= LONGEST_PATH:
-        raise ValueError(f"a path of at most {LONGEST_PATH} bytes is wanted")
-    return text
-
-
-def _output(text: str) -> str:
-    if text not in CHOICES:
-        raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
-    return text
 
 
 def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -180,28 +86,28 @@ class ConversationOptions(Options):
             None,
             None,
             f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
-            option("output", _output),
+            option("output", output_format),
         ],
         [
             "state",
             None,
             None,
             "Directory for what is to outlive the program",
-            option("state", _directory),
+            option("state", directory),
         ],
         [
             "ping-interval",
             None,
             None,
-            f"Seconds of silence until the other end is asked [default: {PING:g}, or half of --ping-timeout]",
-            option("ping-interval", seconds),
+            f"Send a ping after so long a silence [default: {describe_duration(PING)}, half --ping-timeout]",
+            option("ping-interval", duration()),
         ],
         [
             "ping-timeout",
             None,
-            DEAD,
-            "Seconds of silence after which it is dead",
-            option("ping-timeout", seconds),
+            None,
+            f"Close the connection after so long without a reply [default: {describe_duration(DEAD)}]",
+            option("ping-timeout", duration()),
         ],
         [
             "transcript",
@@ -236,6 +142,7 @@ class ConversationOptions(Options):
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
+        self["ping-timeout"] = self["ping-timeout"] or DEAD
         if self["ping-interval"] is None:
             self["ping-interval"] = min(PING, self["ping-timeout"] / 2)
         elif self["ping-interval"] >= self["ping-timeout"]:

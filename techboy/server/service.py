@@ -17,7 +17,8 @@ from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.server import Rules
 from techboy.chat.status import Hosting
-from techboy.config.options import ConversationOptions, lines_of
+from techboy.config.options import ConversationOptions
+from techboy.config.values import lines_of
 from techboy.server.admin_sessions import Desk
 from techboy.server.detect import Spoken
 from techboy.server.factories import Caller, DeskFactory, HouseFactory, HouseLodging

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,19 +20,12 @@ from techboy import juliet, romeo
 from techboy.config import endpoints
 from techboy.config import reactor as reactors
 from techboy.config.options import (
-    DAY,
     ConversationOptions,
-    days,
-    lines_of,
     option,
-    port_number,
-    seconds,
     separate_log,
-    size,
     way_in,
-    whole_number,
 )
-from techboy.config.settings import LONGEST_FILE
+from techboy.config.values import DAY, port_number
 from techboy.net.addresses import LONGEST_PATH
 from techboy.terminal.streams import StandardStream, Streams
 from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
@@ -128,140 +120,6 @@ class WayInTests:
         assert way_in(path) == command
 
 
-class WholeNumberTests:
-    """A whole number is read strictly."""
-
-    @pytest.mark.parametrize(("text", "number"), [("1", 1), ("42", 42), ("65535", 65535), ("007", 7)])
-    def test_taken(self, text: str, number: int) -> None:
-        assert whole_number(1, 65535)(text) == number
-
-    @pytest.mark.parametrize(
-        "text", ["", "0", "65536", "-1", "+1", "1.0", "1e3", " 7", "7 ", "1_000", "0x10", "٣", "²", "many"]
-    )
-    def test_refused(self, text: str) -> None:
-        """What is no whole number of the range is refused, and it is said what is wanted."""
-        with pytest.raises(ValueError, match="a whole number from 1 to 65535 is wanted, not ") as refused:
-            whole_number(1, 65535)(text)
-        assert repr(text) in str(refused.value)
-
-    @pytest.mark.parametrize("port", ["0", "65535"])
-    def test_port(self, port: str) -> None:
-        """Any port may be listened on, and 0 for one that is free."""
-        assert port_number(port) == int(port)
-
-
-class SecondsTests:
-    """A time is a positive number."""
-
-    @pytest.mark.parametrize(("text", "number"), [("1", 1.0), ("0.25", 0.25), ("1e3", 1000.0)])
-    def test_taken(self, text: str, number: float) -> None:
-        assert seconds(text) == number
-
-    @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "1s", "soon"])
-    def test_refused(self, text: str) -> None:
-        """What would never come, or has no end, is refused."""
-        with pytest.raises(ValueError, match="a number of seconds is wanted, not ") as refused:
-            seconds(text)
-        assert repr(text) in str(refused.value)
-
-
-class DaysTests:
-    """Times that are long."""
-
-    @pytest.mark.parametrize(("text", "number"), [("1", DAY), ("30", 30 * DAY), ("0.25", 21600.0)])
-    def test_taken(self, text: str, number: float) -> None:
-        """They are seconds inside."""
-        assert days(text) == number
-
-    @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "", "1d"])
-    def test_refused(self, text: str) -> None:
-        """What is no time is named."""
-        with pytest.raises(ValueError, match=f"^a number of days is wanted, not '{text}'$"):
-            days(text)
-
-
-class SizeTests:
-    """A size is a number of bytes, or of a thousand times as many."""
-
-    @pytest.mark.parametrize(
-        ("text", "number"),
-        [
-            ("1", 1),
-            ("500000", 500_000),
-            ("512K", 512 * 1024),
-            ("16m", 16 * 1024**2),
-            ("1G", 1024**3),
-            ("9" * 12, 10**12 - 1),
-        ],
-    )
-    def test_taken(self, text: str, number: int) -> None:
-        assert size(text) == number
-
-    @pytest.mark.parametrize(
-        "text", ["", "0", "0K", "K", "-1", "1.5M", "16 M", "16MB", "1T", "1_000", "²", "9" * 13, "much"]
-    )
-    def test_refused(self, text: str) -> None:
-        """What is no size, or nothing, or more than anybody has, is refused."""
-        with pytest.raises(ValueError, match="a size as 500000, 512K, 16M or 1G is wanted, not ") as refused:
-            size(text)
-        assert repr(text) in str(refused.value)
-
-
-class LinesOfTests:
-    """A file's lines can be shown."""
-
-    @pytest.mark.parametrize(
-        ("data", "lines"),
-        [
-            (b"one", ["one"]),
-            (b"one\ntwo\n", ["one", "two"]),
-            (b"one\r\n\r\ntwo\r\n", ["one", "", "two"]),
-            (b"one\n\n", ["one", ""]),
-            ("wherefore\tart thou \u2014 \U0001f339".encode(), ["wherefore\tart thou \u2014 \U0001f339"]),
-        ],
-    )
-    def test_lines(self, tmp_path: Path, data: bytes, lines: list[str]) -> None:
-        """They are its lines, whatever their ends."""
-        path = tmp_path / "motd"
-        path.write_bytes(data)
-        assert lines_of(str(path)) == lines
-
-    def test_cleaned(self, tmp_path: Path) -> None:
-        """What is unsafe for a terminal is not in them."""
-        path = tmp_path / "motd"
-        path.write_bytes(b"a\x1b[2J\xff\n")
-        assert lines_of(str(path)) == ["a\ufffd[2J\ufffd"]
-
-    def test_long(self, tmp_path: Path) -> None:
-        """A file that is too long for this is refused, not cut."""
-        path = tmp_path / "motd"
-        path.write_bytes(b"x" * LONGEST_FILE)
-        assert lines_of(str(path)) == ["x" * LONGEST_FILE]
-        path.write_bytes(b"x" * LONGEST_FILE + b"y")
-        with pytest.raises(ValueError, match=r"motd: it is longer than 65536 bytes$"):
-            lines_of(str(path))
-
-    def test_byte_order_mark(self, tmp_path: Path) -> None:
-        """What some editors write before the first line is not shown."""
-        path = tmp_path / "motd"
-        path.write_bytes(b"\xef\xbb\xbfbe kind\n")
-        assert lines_of(str(path)) == ["be kind"]
-
-    def test_pipe(self, tmp_path: Path) -> None:
-        """A pipe is refused at once: there may never be anything in it."""
-        path = tmp_path / "motd"
-        os.mkfifo(path)
-        with pytest.raises(ValueError, match=r"motd: expected a regular file$"):
-            lines_of(str(path))
-
-    def test_refused(self, tmp_path: Path) -> None:
-        """A file that can't be read is refused, and it is said why."""
-        with pytest.raises(ValueError, match=r"missing: No such file or directory$"):
-            lines_of(str(tmp_path / "missing"))
-        with pytest.raises(ValueError, match=r": Is a directory$"):
-            lines_of(str(tmp_path))
-
-
 class OptionTests:
     """A mistake names its option."""
 
@@ -326,8 +184,11 @@ class ConversationOptionsTests:
             (["--state", ""], "--state: a directory is wanted, not nothing"),
             (["--transcript", ""], "--transcript: a file is wanted, not nothing"),
             (["--config", ""], "--config: a file is wanted, not nothing"),
-            (["--ping-interval", "0"], "--ping-interval: a number of seconds is wanted, not '0'"),
-            (["--ping-timeout", "inf"], "--ping-timeout: a number of seconds is wanted, not 'inf'"),
+            (["--ping-interval", "0"], "--ping-interval: invalid duration '0': expected 0.001s to 36500d"),
+            (
+                ["--ping-timeout", "inf"],
+                "--ping-timeout: invalid duration 'inf': expected for example 30s, 10m, 12h or 7d",
+            ),
             (["--sonnet"], "option --sonnet not recognized"),
             (["--port"], "option --port requires argument"),
             (["verona"], "Wrong number of arguments."),
@@ -450,6 +311,17 @@ class ConfigurationTests:
         options = parsed(program, "--config", str(tmp_path / "other"))
         assert (options["name"], options["config"]) == ("other", str(tmp_path / "other"))
 
+    @BOTH
+    def test_durations(
+        self, program: type[ConversationOptions], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A duration has a unit in the file and in the environment too."""
+        path = tmp_path / "techboy.toml"
+        path.write_text(f"[{program.program}]\nping-interval = '1.5m'\n")
+        monkeypatch.setenv(f"TECHBOY_{program.program.upper()}_PING_TIMEOUT", "1h")
+        options = parsed(program, "--config", str(path))
+        assert (options["ping-interval"], options["ping-timeout"]) == (90.0, 3600.0)
+
     def test_flag_unsaid(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """What the file switches on, the environment can switch off."""
         path = tmp_path / "techboy.toml"
@@ -516,6 +388,7 @@ class ConfigurationTests:
             ("motd = '/dev/null/x'", "[romeo] motd: /dev/null/x: Not a directory"),
             ("listen = ['nosuch:1']", "[romeo] listen: nosuch:1: Unknown endpoint type: 'nosuch'"),
             ("port = 1\nlisten = ['tcp:1']", "[romeo] listen: it goes without port"),
+            ("retention = 30", "[romeo] retention: invalid duration '30': expected a unit, for example 30d"),
             ("metrics = 9100", "[romeo] metrics: an endpoint as tcp:9100 is wanted, not '9100'"),
             (
                 "once = true\nkeep-open = true",
@@ -771,11 +644,16 @@ class RomeoTests:
                 ["--history-memory", "0"],
                 "--history-memory: a size as 500000, 512K, 16M or 1G is wanted, not '0'",
             ),
-            (["--send-timeout", "0"], "--send-timeout: a number of seconds is wanted, not '0'"),
+            (["--send-timeout", "0"], "--send-timeout: invalid duration '0': expected 0.001s to 36500d"),
             (["--sync", "often"], "--sync: one of full, normal is wanted, not 'often'"),
-            (["--retention", "0"], "--retention: a number of days is wanted, not '0'"),
-            (["--session-ttl", "a week"], "--session-ttl: a number of days is wanted, not 'a week'"),
-            (["--resume-timeout", "0"], "--resume-timeout: a number of seconds is wanted, not '0'"),
+            (["--retention", "0d"], "--retention: invalid duration '0d': expected 0.001s to 36500d"),
+            (["--retention", "30"], "--retention: invalid duration '30': expected a unit, for example 30d"),
+            (["--session-ttl", "7"], "--session-ttl: invalid duration '7': expected a unit, for example 7d"),
+            (
+                ["--session-ttl", "a week"],
+                "--session-ttl: invalid duration 'a week': expected for example 30s, 10m, 12h or 7d",
+            ),
+            (["--resume-timeout", "0"], "--resume-timeout: invalid duration '0': expected 0.001s to 36500d"),
             (["--plain"], "option --plain not recognized"),
             (["--motd", "/dev/null/x"], "--motd: /dev/null/x: Not a directory"),
         ],
@@ -860,8 +738,8 @@ class RomeoTests:
         assert [options[name] for name in names] == [3, ["two households", "both alike"], 0, 1024**2, 0, 2.5]
 
     def test_storing(self) -> None:
-        """How surely, and for how long, things are kept can be said; days may be parts of one."""
-        words = ["--sync", "normal", "--retention", "0.5", "--resume-timeout", "2.5", "--session-ttl", "7"]
+        """How surely, and for how long, things are kept can be said."""
+        words = ["--sync", "normal", "--retention", "12h", "--resume-timeout", "2.5", "--session-ttl", "7d"]
         options = parsed(romeo.Options, *words)
         names = ["sync", "retention", "resume-timeout", "session-ttl"]
         assert [options[name] for name in names] == ["normal", DAY / 2, 2.5, 7 * DAY]
@@ -1135,7 +1013,7 @@ class JulietTests:
         assert parsed(juliet.Options)["timeout"] is None
         assert parsed(juliet.Options, "--timeout", "1.5")["timeout"] == 1.5
         assert mistake(juliet.Options, "--timeout", "0", capsys=capsys) == (
-            "juliet: --timeout: a number of seconds is wanted, not '0' (see twist juliet --help)\n"
+            "juliet: --timeout: invalid duration '0': expected 0.001s to 36500d (see twist juliet --help)\n"
         )
 
     def test_socket(self, screen: TextIO, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,7 @@ class World:
         arguments = ["--rate", str(chance.choice([0, 0, 5]))] if not self.direct else []
         arguments += ["--history-memory", str(chance.choice([3000, 8000, 1_000_000]))]
         arguments += ["--history", str(chance.choice([0, 3]))] if not self.direct else []
-        arguments += ["--retention", "0.0005"] if chance.random() < 0.5 else []
+        arguments += ["--retention", "43s"] if chance.random() < 0.5 else []
         state = directory / "romeo" if keeps else None
         self.server = Server(self, arguments, state, direct=self.direct)
         for number in range(1, chance.randrange(2, 5)):
