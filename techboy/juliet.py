@@ -28,7 +28,7 @@ from techboy.client.plain import PlainDoor
 from techboy.config.options import PORT, ConversationOptions, option
 from techboy.config.reactor import current, steady
 from techboy.config.values import duration, place, socket_path, whole_number
-from techboy.net.addresses import host_and_port, peer_of
+from techboy.net.addresses import endpoint_of, host_and_port
 from techboy.net.connection_log import Record, escaped, unrecorded
 from techboy.net.reply_timeout import Patience
 from techboy.service import IReactor
@@ -306,7 +306,7 @@ class JulietFactory(ReconnectingClientFactory):
             return None
         self.state = Calling.CONNECTED
         self._answered_at = juliet.reactor.seconds()
-        return juliet.door(juliet.journal.came(peer_of(addr)))
+        return juliet.door(juliet.journal.came(endpoint_of(addr)))
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """The attempt failed: say why, and connect again later."""
@@ -429,7 +429,7 @@ class Juliet(Talk):
     def _tell_reason(self, reason: str, text: str) -> None:
         if reason != self._reason:
             self._reason = reason
-            self._log.info("no answer: {why}", event="no_answer", why=escaped(reason))
+            self._log.info("connecting failed: {reason}", event="connect_failed", reason=escaped(reason))
             self.here.state(f"* {text}")
 
     # what the greeting calls

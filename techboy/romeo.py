@@ -35,7 +35,7 @@ from techboy.config.values import (
     socket_path,
     whole_number,
 )
-from techboy.net.addresses import peer_of
+from techboy.net.addresses import endpoint_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import Record
 from techboy.server.broker import STALL
@@ -249,8 +249,8 @@ class Options(ConversationOptions):
         with suppress(ValueError):  # what is wrong with it does not matter then
             if endpoints.passed():
                 _log.warn(
-                    "nobody answers at the sockets that the service manager passed: another place was said",
-                    event="not_used",
+                    "the sockets from the service manager are not used: an option sets where to listen",
+                    event="inherited_sockets_unused",
                 )
 
     def _passed(self) -> list[str]:
@@ -275,7 +275,7 @@ class RomeoFactory(ServerFactory):
         if stranger is None:
             return None
         romeo = self._romeo
-        record = romeo.journal.came(peer_of(addr))
+        record = romeo.journal.came(endpoint_of(addr))
         return Threshold(
             romeo.reactor,
             lambda: self._plain(record, stranger),

@@ -129,7 +129,7 @@ class LogTests:
         sources = [path.read_text() for path in CHECKOUT.glob("techboy/**/*.py")]
         said = {event for text in sources for event in re.findall(r'event="(\w+)"', text)}
         journal = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text()
-        said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', journal)) | {"entered", "back"}
+        said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', journal)) | {"joined", "resumed"}
         table = part(OPERATING, "The log").findall(row)
         told = {each[0].astext() for each in table} - {end.value for end in End} - {"event"}
         assert told == said

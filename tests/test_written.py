@@ -39,7 +39,7 @@ WELCOME: dict[str, Any] = {
     "host": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
-WITH = "with ('127.0.0.1', 33770)"
+WITH = "with 127.0.0.1:33770"
 
 
 @pytest.fixture
@@ -78,9 +78,14 @@ def answered(program: Running) -> FakeTransport:
     return connected(protocol)
 
 
+def ending(event: dict[str, Any]) -> str:
+    """Return why a connection was closed, and the reason that was given, if one was."""
+    return ": ".join(filter(None, [event["close_reason"], event["reason"]]))
+
+
 def endings(log: Written) -> list[str]:
     """Return why each connection ended, as far as it is written."""
-    return [event["ending"] for event in log.events if event.get("event") == "ended"]
+    return [ending(event) for event in log.events if event.get("event") == "connection_closed"]
 
 
 class VisitTests:
@@ -94,9 +99,9 @@ class VisitTests:
         program.reactor.advance(3)
         closes(guest)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: guest1 entered lobby (plain)",
+            f"connection 1 {WITH}: guest1 joined lobby (plain)",
             "connection 1: guest1 is now rosaline",
-            "connection 1 of rosaline has ended after 3.2 s and 3 lines: left",
+            "connection 1 of rosaline closed after 3.2 s, 3 lines received: peer_closed",
         ]
 
     def test_native(self, log: Written) -> None:
@@ -108,9 +113,9 @@ class VisitTests:
         guest.receive(frame(bye=True))
         closes(guest)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered lobby (native)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
             "connection 1: juliet is now rosaline",
-            "connection 1 of rosaline has ended after 0.0 s and 2 lines: left",
+            "connection 1 of rosaline closed after 0.0 s, 2 lines received: peer_closed",
         ]
 
     def test_back(self, log: Written) -> None:
@@ -122,11 +127,11 @@ class VisitTests:
         second.breaks()
         native(program, session=token)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered lobby (native)",
-            "connection 1 of juliet has ended after 0.0 s and 0 lines: replaced",
-            f"connection 2 {WITH}: juliet is back in lobby (native)",
-            "connection 2 of juliet has ended after 0.0 s and 0 lines: lost",
-            f"connection 3 {WITH}: juliet is back in lobby (native)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
+            "connection 1 of juliet closed after 0.0 s, 0 lines received: session_replaced",
+            f"connection 2 {WITH}: juliet resumed in lobby (native)",
+            "connection 2 of juliet closed after 0.0 s, 0 lines received: connection_lost",
+            f"connection 3 {WITH}: juliet resumed in lobby (native)",
         ]
 
     def test_of_two(self, log: Written) -> None:
@@ -138,10 +143,10 @@ class VisitTests:
             closes(transport)
         busy = "romeo is busy talking to somebody else; try again later"
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered the conversation (plain)",
-            f"connection 2 {WITH} was turned away: {busy}",
-            f"connection 3 {WITH} was turned away: {busy}",
-            "connection 1 of juliet has ended after 0.5 s and 2 lines: left",
+            f"connection 1 {WITH}: juliet joined (plain)",
+            f"connection 2 {WITH} was rejected: {busy}",
+            f"connection 3 {WITH} was rejected: {busy}",
+            "connection 1 of juliet closed after 0.5 s, 2 lines received: peer_closed",
         ]
 
     def test_native_of_two(self, log: Written) -> None:
@@ -153,7 +158,7 @@ class VisitTests:
         guest.receive(frame(bye=True))
         program.reactor.advance(0)
         closes(guest)
-        assert log.of_connections == ["entered", "ended"]
+        assert log.of_connections == ["joined", "connection_closed"]
         assert endings(log) == ["closed"]
 
     def test_late_hello(self, log: Written) -> None:
@@ -163,8 +168,8 @@ class VisitTests:
         guest.receive(frame(hello=1, name="juliet"))
         program.reactor.advance(0)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: guest1 entered lobby (plain)",
-            f"connection 1 {WITH}: juliet entered lobby (native)",
+            f"connection 1 {WITH}: guest1 joined lobby (plain)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
         ]
 
     def test_program(self, log: Written) -> None:
@@ -224,7 +229,7 @@ class EndingTests:
         visit(program)
         program.stop()
         closes(come(program))
-        assert log.of_connections == ["entered", "turned_away"]
+        assert log.of_connections == ["joined", "rejected"]
 
     @pytest.mark.parametrize("command", [b"exit\n", b"/quit\n"])
     def test_left(self, log: Written, command: bytes) -> None:
@@ -233,7 +238,7 @@ class EndingTests:
         guest = visit(program)
         guest.receive(command)
         closes(guest)
-        assert endings(log) == ["left"]
+        assert endings(log) == ["peer_closed"]
 
     def test_quit_natively(self, log: Written) -> None:
         """Who says so by a command in the native dialect."""
@@ -241,13 +246,13 @@ class EndingTests:
         guest = native(program)
         guest.receive(frame(do="quit"))
         closes(guest)
-        assert endings(log) == ["left"]
+        assert endings(log) == ["peer_closed"]
 
     @pytest.mark.parametrize("come", [visit, native])
     def test_lost(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Whose connection broke."""
         come(host()).breaks()
-        assert endings(log) == ["lost"]
+        assert endings(log) == ["connection_lost"]
 
     @pytest.mark.parametrize("come", [visit, native])
     def test_stalled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
@@ -259,14 +264,14 @@ class EndingTests:
         reader.room = 0
         speaker.receive(b"x\n" * 3)
         program.reactor.pump([0, 0, 6])
-        assert endings(log) == ["stalled"]
+        assert endings(log) == ["send_timeout"]
 
     def test_silent(self, log: Written) -> None:
         """Who speaks the native dialect and falls silent."""
         program = host()
         native(program)
         program.reactor.pump([PING, DEAD - PING])
-        assert endings(log) == ["silent"]
+        assert endings(log) == ["ping_timeout"]
 
     def test_never_a_line(self, log: Written) -> None:
         """Who never ends a line."""
@@ -276,7 +281,7 @@ class EndingTests:
             guest.receive(b"x" * 4000)
         guest.flush()
         program.reactor.advance(2)
-        assert log.of_connections == ["entered", "too_long", "ended"]
+        assert log.of_connections == ["joined", "line_too_long", "connection_closed"]
         assert endings(log) == ["closed: no line's end"]
 
     def test_not_readable(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +299,7 @@ class EndingTests:
         monkeypatch.setattr(MemoryLog, "read", unreadable)
         native(program, session=token)
         error = next(event for event in log.events if event["log_level"].name == "error")
-        assert error["event"] == "unreadable"
+        assert error["event"] == "storage_read_failed"
         assert endings(log)[1:] == ["closed: disk I/O error"]
 
     def test_not_readable_for_now(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,13 +315,13 @@ class EndingTests:
             program.reactor.advance(seconds)
             speaker.receive(b"/last\n/last 7\n")
         errors = [event for event in log.events if event["log_level"].name == "error"]
-        assert [event["event"] for event in errors] == ["unreadable"] * 2
-        assert errors[0]["why"] == "/var/lib/romeo.sqlite: disk I/O error"
+        assert [event["event"] for event in errors] == ["storage_read_failed"] * 2
+        assert errors[0]["reason"] == "/var/lib/romeo.sqlite: disk I/O error"
 
     def test_before_a_word(self, log: Written) -> None:
         """Who goes before it is known how it speaks is one line."""
         call(host()).breaks()
-        assert log.texts[2:] == ["connection 1 of nobody has ended after 0.0 s and 0 lines: lost"]
+        assert log.texts[2:] == ["connection 1 closed after 0.0 s, 0 lines received: connection_lost"]
 
 
 class OddTests:
@@ -331,7 +336,7 @@ class OddTests:
             text = "\n".join(["x"] * 60)
             guest.receive(frame(say=text, seq=seq) if come is native else f"{text}\n".encode())
             program.reactor.pump([1] * 30)
-        assert log.of_connections == ["entered", "throttled"]
+        assert log.of_connections == ["joined", "throttled"]
         assert log.last["rate"] == 4
         name = log.last["name"]
         assert log.texts[-1] == f"connection 1 of {name} is throttled to 4 lines a second"
@@ -343,10 +348,9 @@ class OddTests:
         guest.receive(b'{"say": "\x1b[31m"}\n' + frame(say="x" * 65, seq=1))
         guest.receive(b"nonsense\n" * 1000)
         assert log.texts[3] == (
-            "connection 1: a frame could not be read: this is not JSON: Invalid control character at"
-            " at character 9"
+            "connection 1: invalid frame: this is not JSON: Invalid control character at at character 9"
         )
-        assert log.texts[4] == "connection 1: a line of more than 64 bytes was not taken"
+        assert log.texts[4] == "connection 1: a line of more than 64 bytes was discarded"
         assert len(log.texts) < 10
 
     def test_long_frame(self, log: Written) -> None:
@@ -354,7 +358,7 @@ class OddTests:
         guest = native(host())
         guest.receive(b"x" * (FRAME_LIMIT + 1))
         closes(guest)
-        assert log.of_connections == ["entered", "too_long", "ended"]
+        assert log.of_connections == ["joined", "line_too_long", "connection_closed"]
         assert endings(log) == ["closed: frames are too long"]
 
     @pytest.mark.parametrize(
@@ -385,7 +389,7 @@ class OddTests:
         visit(program)
         for come in (visit, native):
             closes(come(program))
-        away = [event["why"] for event in log.events if event.get("event") == "turned_away"]
+        away = [event["reason"] for event in log.events if event.get("event") == "rejected"]
         assert away == ["romeo has no room for more guests"] * 2
 
     def test_flood(self, log: Written) -> None:
@@ -413,9 +417,11 @@ class OddTests:
         guest.receive(b"stored\n")
         program.reactor.advance(0)
         committer.answer()
-        about = [event for event in log.events if event.get("event") in ("failing", "works_again")]
+        about = [
+            event for event in log.events if event.get("event") in ("storage_failed", "storage_recovered")
+        ]
         assert [event["lines"] for event in about] == [2, 6]
-        assert "the disk is full" in about[0]["why"]
+        assert "the disk is full" in about[0]["reason"]
         assert not any("secret" in text for text in log.texts)
 
 
@@ -432,11 +438,13 @@ class JulietTests:
         romeo.receive(frame(bye="closed", text="go\x1baway"))
         romeo.flush()
         program.reactor.advance(2)
-        assert log.of_connections == ["entered", "misread", "ended"]
-        assert log.texts[1] == "connection 1 with (None): juliet entered lobby (native)"
-        assert [event["log_level"].name for event in log.events if event["event"] == "misread"] == ["warn"]
-        assert endings(log) == ["left: go\\ufffdaway"]
-        assert log.texts[-1].startswith("connection 1 of juliet has ended after 0")
+        assert log.of_connections == ["joined", "invalid_frame", "connection_closed"]
+        assert log.texts[1] == "connection 1 with unknown: juliet joined lobby (native)"
+        assert [event["log_level"].name for event in log.events if event["event"] == "invalid_frame"] == [
+            "warn"
+        ]
+        assert endings(log) == ["peer_closed: go\\ufffdaway"]
+        assert log.texts[-1].startswith("connection 1 of juliet closed after 0")
         assert not any("secret" in text for text in log.texts)
 
     def test_back(self, log: Written) -> None:
@@ -448,23 +456,23 @@ class JulietTests:
         program.reactor.advance(1)
         answered(program).receive(frame(**WELCOME))
         assert log.texts[1:] == [
-            "connection 1 with (None): juliet entered lobby (native)",
-            "connection 1 of juliet has ended after 0.0 s and 0 lines: lost",
-            "connection 2 with (None): juliet is back in lobby (native)",
+            "connection 1 with unknown: juliet joined lobby (native)",
+            "connection 1 of juliet closed after 0.0 s, 0 lines received: connection_lost",
+            "connection 2 with unknown: juliet resumed in lobby (native)",
         ]
 
     def test_turned_away(self, log: Written) -> None:
         """So is why he does not want her."""
         program = juliet()
         answered(program).receive(frame(bye="busy", text="romeo is busy"))
-        assert log.texts[1] == "connection 1 with (None) was turned away: romeo is busy"
+        assert log.texts[1] == "connection 1 with unknown was rejected: romeo is busy"
 
     def test_silent(self, log: Written) -> None:
         """So is that he fell silent."""
         program = juliet()
         answered(program).receive(frame(**WELCOME))
         program.reactor.pump([PING, DEAD - PING])
-        assert endings(log) == ["silent"]
+        assert endings(log) == ["ping_timeout"]
 
     def test_leaves(self, log: Written) -> None:
         """So is that she said goodbye."""
@@ -493,8 +501,8 @@ class JulietTests:
         program.reactor.advance(WELCOME_PATIENCE)
         romeo.receive(b"my secret\n")
         closes(romeo)
-        assert log.texts[1].startswith("connection 1 with (None): romeo entered the conversation (plain)")
-        assert endings(log) == ["left"]
+        assert log.texts[1].startswith("connection 1 with unknown: romeo joined (plain)")
+        assert endings(log) == ["peer_closed"]
         assert not any("secret" in text for text in log.texts)
 
     def test_mistaken(self, log: Written) -> None:
@@ -510,8 +518,8 @@ class JulietTests:
         program = juliet()
         answered(program).breaks()
         assert log.texts[1:] == [
-            "no answer: closed before there was a word",
-            "connection 1 of nobody has ended after 0.0 s and 0 lines: lost",
+            "connecting failed: closed before there was a word",
+            "connection 1 closed after 0.0 s, 0 lines received: connection_lost",
         ]
 
 
@@ -531,7 +539,7 @@ class ReloadTests:
         assert visit(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
         warning = next(event for event in log.events if event["log_level"].name == "warn")
         assert warning["what"] == "the word before the welcome"
-        assert warning["why"].endswith("No such file or directory")
+        assert warning["reason"].endswith("No such file or directory")
         assert program.reactor.stops == 0
 
     def test_nothing_to_read(self, log: Written) -> None:

@@ -51,7 +51,7 @@ class Transcript:
         self._clock_text, self._seconds = clock_text, seconds
         writing = Trouble(
             self._log,
-            "the transcript can't be written, {lines} lines so far: {why}",
+            "the transcript can't be written, {lines} lines so far: {reason}",
             "the transcript is written again; {lines} lines are missing",
         )
         self._file = file = FileWriter(path, _MODE, writing, _lines_in, LIMIT)

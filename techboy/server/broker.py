@@ -131,7 +131,11 @@ class Hall:
         now = self.clock.seconds()
         if self._unreadable_at is None or now - self._unreadable_at >= UNREADABLE_AGAIN:
             self._unreadable_at = now
-            self._log.error("the log can't be read: {why}", event="unreadable", why=escaped(str(why)))
+            self._log.error(
+                "stored messages cannot be read: {reason}",
+                event="storage_read_failed",
+                reason=escaped(str(why)),
+            )
 
     def remember(self, session: Session, then: Remembered | None = None) -> None:
         """Store ``session`` as it is with the next group, then tell ``then`` what hindered it."""
@@ -154,7 +158,11 @@ class Hall:
 
         def pruned(outcome: Mapping[str, int] | StorageError) -> None:
             if isinstance(outcome, StorageError):
-                self._log.warn("what is old could not be forgotten: {why}", why=escaped(str(outcome)))
+                self._log.warn(
+                    "old messages cannot be deleted: {reason}",
+                    event="retention_failed",
+                    reason=escaped(str(outcome)),
+                )
             else:
                 self._logs.pruned(outcome)
                 self._pages.clear()
@@ -389,7 +397,7 @@ class Hall:
         try:
             act(*given)
         except Exception:
-            self._log.failure("an error in what concerns one connection or observer", event="failed")
+            self._log.failure("an error in what concerns one connection or observer", event="internal_error")
 
     def _end_stalled(self) -> None:
         self._sweep = None
@@ -406,5 +414,5 @@ class Hall:
 _PAGES_KEPT = 32
 _SWEEP = 0.5  # seconds between two looks at who waits, at least
 _NO_NEWS = News()
-_NOT_STORED = "what is said can't be stored, {lines} lines so far: {why}"
-_STORED_AGAIN = "what is said is stored again; {lines} lines were not"
+_NOT_STORED = "messages cannot be stored, {lines} lines so far: {reason}"
+_STORED_AGAIN = "messages are stored again; {lines} lines were not"

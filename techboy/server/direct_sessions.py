@@ -197,7 +197,7 @@ class Duet(Lodging):
 
     def fail(self) -> None:
         """Log the exception that is being handled."""
-        self._log.failure("an internal error in the conversation", event="failed")
+        self._log.failure("an internal error in the conversation", event="internal_error")
 
     def stored(self, last: int) -> None:
         """What was said here is on its way."""

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.config.options import ConversationOptions
-from techboy.net.addresses import peer_of
+from techboy.net.addresses import endpoint_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import End, Journal, Record
 from techboy.net.graceful_close import close
@@ -102,7 +102,7 @@ class HouseFactory(ServerFactory):
         stranger = self._strangers.come(lambda: self.guests.add(caller))
         if stranger is None:
             return None
-        record = self._host.journal.came(peer_of(addr))
+        record = self._host.journal.came(endpoint_of(addr))
         caller = Caller(
             self._host.reactor,
             lambda: self._plain(caller, record),

@@ -164,7 +164,7 @@ class Seat:
 
     def fail(self) -> None:
         """Log the exception that is being handled; a screen is not ended."""
-        self._log.failure("an internal error at the host's screen", event="failed")
+        self._log.failure("an internal error at the host's screen", event="internal_error")
 
     @property
     def _room(self) -> Room:

@@ -64,14 +64,18 @@ class Strangers:
         if not self._here and self._refused:
             refused, self._refused = self._refused, 0
             self._log.warn(
-                "connections are accepted again; {count} were refused", event="crowd_over", count=refused
+                "connections are accepted again; {connections} were refused",
+                event="admission_limit_cleared",
+                connections=refused,
             )
 
     def _refuse(self) -> None:
         self._tally.refuse(Refusal.STRANGERS)
         if not self._refused:
             self._log.warn(
-                "connections are refused: {most} are not welcomed yet", event="crowd", most=self._most
+                "connections are refused: {limit} are not welcomed yet",
+                event="admission_limit_reached",
+                limit=self._most,
             )
         self._refused += 1
 

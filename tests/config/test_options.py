@@ -851,7 +851,7 @@ class RomeoTests:
         ):
             with capturedLogs() as events:
                 assert parsed(romeo.Options, *words)
-            assert [event["event"] for event in events] == ["not_used"] * warnings
+            assert [event["event"] for event in events] == ["inherited_sockets_unused"] * warnings
 
     def test_passed_in_vain(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

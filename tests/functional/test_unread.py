@@ -149,7 +149,7 @@ class ServerTests:
         for _ in range(1500):
             programs.caller(port).close()
         serves(programs, port)
-        full.until(r"[1-9]\d* entries of standard output could not be written\n")
+        full.until(r"standard output: [1-9]\d* entries were dropped\n")
         ends(romeo, TERMINATED)
         entries = full.everything().decode()
         ids = [int(id_, 36) for id_ in re.findall(r"connection (\w+) with .*: \w+ entered", entries)]
@@ -182,7 +182,7 @@ class DiskTests:
         serves(programs, port)
         if which == "transcript":
             path = programs.folder / "log"
-            wait_until(lambda: "the transcript stays as it was: no answer" in path.read_text())
+            wait_until(lambda: "the transcript was not reloaded: no answer" in path.read_text())
         else:
             wait_until(lambda: f": line {GUESTS - 1}\n" in (programs.folder / "said").read_text())
         ends(romeo, TERMINATED)

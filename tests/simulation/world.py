@@ -17,6 +17,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from techboy.net.connection_log import End
 from tests.simulation import bounds
 from tests.simulation.checks import check_now
 from tests.simulation.monitors import Monitor
@@ -29,6 +30,7 @@ from tests.simulation.truth import BrokenPromiseError, Truth
 
 PORT, ADMIN = 4444, "/run/romeo.sock"
 MOST_TURNS = 300
+TIMEOUTS = (End.SILENT.value, End.STALLED.value)
 """Turns of all processes at one moment, with nothing delivered, that can only be work for nothing."""
 
 _CALLER = IPv4Address("TCP", "127.0.0.1", 33770)
@@ -322,8 +324,8 @@ class World:
         failure = event.get("log_failure")
         if failure is not None and not failure.check(InjectedError):
             self.problems.append(f"{event.get('log_format', '')}: {failure.getTraceback()}")
-        if event.get("event") == "ended" and event.get("end") in ("silent", "stalled"):
-            self._closed_as_dead(event["end"])
+        if event.get("event") == "connection_closed" and event.get("close_reason") in TIMEOUTS:
+            self._closed_as_dead(event["close_reason"])
 
     def _closed_as_dead(self, end: str) -> None:
         """A connection was closed because it seemed dead: one of those there are has to have been so."""
