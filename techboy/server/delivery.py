@@ -94,7 +94,7 @@ class FlowingDoor:
         self._flow = Flow.CLOSING
         self._hall.waits_no_more(self)
         if self._backlog:
-            self.transport.write(self._backlog)
+            self._pass_on(self._backlog)
             self._backlog = b""
 
     def drop_flow(self) -> None:
@@ -316,16 +316,23 @@ class FlowingDoor:
     def _sent(self, data: bytes) -> int:
         """Send what the kernel takes of ``data``, and return how much that was."""
         if self._socket is None:
-            self.transport.write(data)  # which takes it all, and says when it has enough
+            self._pass_on(data)  # the transport takes it all, and says when it has enough
             return len(data)
         try:
-            return self._socket.send(data)
+            sent = self._socket.send(data)
         except OSError:
             return 0  # it is full; or broken, which the transport finds out when it tries
+        self._hall.tally.bytes_sent += sent
+        return sent
+
+    def _pass_on(self, data: bytes) -> None:
+        """Have the transport send ``data``, after what waits there."""
+        self._hall.tally.bytes_sent += len(data)
+        self.transport.write(data)
 
     def _queue(self, data: bytes) -> None:
         if self._flow is Flow.CLOSING:
-            self.transport.write(data)
+            self._pass_on(data)
             return
         self._backlog += data
         if self._flow is not Flow.QUEUED:
@@ -336,4 +343,4 @@ class FlowingDoor:
         """Give the transport a piece of what waits: that it asks for more is how progress is seen."""
         data, self._backlog = self._backlog[:_PIECE], self._backlog[_PIECE:]
         self._hall.waits(self)
-        self.transport.write(data)
+        self._pass_on(data)

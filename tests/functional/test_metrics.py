@@ -95,7 +95,7 @@ class CountTests:
         juliet, _ = watched.native("juliet")
         quiet = watched.plain()
         watched.shows(
-            members=3, connections__plain=2, connections__native=1, connections__unknown=0, lagging_members=0
+            members=3, connections__plain=2, connections__native=1, connections__unknown=0, members_lagging=0
         )
         nurse.says("one\ntwo\n")
         assert juliet.said(2) == "one\ntwo"
@@ -103,10 +103,14 @@ class CountTests:
         juliet.told("stored")
         quiet.hears("juliet: three\n")
         watched.shows(
-            lines_total__in=3, stored_lines_total=3, lines_total__out=6, waiting_lines=0, lagging_members=0
+            lines_total__in=3, lines_stored_total=3, lines_total__out=6, lines_pending=0, members_lagging=0
         )
         figures = watched.figures()
-        assert 2 <= figures["techboy_commit_seconds_count"] == figures["techboy_commit_seconds_bucket/+Inf"]
+        assert (
+            2
+            <= figures["techboy_commit_duration_seconds_count"]
+            == figures["techboy_commit_duration_seconds_bucket/+Inf"]
+        )
         quiet.says("/join garden\n")
         watched.shows(rooms=2)
         quiet.close()
@@ -129,9 +133,16 @@ class CountTests:
         juliet.tells({"say": "two", "seq": 2})
         assert [juliet.told("error")["error"] for _ in range(2)] == ["frame", "gap"]
         watched.shows(
-            refused_total__full=2, refused_total__line=1, refused_total__frame=1, refused_total__gap=1
+            connections_rejected_total__server_full=2,
+            lines_rejected_total__line_too_long=1,
+            frames_rejected_total__invalid_frame=1,
+            frames_rejected_total__out_of_order=1,
         )
-        watched.shows(lines_total__in=0, refused_total__name=0, refused_total__storage=0)
+        watched.shows(
+            lines_total__in=0,
+            connections_rejected_total__nickname_unavailable=0,
+            lines_rejected_total__storage_unavailable=0,
+        )
 
     def test_reconnect(self, programs: Programs) -> None:
         """Who comes back with a session is counted, and so is what it says again, which is not said twice."""
@@ -141,13 +152,15 @@ class CountTests:
         juliet.tells({"say": "one\ntwo", "seq": 1})
         juliet.told("stored")
         juliet.reset()
-        watched.shows(connections__native=0, members=2, reconnects_total=0)
+        watched.shows(connections__native=0, members=2, sessions_resumed_total=0)
         juliet, again = watched.native("juliet", session=token)
         assert again == token
         juliet.tells({"say": "one\ntwo\nthree", "seq": 1})
         assert juliet.told("stored")["stored"] == 4
         nurse.hears("juliet: three\n")
-        watched.shows(reconnects_total=1, duplicates_total=2, lines_total__in=3, stored_lines_total=3)
+        watched.shows(
+            sessions_resumed_total=1, lines_deduplicated_total=2, lines_total__in=3, lines_stored_total=3
+        )
 
     def test_stored_on_disk(self, programs: Programs) -> None:
         """It is the same where lines are written to a disk; figures begin anew with each start."""
@@ -155,11 +168,11 @@ class CountTests:
         juliet, _ = watched.native("juliet")
         juliet.tells({"say": "one\ntwo", "seq": 1})
         juliet.told("stored")
-        watched.shows(stored_lines_total=2, waiting_lines=0)
-        assert watched.figures()["techboy_commit_seconds_sum"] > 0
+        watched.shows(lines_stored_total=2, lines_pending=0)
+        assert watched.figures()["techboy_commit_duration_seconds_sum"] > 0
         watched.romeo.kill()
         watched = Watched(programs, "--state", str(programs.folder / "state"))
-        watched.shows(stored_lines_total=0, members=0)
+        watched.shows(lines_stored_total=0, members=0)
 
     def test_nobody_is_named(self, programs: Programs) -> None:
         """No name, word or address of anybody can be read there."""

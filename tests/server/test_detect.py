@@ -39,6 +39,18 @@ class Entrance:
         return self.transport.flush()
 
 
+class BytesTests:
+    """Bytes that arrive are counted."""
+
+    @pytest.mark.parametrize("data", [HELLO, b"hello\n", b'{"help": 1}\n'])
+    def test_once(self, data: bytes) -> None:
+        """Each byte is counted once, also of a beginning that is kept until the protocol is known."""
+        entrance = Entrance()
+        for piece in (data[:1], data[1:]):
+            entrance.transport.receive(piece)
+        assert entrance.door.stranger.tally.bytes_received == len(data)
+
+
 class KnownTests:
     """What a caller is taken for."""
 

@@ -718,7 +718,7 @@ class WatchedTests:
         call(host)
         body = asked(host, b"/metrics")[1]
         for kind, count in (("plain", 2), ("native", 1), ("unknown", 1)):
-            assert f'techboy_connections{{dialect="{kind}"}} {count}.0\n'.encode() in body
+            assert f'techboy_connections{{protocol="{kind}"}} {count}.0\n'.encode() in body
 
     def test_turned_away(self) -> None:
         """Who finds no room is counted, however it speaks."""
@@ -726,7 +726,9 @@ class WatchedTests:
         visit(host)
         visit(host)
         native(host)
-        assert b'techboy_refused_total{reason="full"} 2.0\n' in asked(host, b"/metrics")[1]
+        assert (
+            b'techboy_connections_rejected_total{reason="server_full"} 2.0\n' in asked(host, b"/metrics")[1]
+        )
 
     def test_drain(self) -> None:
         """While he leaves that is told, until the guests are gone; who comes then is counted."""
