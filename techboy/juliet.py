@@ -43,7 +43,7 @@ from techboy.wire.frames import Hello
 from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
-_CALLED, _PLACE = whole_number(1, 65535), place(1)
+_CALLED, _PLACE = whole_number(1, 65535, "port"), place(1)
 ROMEO = "romeo"
 
 ATTEMPT_DELAY = 0.1
@@ -74,8 +74,8 @@ class Options(ConversationOptions):
             f"Name or address of the server, with or without :PORT [default: {HOST}]",
             option("host", _PLACE),
         ],
-        ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
-        ["name", None, "juliet", "What you are called", option("name", checked_name)],
+        ["port", "p", None, f"Port of the server [default: {PORT}]", option("port", _CALLED)],
+        ["name", None, "juliet", "Your nickname", option("name", checked_name)],
         [
             "timeout",
             None,
@@ -87,11 +87,11 @@ class Options(ConversationOptions):
             "socket",
             None,
             None,
-            "Socket of a Romeo without keyboard: talk as he does, instead of calling host and port",
+            "Connect to the operator's socket of a server, instead of host and port",
             option("socket", socket_path),
         ],
     ]
-    optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
+    optFlags = [["plain", None, "Send plain text lines, without acknowledgement"]]
     sides = (frozenset({"host", "port"}), frozenset({"socket"}))
 
     def postOptions(self) -> None:
@@ -108,9 +108,9 @@ class Options(ConversationOptions):
 
     def _refuse_with_socket(self) -> None:
         if self["host"] is not None or self["port"] is not None:
-            self.refuse("--socket goes without --host and --port", "socket", "host", "port")
+            self.refuse("--socket cannot be combined with --host or --port", "socket", "host", "port")
         if self["plain"]:
-            self.refuse("--socket and --plain do not go together", "socket", "plain")
+            self.refuse("--socket cannot be combined with --plain", "socket", "plain")
 
     def _dialect(self) -> Dialect:
         if self["socket"] is not None:

@@ -26,6 +26,7 @@ from techboy.config.reactor import current, steady
 from techboy.config.values import (
     DAY,
     Bare,
+    choice,
     describe_duration,
     duration,
     lines_of,
@@ -74,12 +75,6 @@ SYNC = ("full", "normal")
 _log = Logger()
 
 
-def _sync(text: str) -> str:
-    if text not in SYNC:
-        raise ValueError(f"one of {', '.join(SYNC)} is wanted, not {text!r}")
-    return text
-
-
 def _motd(path: str) -> tuple[str, list[str]]:
     return path, lines_of(path)
 
@@ -107,24 +102,30 @@ class Options(ConversationOptions):
             option("host", _PLACE),
         ],
         ["port", "p", None, f"Port to listen on, 0 for any [default: {PORT}]", option("port", port_number)],
-        ["name", None, "romeo", "What you are called", option("name", checked_name)],
+        ["name", None, "romeo", "Your nickname", option("name", checked_name)],
         [
             "guests",
             None,
             None,
-            f"How many guests may be here; without a keyboard {GUESTS}",
+            f"Clients admitted at a time [default: {GUESTS} without a keyboard]",
             _number("guests", 1),
         ],
-        ["motd", None, None, "File with the lines that guests are shown first", option("motd", _motd)],
-        ["history", None, HISTORY, "Lines said before that a guest is shown", _number("history", 0)],
+        ["motd", None, None, "File with the message of the day", option("motd", _motd)],
+        ["history", None, HISTORY, "Earlier messages shown to a client that joins", _number("history", 0)],
         [
             "history-memory",
             None,
             None,
-            "Memory for what was said, as 500000 or 512K [default: 16M, 4M with a state directory]",
+            "Memory limit for message history, for example 512K [default: 16M, 4M with --state]",
             option("history-memory", size),
         ],
-        ["rate", None, RATE, "Lines a second that a guest may say, 0 for any number", _number("rate", 0)],
+        [
+            "rate",
+            None,
+            RATE,
+            "Throttle a client to so many lines a second; 0 is no limit",
+            _number("rate", 0),
+        ],
         [
             "send-timeout",
             None,
@@ -132,7 +133,13 @@ class Options(ConversationOptions):
             f"Disconnect a client that has read nothing for so long [default: {describe_duration(STALL)}]",
             option("send-timeout", duration()),
         ],
-        ["sync", None, SYNC[0], f"How surely it is stored: {' or '.join(SYNC)}", option("sync", _sync)],
+        [
+            "sync",
+            None,
+            SYNC[0],
+            "Stored messages survive a power failure (full) or a killed process (normal)",
+            option("sync", choice("value", *SYNC)),
+        ],
         [
             "retention",
             None,
@@ -158,20 +165,20 @@ class Options(ConversationOptions):
             "metrics",
             None,
             None,
-            "Endpoint of figures for Prometheus, of a host of many; tcp:PORT is for this machine alone",
+            "Serve Prometheus metrics and a health check on this endpoint; tcp:PORT is loopback only",
             option("metrics", endpoints.on_loopback),
         ],
         [
             "socket",
             None,
             None,
-            "Socket by which you come to the keyboard of a host of many [default: in $RUNTIME_DIRECTORY]",
+            "Unix socket for the operator: twist juliet --socket PATH [default: in $RUNTIME_DIRECTORY]",
             option("socket", socket_path),
         ],
     ]
     optFlags = [
-        ["once", None, "With many guests: end when the last has left"],
-        ["keep-open", "k", "With one guest: wait for the next when one has left"],
+        ["once", None, "Exit when the last client has left"],
+        ["keep-open", "k", "In direct mode: wait for the next client when one has left"],
     ]
     repeated = ("listen",)
     sides = (frozenset({"host", "port"}), frozenset({"listen"}))
@@ -189,9 +196,9 @@ class Options(ConversationOptions):
         self.refuse_missing()
         self.split_host()
         if self["listen"] and (self["host"] is not None or self["port"] is not None):
-            self.refuse("--listen goes without --host and --port", "listen", "host", "port")
+            self.refuse("--listen cannot be combined with --host or --port", "listen", "host", "port")
         if self["once"] and self["keep-open"]:
-            self.refuse("--once and --keep-open do not go together", "once", "keep-open")
+            self.refuse("--once cannot be combined with --keep-open", "once", "keep-open")
         keyboard = self.streams().keyboard
         self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
         self._refuse_for_one()
@@ -236,7 +243,10 @@ class Options(ConversationOptions):
             return
         for name in ("metrics", "socket"):
             if self[name] is not None:
-                self.refuse(f"--{name} is for a host of many: without a keyboard, or with --guests", name)
+                self.refuse(
+                    f"--{name} is not available in direct mode: add --guests, or start without a keyboard",
+                    name,
+                )
 
     def _take_passed(self) -> None:
         """Listen on what the service manager passed, unless it was said where to listen."""
@@ -355,7 +365,7 @@ class Romeo(Talk):
 
     def _stored(self, stored: bool) -> None:
         if not stored:
-            self.fail("not all that was said is stored")
+            self.fail("some messages could not be saved")
         self.home.stopService()
 
     def _refused(self, why: str) -> None:

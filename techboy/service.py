@@ -231,7 +231,7 @@ class Program(Service):
         if self._states.on_screen:  # where nothing can be said either
             self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
         else:
-            self.fail("not all that was said is shown")
+            self.fail("some messages could not be shown")
         self.here.abandon()  # after which all may end at once
 
     def _set_status(self, _: None) -> None:

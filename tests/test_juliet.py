@@ -219,7 +219,7 @@ class CallingTests:
         assert ended == []
         juliet.reactor.advance(0.1)
         assert ended == [None]
-        assert juliet.said[-1] == "juliet: not all that was said is shown"
+        assert juliet.said[-1] == "juliet: some messages could not be shown"
         assert juliet.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_peer(self) -> None:

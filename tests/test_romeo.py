@@ -367,7 +367,7 @@ class NativeGuestTests:
         assert frames(guest) == [{"bye": "restart"}]
         romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
         assert done.called
-        assert romeo.said[-1] == "romeo: not all that was said is stored"
+        assert romeo.said[-1] == "romeo: some messages could not be saved"
         assert romeo.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_guest(self) -> None:

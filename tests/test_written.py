@@ -365,7 +365,7 @@ class OddTests:
         ("hello", "why"),
         [
             (frame(hello=2, name="juliet"), "version 1 is spoken here"),
-            (frame(hello=1, name="ro\x1bmeo"), "a name is 1 to 32 letters"),
+            (frame(hello=1, name="ro\x1bmeo"), "expected 1-32 letters"),
             (frame(hello=1, name="romeo"), None),
             (b'{"hello": 1}\n', "name is missing"),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from getopt import GetoptError, getopt
@@ -18,11 +19,11 @@ from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
 from techboy.config.values import (
     Place,
+    choice,
     describe_duration,
     directory,
     duration,
     file_name,
-    output_format,
     whole_number,
 )
 from techboy.net.keepalive import DEAD, PING
@@ -34,8 +35,22 @@ from techboy.terminal.streams import StandardStream, Streams
 
 PORT = 4444
 _MODULES = ("techboy", "twisted")
+_GETOPT_SAYS = {
+    r"option (.+) not recognized": r"unknown option \1",
+    r"option (.+) requires argument": r"\1 requires a value",
+    r"option (.+) must not have an argument": r"\1 takes no value",
+    r"option (.+) not a unique prefix": r"ambiguous option \1",
+}
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
+
+
+def _in_our_words(mistake: str) -> str:
+    """Return what is wrong with a command line, also if getopt(3) found it."""
+    for pattern, words in _GETOPT_SAYS.items():
+        if (match := re.fullmatch(pattern, mistake, re.DOTALL)) is not None:
+            return match.expand(words)
+    return mistake
 
 
 def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -78,21 +93,21 @@ class ConversationOptions(Options):
             "max-line",
             None,
             MAX_LINE,
-            "Bytes in a line, its end not counted",
+            "Longest line accepted in bytes, without its end",
             option("max-line", whole_number(64, 65536)),
         ],
         [
             "output",
             None,
             None,
-            f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
-            option("output", output_format),
+            f"Format of messages: {', '.join(CHOICES)} [default: auto]",
+            option("output", choice("format", *CHOICES)),
         ],
         [
             "state",
             None,
             None,
-            "Directory for what is to outlive the program",
+            "Store messages and sessions in this directory",
             option("state", directory),
         ],
         [
@@ -113,18 +128,18 @@ class ConversationOptions(Options):
             "transcript",
             None,
             None,
-            "File to which what is said is appended",
+            "Append all messages to this file too",
             option("transcript", file_name),
         ],
         [
             "config",
             None,
             None,
-            "File with what is not said here or by the environment",
+            "Read defaults from this file (TOML)",
             option("config", file_name),
         ],
     ]
-    optFlags = [["check", None, "Only say whether the configuration is good"]]
+    optFlags = [["check", None, "Check the configuration and exit"]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +153,12 @@ class ConversationOptions(Options):
         except ConfigError as mistake:
             self._fail(exit_status.CONFIG, str(mistake))
         except UsageError as mistake:
-            self._fail(exit_status.USAGE, str(mistake))
+            self._fail(exit_status.USAGE, _in_our_words(str(mistake)))
+
+    def parseArgs(self, *words: str) -> None:
+        """Refuse words that are no options."""
+        if words:
+            raise UsageError(f"unexpected argument {words[0]!r}")
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
@@ -146,7 +166,7 @@ class ConversationOptions(Options):
         if self["ping-interval"] is None:
             self["ping-interval"] = min(PING, self["ping-timeout"] / 2)
         elif self["ping-interval"] >= self["ping-timeout"]:
-            self.refuse("--ping-interval has to be less than --ping-timeout", "ping-interval", "ping-timeout")
+            self.refuse("--ping-interval must be less than --ping-timeout", "ping-interval", "ping-timeout")
         streams = self.streams()
         self["prompted"] = (
             self.parent is not None
@@ -243,7 +263,7 @@ class ConversationOptions(Options):
 
     def _good(self) -> str:
         """Return what a check that found no mistake says."""
-        said = f"{self.program}: the configuration is good"
+        said = f"{self.program}: the configuration is valid"
         unused = systems.unused(os.environ, self.platform)
         return f"{said}\n{self.program}: not used on Windows: {', '.join(unused)}" if unused else said
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from techboy.config import settings
 from techboy.net.addresses import LONGEST_PATH, host_in
-from techboy.terminal.formats import CHOICES
 from techboy.wire.lines import unix_ends
 from techboy.wire.sanitize import clean
 
@@ -21,13 +20,13 @@ _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([smhd]?)", re.ASCII)
 _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 
 
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+def whole_number(lowest: int, highest: int, what: str = "number") -> Callable[[str], int]:
     """Return what reads a whole number of that range, and raises ValueError for anything else."""
 
     def read(text: str) -> int:
         # isdecimal, as int() would take "1_000" and " 7" too
         if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
-            raise ValueError(f"a whole number from {lowest} to {highest} is wanted, not {text!r}")
+            raise ValueError(f"invalid {what} {text!r}: expected {lowest}-{highest}")
         return int(text)
 
     return read
@@ -72,7 +71,7 @@ def size(text: str) -> int:
     """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M``, ``1G``; or raise ValueError."""
     number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
     if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
-        raise ValueError(f"a size as 500000, 512K, 16M or 1G is wanted, not {text!r}")
+        raise ValueError(f"invalid size {text!r}: expected for example 500000, 512K, 16M or 1G")
     return int(number) * _UNITS.get(unit, 1)
 
 
@@ -96,7 +95,7 @@ class Place(NamedTuple):
 
 def place(lowest_port: int) -> Callable[[str], Place]:
     """Return what reads a host, with or without a port from ``lowest_port`` on, or raises ValueError."""
-    read_port = whole_number(lowest_port, 65535)
+    read_port = whole_number(lowest_port, 65535, "port")
 
     def read(text: str) -> Place:
         host, port = host_in(text)
@@ -105,32 +104,37 @@ def place(lowest_port: int) -> Callable[[str], Place]:
     return read
 
 
-port_number = whole_number(0, 65535)
+port_number = whole_number(0, 65535, "port")
 
 
 def directory(text: str) -> str:
     """Return ``text``, the path of a directory; raise ValueError if it is empty."""
     if not text:
-        raise ValueError("a directory is wanted, not nothing")
+        raise ValueError("invalid directory '': expected a path")
     return text
 
 
 def file_name(text: str) -> str:
     """Return ``text``, the path of a file; raise ValueError where there is none."""
     if not text:
-        raise ValueError("a file is wanted, not nothing")
+        raise ValueError("invalid file name '': expected a path")
     return text
 
 
 def socket_path(text: str) -> str:
     """Return ``text``, the path of a UNIX socket; raise ValueError where no socket can have it."""
     if not 0 < len(os.fsencode(text)) <= LONGEST_PATH:
-        raise ValueError(f"a path of at most {LONGEST_PATH} bytes is wanted")
+        raise ValueError(f"invalid socket path {text!r}: expected 1-{LONGEST_PATH} bytes")
     return text
 
 
-def output_format(text: str) -> str:
-    """Return ``text``, the name of a format of messages."""
-    if text not in CHOICES:
-        raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
-    return text
+def choice(what: str, *choices: str) -> Callable[[str], str]:
+    """Return what reads one of ``choices``, and raises ValueError for anything else."""
+    *most, last = choices
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"invalid {what} {text!r}: expected {', '.join(most)} or {last}")
+        return text
+
+    return read

@@ -171,7 +171,7 @@ class Host(Program):
 
     def _all_stored(self, stored: bool) -> None:
         if not stored:
-            self.fail("not all that was said is stored")
+            self.fail("some messages could not be saved")
         for caller in self._callers:
             caller.hear_again()
         for member in list(self.house.members.values()):

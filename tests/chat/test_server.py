@@ -44,7 +44,7 @@ class EnterTests:
     def test_refused(self, name: str) -> None:
         """Who wants what nobody gets does not come in."""
         house = FakeHouse()
-        with pytest.raises(ValueError, match="name"):
+        with pytest.raises(ValueError, match=r"invalid name|is reserved"):
             house.comes(name)
         assert house.members == {}
         assert house.news() == []
@@ -55,7 +55,7 @@ class EnterTests:
         host, _ = house.comes(host=True)
         assert (host.name, host.host) == ("Benvolio", True)
         assert house.names.get("benvolio") is host
-        with pytest.raises(ValueError, match="not a name for you"):
+        with pytest.raises(ValueError, match="is reserved"):
             house.comes("benvolio")
 
     def test_full(self) -> None:
@@ -174,7 +174,7 @@ class SessionTests:
     def test_name_refused(self) -> None:
         """A name that nobody gets is refused, and nobody is there."""
         house = FakeHouse()
-        with pytest.raises(ValueError, match="romeo is not a name for you"):
+        with pytest.raises(ValueError, match="romeo is reserved"):
             house.comes("romeo", session=session())
         assert house.members == {}
         assert house.lobby.members == {}
@@ -349,7 +349,7 @@ class RenameTests:
         house = FakeHouse()
         juliet, _ = house.comes("juliet")
         house.news()
-        with pytest.raises(ValueError, match="romeo is not a name for you"):
+        with pytest.raises(ValueError, match="romeo is reserved"):
             house.rename(juliet, "romeo")
         assert (juliet.name, house.names.get("juliet")) == ("juliet", juliet)
         assert house.news() == []
@@ -360,7 +360,7 @@ class RenameTests:
         host, _ = house.comes(host=True)
         juliet, _ = house.comes("juliet")
         house.rename(host, "montague")
-        with pytest.raises(ValueError, match="romeo is not a name for you"):
+        with pytest.raises(ValueError, match="romeo is reserved"):
             house.rename(juliet, "romeo")
         house.rename(host, "Romeo")
         assert house.names.get("romeo") is host

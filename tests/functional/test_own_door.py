@@ -290,7 +290,7 @@ class RestartTests:
             assert guest.hears_all().endswith("* romeo is leaving\n")
             guest.close()
             assert daemon.program.ends() == 74
-        daemon.program.states("romeo: not all that was said is stored\n")
+        daemon.program.states("romeo: some messages could not be saved\n")
 
 
 class DrainTests:

@@ -113,7 +113,7 @@ class QuestionsTests:
         romeo.writes("\n")
         romeo.shows("Enter Romeo port number ex : 4444 : ")
         romeo.writes("many\n")
-        romeo.shows("a whole number from 0 to 65535 is wanted, not 'many'")
+        romeo.shows("invalid port 'many': expected 0-65535")
         romeo.shows("Enter Romeo port number ex : 4444 : ")
         romeo.writes("0\n")
         romeo.shows("Listening for connection on 0.0.0.0:")

@@ -127,7 +127,7 @@ class ServerTests:
         romeo = programs.romeo("--output", "names", port=port, stdin=NULL, stdout=full.writing)
         serves(programs, port)
         ends(romeo, (IO_FAILED,))
-        romeo.states("romeo: not all that was said is shown\n")
+        romeo.states("romeo: some messages could not be shown\n")
 
     def test_nothing_read(self, programs: Programs, full: Pipe) -> None:
         """The same where its standard error is as full."""

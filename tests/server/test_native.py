@@ -83,7 +83,7 @@ class HelloTests:
     def test_bad_name(self) -> None:
         """So is a name that nobody gets."""
         verona = NativeVerona()
-        assert verona.hello("romeo").reads() == [{"bye": "refused", "text": "romeo is not a name for you"}]
+        assert verona.hello("romeo").reads() == [{"bye": "refused", "text": "romeo is reserved"}]
         assert verona.house.members == {}
 
     def test_broken(self) -> None:

@@ -576,7 +576,7 @@ class EndTests:
         host.reactor.advance(0.1)
         assert guest.flush() == b"* romeo is leaving\n"
         assert without_notices(romeo) == [{"bye": "restart"}]
-        assert host.said[-1] == "romeo: not all that was said is stored"
+        assert host.said[-1] == "romeo: some messages could not be saved"
         host.reactor.pump([1, 1])
         assert done.called
         assert host.status == exit_status.IO_FAILED
@@ -590,7 +590,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.said[-1] == "romeo: some messages could not be shown"
         assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_ending(self) -> None:
@@ -605,7 +605,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.said[-1] == "romeo: some messages could not be shown"
         assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_stopping(self) -> None:
@@ -830,4 +830,4 @@ class SeatTests:
         guest = visit(host)
         guest.flush()
         guest.receive(b"/nick Capulet\n")
-        assert guest.flush() == b"* Capulet is not a name for you\n"
+        assert guest.flush() == b"* Capulet is reserved\n"
