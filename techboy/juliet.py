@@ -217,7 +217,7 @@ class Kept:
     def what_becomes_of(self, lines: int) -> str:
         """Return whether ``lines`` that are not stored are lost."""
         if self._keepsake is None:
-            return f"{_lines(lines)} not stored by him, and lost"
+            return f"{_lines(lines)} not stored, and lost"
         return f"{_lines(lines)} kept for the next time"
 
     def close(self) -> None:
@@ -465,7 +465,8 @@ class Juliet(Talk):
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
         if self.conversation.free:
-            self.not_answered("closed before there was a word")
+            why = "connection closed before the server answered"
+            self._tell_reason(why, f"{why}; calling again until it does")
             self._factory.call_again()
 
     # what the native door calls

@@ -337,7 +337,7 @@ class Romeo(Talk):
     @property
     def doing(self) -> str:
         """Romeo waits."""
-        return "waiting for somebody to call"
+        return "waiting for a client"
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not."""

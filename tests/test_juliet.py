@@ -498,7 +498,7 @@ class NativeTests:
         assert transport.events == ["abort"]
         assert transport.flush() == b""
         assert (
-            juliet.said[-1] == "* no answer: closed before there was a word; calling again until there is one"
+            juliet.said[-1] == "* connection closed before the server answered; calling again until it does"
         )
         calls_again(juliet)
 
@@ -535,7 +535,7 @@ class NativeTests:
         transport.receive(frame(bye="closed"))
         transport.flush()
         juliet.stop()
-        assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored by him, and lost"]
+        assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored, and lost"]
         assert juliet.status == exit_status.UNAVAILABLE
 
     def test_restart(self) -> None:
@@ -624,7 +624,7 @@ class NativeTests:
         assert juliet.reactor.stops == 0
         juliet.reactor.advance(0.1)
         assert juliet.said[-2:] == [
-            "juliet: no answer from 192.0.2.1:4444 in 9 s; 1 line is not stored by him, and lost",
+            "juliet: no answer from 192.0.2.1:4444 in 9 s; 1 line is not stored, and lost",
             "Connection closed.",
         ]
         assert transport.events == ["abort"]
@@ -870,7 +870,7 @@ class PlainTests:
         juliet.terminal.receive(b"one\ntwo\n")
         juliet.interrupt()
         juliet.stop()
-        assert juliet.said[-1] == "* 2 lines are not stored by him, and lost"
+        assert juliet.said[-1] == "* 2 lines are not stored, and lost"
         assert juliet.status == exit_status.UNAVAILABLE
 
 

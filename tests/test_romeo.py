@@ -87,7 +87,7 @@ class ListeningTests:
         """How things stand can be told at any time."""
         romeo = running().start()
         romeo.reactor.advance(42)
-        assert str(romeo.program.standing) == "waiting for somebody to call for 42 s"
+        assert str(romeo.program.standing) == "waiting for a client for 42 s"
         native(romeo)
         assert str(romeo.program.standing) == "connected to juliet"
 
@@ -179,7 +179,7 @@ class GuestTests:
         romeo = running("--max-line", "64").start()
         guest = call(romeo)
         guest.receive(b"x" * 65 + b"\n")
-        assert guest.flush() == b"* a line of more than 64 bytes was not taken\n"
+        assert guest.flush() == b"* a line of more than 64 bytes was discarded\n"
 
     def test_stopped(self) -> None:
         """When he is stopped he says goodbye, and is done when the guest has answered."""

@@ -192,7 +192,7 @@ class EndingTests:
         guest = visit(program)
         program.terminal.receive("/kick guest1 go ½\n".encode())
         closes(guest)
-        assert endings(log) == ["closed: romeo sent you away: go \\xbd"]
+        assert endings(log) == ["closed: you were kicked by romeo: go \\xbd"]
 
     @pytest.mark.parametrize(
         ("come", "for_good", "ending"),
@@ -282,7 +282,7 @@ class EndingTests:
         guest.flush()
         program.reactor.advance(2)
         assert log.of_connections == ["joined", "line_too_long", "connection_closed"]
-        assert endings(log) == ["closed: no line's end"]
+        assert endings(log) == ["closed: no line end"]
 
     def test_not_readable(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who is to be sent what can't be read any more."""
@@ -511,14 +511,14 @@ class JulietTests:
         romeo = answered(program)
         program.reactor.advance(WELCOME_PATIENCE)
         romeo.receive(frame(**WELCOME))
-        assert endings(log) == ["closed: the other dialect is spoken"]
+        assert endings(log) == ["closed: the other protocol is used"]
 
     def test_no_answer(self, log: Written) -> None:
         """A call that nobody answers is written once for each reason; one without a word is a line."""
         program = juliet()
         answered(program).breaks()
         assert log.texts[1:] == [
-            "connecting failed: closed before there was a word",
+            "connecting failed: connection closed before the server answered",
             "connection 1 closed after 0.0 s, 0 lines received: connection_lost",
         ]
 
@@ -538,7 +538,7 @@ class ReloadTests:
         program.hang_up()
         assert visit(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
         warning = next(event for event in log.events if event["log_level"].name == "warn")
-        assert warning["what"] == "the word before the welcome"
+        assert warning["what"] == "the message of the day"
         assert warning["reason"].endswith("No such file or directory")
         assert program.reactor.stops == 0
 

@@ -506,7 +506,7 @@ class Conversation:
             self._owner.not_kept(str(refused))
             return False
         if not kept:
-            self._here.state("* not said: too much is waiting already")
+            self._here.state("* message not sent: too much is waiting. Try again later.")
         return kept
 
     def _wait(self, again: bool, state: State = State.WAITING) -> None:
@@ -551,7 +551,7 @@ def lines_wait(lines: int) -> str:
 
 
 def _no_such_command(word: str) -> str:
-    return f"there is no command /{word}; // at the start of a line says a slash"
+    return f"unknown command /{word}: type // to send a message that starts with /"
 
 
 def _manner(text: str) -> Manner:

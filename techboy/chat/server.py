@@ -182,7 +182,7 @@ class House:
         Raise ValueError where it can't be called so.
         """
         if member.host and self.ways_of(member) != [member]:
-            raise ValueError("the host is here by more ways than this one, and keeps the name")
+            raise ValueError("the operator has other sessions, and keeps the nickname")
         before = member.name
         if member.given and wanted.lower() == member.given.lower():
             self.names.take(member.given, member)

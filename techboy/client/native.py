@@ -320,7 +320,7 @@ class NativeCaller(ChunkReceiver):
         self._record.renumbered(lines)
         self._conversation.peer_noted(
             f"{self.name} and this client disagree about what is stored,"
-            f" as after a backup of one of them was put back{again}"
+            f" for example after a backup was restored{again}"
         )
 
     def _to_catch_up(self, last: int) -> None:
@@ -390,7 +390,7 @@ class NativeCaller(ChunkReceiver):
         if not known:
             self._record.throttled(rate)
             self._conversation.peer_noted(
-                f"{self.name} takes {in_lines(rate)} a second from this client; the rest waits here"
+                f"{self.name} accepts {in_lines(rate)} a second from this client; the rest waits here"
             )
 
     def _failed(self, error: Error) -> None:
@@ -410,7 +410,9 @@ class NativeCaller(ChunkReceiver):
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
         if error.code == frames.STORAGE:
-            self._conversation.peer_noted(f"not stored yet: {error.text}; {lines_wait(self._outbox.lines)}")
+            self._conversation.peer_noted(
+                f"not stored yet: {error.text}. It will be retried; {lines_wait(self._outbox.lines)}"
+            )
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: Bye) -> None:

@@ -118,7 +118,7 @@ class PlainDoor(PlainReceiver):
     def _take_back(self, mistaken: Callable[[], None]) -> None:
         """Have said again what was said to a peer who takes no plain lines, in another connection."""
         self._taken_back = True
-        self._record.ends(End.CLOSED, "the other dialect is spoken")
+        self._record.ends(End.CLOSED, "the other protocol is used")
         self.displaced()
         self.hear_no_more()
         cut(self.transport)

@@ -170,7 +170,7 @@ class PlainReceiver(ChunkReceiver):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long: its author is told, and it is skipped."""
-        self.notice(f"a line of more than {self.MAX_LENGTH} bytes was not taken")
+        self.notice(f"a line of more than {self.MAX_LENGTH} bytes was discarded")
         self._record.too_long(self.MAX_LENGTH)
         self.too_long()
         self._hearing, self._skipped = Hearing.SKIPPING, 0
@@ -188,8 +188,8 @@ class PlainReceiver(ChunkReceiver):
             return
         self._skipped += len(data)
         if self._skipped > LONGEST_UNENDED:
-            self.notice(f"{LONGEST_UNENDED} bytes without a line's end: closed")
-            self._record.ends(End.CLOSED, "no line's end")
+            self.notice(f"{LONGEST_UNENDED} bytes without a line end: closed")
+            self._record.ends(End.CLOSED, "no line end")
             self.give_up()
 
     def readConnectionLost(self) -> None:

@@ -397,7 +397,7 @@ class Hall:
         try:
             act(*given)
         except Exception:
-            self._log.failure("an error in what concerns one connection or observer", event="internal_error")
+            self._log.failure("an error concerning one connection or observer", event="internal_error")
 
     def _end_stalled(self) -> None:
         self._sweep = None

@@ -204,7 +204,7 @@ class Duet(Lodging):
 
     def not_stored(self, why: str) -> None:
         """Tell the person here, or whoever reads along."""
-        self._conversation.peer_refused(f"not stored, and not said: {why}; say it again later")
+        self._conversation.peer_refused(f"message not sent: {why}. Try again later.")
         self._look_at_guest()
 
     def goodbye(self, why: str) -> None:

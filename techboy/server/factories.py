@@ -163,8 +163,10 @@ class DeskFactory(HouseFactory):
         self._desk = desk
 
     def _plain(self, caller: Caller, record: Record) -> PlainDoor:
-        record.turned_away("plain lines at the host's own door")
-        return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
+        record.turned_away("plain lines at the admin socket")
+        return TurnedAway(
+            plainly("this is the operator's socket: use twist juliet --socket"), self._host.reactor
+        )
 
     def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host

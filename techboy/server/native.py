@@ -465,7 +465,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self._hall.remember(session, partial(self._passed_over, session, session.accepted))
         self._hall.tally.refuse(Refusal.LINE, lines - len(kept))
         self._record.too_long(limit)
-        self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
+        self.send(Error(frames.LINE, f"a line of more than {limit} bytes was discarded"))
 
     def _hand_over(self, text: str) -> None:
         self._stage.house.said(self.member, text)

@@ -120,7 +120,7 @@ class Seat:
 
     def not_stored(self, why: str) -> None:
         """Tell the host."""
-        self.tell([f"not stored, and not said: {why}; say it again later"])
+        self.tell([f"message not sent: {why}. Try again later."])
         self._unstored = 0
         self._bridge.unsaid()
         self._pauses.end(Reason.STORE)
@@ -164,7 +164,7 @@ class Seat:
 
     def fail(self) -> None:
         """Log the exception that is being handled; a screen is not ended."""
-        self._log.failure("an internal error at the host's screen", event="internal_error")
+        self._log.failure("an internal error at the operator's screen", event="internal_error")
 
     @property
     def _room(self) -> Room:

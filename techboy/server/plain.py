@@ -101,7 +101,7 @@ class GuestDoor(FlowingDoor, PlainReceiver):
 
     def not_stored(self, why: str) -> None:
         """Tell the guest, who has no other copy that is sent again."""
-        self.notice(f"not stored, and not said: {why}; say it again later")
+        self.notice(f"message not sent: {why}. Try again later.")
         self._pauses.end(Reason.STORE)
 
     def goodbye(self, why: str) -> None:

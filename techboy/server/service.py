@@ -76,7 +76,7 @@ class Host(Program):
         if self.transcript is not None:
             self.hall.observe_all(self.transcript)
         if options["motd-path"] is not None:
-            self.reload.add("the word before the welcome", self._read_motd)
+            self.reload.add("the message of the day", self._read_motd)
         self._leaving = Leaving.NO
         self._seat: Seat | None = None
         if not isinstance(self.here, Unseen):
@@ -148,9 +148,9 @@ class Host(Program):
     def trouble(self) -> str | None:
         """Return why nobody should count on the house now, None where all is well."""
         if self.is_leaving:
-            return "leaving"
+            return "shutting down"
         hindrance = self.hall.hindrance
-        return None if hindrance is None else f"storing fails: {hindrance}"
+        return None if hindrance is None else f"storage failed: {hindrance}"
 
     def closed(self, factory: HouseFactory, *, emptied: bool) -> None:
         """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""

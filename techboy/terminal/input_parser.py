@@ -57,7 +57,7 @@ class Person:
 
     def overlong(self) -> Refused:
         """The line typed is too long."""
-        return Refused(f"not said: more than {self._max_line} bytes in a line", counts=False)
+        return Refused(f"not sent: more than {self._max_line} bytes in a line", counts=False)
 
     def _typed(self, text: str) -> list[Read]:
         lines = [line for line in text.split("\n") if line.strip()]

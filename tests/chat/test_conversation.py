@@ -24,7 +24,7 @@ CONNECTED = ("here.state", "Connected to juliet ('127.0.0.1', 33770)")
 CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
 CLOSED = ("here.state", "Connection closed.")
 LOST = ("here.state", "Connection to juliet lost.")
-NO_COMMAND = "there is no command /dance; // at the start of a line says a slash"
+NO_COMMAND = "unknown command /dance: type // to send a message that starts with /"
 WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
@@ -216,7 +216,7 @@ class OutboxTests:
         scene.conversation.said("y")
         assert scene.happened() == [
             ("owner.hurry",),
-            ("here.state", "* not said: too much is waiting already"),
+            ("here.state", "* message not sent: too much is waiting. Try again later."),
         ]
         scene.peer_comes()
         assert ("peer.say", most) in scene.happened()
@@ -226,7 +226,9 @@ class OutboxTests:
         scene = waiting(PERSON)
         for _ in range(3):
             scene.conversation.said("x" * (LIMIT // 2))
-        assert scene.happened()[2:] == [("here.state", "* not said: too much is waiting already")]
+        assert scene.happened()[2:] == [
+            ("here.state", "* message not sent: too much is waiting. Try again later.")
+        ]
 
     def test_limit_in_pieces(self) -> None:
         """What begins below the limit is kept whole."""
@@ -293,7 +295,9 @@ class AcknowledgedTests:
         scene.conversation.said("x" * LIMIT)
         assert ("here.pause",) not in scene.happened()
         scene.conversation.said("y")
-        assert scene.happened() == [("here.state", "* not said: too much is waiting already")]
+        assert scene.happened() == [
+            ("here.state", "* message not sent: too much is waiting. Try again later.")
+        ]
 
     @pytest.mark.parametrize("begun", [finished, leaving, answered, parted])
     def test_nothing_left_to_read(self, begun: Callable[[], Scene]) -> None:

@@ -355,7 +355,7 @@ class RenameTests:
         assert house.news() == []
 
     def test_host(self) -> None:
-        """The host may be called something else, and then by the host's name again, which nobody else got."""
+        """The host may change your nickname, and then by the host's name again, which nobody else got."""
         house = FakeHouse()
         host, _ = house.comes(host=True)
         juliet, _ = house.comes("juliet")
@@ -401,11 +401,11 @@ class HostTests:
         assert house.comes(host=True)[0].name == "romeo"
 
     def test_one_name_stays(self) -> None:
-        """As long as there are several they can't be called something else."""
+        """As long as there are several they can't change your nickname."""
         house = FakeHouse()
         one, two = house.comes(host=True)[0], house.comes(host=True)[0]
         for way in (one, two):
-            with pytest.raises(ValueError, match="keeps the name"):
+            with pytest.raises(ValueError, match="keeps the nickname"):
                 house.rename(way, "montague")
         house.leave(two)
         house.rename(one, "montague")
@@ -438,7 +438,7 @@ class HostTests:
         house = FakeHouse()
         quiet, _ = house.comes(host=True, quiet=True)
         assert house.names.get("romeo") is None
-        with pytest.raises(ValueError, match="keeps the name"):
+        with pytest.raises(ValueError, match="keeps the nickname"):
             house.rename(quiet, "montague")
         host, _ = house.comes(host=True)
         house.leave(quiet)

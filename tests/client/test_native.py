@@ -147,7 +147,7 @@ class AnswerTests:
             (
                 "peer_noted",
                 "romeo and this client disagree about what is stored,"
-                " as after a backup of one of them was put back;"
+                " for example after a backup was restored;"
                 " 2 lines will be sent again, some perhaps twice",
             ),
         ]
@@ -165,7 +165,7 @@ class AnswerTests:
             (
                 "peer_noted",
                 "romeo and this client disagree about what is stored,"
-                " as after a backup of one of them was put back",
+                " for example after a backup was restored",
             )
         ]
 
@@ -245,7 +245,7 @@ class ThrottledTests:
         scene = self.throttled()
         scene.gets({"throttled": 3})
         assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "romeo takes 3 lines a second from this client; the rest waits here")
+            ("peer_noted", "romeo accepts 3 lines a second from this client; the rest waits here")
         ]
 
     def test_pace(self) -> None:
@@ -351,7 +351,7 @@ class SayTests:
         scene.says("three")
         assert scene.sent() == []
         assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "not stored yet: full; 2 lines wait")
+            ("peer_noted", "not stored yet: full. It will be retried; 2 lines wait")
         ]
         scene.clock.advance(SAY_AGAIN)
         assert scene.sent() == [{"say": "one\ntwo\nthree", "seq": 1}]

@@ -140,7 +140,7 @@ class ConnectionTests:
         daemon = Daemon(programs, log_format)
         guest = daemon.guest()
         guest.says(f"/nick {HOSTILE}\n/{HOSTILE}\n{'x' * 5000}\n")
-        guest.hears("was not taken")
+        guest.hears("was discarded")
         juliet = daemon.juliet()
         juliet.says(HOSTILE + "\n")
         juliet.told("error")
@@ -234,7 +234,7 @@ class RotationTests:
         motd.unlink()
         daemon.hangs_up(2)
         programs.caller(daemon.port).hears("* be kinder \ufffd\n")
-        assert b"#warn] the word before the welcome was not reloaded: motd: No such file" in daemon.ends()
+        assert b"#warn] the message of the day was not reloaded: motd: No such file" in daemon.ends()
 
     def test_ignored(self, programs: Programs) -> None:
         """Started by nohup, a program takes no notice of SIGHUP, whatever its keyboard."""

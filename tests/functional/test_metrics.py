@@ -128,7 +128,7 @@ class CountTests:
         fourth.tells({"hello": 1, "name": "tybalt"})
         assert fourth.told("bye")["bye"] == "busy"
         nurse.says("x" * 65 + "\n")
-        nurse.hears("* a line of more than 64 bytes was not taken\n")
+        nurse.hears("* a line of more than 64 bytes was discarded\n")
         juliet.says("nonsense\n")
         juliet.tells({"say": "two", "seq": 2})
         assert [juliet.told("error")["error"] for _ in range(2)] == ["frame", "gap"]

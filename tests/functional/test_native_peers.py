@@ -107,7 +107,7 @@ class GuestTests:
         guest.tells({"do": "nick", "args": ["rosaline"]})
         plain.hears("* juliet is now rosaline\n")
         guest.tells({"do": "nosuch"})
-        assert "there is no command /nosuch" in guest.heard.until(r'"notice": "there is .*\n')[0].decode()
+        assert "unknown command /nosuch" in guest.heard.until(r'"notice": "unknown .*\n')[0].decode()
         guest.tells({"ping": 7})
         assert guest.told("pong") == {"pong": 7}
 
@@ -430,7 +430,7 @@ class TimeoutTests:
         juliet = programs.juliet(listener.port, "--timeout", "1", stdin=script)
         port = listener.port
         assert fails(juliet) == (
-            f"juliet: no answer from 127.0.0.1:{port} in 1 s; 2 lines are not stored by him, and lost"
+            f"juliet: no answer from 127.0.0.1:{port} in 1 s; 2 lines are not stored, and lost"
         )
 
     def test_kept(self, programs: Programs) -> None:

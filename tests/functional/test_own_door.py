@@ -59,7 +59,7 @@ def says(guest: Peer, text: str) -> None:
 
     def is_stored() -> bool:
         guest.says("/last 1\n")
-        answer = guest.heard.until(r"(\* nothing was said here yet|\[\d\d:\d\d\] .*)\n")
+        answer = guest.heard.until(r"(\* there are no messages yet|\[\d\d:\d\d\] .*)\n")
         return answer[1].decode().endswith(f": {text}")
 
     wait_until(is_stored)
@@ -182,7 +182,7 @@ class PipeTests:
         juliet.writes("back at nine\n")
         juliet.end_input()
         juliet.states("* no answer: no such socket; calling again until there is one\n")
-        juliet.states("no answer from own in 0.5 s; 1 line is not stored by him, and lost\n")
+        juliet.states("no answer from own in 0.5 s; 1 line is not stored, and lost\n")
         assert juliet.ends() == 69
 
     def test_later(self, programs: Programs) -> None:
@@ -222,7 +222,7 @@ class DoorTests:
         Daemon(programs)
         peer = programs.own_caller(programs.folder / DOOR)
         peer.says("hello\n")
-        assert peer.hears_all() == "* this is the host's own door: twist juliet --socket\n"
+        assert peer.hears_all() == "* this is the operator's socket: use twist juliet --socket\n"
 
     def test_tokens(self, programs: Programs) -> None:
         """A token of either door is nobody's at the other."""

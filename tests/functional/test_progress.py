@@ -119,7 +119,7 @@ class ProgressTests:
         """It is told once that the server throttles, and shown; Ctrl-C answers at once, and soon ends it."""
         romeo = programs.romeo("--rate", "20", stdin=NULL)
         juliet = programs.juliet(romeo.port, "--state", "juliet", stdin=script, stdout=NULL, stderr=PIPE)
-        juliet.states("* romeo takes 20 lines a second from this client; the rest waits here")
+        juliet.states("* romeo accepts 20 lines a second from this client; the rest waits here")
         wait_until(lambda: kept(programs.folder / "juliet") == LINES - 310)
         wait_until(lambda: kept(programs.folder / "juliet") == LINES - 350)
         began = time.monotonic()

@@ -275,7 +275,7 @@ class FullDiskTests:
         author.says("one\n")
         author.hears("* not stored")
         juliet.writes("two\n")
-        juliet.states("* not stored yet: the server cannot store messages now; ")
+        juliet.states("* not stored yet: the server cannot store messages now. ")
         self.limit(romeo, RLIM_INFINITY)
         reader.hears("juliet: two\n")
         author.says("three\n")

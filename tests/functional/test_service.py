@@ -319,7 +319,7 @@ class Record:
         wait_until(lambda: self.path.exists() and f" {line}\n" in self.path.read_text())
 
     def moved_away(self) -> None:
-        """Let it be called something else, as by logrotate."""
+        """Let it change your nickname, as by logrotate."""
         self.path.rename(self._moved)
 
     def differ(self, before: str, after: str) -> bool:

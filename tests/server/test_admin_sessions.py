@@ -108,7 +108,7 @@ class ArrivalTests:
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         verona.here().sends({"do": "kick", "args": ["juliet hush"]})
-        assert juliet.reads()[-1] == {"bye": "closed", "text": "romeo sent you away: hush"}
+        assert juliet.reads()[-1] == {"bye": "closed", "text": "you were kicked by romeo: hush"}
 
     def test_several(self) -> None:
         """By several ways at once it is one, who hears what it says by the others."""

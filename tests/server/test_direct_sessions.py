@@ -231,4 +231,4 @@ class GoodbyeTests:
         juliet.sends({"hello": 1, "name": "juliet"}, {"do": "help\tme"})
         balcony.turn()
         notices = [frame["notice"] for frame in juliet.reads() if "notice" in frame]
-        assert "there is no command /help; // at the start of a line says a slash" in notices
+        assert "unknown command /help: type // to send a message that starts with /" in notices

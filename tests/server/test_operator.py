@@ -138,7 +138,7 @@ class HostTests:
         home.types(b"/who\n")
         assert home.seen() == "* 2 here: romeo, guest1\n"
         home.types(b"/kick guest1 too loud\n")
-        assert guest.reads() == "* romeo sent you away: too loud\n"
+        assert guest.reads() == "* you were kicked by romeo: too loud\n"
 
     def test_private_message(self) -> None:
         """A guest can tell the host something alone."""
@@ -150,7 +150,7 @@ class HostTests:
         """What was said before is shown with its time."""
         home = Home()
         home.types(b"/last\n")
-        assert home.seen() == "* nothing was said here yet\n"
+        assert home.seen() == "* there are no messages yet\n"
         home.guest().says(b"hello\n/me waves\n")
         home.types(b"again\n")
         home.seen()
@@ -274,7 +274,7 @@ class FullScreenTests:
             guest.says(message)
         assert len(home.terminal.written) <= NOTICE_LIMIT
         *_, last = guest.reads().splitlines()
-        assert last == "* romeo takes nothing at the moment; your message was not delivered"
+        assert last == "* romeo is not reading at the moment; your message was not delivered"
         for number in range(1000):
             guest.says(f"/topic {number}\n".encode())
         home.verona.settle()
@@ -501,7 +501,7 @@ class StoringTests:
         home.types(b"x\n" * (UNSTORED_LIMIT // 2 + 2))
         assert not home.terminal.reading
         committer.refuse()
-        assert home.seen() == "* not stored, and not said: the disk is full; say it again later\n"
+        assert home.seen() == "* message not sent: the disk is full. Try again later.\n"
         assert home.terminal.reading
 
 

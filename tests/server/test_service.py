@@ -184,7 +184,7 @@ class GuestTests:
         guest = visit(host)
         guest.flush()
         guest.receive(b"x" * 65 + b"\n")
-        assert guest.flush() == b"* a line of more than 64 bytes was not taken\n"
+        assert guest.flush() == b"* a line of more than 64 bytes was discarded\n"
 
     def test_rate(self) -> None:
         """A guest may say ten seconds' worth of lines at once, then is read more slowly."""
@@ -430,7 +430,7 @@ class OwnDoorTests:
         if words:
             caller.receive(words)
         host.reactor.advance(PATIENCE)
-        assert caller.flush() == b"* this is the host's own door: twist juliet --socket\n"
+        assert caller.flush() == b"* this is the operator's socket: use twist juliet --socket\n"
         assert caller.events == ["half close"]
         assert host.program.house.members == {}
 
@@ -736,7 +736,7 @@ class WatchedTests:
         assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
         guest, late = visit(host), call(host)
         done = host.stop()
-        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"leaving\n")
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"shutting down\n")
         late.receive(frame(hello=1, name="juliet"))
         native(host)
         call(host).receive(b"hello\n")
@@ -754,7 +754,7 @@ class WatchedTests:
         guest.receive(b"hello\n")
         host.reactor.advance(0)
         committer.refuse()
-        told = b"storing fails: the disk is full\n"
+        told = b"storage failed: the disk is full\n"
         assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", told)
         guest.receive(b"hello\n")
         host.reactor.advance(0)
@@ -799,9 +799,9 @@ class SeatTests:
         two.flush()
         host.terminal.receive(b"/kick guest1 enough\n")
         settle(host)
-        assert one.flush() == b"* romeo sent you away: enough\n"
+        assert one.flush() == b"* you were kicked by romeo: enough\n"
         assert one.events == ["half close"]
-        assert two.flush() == b"* romeo sent guest1 away: enough\n* guest1 left\n"
+        assert two.flush() == b"* guest1 was kicked by romeo: enough\n* guest1 left\n"
 
     def test_script(self) -> None:
         """The end of a script's input is the end, after all was said."""

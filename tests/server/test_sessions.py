@@ -591,7 +591,7 @@ def kicked(verona: NativeVerona, name: str = "juliet") -> None:
     verona.settle()
 
 
-SENT_AWAY = {"bye": "refused", "text": "romeo sent you away: flooding"}
+SENT_AWAY = {"bye": "refused", "text": "you were kicked by romeo: flooding"}
 
 
 class KickTests:
@@ -604,7 +604,7 @@ class KickTests:
         juliet.transport.breaks()
         kicked(verona)
         assert [frame["notice"] for frame in nurse.reads()] == [
-            "romeo sent juliet away: flooding",
+            "juliet was kicked by romeo: flooding",
             "juliet left",
         ]
         assert [member.name for member in verona.house.members.values()] == ["nurse"]
@@ -650,7 +650,7 @@ class KickTests:
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         kicked(verona)
-        assert juliet.hears() == [{"bye": "closed", "text": "romeo sent you away: flooding"}]
+        assert juliet.hears() == [{"bye": "closed", "text": "you were kicked by romeo: flooding"}]
         juliet.transport.breaks()
         assert back(verona).reads() == [SENT_AWAY]
 

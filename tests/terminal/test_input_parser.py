@@ -59,7 +59,7 @@ class PersonTests:
 
     def test_overlong(self) -> None:
         """Who types too much is told so; it is no reason for the program to fail."""
-        assert Person(LIMIT).overlong() == Refused("not said: more than 20 bytes in a line", counts=False)
+        assert Person(LIMIT).overlong() == Refused("not sent: more than 20 bytes in a line", counts=False)
 
 
 class ScriptTests:

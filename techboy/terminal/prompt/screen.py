@@ -240,7 +240,7 @@ class PromptScreen:
 
     def question(self) -> str:
         """Whether what was pasted is to be said."""
-        return f"say these {len(self._pasted)} lines? y/n" if self._pasted else ""
+        return f"send these {len(self._pasted)} lines? y/n" if self._pasted else ""
 
     def status_line(self) -> str:
         """How things are."""
@@ -261,7 +261,7 @@ class PromptScreen:
         elif any(map(self._is_too_long, lines)):
             self._refuse(self._reader.overlong())
         elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
-            self.state(f"* not said: more than {PASTED_LIMIT} characters")
+            self.state(f"* not sent: more than {PASTED_LIMIT} characters")
         else:
             self._pasted += lines
             self._hold(None)  # a yes that waits was the answer to fewer lines

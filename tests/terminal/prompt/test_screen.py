@@ -496,7 +496,7 @@ class SayingTests:
     async def test_too_long(self, at: At) -> None:
         """A line that is too long stays, to be shortened; bytes count."""
         await at.types("é" * 21 + ENTER)
-        told = "* not said: more than 40 bytes in a line"
+        told = "* not sent: more than 40 bytes in a line"
         await at.sees(told, "juliet: " + "é" * 21, "alone")
         await at.types("\x7f" + ENTER)
         assert at.events == [("said", "é" * 20)]
@@ -577,7 +577,7 @@ class PastingTests:
         """Many are said after yes, as they stand; what was typed stays."""
         await at.types("half")
         at.terminal.pastes("exit\r\n\r\n/who\n  x\r")
-        await at.sees("juliet: half", "say these 4 lines? y/n", "alone")
+        await at.sees("juliet: half", "send these 4 lines? y/n", "alone")
         await at.types(f"{ENTER}{CTRL_D}{CTRL_Z}{CTRL_L}x")
         assert at.events == []
         await at.types("y")
@@ -589,7 +589,7 @@ class PastingTests:
         """What is pasted while it is asked about the first is asked about with it, and is no answer."""
         for text, count in (("one\ntwo", 2), ("three\nfour\n", 4), ("y", 5)):
             at.terminal.pastes(text)
-            await at.sees("juliet:", f"say these {count} lines? y/n", "alone")
+            await at.sees("juliet:", f"send these {count} lines? y/n", "alone")
         assert at.events == []
         await at.types("y")
         assert at.events == [("said", "one\ntwo\nthree\nfour\ny")]
@@ -598,10 +598,10 @@ class PastingTests:
     async def test_too_much(self, at: At) -> None:
         """What is beyond the limit is refused; what was pasted before is still asked about."""
         at.terminal.pastes("one\ntwo")
-        await at.sees("juliet:", "say these 2 lines? y/n", "alone")
+        await at.sees("juliet:", "send these 2 lines? y/n", "alone")
         at.screen.pasted(("x" * 39 + "\n") * (PASTED_LIMIT // 40 + 1))
-        refusal = f"* not said: more than {PASTED_LIMIT} characters"
-        await at.sees(refusal, "juliet:", "say these 2 lines? y/n", "alone")
+        refusal = f"* not sent: more than {PASTED_LIMIT} characters"
+        await at.sees(refusal, "juliet:", "send these 2 lines? y/n", "alone")
 
     @pytest.mark.parametrize("answer", ["n", "N", CTRL_C])
     def test_declined(self, answer: str) -> None:
@@ -610,7 +610,7 @@ class PastingTests:
         @at_prompt
         async def test(_: None, at: At) -> None:
             at.terminal.pastes("one\ntwo")
-            await at.sees("juliet:", "say these 2 lines? y/n", "alone")
+            await at.sees("juliet:", "send these 2 lines? y/n", "alone")
             await at.types(answer)
             await at.sees("juliet:", "alone")
             assert at.events == []
@@ -621,7 +621,7 @@ class PastingTests:
     async def test_too_long(self, at: At) -> None:
         """Where one of them is too long, none is said."""
         at.terminal.pastes("one\n" + "x" * 41)
-        await at.sees("* not said: more than 40 bytes in a line", "juliet:", "alone")
+        await at.sees("* not sent: more than 40 bytes in a line", "juliet:", "alone")
         await at.types("y")
         assert at.events == []
 
@@ -647,7 +647,7 @@ class PastingTests:
         at.terminal.pastes("three\nfour")
         await settle()
         at.screen.resume()
-        await at.sees("juliet:", "say these 4 lines? y/n", "alone")
+        await at.sees("juliet:", "send these 4 lines? y/n", "alone")
         assert at.events == []
 
 
