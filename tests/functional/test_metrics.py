@@ -250,7 +250,9 @@ class StartTests:
     def test_no_endpoint(self, programs: Programs) -> None:
         """So is what is no endpoint."""
         romeo = programs.romeo("--metrics", "9190", stdin=NULL)
-        assert refusal(romeo, USAGE).startswith("romeo: --metrics: an endpoint as tcp:9190")
+        assert refusal(romeo, USAGE).startswith(
+            "romeo: --metrics: invalid endpoint '9190': expected for example tcp:9190"
+        )
 
     @pytest.fixture
     def missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

@@ -130,7 +130,7 @@ class ProgressTests:
         assert answered - began < 0.5
         assert time.monotonic() - began < 3
         errors = juliet.errors.everything().decode()
-        assert errors.count("takes 20 lines a second") == 1
+        assert errors.count("accepts 20 lines a second") == 1
         left = kept(programs.folder / "juliet")
         assert f"* {left} lines are kept for the next time" in errors
         assert LINES - 500 < left <= LINES - 350
@@ -140,7 +140,7 @@ class ProgressTests:
         script = programs.file("large", "x" * 99 + "\n" + ("y" * 99 + "\n") * 200_000)
         romeo = programs.romeo("--rate", "20", stdin=NULL)
         juliet = programs.juliet(romeo.port, stdin=script, stdout=NULL)
-        juliet.states("* romeo takes 20 lines a second")
+        juliet.states("* romeo accepts 20 lines a second")
         juliet.signal(SIGINT)
         assert juliet.ends() == UNAVAILABLE
         juliet.errors.until(r"lost; \d+ bytes of the input were not read")

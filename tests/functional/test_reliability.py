@@ -273,7 +273,7 @@ class FullDiskTests:
         juliet.states("Connected to romeo")
         self.limit(romeo, 0)
         author.says("one\n")
-        author.hears("* not stored")
+        author.hears("* message not sent")
         juliet.writes("two\n")
         juliet.states("* not stored yet: the server cannot store messages now. ")
         self.limit(romeo, RLIM_INFINITY)
