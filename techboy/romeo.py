@@ -56,7 +56,7 @@ from techboy.storage.sqlite import KEEP_RECENT
 from techboy.talk import Talk
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
-from techboy.wire.frames import RESTART, Bye
+from techboy.wire.frames import RESTART, ServerBye
 from techboy.wire.native import written
 from techboy.wire.plain import HOST
 
@@ -296,7 +296,7 @@ class RomeoFactory(ServerFactory):
         romeo = self._romeo
         if romeo.conversation.state is State.OVER:
             record.turned_away(RESTART)
-            return TurnedAway(written(Bye(RESTART)), romeo.reactor)
+            return TurnedAway(written(ServerBye(RESTART)), romeo.reactor)
         stranger.unwelcome()
         return romeo.home.native_guest(romeo.duet, Bucket(0, 0), record, stranger, two=True)
 

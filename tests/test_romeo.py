@@ -41,7 +41,7 @@ def native(romeo: Running, late: float = 0.0, **known: Any) -> SocketTransport:
     transport = connected(factory.buildProtocol(JULIET), kind=SocketTransport)
     romeo.reactor.advance(late)
     transport.drain()
-    transport.receive(frame(hello=1, name="juliet", **known))
+    transport.receive(frame(type="hello", version=1, name="juliet", **known))
     romeo.reactor.advance(0)
     return transport
 
@@ -117,7 +117,7 @@ class GuestTests:
         factory = romeo.reactor.tcpServers[0][1]
         half_open = [connected(factory.buildProtocol(JULIET)) for _ in range(LEAST)]
         for caller in half_open:
-            caller.receive(b'{"hello"')
+            caller.receive(b'{"type": "hello"')
         assert factory.buildProtocol(JULIET) is None
         half_open.pop().breaks()
         call(romeo).receive(b"here I am\n")
@@ -220,14 +220,15 @@ class NativeGuestTests:
         romeo = running().start()
         guest = native(romeo)
         (welcome,) = frames(guest)
-        assert (welcome["name"], welcome["host"], welcome["room"]) == ("juliet", "romeo", None)
+        assert (welcome["name"], welcome["server"]) == ("juliet", "romeo")
+        assert "room" not in welcome
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
         types(romeo, b"hello\n")
         (said,) = frames(guest)
-        assert (said["id"], said["from"], said["say"]) == (1, "romeo", "hello")
-        guest.receive(frame(say="good day\nexit", seq=1))
+        assert (said["id"], said["from"], said["text"]) == (1, "romeo", "hello")
+        guest.receive(frame(type="message", kind="text", text="good day\nexit", seq=1))
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"stored": 3, "id": 3}]
+        assert frames(guest) == [{"type": "ack", "next_seq": 3, "last_id": 3}]
         assert romeo.shown == "good day\nexit\n"
 
     def test_typed_before(self) -> None:
@@ -236,7 +237,7 @@ class NativeGuestTests:
         types(romeo, b"hello\n")
         guest = native(romeo)
         romeo.reactor.advance(0)
-        assert [said["say"] for said in frames(guest)[1:]] == ["hello"]
+        assert [said["text"] for said in frames(guest)[1:]] == ["hello"]
 
     def test_late_hello(self) -> None:
         """A guest whose hello was long under way is understood."""
@@ -245,7 +246,7 @@ class NativeGuestTests:
         (welcome,) = frames(guest)
         assert welcome["name"] == "juliet"
         types(romeo, b"hello\n")
-        assert [said["say"] for said in frames(guest)] == ["hello"]
+        assert [said["text"] for said in frames(guest)] == ["hello"]
 
     def test_typed_before_late_hello(self) -> None:
         """What was typed before that is said in the dialect that is understood, too."""
@@ -255,7 +256,7 @@ class NativeGuestTests:
         romeo.reactor.advance(0)
         lines = guest.flush().splitlines()
         welcome = next(place for place, line in enumerate(lines) if b"welcome" in line)
-        assert [json.loads(line)["say"] for line in lines[welcome + 1 :]] == ["hello"]
+        assert [json.loads(line)["text"] for line in lines[welcome + 1 :]] == ["hello"]
 
     def test_one_guest(self) -> None:
         """While one guest is there, the next caller is told so in its own dialect."""
@@ -263,7 +264,7 @@ class NativeGuestTests:
         native(romeo)
         assert call(romeo).flush() == b"* romeo is busy talking to somebody else; try again later\n"
         (bye,) = frames(native(romeo))
-        assert bye["bye"] == "busy"
+        assert bye["reason"] == "busy"
         assert bye["text"] == "romeo is busy talking to somebody else; try again later"
 
     def test_broken(self) -> None:
@@ -274,10 +275,10 @@ class NativeGuestTests:
         guest.breaks()
         assert romeo.said[-1] == "Connection to juliet lost."
         types(romeo, b"hello\nyou\n")
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         romeo.reactor.advance(0)
         (again, said) = frames(back)
-        assert (again["session"], said["say"]) == (welcome["session"], "hello\nyou")
+        assert (again["session"], said["text"]) == (welcome["session"], "hello\nyou")
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
 
     def test_place_taken(self) -> None:
@@ -287,15 +288,15 @@ class NativeGuestTests:
         (welcome,) = frames(guest)
         guest.breaks()
         other = call(romeo)
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
-        assert [values["bye"] for values in frames(back)] == ["busy"]
-        back.receive(frame(say="it is me", seq=1))
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
+        assert [values["reason"] for values in frames(back)] == ["busy"]
+        back.receive(frame(type="message", kind="text", text="it is me", seq=1))
         other.receive(b"no, me\n")
         types(romeo, b"hello\n")
         assert other.flush() == b"hello\n"
         assert romeo.shown == "no, me\n"
         leave(other)
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         assert frames(back)[0]["name"] == "juliet"
 
     def test_back_while_leaving(self) -> None:
@@ -306,7 +307,7 @@ class NativeGuestTests:
         guest.room = 0
         types(romeo, b"good night\n")
         romeo.interrupt()
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         back.flush()
         leave(back)
         romeo.reactor.pump([1] * 10)
@@ -323,9 +324,9 @@ class NativeGuestTests:
         romeo.terminal.peer_closes()
         romeo.reactor.pump([0, 0])
         *said, bye = frames(guest)
-        assert "\n".join(line["say"] for line in said) == "one\ntwo"
-        assert bye == {"bye": "closed"}
-        guest.receive(frame(bye=True))
+        assert "\n".join(line["text"] for line in said) == "one\ntwo"
+        assert bye == {"type": "bye", "reason": "closed"}
+        guest.receive(frame(type="bye"))
         romeo.reactor.advance(0)
         guest.flush()
         guest.peer_closes()
@@ -340,7 +341,7 @@ class NativeGuestTests:
         frames(guest)
         done = romeo.stop()
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"bye": "restart"}]
+        assert frames(guest) == [{"type": "bye", "reason": "restart"}]
         guest.peer_closes()
         assert done.called
 
@@ -351,7 +352,7 @@ class NativeGuestTests:
         frames(guest)
         romeo.interrupt()
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"bye": "closed"}]
+        assert frames(guest) == [{"type": "bye", "reason": "closed"}]
         guest.peer_closes()
         assert romeo.reactor.stops == 1
 
@@ -364,7 +365,7 @@ class NativeGuestTests:
         types(romeo, b"last words\n")
         done = romeo.stop()
         romeo.reactor.advance(DRAIN)
-        assert frames(guest) == [{"bye": "restart"}]
+        assert frames(guest) == [{"type": "bye", "reason": "restart"}]
         romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
         assert done.called
         assert romeo.said[-1] == "romeo: not all that was said is stored"
@@ -394,7 +395,7 @@ class NativeGuestTests:
         for _ in range(2):
             committer.answer()
             romeo.reactor.pump([0, 0])
-        assert [said.get("say", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
+        assert [said.get("text", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
 
     def test_ping(self) -> None:
         """A guest who is silent is asked, and given up, when he was told to."""
@@ -402,6 +403,6 @@ class NativeGuestTests:
         guest = native(romeo)
         frames(guest)
         romeo.reactor.advance(2)
-        assert frames(guest) == [{"ping": 1}]
+        assert frames(guest) == [{"type": "ping", "number": 1}]
         romeo.reactor.advance(3)
         assert guest.events == ["abort"]

@@ -28,15 +28,16 @@ from tests.transports import FakeTransport, SocketTransport, connected
 NONE, PERSON, SCRIPT = Keyboard.NONE, Keyboard.PERSON, Keyboard.SCRIPT
 
 WELCOME: dict[str, Any] = {
-    "welcome": 1,
+    "type": "welcome",
+    "version": 1,
     "name": "juliet",
     "session": "token",
-    "next": 1,
-    "log": "log",
+    "next_seq": 1,
+    "log_epoch": "log",
     "room": "lobby",
-    "after": 0,
-    "last": 0,
-    "host": "romeo",
+    "after_id": 0,
+    "last_id": 0,
+    "server": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
 WITH = "with ('127.0.0.1', 33770)"
@@ -103,9 +104,12 @@ class VisitTests:
         """So is who comes with a Juliet."""
         program = host()
         guest = native(program)
-        guest.receive(frame(say="one\ntwo", seq=1) + frame(do="nick", args=["rosaline"]))
+        guest.receive(
+            frame(type="message", kind="text", text="one\ntwo", seq=1)
+            + frame(type="command", name="nick", args=["rosaline"])
+        )
         program.reactor.advance(0)
-        guest.receive(frame(bye=True))
+        guest.receive(frame(type="bye"))
         closes(guest)
         assert log.texts[2:] == [
             f"connection 1 {WITH}: juliet entered lobby (native)",
@@ -150,7 +154,7 @@ class VisitTests:
         guest = native(program)
         program.terminal.receive(b"exit\n")
         program.reactor.pump([0, 0, 0])
-        guest.receive(frame(bye=True))
+        guest.receive(frame(type="bye"))
         program.reactor.advance(0)
         closes(guest)
         assert log.of_connections == ["entered", "ended"]
@@ -160,7 +164,7 @@ class VisitTests:
         """Who is taken for somebody else at first is written as both, under one id."""
         program = host()
         guest = visit(program)
-        guest.receive(frame(hello=1, name="juliet"))
+        guest.receive(frame(type="hello", version=1, name="juliet"))
         program.reactor.advance(0)
         assert log.texts[2:] == [
             f"connection 1 {WITH}: guest1 entered lobby (plain)",
@@ -239,7 +243,7 @@ class EndingTests:
         """Who says so by a command in the native dialect."""
         program = host()
         guest = native(program)
-        guest.receive(frame(do="quit"))
+        guest.receive(frame(type="command", name="quit"))
         closes(guest)
         assert endings(log) == ["left"]
 
@@ -329,7 +333,11 @@ class OddTests:
         guest = come(program)
         for seq in (1, 61):
             text = "\n".join(["x"] * 60)
-            guest.receive(frame(say=text, seq=seq) if come is native else f"{text}\n".encode())
+            guest.receive(
+                frame(type="message", kind="text", text=text, seq=seq)
+                if come is native
+                else f"{text}\n".encode()
+            )
             program.reactor.pump([1] * 30)
         assert log.of_connections == ["entered", "throttled"]
         assert log.last["rate"] == 4
@@ -340,11 +348,10 @@ class OddTests:
         """A frame that is none, or too long a line, is written; of a flood of them no more than a few."""
         program = host("--max-line", "64")
         guest = native(program)
-        guest.receive(b'{"say": "\x1b[31m"}\n' + frame(say="x" * 65, seq=1))
+        guest.receive(b'{"text": "\x1b[31m"}\n' + frame(type="message", kind="text", text="x" * 65, seq=1))
         guest.receive(b"nonsense\n" * 1000)
         assert log.texts[3] == (
-            "connection 1: a frame could not be read: this is not JSON: Invalid control character at"
-            " at character 9"
+            "connection 1: a frame could not be read: not JSON: Invalid control character at at character 10"
         )
         assert log.texts[4] == "connection 1: a line of more than 64 bytes was not taken"
         assert len(log.texts) < 10
@@ -360,10 +367,10 @@ class OddTests:
     @pytest.mark.parametrize(
         ("hello", "why"),
         [
-            (frame(hello=2, name="juliet"), "version 1 is spoken here"),
-            (frame(hello=1, name="ro\x1bmeo"), "a name is 1 to 32 letters"),
-            (frame(hello=1, name="romeo"), None),
-            (b'{"hello": 1}\n', "name is missing"),
+            (frame(type="hello", version=2, name="juliet"), "version 1 is spoken here"),
+            (frame(type="hello", version=1, name="ro\x1bmeo"), "a name is 1 to 32 letters"),
+            (frame(type="hello", version=1, name="romeo"), None),
+            (b'{"type": "hello", "version": 1}\n', "name is missing"),
         ],
     )
     def test_refused(self, log: Written, hello: bytes, why: str | None) -> None:
@@ -427,9 +434,11 @@ class JulietTests:
         program = juliet()
         romeo = answered(program)
         romeo.receive(frame(**WELCOME))
-        romeo.receive(frame(id=1, at=5.0, say="my\nsecret", **{"from": "romeo"}))
+        romeo.receive(
+            frame(type="message", kind="text", id=1, at=5000, text="my\nsecret", **{"from": "romeo"})
+        )
         romeo.receive(b"\x1b[31m\n")
-        romeo.receive(frame(bye="closed", text="go\x1baway"))
+        romeo.receive(frame(type="bye", reason="closed", text="go\x1baway"))
         romeo.flush()
         program.reactor.advance(2)
         assert log.of_connections == ["entered", "misread", "ended"]
@@ -456,7 +465,7 @@ class JulietTests:
     def test_turned_away(self, log: Written) -> None:
         """So is why he does not want her."""
         program = juliet()
-        answered(program).receive(frame(bye="busy", text="romeo is busy"))
+        answered(program).receive(frame(type="bye", reason="busy", text="romeo is busy"))
         assert log.texts[1] == "connection 1 with (None) was turned away: romeo is busy"
 
     def test_silent(self, log: Written) -> None:
@@ -548,8 +557,8 @@ class ReloadTests:
         guest = native(program)
         program.hang_up()
         program.reactor.pump([0, 0])
-        assert any(values.get("bye") == "closed" for values in frames(guest))
-        guest.receive(frame(bye=True))
+        assert any(values.get("reason") == "closed" for values in frames(guest))
+        guest.receive(frame(type="bye"))
         closes(guest)
         program.reactor.advance(2)
         assert program.reactor.stops == 1
@@ -597,7 +606,7 @@ class TranscriptTests:
         guest = native(program)
         program.terminal.receive(b"one\n")
         program.reactor.pump([0, 0])
-        guest.receive(frame(say="two", seq=1))
+        guest.receive(frame(type="message", kind="text", text="two", seq=1))
         program.reactor.pump([0, 0])
         assert program.program.transcript.settle(5)
         assert self._lines(path) == [

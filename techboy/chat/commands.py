@@ -13,7 +13,7 @@ from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.room import HISTORY_SIZE
-from techboy.storage.interface import StorageError
+from techboy.storage.interface import ACTION, StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.server import House
@@ -96,7 +96,7 @@ def _nick(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _me(house: House, member: Member, arguments: str) -> list[str]:
-    member.room.say(member, "me", arguments)
+    member.room.say(member, ACTION, arguments)
     return []
 
 

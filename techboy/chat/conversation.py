@@ -21,7 +21,7 @@ from functools import wraps
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
 from techboy.chat.outbox import Outbox
-from techboy.storage.interface import StorageError
+from techboy.storage.interface import TEXT, StorageError
 
 LAST_WORDS = 5.0
 """Seconds that the other has for what it still says, once all was said here."""
@@ -42,7 +42,7 @@ class Words(NamedTuple):
 
     author: str
     text: str
-    kind: str = "say"
+    kind: str = TEXT
     first: int = 0
     at: float = 0.0
     past: bool = False

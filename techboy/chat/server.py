@@ -12,7 +12,7 @@ from techboy.chat.member import Guest, Member
 from techboy.chat.nicknames import Names
 from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
 from techboy.chat.session import Session
-from techboy.storage.interface import Batch, Logs, StorageError
+from techboy.storage.interface import TEXT, Batch, Logs, StorageError
 
 LOBBY = "lobby"
 
@@ -143,9 +143,9 @@ class House:
 
     # what they do
 
-    def said(self, member: Member, text: str) -> None:
-        """``member`` says ``text``, lines joined by LF."""
-        member.room.say(member, "say", text)
+    def said(self, member: Member, text: str, kind: str = TEXT) -> None:
+        """``member`` sends messages of one ``kind``: ``text``, lines joined by LF."""
+        member.room.say(member, kind, text)
 
     def commanded(self, member: Member, line: str) -> list[str]:
         """``member`` gives the command ``line``, without its slash; return what to answer."""

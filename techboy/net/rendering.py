@@ -55,7 +55,7 @@ class NativeRendering:
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = b"".join(native.written(Notice(line)) for line in notices)
         self.heading, self.before, self._batches = len(heading), before, batches
-        self.data = b"".join([heading, *map(native.lines_frame, batches)])
+        self.data = b"".join([heading, *map(native.batch_frame, batches)])
 
     def reached(self, end: int) -> int:
         """Count the frames."""

@@ -19,7 +19,7 @@ from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.server.native import NativeGuest
 from techboy.server.sessions import Lodger, Lodging, Stay
 from techboy.storage.interface import Batch
-from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
+from techboy.wire.frames import CLOSED, RESTART, Hello, ServerBye
 from techboy.wire.plain import Command
 
 
@@ -255,13 +255,15 @@ class Duet(Lodging):
         if self._ending is Ending.CLOSING:
             self._close()
         elif self._ending is Ending.LAST_WORDS and self._deadline is None:
-            guest.send(Bye(CLOSED))
+            guest.send(ServerBye(CLOSED))
             self._deadline = self.hall.clock.callLater(self._within, self._close)
 
     def _close(self) -> None:
         self._stop_deadline()
         if self._guest is not None:
-            self._guest.close_with(Bye(RESTART if self.back_soon else CLOSED), self._within, self._within)
+            self._guest.close_with(
+                ServerBye(RESTART if self.back_soon else CLOSED), self._within, self._within
+            )
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None and self._deadline.active():

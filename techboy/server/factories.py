@@ -24,7 +24,7 @@ from techboy.server.reject import TurnedAway, plainly
 from techboy.server.sessions import Lodger, Lodging
 from techboy.server.storage_service import Home, new_token
 from techboy.server.unwelcomed import LEAST, Strangers
-from techboy.wire.frames import Bye, Hello
+from techboy.wire.frames import Hello, ServerBye
 from techboy.wire.native import written
 
 BURST = 10
@@ -43,7 +43,7 @@ class Household(Interface):
     hall: Hall
     house: House
     lodging: Lodging
-    last_word: Bye
+    last_word: ServerBye
 
     @property
     def reactor(self) -> IReactorTime: ...
@@ -71,7 +71,7 @@ class Caller(Threshold):
 
     factory: HouseFactory
 
-    def dismiss(self, bye: Bye) -> None:
+    def dismiss(self, bye: ServerBye) -> None:
         """Close a connection of which nothing is known yet."""
         if isinstance(self.door, NativeGuest):
             self.door.close_with(bye)

@@ -15,7 +15,7 @@ from techboy.net.read_pauser import Pauses, Reason
 from techboy.net.rendering import Delivery, gone
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.storage.interface import Batch, StorageError
+from techboy.storage.interface import TEXT, Batch, StorageError
 from techboy.wire.plain import notice
 
 
@@ -198,7 +198,7 @@ class Seat:
     def _show(self, batch: Batch) -> None:
         member = self._member
         if member is not None and batch.by == member.number:
-            if batch.kind == "say":
+            if batch.kind == TEXT:
                 self._wait_for(max(self._unstored - _lines(batch.text), 0))
         elif member is None or batch.by not in member.ignoring:
             self._show_said(batch)

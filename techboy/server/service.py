@@ -32,7 +32,7 @@ from techboy.service import IReactor, Program
 from techboy.terminal.bridge import Speaker
 from techboy.terminal.null_ui import Unseen
 from techboy.terminal.streams import Streams
-from techboy.wire.frames import CLOSED, RESTART, Bye
+from techboy.wire.frames import CLOSED, RESTART, ServerBye
 from techboy.wire.plain import HOST
 
 
@@ -52,7 +52,7 @@ class Host(Program):
     ``last_word``: what a caller who is no guest is told when the program ends.
     """
 
-    last_word = Bye(CLOSED)
+    last_word = ServerBye(CLOSED)
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class Host(Program):
     def _leave(self, how: Leaving) -> None:
         self._leaving = how
         self.home.end()
-        self.last_word = Bye(RESTART if how is Leaving.FOR_NOW else CLOSED)
+        self.last_word = ServerBye(RESTART if how is Leaving.FOR_NOW else CLOSED)
         self.here.dismiss()
         for caller in self._callers:
             caller.hear_nothing()

@@ -145,7 +145,7 @@ class Lodging:
     def first_cursor(self, hello: Hello) -> int:
         """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
         lobby = self.house.lobby
-        return self.house.history_after(lobby) if hello.hears else lobby.log.last
+        return self.house.history_after(lobby) if hello.subscribe else lobby.log.last
 
     def other_room(self, session: Session, hello: Hello) -> str | None:
         """Return the room that ``hello`` names if its client has read in another than that of ``session``.
@@ -154,7 +154,7 @@ class Lodging:
         the client heard of it.
         """
         room = hello.room
-        if room is None or hello.seen is None or hello.log != self.house.logs.id:
+        if room is None or hello.last_seen_id is None or hello.log_epoch != self.house.logs.id:
             return None
         if room.lower() == session.room:
             return None
@@ -293,7 +293,7 @@ class Lodging:
         member = stay.member
         room = self.other_room(stay.session, hello)
         if room is not None:
-            self.house.put_back(member, room, hello.seen or 0)
+            self.house.put_back(member, room, hello.last_seen_id or 0)
         if member.absent:
             self._stop_waiting(stay)
         else:
@@ -343,8 +343,8 @@ class Lodging:
             return member.room.log.last
         seen, room = session.seen, hello.room
         here = room is None or room.lower() == session.room
-        if hello.seen is not None and hello.log == self.house.logs.id and here:
-            seen = hello.seen
+        if hello.last_seen_id is not None and hello.log_epoch == self.house.logs.id and here:
+            seen = hello.last_seen_id
         session.seen = min(seen, member.room.log.last)
         return session.seen
 

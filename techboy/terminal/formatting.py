@@ -11,6 +11,7 @@ from zlib import crc32
 
 from techboy.chat.conversation import Words
 from techboy.chat.nicknames import LONGEST
+from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import Shown
 from techboy.wire.plain import in_room, signature
 from techboy.wire.sanitize import cleaned, cleaned_line
@@ -177,7 +178,7 @@ class Painter(_Named):
         """Paint what was said here."""
         day, when = self._when(now, now)
         return Painted(
-            day + _each(self._before(when, cleaned_line(self.name), "say"), cleaned(text)), mentions=False
+            day + _each(self._before(when, cleaned_line(self.name), TEXT), cleaned(text)), mentions=False
         )
 
     def state(self, text: str, now: float) -> Painted:
@@ -206,7 +207,7 @@ class Painter(_Named):
         found = _SIGNED.match(line)
         if found is None:
             return line
-        kind = "me" if found["actor"] else "say"
+        kind = ACTION if found["actor"] else TEXT
         before = self._before(found["when"] or "", found["author"] or found["actor"], kind, loud=loud)
         return before + line[found.end() :]
 
@@ -238,7 +239,7 @@ class Undecorated(_Named):
 
     def own(self, text: str, now: float) -> Painted:
         """Show what was said here as it was typed, after the name, whatever was chosen."""
-        return Painted(cleaned(in_room(self.name, "say", text) + "\n"), mentions=False)
+        return Painted(cleaned(in_room(self.name, TEXT, text) + "\n"), mentions=False)
 
     def state(self, text: str, now: float) -> Painted:
         """Show lines about the conversation itself."""

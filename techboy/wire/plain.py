@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from techboy.arguments import first_word
+from techboy.storage.interface import ACTION
 from techboy.wire.lines import unix_ends
 from techboy.wire.sanitize import clean
 
@@ -85,12 +86,12 @@ def notice(text: str) -> str:
 
 
 def signature(author: str, kind: str) -> str:
-    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ``me``."""
-    return f"** {author} " if kind == "me" else f"{author}: "
+    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ACTION."""
+    return f"** {author} " if kind == ACTION else f"{author}: "
 
 
 def in_room(author: str, kind: str, text: str) -> str:
-    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is ``say`` or ``me``."""
+    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is TEXT or ACTION."""
     before = signature(author, kind)
     return before + text.replace("\n", f"\n{before}")
 

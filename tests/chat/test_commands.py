@@ -194,7 +194,7 @@ class MeTests:
     def test_me(self, verona: Verona) -> None:
         """It is said in the room, and not answered."""
         assert verona.does(verona.juliet, "me sighs deeply") == []
-        assert verona.said() == [("juliet", "me", "sighs deeply")]
+        assert verona.said() == [("juliet", "action", "sighs deeply")]
 
 
 class MsgTests:

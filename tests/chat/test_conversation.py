@@ -525,7 +525,7 @@ class ManyTests:
 
     def test_told(self) -> None:
         """What it passes on is shown as it is known."""
-        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "say", 7, 9.0, past=True)
+        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "text", 7, 9.0, past=True)
         scene.conversation.peer_told(words)
         assert scene.happened() == [("here.show_words", words)]
 

@@ -92,7 +92,7 @@ class Door:
 class LateAnswerTests:
     """A server that was taken for one of plain lines answers natively after all."""
 
-    WELCOME = b'{"bye": "busy"}\n'
+    WELCOME = b'{"type": "bye", "reason": "busy"}\n'
 
     @pytest.mark.parametrize("at", range(1, len(WELCOME)))
     def test_in_pieces(self, at: int) -> None:

@@ -51,7 +51,7 @@ class Daemon:
     def juliet(self, name: str = "juliet") -> NativePeer:
         """Return a native guest who has been welcomed."""
         peer = self._programs.native_caller(self.port)
-        peer.tells({"hello": 1, "name": name})
+        peer.tells({"type": "hello", "version": 1, "name": name})
         peer.told("welcome")
         return peer
 
@@ -81,13 +81,13 @@ def visits(daemon: Daemon) -> None:
     guest, juliet = daemon.guest(), daemon.juliet()
     guest.says(f"{WHISPERED}\n/msg juliet {WHISPERED}\n/topic {WHISPERED}\n/nick rosaline\n")
     juliet.heard.until("is now rosaline.*\n")
-    juliet.tells({"say": f"{WHISPERED}\n{WHISPERED}", "seq": 1})
-    juliet.told("stored")
+    juliet.tells({"type": "message", "kind": "text", "text": f"{WHISPERED}\n{WHISPERED}", "seq": 1})
+    juliet.told("ack")
     guest.hears(f"juliet: {WHISPERED}\njuliet: {WHISPERED}\n")
     guest.says("exit\n")
     guest.finish()
     guest.hears_all()
-    juliet.tells({"bye": True})
+    juliet.tells({"type": "bye"})
     juliet.finish()
     juliet.hears_all()
     daemon.writes(" has ended after ", times=2)
@@ -142,12 +142,12 @@ class ConnectionTests:
         juliet = daemon.juliet()
         juliet.says(HOSTILE + "\n")
         juliet.told("error")
-        juliet.tells({"do": HOSTILE, "args": [HOSTILE]})
+        juliet.tells({"type": "command", "name": HOSTILE, "args": [HOSTILE]})
         juliet.tells({HOSTILE: HOSTILE})
         juliet.told("error")
         refused = programs.native_caller(daemon.port)
-        refused.tells({"hello": 1, "name": HOSTILE})
-        assert refused.told("bye")["bye"] == "refused"
+        refused.tells({"type": "hello", "version": 1, "name": HOSTILE})
+        assert refused.told("bye")["reason"] == "refused"
         daemon.writes("was turned away")
         log = daemon.ends()
         assert b"a frame could not be read" in log
@@ -166,13 +166,16 @@ class ConnectionTests:
         romeo = programs.answer_natively(listener)
         romeo.told("hello")
         romeo.tells({
-            "welcome": 1, "name": "juliet", "session": "t", "next": 1, "log": "l", "room": "lobby",
-            "after": 0, "last": 0, "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+            "type": "welcome", "version": 1, "name": "juliet", "session": "t", "next_seq": 1,
+            "log_epoch": "l", "room": "lobby", "after_id": 0, "last_id": 0, "server": "romeo",
+            "limits": {"line": 4096, "frame": 262144},
         })  # fmt: skip
-        romeo.tells({"id": 1, "at": 1.0, "from": "romeo", "say": WHISPERED})
+        romeo.tells(
+            {"type": "message", "kind": "text", "id": 1, "at": 1000, "from": "romeo", "text": WHISPERED}
+        )
         juliet.shows(WHISPERED)
         romeo.says(HOSTILE + "\n")
-        romeo.tells({"bye": "refused", "text": HOSTILE})
+        romeo.tells({"type": "bye", "reason": "refused", "text": HOSTILE})
         romeo.told("bye")
         romeo.finish()
         assert juliet.ends() == 69
@@ -193,8 +196,8 @@ class RotationTests:
         said = programs.folder / "said"
         juliet = daemon.juliet()
         for number in (1, 2, 3):
-            juliet.tells({"say": f"line {number}", "seq": number})
-            juliet.told("stored")
+            juliet.tells({"type": "message", "kind": "text", "text": f"line {number}", "seq": number})
+            juliet.told("ack")
             said.rename(programs.folder / f"said.{number}")
             daemon.log.rename(programs.folder / f"log.{number}")
             daemon.hangs_up()
@@ -215,8 +218,8 @@ class RotationTests:
         moved = folder.rename(programs.folder / "moved")
         daemon.hangs_up()
         juliet = daemon.juliet()
-        juliet.tells({"say": "still here", "seq": 1})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "still here", "seq": 1})
+        juliet.told("ack")
         log = daemon.ends().decode()
         assert "#warn] the transcript stays as it was: No such file or directory" in log
         assert "lobby 1 juliet: still here" in (moved / "said").read_text()
@@ -263,12 +266,12 @@ class TranscriptTests:
         juliet.heard.until("one .*\n")
         guest.says("/me bows\n")
         juliet.heard.until("bows.*\n")
-        juliet.tells({"say": "guest1: two\nthree", "seq": 1})
-        juliet.told("stored")
-        juliet.tells({"do": "join", "args": ["balcony"]})
-        juliet.told("room")
-        juliet.tells({"say": "four", "seq": 3})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "guest1: two\nthree", "seq": 1})
+        juliet.told("ack")
+        juliet.tells({"type": "command", "name": "join", "args": ["balcony"]})
+        juliet.told("room_changed")
+        juliet.tells({"type": "message", "kind": "text", "text": "four", "seq": 3})
+        juliet.told("ack")
         daemon.ends()
         lines = in_transcript(programs.folder / "said")
         unsafe = HOSTILE
@@ -319,8 +322,8 @@ class TranscriptTests:
         daemon = Daemon(programs, TEXT, "--transcript", "/dev/full")
         juliet = daemon.juliet()
         for number in range(1, 6):
-            juliet.tells({"say": f"line {number}", "seq": number})
-            juliet.told("stored")
+            juliet.tells({"type": "message", "kind": "text", "text": f"line {number}", "seq": number})
+            juliet.told("ack")
         assert daemon.ends().count(b"#error] the transcript can't be written") == 1
 
 
@@ -329,8 +332,8 @@ class TerminalTests:
 
     def says_goodbye(self, program: Program, guest: NativePeer) -> None:
         """Let the guest be told goodbye, and the program end by itself."""
-        assert guest.told("bye")["bye"] == "closed"
-        guest.tells({"bye": True})
+        assert guest.told("bye")["reason"] == "closed"
+        guest.tells({"type": "bye"})
         guest.finish()
         assert program.ends() >= 0
 
@@ -338,7 +341,7 @@ class TerminalTests:
         """Romeo, whose terminal is closed while he talks, tells his guest goodbye and ends."""
         romeo = programs.romeo_in_terminal()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.shows("Connected to juliet")
         romeo.hang_up()
@@ -348,7 +351,7 @@ class TerminalTests:
         """A SIGHUP alone says the same, and leaves the terminal as it was."""
         romeo = programs.romeo_in_terminal()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.shows("Connected to juliet")
         romeo.signal(SIGHUP)
@@ -370,7 +373,7 @@ class TerminalTests:
         """A script that gets SIGHUP ends, too, and tells the other end."""
         romeo = programs.romeo()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.states("Connected to juliet")
         romeo.signal(SIGHUP)

@@ -67,7 +67,7 @@ def says(guest: Peer, text: str) -> None:
 
 def greeted(peer: NativePeer, **known: object) -> dict[str, object]:
     """Let ``peer`` say hello, and return what it is answered."""
-    peer.tells({"hello": 1, "name": "nurse", **known})
+    peer.tells({"type": "hello", "version": 1, "name": "nurse", **known})
     return peer.told("welcome")
 
 
@@ -302,8 +302,8 @@ class DrainTests:
         talker = programs.native_caller(daemon.port)
         greeted(talker)
         for number in range(1, 2001):
-            talker.tells({"say": str(number), "seq": number})
-        talker.told("stored")
+            talker.tells({"type": "message", "kind": "text", "text": str(number), "seq": number})
+        talker.told("ack")
         daemon.program.signal(SIGTERM)
         last = acknowledged(talker)[-1]
         assert daemon.program.ends() in TERMINATED
@@ -325,7 +325,7 @@ class DrainTests:
 def acknowledged(peer: NativePeer) -> list[int]:
     """Return the numbers before which all is stored, as ``peer`` was told until it was closed."""
     frames = [json.loads(line) for line in peer.hears_all().splitlines()]
-    return [frame["stored"] for frame in frames if "stored" in frame]
+    return [frame["next_seq"] for frame in frames if frame["type"] == "ack"]
 
 
 def said_in(folder: Path) -> list[str]:

@@ -29,8 +29,9 @@ from tests.screen import rows_of
 LINES = 50_000
 SILENCE = 2.0  # seconds after which Juliet asks, in which lines wait long enough to be told of
 WELCOME = {
-    "welcome": 1, "name": "juliet", "session": "token", "next": 1, "log": "log", "after": 0, "last": 0,
-    "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+    "type": "welcome", "version": 1, "name": "juliet", "session": "token", "next_seq": 1,
+    "log_epoch": "log", "after_id": 0, "last_id": 0, "server": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
 }  # fmt: skip
 
 
@@ -89,9 +90,9 @@ def calls(programs: Programs, script: Path, stdout: int, stderr: int) -> tuple[P
 
 def ends(juliet: Program, romeo: NativePeer) -> int:
     """Let everything be stored, and the conversation end; return the exit status."""
-    romeo.tells({"stored": LINES + 1, "id": LINES})
+    romeo.tells({"type": "ack", "next_seq": LINES + 1, "last_id": LINES})
     romeo.told("bye")
-    romeo.tells({"bye": "closed"})
+    romeo.tells({"type": "bye", "reason": "closed"})
     romeo.close()
     return juliet.ends()
 
@@ -104,8 +105,8 @@ class ProgressTests:
         """On a terminal a bar is shown under lines that are whole, and at the end nothing is left of it."""
         juliet, romeo = calls(programs, script, watched.device if together else NULL, watched.device)
         watched.until(rf"  0%\|\s*\| 0 lines sent, 0/s, {LINES} waiting \[00:\d\d<\?\]")
-        romeo.tells({"notice": "juliet is heard"})
-        romeo.tells({"stored": LINES // 2 + 1, "id": LINES // 2})
+        romeo.tells({"type": "notice", "text": "juliet is heard"})
+        romeo.tells({"type": "ack", "next_seq": LINES // 2 + 1, "last_id": LINES // 2})
         watched.until(rf" 50%\|█.*\| {LINES // 2} lines sent, \d+/s, {LINES // 2} waiting \[.*\]")
         calling, connected, notice, _ = watched.lines
         assert re.fullmatch(r"Calling 127\.0\.0\.1:\d+\.\.\.", calling)

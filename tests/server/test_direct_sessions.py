@@ -76,10 +76,10 @@ class TalkTests:
         balcony = Balcony()
         juliet = balcony.hello()
         if leaves:
-            juliet.sends({"bye": True})
+            juliet.sends({"type": "bye"})
             juliet.transport.breaks()
             balcony.turn()
-        juliet = balcony.hello(session="token1", log=balcony.logs.id, room="garden", seen=0)
+        juliet = balcony.hello(session="token1", log_epoch=balcony.logs.id, room="garden", last_seen_id=0)
         balcony.says("are you there?")
         assert juliet.hears_said() == ["are you there?"]
 
@@ -90,7 +90,7 @@ class TalkTests:
         one, other = balcony.hello("ann"), balcony.hello("bob")
         committer.answer_all()
         balcony.turn()
-        assert [next(iter(caller.hears()[-1])) for caller in (one, other)] == ["welcome", "bye"]
+        assert [caller.hears()[-1]["type"] for caller in (one, other)] == ["welcome", "bye"]
         balcony.says("secret")
         assert (one.hears_said(), other.hears_said()) == (["secret"], [])
 
@@ -98,8 +98,8 @@ class TalkTests:
         """Who comes third is turned away; who comes back is not."""
         balcony = Balcony()
         juliet = balcony.hello()
-        assert [frame.get("bye") for frame in balcony.hello("nurse").reads()] == ["busy"]
-        again = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        assert [frame.get("reason") for frame in balcony.hello("nurse").reads()] == ["busy"]
+        again = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         assert again.reads()[0]["session"] == "token1"
         assert juliet.events == ["abort"]
         again.says("one", 1)
@@ -115,17 +115,17 @@ class TalkTests:
         juliet.transport.breaks()
         nc = PlainDoor(balcony.conversation, HOST, "nc", balcony.clock)
         transport = connected(nc)
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
-        assert [frame.get("bye") for frame in back.reads()] == ["busy"]
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
+        assert [frame.get("reason") for frame in back.reads()] == ["busy"]
         balcony.says("for nc")
         assert transport.flush() == b"for nc\n"
         nc.abort()
         balcony.says("for juliet")
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
         welcome, *said = back.hears()
-        assert (welcome["name"], welcome["next"]) == ("juliet", 2)
-        assert [frame["say"] for frame in said] == ["for juliet"]
+        assert (welcome["name"], welcome["next_seq"]) == ("juliet", 2)
+        assert [frame["text"] for frame in said] == ["for juliet"]
 
     def test_place_taken_by_a_session(self) -> None:
         """So it is if the other one has a session, too."""
@@ -133,7 +133,7 @@ class TalkTests:
         balcony.hello().transport.breaks()
         nurse = balcony.hello("nurse")
         nurse.reads()
-        assert balcony.hello(session="token1").reads()[0]["bye"] == "busy"
+        assert balcony.hello(session="token1").reads()[0]["reason"] == "busy"
         balcony.says("secret")
         assert nurse.hears_said() == ["secret"]
         assert nurse.events == []
@@ -153,9 +153,12 @@ class TalkTests:
         balcony.says("last words")
         balcony.conversation.input_ended()
         balcony.turn()
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
-        assert [frame.get("say", frame.get("bye")) for frame in back.hears()[1:]] == ["last words", "closed"]
+        assert [frame.get("text", frame.get("reason")) for frame in back.hears()[1:]] == [
+            "last words",
+            "closed",
+        ]
         assert balcony.romeo.ended == []
 
     def test_lost(self) -> None:
@@ -165,7 +168,7 @@ class TalkTests:
         juliet.transport.breaks()
         assert balcony.conversation.state is State.WAITING
         balcony.says("art thou gone so?")
-        juliet = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        juliet = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
         assert juliet.hears_said() == ["art thou gone so?"]
 
@@ -179,7 +182,7 @@ class TalkTests:
         juliet.says("one", 1)
         balcony.turn()
         committer.refuse()
-        assert [frame["error"] for frame in juliet.reads()] == ["storage"]
+        assert [frame["code"] for frame in juliet.reads()] == ["storage_unavailable"]
         committer.prompt = True
         juliet.says("one", 1)
         balcony.turn()
@@ -194,8 +197,8 @@ class GoodbyeTests:
         balcony = Balcony()
         juliet = balcony.hello()
         juliet.reads()
-        juliet.sends({"bye": True})
-        assert juliet.reads() == [{"bye": "closed"}]
+        juliet.sends({"type": "bye"})
+        assert juliet.reads() == [{"type": "bye", "reason": "closed"}]
         juliet.transport.peer_closes()
         balcony.turn()
         assert balcony.conversation.state is State.WAITING
@@ -210,7 +213,10 @@ class GoodbyeTests:
         balcony.conversation.leave()
         balcony.turn()
         balcony.turn()
-        assert [frame.get("say", frame.get("bye")) for frame in juliet.reads()] == ["good night", "closed"]
+        assert [frame.get("text", frame.get("reason")) for frame in juliet.reads()] == [
+            "good night",
+            "closed",
+        ]
         juliet.transport.peer_closes()
         balcony.turn()
         assert balcony.romeo.ended == [True]
@@ -219,16 +225,18 @@ class GoodbyeTests:
         """A goodbye that comes together with the hello is a goodbye."""
         balcony = Balcony()
         juliet = balcony.call()
-        juliet.sends({"hello": 1, "name": "juliet"}, {"bye": True})
+        juliet.sends({"type": "hello", "version": 1, "name": "juliet"}, {"type": "bye"})
         balcony.turn()
         balcony.turn()
-        assert [frame["bye"] for frame in juliet.reads() if "bye" in frame] == ["closed"]
+        assert [frame["reason"] for frame in juliet.reads() if frame["type"] == "bye"] == ["closed"]
 
     def test_command_with_hello(self) -> None:
         """So is a command a command, of which there are none."""
         balcony = Balcony()
         juliet = balcony.call()
-        juliet.sends({"hello": 1, "name": "juliet"}, {"do": "help\tme"})
+        juliet.sends(
+            {"type": "hello", "version": 1, "name": "juliet"}, {"type": "command", "name": "help\tme"}
+        )
         balcony.turn()
-        notices = [frame["notice"] for frame in juliet.reads() if "notice" in frame]
+        notices = [frame["text"] for frame in juliet.reads() if frame["type"] == "notice"]
         assert "there is no command /help; // at the start of a line says a slash" in notices

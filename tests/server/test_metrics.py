@@ -149,7 +149,7 @@ class FiguresTests:
         """No name, text, address or room of anybody is told."""
         scene = Scene()
         juliet, nurse = scene.verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "join", "args": ["balcony"]})
+        juliet.sends({"type": "command", "name": "join", "args": ["balcony"]})
         nurse.says("a secret", 1)
         scene.verona.settle()
         text = scene.figures.text().decode()

@@ -332,7 +332,7 @@ class ShowingTests:
         bridge.bridge.show_words(Words("juliet", "hello"))
         bridge.bridge.show_names()
         bridge.bridge.show_words(Words("nurse", "what noise\nis this"))
-        bridge.bridge.show_words(Words("juliet", "sighs", "me", at=1.0, past=True))
+        bridge.bridge.show_words(Words("juliet", "sighs", "action", at=1.0, past=True))
         assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] ** juliet sighs\n"
 
     def test_signed(self) -> None:

@@ -184,7 +184,7 @@ class ShowingTests:
         """What comes in stands above the prompt, and what is typed stands as it was."""
         await at.types("half a l")
         at.screen.show("romeo", "hello\nyou\x1b[2J")
-        at.screen.show_words(Words("nurse", "sighs", "me"))
+        at.screen.show_words(Words("nurse", "sighs", "action"))
         at.screen.show_signed("romeo", "tybalt: ho")
         at.screen.state("* guest1 joined")
         rows = ["romeo: hello", "romeo: you\ufffd[2J", "** nurse sighs", "tybalt: ho", "* guest1 joined"]
