@@ -165,9 +165,9 @@ class Guarded:
         """Store up to which id lines were shown."""
         self._guard(lambda: self._keepsake.saw(seen))
 
-    def keep(self, first: int, text: str) -> None:
-        """Keep lines with numbers from ``first`` on, or raise StorageError."""
-        self._guard(lambda: self._keepsake.keep(first, text))
+    def keep(self, first: int, text: str, kind: str) -> None:
+        """Keep lines of one ``kind`` with numbers from ``first`` on, or raise StorageError."""
+        self._guard(lambda: self._keepsake.keep(first, text, kind))
         if self._failure is not None:
             raise self._failure
 

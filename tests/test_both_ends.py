@@ -42,7 +42,7 @@ class End:
     refuse = not_kept = state
 
     invite = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
-    said_here = unstored = called = lambda self, what: None
+    said_here = unstored = called = lambda self, *what: None
 
     def waiting(self, again: bool) -> None:
         """Nobody needs to be called."""

@@ -240,7 +240,7 @@ class Author:
         raise AssertionError("nobody said goodbye")
 
     invite = dismiss = pause = resume = hurry = show_names = lambda self: None
-    said_here = unstored = called = lambda self, what: None
+    said_here = unstored = called = lambda self, *what: None
 
 
 class Story:

@@ -1040,6 +1040,32 @@ class StateTests:
         assert len(juliet.said) == 1
         juliet.stop()
 
+    def test_action(self, tmp_path: Path) -> None:
+        """An action is numbered with the text around it, kept until it is stored, and sent in its place."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state, keyboard=PERSON)
+        juliet.terminal.receive(b"one\n/me waves\ntwo\n")
+        juliet.interrupt()
+        juliet.stop()
+        juliet = started(*state, keyboard=PERSON)
+        transport = welcome(juliet)
+        expected = [
+            {"type": "message", "kind": "text", "seq": 1, "text": "one"},
+            {"type": "message", "kind": "action", "seq": 2, "text": "waves"},
+            {"type": "message", "kind": "text", "seq": 3, "text": "two"},
+        ]
+        assert frames(transport) == expected
+        transport.receive(frame(type="ack", next_seq=2, last_id=1))
+        transport.breaks()
+        calls_again(juliet)
+        transport = answer(juliet)
+        transport.flush()
+        transport.receive(frame(**{**WELCOME, "next_seq": 2}))
+        assert frames(transport) == expected[1:]
+        juliet.terminal.receive(b"/me\n")
+        assert frames(transport) == [{"type": "command", "name": "me", "args": []}]
+        juliet.stop()
+
     def test_session(self, tmp_path: Path) -> None:
         """Started again she goes on with her session, after what was shown."""
         state = ["--state", str(tmp_path / "state")]

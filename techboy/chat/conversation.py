@@ -20,7 +20,7 @@ from enum import Enum, auto
 from functools import wraps
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
-from techboy.chat.outbox import Outbox
+from techboy.chat.outbox import Chunk, Outbox
 from techboy.storage.interface import TEXT, StorageError
 
 LAST_WORDS = 5.0
@@ -122,8 +122,8 @@ class Here(Protocol):
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
 
-    def said_here(self, text: str) -> None:
-        """``text``, lines joined by LF, was said here and waits to be stored: see `unstored`."""
+    def said_here(self, text: str, kind: str) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
 
     def unstored(self, lines: int) -> None:
         """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
@@ -377,16 +377,16 @@ class Conversation:
             self._end(whole=False)
 
     @of_peer
-    def peer_displaced(self, unheard: str | None) -> None:
-        """The peer gave its connection to another, which is told what was not understood."""
+    def peer_displaced(self, unheard: list[Chunk]) -> None:
+        """The peer gave its connection to another, which is sent what was not understood."""
         self._here.dismiss()
         self._peer = None
         if self.state in _LEAVING:
-            self._end(whole=unheard is None)
+            self._end(whole=not unheard)
             return
         self.state = State.EXPECTED if self.state is State.FINISHED else State.WAITING
-        if unheard is not None:
-            self._kept(unheard)
+        for chunk in unheard:
+            self._kept(chunk.text, chunk.kind)
 
     @of_peer
     def peer_full(self) -> None:
@@ -405,11 +405,11 @@ class Conversation:
 
     # what happens here
 
-    def said(self, text: str) -> None:
-        """``text``, lines joined by LF, was said here."""
-        if self.state in _SILENT or not self._kept(text):
+    def said(self, text: str, kind: str = TEXT) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said here."""
+        if self.state in _SILENT or not self._kept(text, kind):
             return
-        self._here.said_here(text)
+        self._here.said_here(text, kind)
         if self.state is State.LEFT:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
@@ -499,9 +499,9 @@ class Conversation:
             else f"{last_heard(peer.name, peer.silence)}; {waiting}"
         )
 
-    def _kept(self, text: str) -> bool:
+    def _kept(self, text: str, kind: str) -> bool:
         try:
-            kept = self._outbox.add(text, always=self._keyboard is Keyboard.SCRIPT)
+            kept = self._outbox.add(text, kind, always=self._keyboard is Keyboard.SCRIPT)
         except StorageError as refused:
             self._owner.not_kept(str(refused))
             return False

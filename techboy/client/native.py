@@ -215,7 +215,7 @@ class NativeCaller(ChunkReceiver):
         if self._standing is Standing.LEAVING or (self._again is not None and self._again.active()):
             return
         while not self._full and (chunk := outbox.take()) is not None:
-            self.transport.write(message_frame(chunk.first, chunk.text))
+            self.transport.write(message_frame(chunk.first, chunk.text, chunk.kind))
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""

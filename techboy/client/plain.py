@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.conversation import Peer
-from techboy.chat.outbox import LIMIT, Outbox
+from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from techboy.client.handshake import answer_at
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import End, Record
@@ -31,7 +31,7 @@ class Listener(Protocol):
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
-    def peer_displaced(self, unheard: str | None) -> None: ...
+    def peer_displaced(self, unheard: list[Chunk]) -> None: ...
     def peer_full(self) -> None: ...
     def peer_ready(self) -> None: ...
 
@@ -58,7 +58,7 @@ class PlainDoor(PlainReceiver):
         super().__init__(clock, max_line, record)
         self.name, self.address = name, ""
         self._came_at = self._heard_at = clock.seconds()
-        self._unheard: list[str] | None = []
+        self._unheard: list[Chunk] | None = []
         self._unheard_size = 0
         self._mistaken = mistaken
         self._conversation, self._dialect = conversation, dialect
@@ -128,7 +128,7 @@ class PlainDoor(PlainReceiver):
         """Go, as the caller speaks another dialect; not where goodbye was said already."""
         usable = not self._parting.begun
         self.retire()
-        self._conversation.peer_displaced("\n".join(self._unheard) if self._unheard else None)
+        self._conversation.peer_displaced(self._unheard or [])
         return usable
 
     # what the conversation calls
@@ -145,16 +145,16 @@ class PlainDoor(PlainReceiver):
 
     def send_from(self, outbox: Outbox) -> None:
         """Send all that waits, which is not acknowledged."""
-        text = outbox.take_all()
-        if text is not None:
-            self._remember(text)
-            self.write_lines(self._dialect.written(text))
+        chunks = outbox.take_all()
+        if chunks:
+            self._remember(chunks)
+            self.write_lines(b"\n".join(self._dialect.written(chunk.text, chunk.kind) for chunk in chunks))
 
-    def _remember(self, text: str) -> None:
-        """Keep what was said as long as it may have to be said again in the other dialect."""
+    def _remember(self, chunks: list[Chunk]) -> None:
+        """Keep what was sent as long as it may have to be sent again in the native protocol."""
         if self._unheard is not None:
-            self._unheard.append(text)
-            self._unheard_size += len(text)
+            self._unheard += chunks
+            self._unheard_size += sum(chunk.size for chunk in chunks)
             if self._unheard_size > LIMIT:
                 self._unheard = None
 

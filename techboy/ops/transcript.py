@@ -156,10 +156,10 @@ class Recorded:
         """Show that nobody is there to talk to."""
         self._here.dismiss()
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         """Write down what was said here."""
-        self._transcript.said(Words(self._name, text))
-        self._here.said_here(text)
+        self._transcript.said(Words(self._name, text, kind))
+        self._here.said_here(text, kind)
 
     def unstored(self, lines: int) -> None:
         """Show how many lines wait."""

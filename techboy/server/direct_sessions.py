@@ -132,11 +132,10 @@ class Duet(Lodging):
 
     def send_from(self, outbox: Outbox) -> None:
         """Say what waits: the log keeps it."""
-        text = outbox.take_all()
-        if text is not None:
-            self.house.said(self._host, text)
-            if self._host.unstored > UNSTORED_LIMIT:
-                self._conversation.peer_full()
+        for chunk in outbox.take_all():
+            self.house.said(self._host, chunk.text, chunk.kind)
+        if self._host.unstored > UNSTORED_LIMIT:
+            self._conversation.peer_full()
 
     def notice(self, text: str) -> None:
         """Tell the guest one line about the conversation itself."""

@@ -59,11 +59,11 @@ class Seat:
 
     # what the bridge calls
 
-    def said(self, text: str) -> None:
-        """Say ``text``, lines joined by LF."""
+    def said(self, text: str, kind: str = TEXT) -> None:
+        """Say ``text``, lines of one ``kind`` joined by LF."""
         assert self._member is not None
-        self._house.said(self._member, text)
-        self._bridge.said_here(text)
+        self._house.said(self._member, text, kind)
+        self._bridge.said_here(text, kind)
         self._wait_for(self._unstored + _lines(text))
         if self._member.unstored > UNSTORED_LIMIT:
             self._pauses.begin(Reason.STORE)
@@ -198,8 +198,7 @@ class Seat:
     def _show(self, batch: Batch) -> None:
         member = self._member
         if member is not None and batch.by == member.number:
-            if batch.kind == TEXT:
-                self._wait_for(max(self._unstored - _lines(batch.text), 0))
+            self._wait_for(max(self._unstored - _lines(batch.text), 0))
         elif member is None or batch.by not in member.ignoring:
             self._show_said(batch)
 

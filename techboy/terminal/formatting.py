@@ -79,7 +79,7 @@ class Paints(Protocol):
     def signed(self, text: str, now: float) -> Painted:
         """Paint lines that say themselves who spoke."""
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Paint lines that were said here."""
 
     def state(self, text: str, now: float) -> Painted:
@@ -174,11 +174,11 @@ class Painter(_Named):
         ]
         return Painted(day + "".join(lines), mentions)
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Paint what was said here."""
         day, when = self._when(now, now)
         return Painted(
-            day + _each(self._before(when, cleaned_line(self.name), TEXT), cleaned(text)), mentions=False
+            day + _each(self._before(when, cleaned_line(self.name), kind), cleaned(text)), mentions=False
         )
 
     def state(self, text: str, now: float) -> Painted:
@@ -237,9 +237,9 @@ class Undecorated(_Named):
         lines = self._shown.signed(Words(self._host, text))
         return Painted(cleaned(lines), self._is_called_in(text))
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Show what was said here as it was typed, after the name, whatever was chosen."""
-        return Painted(cleaned(in_room(self.name, TEXT, text) + "\n"), mentions=False)
+        return Painted(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
 
     def state(self, text: str, now: float) -> Painted:
         """Show lines about the conversation itself."""

@@ -32,9 +32,8 @@ class FakePeer:
         self.name, self.address, self._events = name, address, events
 
     def send_from(self, outbox: Outbox) -> None:
-        text = outbox.take_all()
-        if text is not None:
-            self._events.append(("peer.say", text))
+        for chunk in outbox.take_all():
+            self._events.append(("peer.say", chunk.text))
 
     def command(self, line: str) -> None:
         self._events.append(("peer.command", line))
@@ -69,7 +68,7 @@ class FakeStorer(FakePeer):
 class FullShelf:
     """Where nothing can be kept any more."""
 
-    def keep(self, first: int, text: str) -> None:
+    def keep(self, first: int, text: str, kind: str) -> None:
         raise StorageError("the disk is full")
 
     def forget(self, before: int) -> None:
@@ -118,7 +117,7 @@ class FakeHere:
     def dismiss(self) -> None:
         self._events.append(("here.dismiss",))
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         self.own.append(text)
 
     def unstored(self, lines: int) -> None:

@@ -15,7 +15,7 @@ from techboy.chat.conversation import (
     State,
     Words,
 )
-from techboy.chat.outbox import LIMIT, Outbox
+from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
@@ -148,7 +148,7 @@ FROM_A_PEER: list[Callable[[Conversation], None]] = [
     lambda conversation: conversation.peer_said_goodbye(),
     lambda conversation: conversation.peer_gone(clean=True),
     lambda conversation: conversation.peer_lost(),
-    lambda conversation: conversation.peer_displaced("unheard"),
+    lambda conversation: conversation.peer_displaced([Chunk(1, 2, "unheard")]),
     lambda conversation: conversation.peer_full(),
     lambda conversation: conversation.peer_ready(),
 ]
@@ -469,7 +469,7 @@ class DisplacedTests:
     def test_displaced(self) -> None:
         """Nothing is announced, and the next may come at once."""
         scene = talking(PERSON)
-        scene.conversation.peer_displaced(None)
+        scene.conversation.peer_displaced([])
         assert scene.happened() == [("here.dismiss",)]
         assert scene.conversation.free
         scene.peer_comes()
@@ -478,7 +478,7 @@ class DisplacedTests:
     def test_unheard(self) -> None:
         """What the first did not understand is said to the next."""
         scene = talking(PERSON)
-        scene.conversation.peer_displaced("hello\nyou")
+        scene.conversation.peer_displaced([Chunk(1, 3, "hello\nyou")])
         scene.happened()
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("peer.say", "hello\nyou"), ("here.invite",)]

@@ -13,9 +13,10 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
-from techboy.chat.outbox import Outbox
+from techboy.chat.outbox import Chunk, Outbox
 from techboy.client.plain import LATE_WELCOME, PlainDoor
 from techboy.net.plain_receiver import LONGEST_UNENDED
+from techboy.storage.interface import ACTION, TEXT
 from techboy.wire.plain import CALLER, HOST, Plain
 from tests.transports import FakeTransport, connected, cuts
 
@@ -49,8 +50,8 @@ class FakeConversation:
     def peer_gone(self, clean: bool) -> None:
         self.events.append(("gone", clean))
 
-    def peer_displaced(self, unheard: str | None) -> None:
-        self.events.append(("displaced", unheard))
+    def peer_displaced(self, unheard: list[Chunk]) -> None:
+        self.events.append(("displaced", "\n".join(chunk.text for chunk in unheard) or None))
 
     def peer_full(self) -> None:
         self.events.append(("full",))
@@ -342,6 +343,14 @@ class SayingTests:
         door.says("/a")
         door.door.command("who all")
         assert door.transport.flush() == b"//a\n/who all\n"
+
+    def test_action(self) -> None:
+        """To a server an action is the command, in its place among lines of text."""
+        door, outbox = Door(CALLER), Outbox()
+        for text, kind in [("/one", TEXT), ("waves\nsighs", ACTION), ("two", TEXT)]:
+            outbox.add(text, kind)
+        door.door.send_from(outbox)
+        assert door.transport.flush() == b"//one\n/me waves\n/me sighs\ntwo\n"
 
     def test_all_at_once(self) -> None:
         """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""

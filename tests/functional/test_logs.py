@@ -181,7 +181,7 @@ class ConnectionTests:
         assert juliet.ends() == 69
         log = (programs.folder / "log").read_bytes()
         assert b"connection 1 with ('127.0.0.1', " in log
-        assert b"#warn] connection 1: a frame could not be read: this is not JSON" in log
+        assert b"#warn] connection 1: a frame could not be read: not JSON" in log
         assert b"connection 1 of juliet has ended after " in log
         assert WHISPERED.encode() not in log
         assert log.isascii()

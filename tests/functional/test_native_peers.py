@@ -115,7 +115,7 @@ class GuestTests:
         guest.tells({"type": "command", "name": "nick", "args": ["rosaline"]})
         plain.hears("* juliet is now rosaline\n")
         guest.tells({"type": "command", "name": "nosuch"})
-        assert "there is no command /nosuch" in guest.heard.until(r'"notice": "there is .*\n')[0].decode()
+        assert "there is no command /nosuch" in guest.heard.until(r'"text": "there is .*\n')[0].decode()
         guest.tells({"type": "ping", "number": 7})
         assert guest.told("pong") == {"type": "pong", "number": 7}
 
@@ -280,7 +280,7 @@ class HostTests:
         for number, line in enumerate(["one", "two"], 1):
             script = programs.file("script", f"{line}\n")
             juliet = programs.juliet(listener.port, "--state", "juliet", stdin=script)
-            romeo, _ = welcome(programs, listener, next=number)
+            romeo, _ = welcome(programs, listener, next_seq=number)
             say = romeo.told("message")
             assert (say["seq"], say["text"]) == (number, line)
             romeo.tells({"type": "ack", "next_seq": number + 1, "last_id": number})
@@ -290,7 +290,7 @@ class HostTests:
         """She shows what is said once, with ids; what it is about is no part of it."""
         listener = programs.listener()
         juliet = programs.juliet(listener.port, "--output", "json")
-        romeo, _ = welcome(programs, listener, after=4, last=4)
+        romeo, _ = welcome(programs, listener, after_id=4, last_id=4)
         lines = {
             "type": "message",
             "kind": "text",
@@ -359,7 +359,7 @@ class HostTests:
         romeo.tells({"type": "ping", "number": 1})
         romeo.told("pong")
         romeo.reset()
-        again, hello = welcome(programs, listener, next=3, after=1)
+        again, hello = welcome(programs, listener, next_seq=3, after_id=1)
         assert hello == {
             **HELLO,
             "session": "secret",

@@ -146,7 +146,7 @@ class Talker:
             peer.tells({"type": "pong", "number": frame["number"]})
         elif frame["type"] == "bye":
             self.byes.append(frame["reason"])
-        elif not frame.keys() & {"notice", "throttled"}:
+        elif frame["type"] not in ("notice", "throttled"):
             self.complaints.append(frame)
 
     def _say(self, peer: NativePeer) -> None:

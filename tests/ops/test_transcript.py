@@ -209,12 +209,12 @@ class RecordedTests:
         """What both say is written, in its order, under the names that they have, as are notices."""
         here = Recorded(FakeHere([]), paper.transcript, "juliet")
         here.state("Connected to romeo ('127.0.0.1', 4444)")
-        here.said_here("one\ntwo")
+        here.said_here("one\ntwo", "text")
         here.show("romeo", "three")
         here.show_words(Words("romeo", "before", "text", 1, 5.0, past=True))
         here.show_words(Words("romeo", "four", "text", 2, 6.0))
         here.called("rosaline")
-        here.said_here("five")
+        here.said_here("five", "text")
         here.show_signed("romeo", "guest1: six")
         here.refuse("* a line was not taken")
         assert paper.lines == [
@@ -243,7 +243,7 @@ class RecordedTests:
         here.dismiss()
         here.pause()
         here.resume()
-        here.said_here("f")
+        here.said_here("f", "text")
         here.unstored(3)
         here.called("rosaline")
         assert events == [

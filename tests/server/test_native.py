@@ -155,6 +155,25 @@ class HelloTests:
 class SayTests:
     """What a guest says."""
 
+    def test_action(self) -> None:
+        """[P6] An action is numbered like text, keeps its place, and is stored once."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        plain.reads()
+        juliet.says("one", 1)
+        action = {"type": "message", "kind": "action", "seq": 2, "text": "waves\nsighs"}
+        juliet.sends(action, action)
+        juliet.says("two", 4)
+        verona.turn()
+        assert fields(juliet.reads(), "type", "next_seq")[-1] == ("ack", 5)
+        assert fields(nurse.reads(), "kind", "id", "text") == [
+            ("text", 1, "one"), ("action", 2, "waves\nsighs"), ("text", 4, "two"),
+        ]  # fmt: skip
+        assert plain.reads() == "juliet: one\n** juliet waves\n** juliet sighs\njuliet: two\n"
+        back = verona.hello(session="token1")
+        assert back.reads()[0]["next_seq"] == 5
+
     def test_everybody(self) -> None:
         """It is acknowledged to its author, and brought to all others, in both dialects."""
         verona = NativeVerona()

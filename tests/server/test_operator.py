@@ -394,7 +394,7 @@ class Recording:
     def __init__(self, bridge: StdioBridge) -> None:
         self._bridge, self.told = bridge, []
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         self.told.append(("said", text))
 
     def unstored(self, lines: int) -> None:
@@ -425,7 +425,7 @@ class OwnLinesTests:
         return home, recording
 
     def test_in_order(self) -> None:
-        """They are known to be stored where everybody hears them; what the host does is none of them."""
+        """They are known to be stored where everybody hears them, and so is what the host does."""
         home, screen = self.home(committer=(committer := HeldCommitter()))
         guest = home.guest()
         guest.says(b"before\n")
@@ -433,11 +433,11 @@ class OwnLinesTests:
         guest.says(b"after\n")
         home.verona.turn()
         committed = screen.since()
-        assert committed == [("said", "one\ntwo"), ("unstored", 2)]
+        assert committed == [("said", "one\ntwo"), ("unstored", 2), ("said", "waves"), ("unstored", 3)]
         while not screen.told or screen.told[-1] != ("heard", "after"):
             committer.answer()
             home.verona.turn()
-        assert screen.since() == [("heard", "before"), ("unstored", 0), ("heard", "after")]
+        assert screen.since() == [("heard", "before"), ("unstored", 1), ("unstored", 0), ("heard", "after")]
 
     def test_refused(self) -> None:
         """Those that will not be stored wait no longer."""

@@ -114,7 +114,9 @@ def _words(chance: random.Random) -> list[str]:
 
 def _command(world: World, chance: random.Random, person: Process | Peer) -> str:
     if chance.random() < 0.15:
-        # an action has no number, and may come before lines that were said earlier: it counts apart
+        if isinstance(person, Process):
+            return f"me {person.tagged('waves')}"
+        # a command has no number, and may come before lines that were said earlier: it counts apart
         person.lines += 1
         return f"me {world.truth.tagged(f'a{person.name}', person.lines, 'waves')}"
     name = chance.choice(["c1", "c2", "juliet", "juliet2", "guest", "guest1", "n", "guest2", "romeo"])

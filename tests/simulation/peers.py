@@ -6,6 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+from techboy.storage.interface import ACTION, TEXT
 from tests.simulation.monitors import LineBuffer
 from tests.simulation.network import Link
 
@@ -118,7 +119,7 @@ class NativePeer(Peer):
         self.known: dict[str, Any] = {}
         self._hears = True
         self._next = 1
-        self._unstored: dict[int, str] = {}
+        self._unstored: dict[int, tuple[str, str]] = {}
         self._welcomed = False
 
     def connected(self) -> None:
@@ -135,17 +136,21 @@ class NativePeer(Peer):
         self.frame({"type": "hello", "version": 1, "name": self.nickname, **known, **extra})
 
     def say(self, texts: list[str]) -> None:
-        """Say lines, in one frame."""
+        """Say lines, or do something, in one frame."""
         if self._welcomed:
             text = "\n".join(map(self.tagged, texts))
-            self._unstored[self._next] = text
-            self.frame({"type": "message", "kind": "text", "text": text, "seq": self._next})
+            kind = self.world.chance.choice([TEXT, TEXT, ACTION])
+            self._unstored[self._next] = text, kind
+            self._send_message(self._next, text, kind)
             self._next += len(texts)
 
     def repeat(self) -> None:
         """Say once more what is not known to be stored."""
-        for seq, text in self._unstored.items() if self._welcomed else ():
-            self.frame({"type": "message", "kind": "text", "text": text, "seq": seq})
+        for seq, (text, kind) in self._unstored.items() if self._welcomed else ():
+            self._send_message(seq, text, kind)
+
+    def _send_message(self, seq: int, text: str, kind: str) -> None:
+        self.frame({"type": "message", "kind": kind, "seq": seq, "text": text})
 
     def command(self, line: str) -> None:
         """Give a command."""
@@ -165,7 +170,7 @@ class NativePeer(Peer):
             self._is_welcome(frame)
         elif frame["type"] == "ack":
             before = frame["next_seq"]
-            self._unstored = {seq: text for seq, text in self._unstored.items() if seq >= before}
+            self._unstored = {seq: said for seq, said in self._unstored.items() if seq >= before}
         elif frame["type"] == "room_changed":
             self.known |= {"room": frame["room"], "last_seen_id": frame["after_id"]}
         elif frame["type"] == "message":
@@ -182,8 +187,10 @@ class NativePeer(Peer):
         same = all(self.known[name] == before.get(name) for name in ("session", "log_epoch"))
         self.known["last_seen_id"] = frame["after_id"]
         next_seq = frame["next_seq"]
-        self._unstored = {seq: text for seq, text in self._unstored.items() if same and seq >= next_seq}
-        self._next = max([next_seq, *(seq + text.count("\n") + 1 for seq, text in self._unstored.items())])
+        self._unstored = {seq: said for seq, said in self._unstored.items() if same and seq >= next_seq}
+        self._next = max(
+            [next_seq, *(seq + text.count("\n") + 1 for seq, (text, _) in self._unstored.items())]
+        )
         if not self._unstored:
             self._next = next_seq
         self.repeat()

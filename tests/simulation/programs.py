@@ -319,8 +319,8 @@ class Client(Process):
     def _watch_outbox(self, outbox: Any) -> None:
         add = outbox.add
 
-        def added(text: str, **how: Any) -> bool:
-            taken = bool(add(text, **how))
+        def added(text: str, *how: Any, **named: Any) -> bool:
+            taken = bool(add(text, *how, **named))
             for line in text.split("\n") if taken else ():
                 found = TAG.search(line)
                 if found and len(line.encode()) <= SERVER_LINE:

@@ -37,7 +37,7 @@ class FakeConversation:
         self.events: list[Any] = []
         self.ended: Deferred[None] = Deferred()
 
-    def said(self, text: str) -> None:
+    def said(self, text: str, kind: str) -> None:
         self.events.append(("said", text))
 
     def commanded(self, line: str, word: str) -> None:

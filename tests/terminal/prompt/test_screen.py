@@ -18,6 +18,7 @@ from twisted.logger import capturedLogs
 
 from techboy import exit_status
 from techboy.chat.conversation import Words
+from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown
 from techboy.terminal.formatting import Undecorated
@@ -42,11 +43,11 @@ class Conversation:
         self.waiting, self.takes, self.full, self.shown = 0, True, False, False
         self.screen: PromptScreen
 
-    def said(self, text: str) -> None:
+    def said(self, text: str, kind: str = TEXT) -> None:
         self.events.append(("said", text))
         if self.takes:
             self.waiting += text.count("\n") + 1
-            self.screen.said_here(text)
+            self.screen.said_here(text, kind)
             self.screen.unstored(self.waiting)
 
     def stores(self, lines: int) -> None:
@@ -819,7 +820,7 @@ class LostTests:
         """So is what goes wrong because of a key."""
         at.conversation.takes = None
 
-        def said(text: str) -> None:
+        def said(text: str, kind: str) -> None:
             raise ZeroDivisionError
 
         at.conversation.said = said
