@@ -445,6 +445,15 @@ class SayingTests:
         await at.sees("romeo: meanwhile", "juliet: one", "juliet: two", "juliet: three", "alone")
 
     @at_prompt
+    async def test_own_action(self, at: At) -> None:
+        """An action waits as it was typed, and is printed as the others see it, in its place."""
+        await at.types(f"one{ENTER}/me waves{ENTER}two{ENTER}")
+        assert at.events == [("said", "one"), ("said", "waves"), ("said", "two")]
+        await at.sees("… one", "… /me waves", "… two", "juliet:", "alone")
+        at.conversation.stores(3)
+        await at.sees("juliet: one", "** juliet waves", "juliet: two", "juliet:", "alone")
+
+    @at_prompt
     async def test_not_taken(self, at: At) -> None:
         """A line that the conversation does not take stays in the prompt."""
         at.conversation.takes = False
