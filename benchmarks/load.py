@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from techboy.wire.frames import Hello
-from techboy.wire.native import say_frame, written
+from techboy.wire.native import message_frame, written
 
 MARK = b"|"
 WINDOW = 2000
@@ -43,7 +43,7 @@ def as_lines(line: bytes, before: int, count: int) -> bytes:
 
 def as_frame(line: bytes, before: int, count: int) -> bytes:
     """Return ``count`` times ``line`` as one frame of the native dialect, ``before`` having been said."""
-    return say_frame(before + 1, "\n".join([line.decode().rstrip("\n")] * count))
+    return message_frame(before + 1, "\n".join([line.decode().rstrip("\n")] * count))
 
 
 @dataclass(frozen=True)

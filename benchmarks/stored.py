@@ -78,7 +78,7 @@ class Behind:
             came = b""
             while b'"welcome"' not in came:
                 came += caller.recv(65536)
-        found = re.search(rb'"session": "([^"]+)".*"log": "([^"]+)"', came)
+        found = re.search(rb'"session": "([^"]+)".*"log_epoch": "([^"]+)"', came)
         assert found is not None
         self._session, self._log = found[1].decode(), found[2].decode()
 

@@ -25,17 +25,10 @@ from techboy.client.connector import EndpointConnector, reason_for
 from techboy.client.handshake import Greeting
 from techboy.client.native import NativeCaller
 from techboy.client.plain import PlainDoor
-from techboy.config.options import (
-    PORT,
-    ConversationOptions,
-    option,
-    place,
-    seconds,
-    socket_path,
-    whole_number,
-)
+from techboy.config.options import PORT, ConversationOptions, option
 from techboy.config.reactor import current, steady
-from techboy.net.addresses import host_and_port, peer_of
+from techboy.config.values import duration, place, socket_path, whole_number
+from techboy.net.addresses import endpoint_of, host_and_port
 from techboy.net.connection_log import Record, escaped, unrecorded
 from techboy.net.reply_timeout import Patience
 from techboy.service import IReactor
@@ -47,10 +40,9 @@ from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
-from techboy.wire.plain import CALLER
 
 HOST = "127.0.0.1"
-_CALLED, _PLACE = whole_number(1, 65535), place(1)
+_CALLED, _PLACE = whole_number(1, 65535, "port"), place(1)
 ROMEO = "romeo"
 
 ATTEMPT_DELAY = 0.1
@@ -81,18 +73,24 @@ class Options(ConversationOptions):
             f"Name or address of the server, with or without :PORT [default: {HOST}]",
             option("host", _PLACE),
         ],
-        ["port", "p", None, f"The port he listens on [default: {PORT}]", option("port", _CALLED)],
-        ["name", None, "juliet", "What you are called", option("name", checked_name)],
-        ["timeout", None, None, "Give up after so many seconds without a word", option("timeout", seconds)],
+        ["port", "p", None, f"Port of the server [default: {PORT}]", option("port", _CALLED)],
+        ["name", None, "juliet", "Your nickname", option("name", checked_name)],
+        [
+            "timeout",
+            None,
+            None,
+            "Exit if the server cannot be reached, or does not acknowledge, for so long [default: never]",
+            option("timeout", duration()),
+        ],
         [
             "socket",
             None,
             None,
-            "Socket of a Romeo without keyboard: talk as he does, instead of calling host and port",
+            "Connect to the operator's socket of a server, instead of host and port",
             option("socket", socket_path),
         ],
     ]
-    optFlags = [["plain", None, "Speak plain lines, of which none is acknowledged"]]
+    optFlags = [["plain", None, "Send plain text lines, without acknowledgement"]]
     sides = (frozenset({"host", "port"}), frozenset({"socket"}))
 
     def postOptions(self) -> None:
@@ -109,9 +107,9 @@ class Options(ConversationOptions):
 
     def _refuse_with_socket(self) -> None:
         if self["host"] is not None or self["port"] is not None:
-            self.refuse("--socket goes without --host and --port", "socket", "host", "port")
+            self.refuse("--socket cannot be combined with --host or --port", "socket", "host", "port")
         if self["plain"]:
-            self.refuse("--socket and --plain do not go together", "socket", "plain")
+            self.refuse("--socket cannot be combined with --plain", "socket", "plain")
 
     def _dialect(self) -> Dialect:
         if self["socket"] is not None:
@@ -165,9 +163,9 @@ class Guarded:
         """Store up to which id lines were shown."""
         self._guard(lambda: self._keepsake.saw(seen))
 
-    def keep(self, first: int, text: str) -> None:
-        """Keep lines with numbers from ``first`` on, or raise StorageError."""
-        self._guard(lambda: self._keepsake.keep(first, text))
+    def keep(self, first: int, text: str, kind: str) -> None:
+        """Keep lines of one ``kind`` with numbers from ``first`` on, or raise StorageError."""
+        self._guard(lambda: self._keepsake.keep(first, text, kind))
         if self._failure is not None:
             raise self._failure
 
@@ -218,7 +216,7 @@ class Kept:
     def what_becomes_of(self, lines: int) -> str:
         """Return whether ``lines`` that are not stored are lost."""
         if self._keepsake is None:
-            return f"{_lines(lines)} not stored by him, and lost"
+            return f"{_lines(lines)} not stored, and lost"
         return f"{_lines(lines)} kept for the next time"
 
     def close(self) -> None:
@@ -307,7 +305,7 @@ class JulietFactory(ReconnectingClientFactory):
             return None
         self.state = Calling.CONNECTED
         self._answered_at = juliet.reactor.seconds()
-        return juliet.door(juliet.journal.came(peer_of(addr)))
+        return juliet.door(juliet.journal.came(endpoint_of(addr)))
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """The attempt failed: say why, and connect again later."""
@@ -353,9 +351,7 @@ class Juliet(Talk):
     ) -> None:
         self._kept = Kept(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
-        super().__init__(
-            reactor, options, streams, CALLER, self._kept.outbox, wall, stays=False, patient=patient
-        )
+        super().__init__(reactor, options, streams, self._kept.outbox, wall, patient=patient)
         self.endpoint, self._place = _whereabouts(reactor, options)
         self._factory = JulietFactory(self, spread)
         self._dialect = options["dialect"]
@@ -420,7 +416,7 @@ class Juliet(Talk):
             self.heard()
             return self.plain_door()
         may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
-        hello, dead = self._hello(), self.options["dead"]
+        hello, dead = self._hello(), self.options["ping-timeout"]
         return Greeting(self, hello, self.reactor, dead, may_be_plain=may_be_plain, record=record)
 
     def not_answered(self, reason: str) -> None:
@@ -430,7 +426,7 @@ class Juliet(Talk):
     def _tell_reason(self, reason: str, text: str) -> None:
         if reason != self._reason:
             self._reason = reason
-            self._log.info("no answer: {why}", event="no_answer", why=escaped(reason))
+            self._log.info("connecting failed: {reason}", event="connect_failed", reason=escaped(reason))
             self.here.state(f"* {text}")
 
     # what the greeting calls
@@ -450,8 +446,8 @@ class Juliet(Talk):
             kept.outbox,
             kept.acquaintance,
             self.reactor,
-            options["ping"],
-            options["dead"],
+            options["ping-interval"],
+            options["ping-timeout"],
             None if options["socket"] is not None else options["name"],
             self._record,
         )
@@ -461,12 +457,13 @@ class Juliet(Talk):
         self._dialect = Dialect.PLAIN
         mistaken = None if self.options["plain"] else self._mistaken
         max_line = self.options["max-line"]
-        return PlainDoor(self.conversation, CALLER, ROMEO, self.reactor, max_line, mistaken, self._record)
+        return PlainDoor(self.conversation, ROMEO, self.reactor, max_line, mistaken, self._record)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
         if self.conversation.free:
-            self.not_answered("closed before there was a word")
+            why = "connection closed before the server answered"
+            self._tell_reason(why, f"{why}; calling again until it does")
             self._factory.call_again()
 
     # what the native door calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,7 +30,8 @@ from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import Person, Reader, Script
 from techboy.terminal.null_ui import Unseen
 from techboy.terminal.plain_prompt import Prompt, erasing
-from techboy.terminal.streams import Streams, descriptor, is_terminal
+from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
+from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal
 from techboy.wire.plain import Plain
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ class Program(Service):
         self._streams, self._ended, self._status = streams, Deferred[None](), exit_status.OK
         self._ending, self._ends_at = Ending.NOT_YET, 0.0
         self._closing: Deferred[None] | None = None
+        self._progress: Progress | None = None
         watchdog = watchdog_seconds(options.manager, os.getpid())
         self.supervised = Supervised(reactor, Notifier(options.manager), watchdog, lambda: str(self.standing))
         self._states = streams.states
@@ -131,6 +134,9 @@ class Program(Service):
 
     def ended(self) -> None:
         """Nobody is left to talk to: end the program."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._input.close()
         if self._ending is Ending.NOT_YET:
             self._ending = Ending.BY_ITSELF
             self.on_terminate(lambda: self.reactor.callFromThread(self._end_soon))
@@ -162,12 +168,37 @@ class Program(Service):
             stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
             stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
             self.here.open(self.reactor, stdin, stdout)
+        if self._progress is not None:
+            self._progress.start()
         self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
         self.on_hangup(lambda: self.reactor.callFromThread(self.hung_up))
         self.on_console_closed(lambda: self.reactor.callFromThread(self._terminate))
         self._log.info(
             "{program} {version} starts", event="starting", program=self.options.program, version=__version__
         )
+
+    def show_progress(self, sample: Callable[[], Sample]) -> None:
+        """Show how long work goes on, where there is a terminal for it at which nobody types.
+
+        ``sample`` returns how far it is, without what was read of the input.
+        """
+        stream = self._streams.stderr
+        if (
+            self.keyboard is Keyboard.PERSON
+            or stream is None
+            or not shows(stream, self.options.terminal_type)
+        ):
+            return
+        self._input = script = FileRead(self._streams.stdin)
+        line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
+
+        def with_input() -> Sample:
+            return replace(sample(), done=script.done, total=script.total)
+
+        self._progress = Progress(line, self.reactor, with_input, columns_of(stream))
+        log = self.options.parent and self.options.parent["logFile"]
+        if isinstance(log, StandardStream):
+            log.above = self._progress.above
 
     def hung_up(self) -> None:
         """The terminal is gone, which ends the program; where there is none, do anew what can be."""
@@ -241,7 +272,7 @@ class Program(Service):
         if self._states.on_screen:  # where nothing can be said either
             self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
         else:
-            self.fail("not all that was said is shown")
+            self.fail("some messages could not be shown")
         self.here.abandon()  # after which all may end at once
 
     def _set_status(self, _: None) -> None:

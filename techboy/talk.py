@@ -1,50 +1,46 @@
-"""A conversation of two as a program."""
+"""The client's conversation as a program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from techboy import exit_status
-from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here, Keyboard
+from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here
 from techboy.chat.outbox import Outbox
-from techboy.chat.status import Alone, Together
+from techboy.chat.status import Alone, Together, unsaid
 from techboy.config.options import ConversationOptions
 from techboy.ops.transcript import Recorded
 from techboy.service import IReactor, Program
-from techboy.terminal.bridge import Speaker, StdioBridge
-from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
-from techboy.terminal.streams import StandardStream, Streams
-from techboy.wire.plain import Plain
+from techboy.terminal.bridge import Speaker
+from techboy.terminal.progress import Sample
+from techboy.terminal.streams import Streams
+from techboy.wire.plain import CALLER
 
 IN_HASTE = 2.0
 """Seconds in which the last words are sent if a signal ends the program."""
 
 
 class Talk(Program):
-    """A conversation of two as a program, which ends with it. It is the conversation's `Owner`."""
+    """The client's conversation as a program, which ends with it. It is the conversation's `Owner`."""
 
     def __init__(
         self,
         reactor: IReactor,
         options: ConversationOptions,
         streams: Streams,
-        dialect: Plain,
         outbox: Outbox,
         wall: Callable[[], float],
         *,
-        stays: bool,
         patient: bool = False,
     ) -> None:
-        super().__init__(reactor, options, streams, dialect, wall)
+        super().__init__(reactor, options, streams, CALLER, wall)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
         here: Here = self.here
         if self.transcript is not None:
             here = Recorded(here, self.transcript, options["name"])
-        self.conversation = Conversation(
-            here, self, self.keyboard, outbox, hosts=dialect.obeys, stays=stays, patient=patient
-        )
-        self._progress = self._shown_progress()
+        self.conversation = Conversation(here, self, self.keyboard, outbox, patient=patient)
+        self.show_progress(self._sample)
 
     @property
     def speaker(self) -> Speaker:
@@ -72,16 +68,7 @@ class Talk(Program):
     def startService(self) -> None:
         """Open keyboard and screen, and begin."""
         super().startService()
-        if self._progress is not None:
-            self._progress.start()
         self.conversation.start()
-
-    def ended(self) -> None:
-        """The conversation is over: nothing goes on any more."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._input.close()
-        super().ended()
 
     def leave(self) -> None:
         """Leave the conversation, in haste where a signal ends the program."""
@@ -113,31 +100,11 @@ class Talk(Program):
             self.here.state(f"* {self._unsure()}")
         self.ended()
 
-    def _shown_progress(self) -> Progress | None:
-        """Return what shows how long work goes on, where there is a terminal for it at which nobody types."""
-        stream = self._streams.stderr
-        if (
-            self.keyboard is Keyboard.PERSON
-            or stream is None
-            or not shows(stream, self.options.terminal_type)
-        ):
-            return None
-        self._input = FileRead(self._streams.stdin)
-        line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
-        progress = Progress(line, self.reactor, self._sample, columns_of(stream))
-        log = self.options.parent and self.options.parent["logFile"]
-        if isinstance(log, StandardStream):
-            log.above = progress.above
-        return progress
-
     def _sample(self) -> Sample:
-        peer, outbox, script = self.conversation.peer, self.outbox, self._input
+        peer, outbox = self.conversation.peer, self.outbox
         missing = 0 if peer is None else peer.missing
-        return Sample(outbox.delivered, outbox.lines, script.done, script.total, missing, outbox.rate)
+        return Sample(outbox.delivered, outbox.lines, missing=missing, limit=outbox.rate)
 
     def _unsure(self) -> str:
         """Return what has become of what was said here and is not known to have arrived."""
-        lines = self.outbox.lines
-        if lines:
-            return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
-        return "the connection ended too soon: the last lines may not have arrived"
+        return unsaid(self.outbox.lines)

@@ -35,7 +35,7 @@ class Written:
         return [
             event["event"]
             for event in self.events
-            if "connection" in event and event["log_level"].name != "debug"
+            if "connection_id" in event and event["log_level"].name != "debug"
         ]
 
     @property

@@ -85,7 +85,7 @@ class Caller:
 
     def says(self, text: str, seq: int) -> None:
         """Say ``text``, whose lines are numbered from ``seq`` on."""
-        self.sends({"say": text, "seq": seq})
+        self.sends({"type": "message", "kind": "text", "text": text, "seq": seq})
 
     def reads(self) -> list[dict[str, Any]]:
         """Return the whole frames that have arrived since the last time."""
@@ -94,11 +94,13 @@ class Caller:
 
     def hears(self) -> list[dict[str, Any]]:
         """Return the same without notices."""
-        return [frame for frame in self.reads() if "notice" not in frame]
+        return [frame for frame in self.reads() if frame["type"] != "notice"]
 
     def hears_said(self) -> list[str]:
         """Return the lines among them that others said."""
-        return [line for frame in self.reads() if "say" in frame for line in frame["say"].split("\n")]
+        return [
+            line for frame in self.reads() if frame["type"] == "message" for line in frame["text"].split("\n")
+        ]
 
 
 class NativeVerona(Verona):
@@ -137,7 +139,7 @@ class NativeVerona(Verona):
     def hello(self, name: str = "juliet", **known: Any) -> Caller:
         """Let somebody connect and say hello; what is answered was not read yet."""
         caller = self.call()
-        caller.sends({"hello": 1, "name": name, **known})
+        caller.sends({"type": "hello", "version": 1, "name": name, **known})
         self.turn()
         return caller
 

@@ -235,7 +235,7 @@ def visit(program: Running) -> SocketTransport:
 def native(program: Running, name: str = "juliet", **known: Any) -> SocketTransport:
     """Connect a caller who speaks the native dialect."""
     transport = call(program)
-    transport.receive(frame(hello=1, name=name, **known))
+    transport.receive(frame(type="hello", version=1, name=name, **known))
     program.reactor.advance(0)
     return transport
 

@@ -1,4 +1,4 @@
-"""Romeo's and Juliet's ends of a conversation, joined in memory."""
+"""The server in direct mode and a client of plain lines, joined in memory."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from twisted.internet.task import Clock
 from techboy.chat.conversation import Conversation, Keyboard, State, Words
 from techboy.chat.outbox import Outbox
 from techboy.client.plain import PlainDoor
-from techboy.wire.plain import CALLER, HOST, Plain
+from tests.direct import Balcony
 from tests.transports import FakeTransport, connected
 
 
-class End:
-    """One end: a conversation with a person, who remembers what was shown, and its door."""
+class Juliet:
+    """The client: a conversation with a person, who remembers what was shown, and its connection."""
 
-    def __init__(self, dialect: Plain, name: str, clock: Clock) -> None:
-        self.lines: list[str] = []
+    def __init__(self, clock: Clock) -> None:
+        self.shown: list[str] = []
         self.ended: list[bool] = []
-        self.conversation = Conversation(
-            self, self, Keyboard.PERSON, Outbox(), hosts=dialect.obeys, stays=False
-        )
+        self.conversation = Conversation(self, self, Keyboard.PERSON, Outbox())
         self.conversation.start()
-        self.door = PlainDoor(self.conversation, dialect, name, clock)
-        self.transport: FakeTransport = connected(self.door)
-        self.closed_half = False
+        self.transport: FakeTransport = connected(PlainDoor(self.conversation, "romeo", clock))
 
     def show(self, author: str, text: str) -> None:
-        self.lines += text.split("\n")
+        self.shown += text.split("\n")
 
     def show_signed(self, author: str, text: str) -> None:
         self.show(author, text)
@@ -42,7 +38,7 @@ class End:
     refuse = not_kept = state
 
     invite = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
-    said_here = unstored = called = lambda self, what: None
+    said_here = unstored = called = lambda self, *what: None
 
     def waiting(self, again: bool) -> None:
         """Nobody needs to be called."""
@@ -51,16 +47,30 @@ class End:
         self.ended.append(whole)
 
 
-def carry(sender: End, receiver: End, sizes: list[int]) -> None:
-    """Bring what ``sender`` wrote to ``receiver``, in pieces of ``sizes`` in turn."""
-    data, at, turn = sender.transport.flush(), 0, 0
-    while at < len(data):
-        size = sizes[turn % len(sizes)]
-        receiver.transport.receive(data[at : at + size])
-        at, turn = at + size, turn + 1
-    if "half close" in sender.transport.events and not sender.closed_half:
-        sender.closed_half = True
-        receiver.transport.peer_closes()
+class Both:
+    """Both ends."""
+
+    def __init__(self) -> None:
+        self.server = Balcony(stays=False)
+        self.at_server = self.server.plain().transport
+        self.client = Juliet(self.server.clock)
+        self._closed: set[FakeTransport] = set()
+
+    def carry(self, sizes: list[int]) -> None:
+        """Bring what each wrote to the other, in pieces of ``sizes`` in turn."""
+        self._carry(self.at_server, self.client.transport, sizes)
+        self._carry(self.client.transport, self.at_server, sizes)
+
+    def _carry(self, sender: FakeTransport, receiver: FakeTransport, sizes: list[int]) -> None:
+        data, at, turn = sender.flush(), 0, 0
+        while at < len(data):
+            size = sizes[turn % len(sizes)]
+            receiver.receive(data[at : at + size])
+            at, turn = at + size, turn + 1
+        if "half close" in sender.events and sender not in self._closed:
+            self._closed.add(sender)
+            receiver.peer_closes()
+        self.server.turn()
 
 
 LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), max_size=30)
@@ -77,32 +87,29 @@ class BothEndsTests:
     )
     def test_everything_arrives(self, turns: list[tuple[bool, list[str], bool]], sizes: list[int]) -> None:
         """Whatever is said, in whatever pieces it arrives, is shown at the other end, whole and in order."""
-        clock = Clock()
-        romeo, juliet = End(HOST, "juliet", clock), End(CALLER, "romeo", clock)
+        both = Both()
         said: dict[bool, list[str]] = {True: [], False: []}
-        for by_romeo, lines, delivered in turns:
-            speaker, hearer = (romeo, juliet) if by_romeo else (juliet, romeo)
-            speaker.conversation.said("\n".join(lines))
-            said[by_romeo] += [f"{line} " if line.lower() == "exit" else line for line in lines]
+        for by_server, lines, delivered in turns:
+            if by_server:
+                both.server.says("\n".join(lines))
+            else:
+                both.client.conversation.said("\n".join(lines))
+            said[by_server] += [f"{line} " if line.lower() == "exit" else line for line in lines]
             if delivered:
-                carry(speaker, hearer, sizes)
-        carry(romeo, juliet, sizes)
-        carry(juliet, romeo, sizes)
-        assert juliet.lines == said[True]
-        assert romeo.lines == said[False]
+                both.carry(sizes)
+        both.carry(sizes)
+        assert both.client.shown == said[True]
+        assert both.server.romeo.shown == said[False]
 
     def test_goodbye(self) -> None:
         """One says goodbye with lines on their way both ways; all of them are shown, and both end."""
-        clock = Clock()
-        romeo, juliet = End(HOST, "juliet", clock), End(CALLER, "romeo", clock)
-        romeo.conversation.said("wilt thou leave me")
-        juliet.conversation.said("good night")
-        juliet.conversation.leave()
-        carry(juliet, romeo, [7])
-        carry(romeo, juliet, [7])
-        assert romeo.lines == ["good night"]
-        assert juliet.lines == ["wilt thou leave me"]
-        romeo.transport.flush()
-        assert (romeo.conversation.state, juliet.conversation.state) == (State.OVER, State.OVER)
-        assert (romeo.ended, juliet.ended) == ([True], [True])
-        assert clock.getDelayedCalls() == []
+        both = Both()
+        both.server.says("wilt thou leave me")
+        both.client.conversation.said("good night")
+        both.client.conversation.leave()
+        for _ in range(3):
+            both.carry([7])
+        assert both.server.romeo.shown == ["good night"]
+        assert both.client.shown == ["wilt thou leave me"]
+        assert both.client.conversation.state is State.OVER
+        assert (both.server.romeo.ended, both.client.ended) == ([None], [True])

@@ -170,9 +170,7 @@ class Author:
         self.said: list[str] = []
         self.refusals = 0
         self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
-        self.conversation = Conversation(
-            self, self, Keyboard.PERSON, self.outbox, hosts=False, stays=False, patient=True
-        )
+        self.conversation = Conversation(self, self, Keyboard.PERSON, self.outbox, patient=True)
         self.conversation.start()
         self.link: Link | None = None
 
@@ -240,7 +238,7 @@ class Author:
         raise AssertionError("nobody said goodbye")
 
     invite = dismiss = pause = resume = hurry = show_names = lambda self: None
-    said_here = unstored = called = lambda self, what: None
+    said_here = unstored = called = lambda self, *what: None
 
 
 class Story:

@@ -90,15 +90,16 @@ def opens(juliet: Running) -> FakeTransport:
 
 
 WELCOME = {
-    "welcome": 1,
+    "type": "welcome",
+    "version": 1,
     "name": "juliet",
     "session": "token",
-    "next": 1,
-    "log": "log",
+    "next_seq": 1,
+    "log_epoch": "log",
     "room": None,
-    "after": 0,
-    "last": 0,
-    "host": "romeo",
+    "after_id": 0,
+    "last_id": 0,
+    "server": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
 
@@ -219,7 +220,7 @@ class CallingTests:
         assert ended == []
         juliet.reactor.advance(0.1)
         assert ended == [None]
-        assert juliet.said[-1] == "juliet: not all that was said is shown"
+        assert juliet.said[-1] == "juliet: some messages could not be shown"
         assert juliet.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_peer(self) -> None:
@@ -346,7 +347,7 @@ class OneAtATimeTests:
         """Enter during the wait for a server that restarts connects now, and once."""
         juliet = started(keyboard=PERSON)
         transport = welcome(juliet)
-        transport.receive(frame(bye="restart"))
+        transport.receive(frame(type="bye", reason="restart"))
         transport.flush()
         assert attempts(juliet) == 1
         juliet.terminal.receive(b"\n")
@@ -426,9 +427,11 @@ class NativeTests:
         """She says hello with her name, and is connected when she is welcome."""
         juliet = started("--name", "rosaline")
         transport = answer(juliet)
-        assert frames(transport) == [{"hello": 1, "name": "rosaline"}]
+        assert frames(transport) == [{"type": "hello", "version": 1, "name": "rosaline", "subscribe": True}]
         assert juliet.said == ["Calling 192.0.2.1:4444..."]
-        transport.receive(b"* who are you?\n" + frame(**{**WELCOME, "name": "rosaline", "host": "montague"}))
+        transport.receive(
+            b"* who are you?\n" + frame(**{**WELCOME, "name": "rosaline", "server": "montague"})
+        )
         assert juliet.said[1:] == ["Connected to montague ('127.0.0.1', 33770)"]
         assert juliet.shown == ""
 
@@ -444,7 +447,7 @@ class NativeTests:
         assert str(juliet.program.standing) == "connected to romeo, 1 line waits"
         juliet.reactor.advance(20)
         assert str(juliet.program.standing) == "connected to romeo, last heard 20 s ago, 1 line waits"
-        transport.receive(frame(stored=2, id=1))
+        transport.receive(frame(type="ack", next_seq=2, last_id=1))
         assert str(juliet.program.standing) == "connected to romeo"
 
     def test_talk(self) -> None:
@@ -453,16 +456,34 @@ class NativeTests:
         juliet.terminal.receive(b"early\n")
         transport = welcome(juliet)
         juliet.terminal.receive(b"hello\n")
-        assert frames(transport) == [{"say": "early", "seq": 1}, {"say": "hello", "seq": 2}]
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good day\nexit"}))
+        assert frames(transport) == [
+            {"type": "message", "kind": "text", "text": "early", "seq": 1},
+            {"type": "message", "kind": "text", "text": "hello", "seq": 2},
+        ]
+        transport.receive(
+            frame(
+                **{
+                    "type": "message",
+                    "kind": "text",
+                    "id": 1,
+                    "at": 7500,
+                    "from": "romeo",
+                    "text": "good day\nexit",
+                }
+            )
+        )
         assert juliet.shown == "good day\nexit\n"
 
     def test_many(self) -> None:
         """In a room of many it is shown who speaks."""
         juliet = started()
         transport = welcome(juliet, room="lobby", name="juliet2")
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
-        transport.receive(frame(notice="paris joined"))
+        transport.receive(
+            frame(
+                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
+            )
+        )
+        transport.receive(frame(type="notice", text="paris joined"))
         assert juliet.shown == "nurse: hello\n"
         assert juliet.said[2:] == ["* you are juliet2", "* paris joined"]
 
@@ -472,7 +493,17 @@ class NativeTests:
         transport = welcome(juliet)
         juliet.terminal.receive(b"one\ntwo\nthree\n")
         transport.receive(
-            frame(stored=2, id=1) + frame(**{"id": 2, "at": 7.5, "from": "romeo", "say": "good day"})
+            frame(type="ack", next_seq=2, last_id=1)
+            + frame(
+                **{
+                    "type": "message",
+                    "kind": "text",
+                    "id": 2,
+                    "at": 7500,
+                    "from": "romeo",
+                    "text": "good day",
+                }
+            )
         )
         juliet.terminal.flush()
         transport.breaks()
@@ -480,14 +511,22 @@ class NativeTests:
         calls_again(juliet)
         transport = answer(juliet)
         assert frames(transport) == [
-            {"hello": 1, "name": "juliet", "session": "token", "log": "log", "seen": 2}
+            {
+                "type": "hello",
+                "version": 1,
+                "name": "juliet",
+                "session": "token",
+                "log_epoch": "log",
+                "last_seen_id": 2,
+                "subscribe": True,
+            }
         ]
-        transport.receive(frame(**{**WELCOME, "next": 3, "after": 2, "last": 3}))
-        assert frames(transport) == [{"say": "three", "seq": 3}]
+        transport.receive(frame(**{**WELCOME, "next_seq": 3, "after_id": 2, "last_id": 3}))
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "three", "seq": 3}]
 
     def test_known(self) -> None:
         """To a Romeo she knows she never speaks plain lines; where he does not answer she calls again."""
-        juliet = started("--ping", "3", "--dead", "9")
+        juliet = started("--ping-interval", "3", "--ping-timeout", "9")
         welcome(juliet).breaks()
         calls_again(juliet)
         transport = answer(juliet)
@@ -498,7 +537,7 @@ class NativeTests:
         assert transport.events == ["abort"]
         assert transport.flush() == b""
         assert (
-            juliet.said[-1] == "* no answer: closed before there was a word; calling again until there is one"
+            juliet.said[-1] == "* connection closed before the server answered; calling again until it does"
         )
         calls_again(juliet)
 
@@ -508,12 +547,14 @@ class NativeTests:
         juliet.terminal.receive(b"one\ntwo\nexit\n/who")
         juliet.terminal.peer_closes()
         transport = welcome(juliet)
-        assert frames(transport) == [{"say": "one\ntwo\nexit\n/who", "seq": 1}]
-        transport.receive(frame(stored=4, id=3))
+        assert frames(transport) == [
+            {"type": "message", "kind": "text", "text": "one\ntwo\nexit\n/who", "seq": 1}
+        ]
+        transport.receive(frame(type="ack", next_seq=4, last_id=3))
         assert frames(transport) == []
-        transport.receive(frame(stored=5, id=4))
-        assert frames(transport) == [{"bye": True, "seen": 0}]
-        transport.receive(frame(bye="closed"))
+        transport.receive(frame(type="ack", next_seq=5, last_id=4))
+        assert frames(transport) == [{"type": "bye", "last_seen_id": 0}]
+        transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         assert juliet.reactor.stops == 1
         juliet.stop()
@@ -526,23 +567,23 @@ class NativeTests:
         juliet.terminal.receive(b"a\n" * 30)
         transport = welcome(juliet)
         assert len(frames(transport)) == 1
-        transport.receive(frame(throttled=5) + frame(stored=11, id=10))
+        transport.receive(frame(type="throttled", rate=5) + frame(type="ack", next_seq=11, last_id=10))
         juliet.interrupt()
         assert juliet.said[-1] == "* leaving; 20 lines wait, 15 of them not sent"
         assert len(frames(transport)) == 1
-        transport.receive(frame(stored=16, id=15))
-        assert frames(transport) == [{"bye": True, "seen": 0}]
-        transport.receive(frame(bye="closed"))
+        transport.receive(frame(type="ack", next_seq=16, last_id=15))
+        assert frames(transport) == [{"type": "bye", "last_seen_id": 0}]
+        transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         juliet.stop()
-        assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored by him, and lost"]
+        assert juliet.said[-2:] == ["Connection closed.", "* 15 lines are not stored, and lost"]
         assert juliet.status == exit_status.UNAVAILABLE
 
     def test_restart(self) -> None:
         """Where Romeo will be back she calls again within some seconds, as chance has it."""
         juliet = started(spread=0.5)
         transport = welcome(juliet)
-        transport.receive(frame(bye="restart"))
+        transport.receive(frame(type="bye", reason="restart"))
         transport.flush()
         assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
         juliet.reactor.advance(SPREAD / 2 - 0.1)
@@ -555,7 +596,7 @@ class NativeTests:
         juliet = started()
         transport = answer(juliet)
         transport.flush()
-        transport.receive(frame(bye="busy", text="romeo is busy"))
+        transport.receive(frame(type="bye", reason="busy", text="romeo is busy"))
         juliet.stop()
         assert juliet.said[1:] == ["juliet: romeo is busy"]
         assert juliet.status == exit_status.UNAVAILABLE
@@ -569,20 +610,20 @@ class NativeTests:
         for _ in range(3):
             transport = answer(juliet)
             transport.flush()
-            transport.receive(frame(bye="busy", text="romeo is busy"))
+            transport.receive(frame(type="bye", reason="busy", text="romeo is busy"))
             transport.flush()
             calls_again(juliet)
         transport = welcome(juliet)
-        assert frames(transport) == [{"say": "one", "seq": 1}]
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "one", "seq": 1}]
         assert juliet.said.count("* romeo is busy; calling again until there is room") == 1
         assert juliet.reactor.stops == 0
 
     def test_ping(self) -> None:
         """A Romeo who is silent is asked, and given up, when she was told to."""
-        juliet = started("--ping", "2", "--dead", "5")
+        juliet = started("--ping-interval", "2", "--ping-timeout", "5")
         transport = welcome(juliet)
         juliet.reactor.advance(2)
-        assert [asked["ping"] for asked in frames(transport)] == [1]
+        assert [asked["number"] for asked in frames(transport)] == [1]
         juliet.reactor.advance(3)
         assert transport.events == ["abort"]
         assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
@@ -599,14 +640,14 @@ class NativeTests:
         transport.receive(frame(**WELCOME))
         assert transport.events == ["abort"]
         transport = welcome(juliet)
-        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
         assert "welcome" not in juliet.shown
 
     def test_lost_before_the_welcome(self) -> None:
         """Where the connection breaks after a sign of life she calls again, never in plain lines."""
         juliet = started()
         transport = answer(juliet)
-        transport.receive(frame(ping=0))
+        transport.receive(frame(type="ping", number=0))
         transport.breaks()
         calls_again(juliet)
         transport = answer(juliet)
@@ -624,7 +665,7 @@ class NativeTests:
         assert juliet.reactor.stops == 0
         juliet.reactor.advance(0.1)
         assert juliet.said[-2:] == [
-            "juliet: no answer from 192.0.2.1:4444 in 9 s; 1 line is not stored by him, and lost",
+            "juliet: no answer from 192.0.2.1:4444 in 9 s; 1 line is not stored, and lost",
             "Connection closed.",
         ]
         assert transport.events == ["abort"]
@@ -657,7 +698,7 @@ class StateFailsTests:
         juliet.reactor.advance(PROMPTLY)
         transport.flush()
         if "abort" not in transport.events:
-            transport.receive(frame(bye="closed"))
+            transport.receive(frame(type="bye", reason="closed"))
             transport.flush()
         juliet.reactor.advance(60)
         assert juliet.program.conversation.state is State.OVER
@@ -688,18 +729,18 @@ class StateFailsTests:
     def test_stored(self, juliet: Running, tmp_path: Path) -> None:
         """An acknowledgement that can't be noted does not count, and lines are sent again in the next run."""
         transport = welcome(juliet)
-        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
         with locked(tmp_path):
-            transport.receive(frame(stored=3, id=2))
+            transport.receive(frame(type="ack", next_seq=3, last_id=2))
             juliet.reactor.advance(0)
-            assert frames(transport) == [{"bye": True, "seen": 0}]
-            transport.receive(frame(bye="closed"))
+            assert frames(transport) == [{"type": "bye", "last_seen_id": 0}]
+            transport.receive(frame(type="bye", reason="closed"))
             transport.flush()
             juliet.stop()
         assert juliet.status == exit_status.IO_FAILED
         again = started("--state", str(tmp_path), keyboard=PERSON)
         assert "* 2 lines are kept from the last time" in again.said
-        transport = welcome(again, next=3)
+        transport = welcome(again, next_seq=3)
         assert frames(transport) == []
         assert again.program.outbox.lines == 0
 
@@ -716,9 +757,20 @@ class StateFailsTests:
     def test_shown_at_the_end(self, juliet: Running, tmp_path: Path) -> None:
         """What fails when the conversation is over already still counts."""
         transport = welcome(juliet)
-        transport.receive(frame(stored=3, id=2))
-        transport.receive(frame(**{"id": 3, "at": 7.5, "from": "romeo", "say": "good night"}))
-        transport.receive(frame(bye="closed"))
+        transport.receive(frame(type="ack", next_seq=3, last_id=2))
+        transport.receive(
+            frame(
+                **{
+                    "type": "message",
+                    "kind": "text",
+                    "id": 3,
+                    "at": 7500,
+                    "from": "romeo",
+                    "text": "good night",
+                }
+            )
+        )
+        transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         assert juliet.program.conversation.state is State.OVER
         with locked(tmp_path):
@@ -763,21 +815,21 @@ class OverTests:
         """A welcome is answered with a goodbye."""
         juliet, transport = self.left()
         transport.receive(frame(**WELCOME))
-        assert frames(transport) == [{"bye": True}]
+        assert frames(transport) == [{"type": "bye"}]
         assert transport.events == ["close"]
         self.over(juliet)
 
     def test_refused(self) -> None:
         """A refusal changes nothing."""
         juliet, transport = self.left()
-        transport.receive(frame(bye="busy", text="romeo is busy"))
+        transport.receive(frame(type="bye", reason="busy", text="romeo is busy"))
         transport.flush()
         self.over(juliet)
 
     def test_restart(self) -> None:
         """Nor does a server that will be back."""
         juliet, transport = self.left()
-        transport.receive(frame(bye="restart"))
+        transport.receive(frame(type="bye", reason="restart"))
         transport.flush()
         self.over(juliet)
 
@@ -870,7 +922,7 @@ class PlainTests:
         juliet.terminal.receive(b"one\ntwo\n")
         juliet.interrupt()
         juliet.stop()
-        assert juliet.said[-1] == "* 2 lines are not stored by him, and lost"
+        assert juliet.said[-1] == "* 2 lines are not stored, and lost"
         assert juliet.status == exit_status.UNAVAILABLE
 
 
@@ -881,9 +933,13 @@ class OwnDoorTests:
         """She is the host, by that name, and shown what was missed with its time."""
         juliet = own()
         transport = opens(juliet)
-        assert frames(transport) == [{"hello": 1, "name": "juliet"}]
-        transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby", "last": 1}))
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
+        assert frames(transport) == [{"type": "hello", "version": 1, "name": "juliet", "subscribe": True}]
+        transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby", "last_id": 1}))
+        transport.receive(
+            frame(
+                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
+            )
+        )
         assert juliet.said == ["Calling /run/romeo...", "Connected to romeo (on this machine)"]
         assert re.fullmatch(r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] nurse: hello\n", juliet.shown)
 
@@ -903,12 +959,16 @@ class OwnDoorTests:
         juliet = own()
         transport = opens(juliet)
         transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby"}))
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "nurse", "say": "hello"}))
+        transport.receive(
+            frame(
+                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
+            )
+        )
         juliet.terminal.flush()
         transport.flush()
         juliet.interrupt() if goodbye is None else juliet.terminal.receive(goodbye)
-        assert frames(transport) == [{"bye": True, "seen": 1, "room": "lobby"}]
-        transport.receive(frame(bye="closed"))
+        assert frames(transport) == [{"type": "bye", "last_seen_id": 1, "room": "lobby"}]
+        transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         assert juliet.reactor.stops == 1
         juliet.stop()
@@ -918,14 +978,14 @@ class OwnDoorTests:
         """A script there says its lines, wants to hear nothing, and ends when they are stored."""
         juliet = own(keyboard=SCRIPT)
         transport = opens(juliet)
-        assert frames(transport) == [{"hello": 1, "name": "juliet", "hears": False}]
+        assert frames(transport) == [{"type": "hello", "version": 1, "name": "juliet", "subscribe": False}]
         juliet.terminal.receive(b"back at nine\n")
         juliet.terminal.peer_closes()
         transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby"}))
-        assert frames(transport) == [{"say": "back at nine", "seq": 1}]
-        transport.receive(frame(stored=2, id=1))
-        assert [told["bye"] for told in frames(transport)] == [True]
-        transport.receive(frame(bye="closed"))
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "back at nine", "seq": 1}]
+        transport.receive(frame(type="ack", next_seq=2, last_id=1))
+        assert [told["type"] for told in frames(transport)] == ["bye"]
+        transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         juliet.stop()
         assert juliet.status == exit_status.OK
@@ -949,7 +1009,7 @@ class OwnDoorTests:
         transport = opens(juliet)
         transport.receive(frame(**WELCOME))
         juliet.reactor.advance(STEADY)
-        transport.receive(frame(bye="restart"))
+        transport.receive(frame(type="bye", reason="restart"))
         transport.flush()
         juliet.reactor.advance(0.2)
         assert len(juliet.reactor.unixClients) == 2
@@ -994,8 +1054,8 @@ class StateTests:
         juliet = started(*state)
         assert juliet.said[-1] == "* 2 lines are kept from the last time"
         transport = welcome(juliet)
-        assert frames(transport) == [{"say": "one\ntwo", "seq": 1}]
-        transport.receive(frame(stored=3, id=2))
+        assert frames(transport) == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
+        transport.receive(frame(type="ack", next_seq=3, last_id=2))
         juliet.interrupt()
         transport.flush()
         transport.breaks()
@@ -1004,19 +1064,64 @@ class StateTests:
         assert len(juliet.said) == 1
         juliet.stop()
 
+    def test_action(self, tmp_path: Path) -> None:
+        """An action is numbered with the text around it, kept until it is stored, and sent in its place."""
+        state = ["--state", str(tmp_path / "state")]
+        juliet = started(*state, keyboard=PERSON)
+        juliet.terminal.receive(b"one\n/me waves\ntwo\n")
+        juliet.interrupt()
+        juliet.stop()
+        juliet = started(*state, keyboard=PERSON)
+        transport = welcome(juliet)
+        expected = [
+            {"type": "message", "kind": "text", "seq": 1, "text": "one"},
+            {"type": "message", "kind": "action", "seq": 2, "text": "waves"},
+            {"type": "message", "kind": "text", "seq": 3, "text": "two"},
+        ]
+        assert frames(transport) == expected
+        transport.receive(frame(type="ack", next_seq=2, last_id=1))
+        transport.breaks()
+        calls_again(juliet)
+        transport = answer(juliet)
+        transport.flush()
+        transport.receive(frame(**{**WELCOME, "next_seq": 2}))
+        assert frames(transport) == expected[1:]
+        juliet.terminal.receive(b"/me\n")
+        assert frames(transport) == [{"type": "command", "name": "me", "args": []}]
+        juliet.stop()
+
     def test_session(self, tmp_path: Path) -> None:
         """Started again she goes on with her session, after what was shown."""
         state = ["--state", str(tmp_path / "state")]
         juliet = started(*state)
         transport = welcome(juliet)
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good\nday"}))
+        transport.receive(
+            frame(
+                **{
+                    "type": "message",
+                    "kind": "text",
+                    "id": 1,
+                    "at": 7500,
+                    "from": "romeo",
+                    "text": "good\nday",
+                }
+            )
+        )
         juliet.terminal.flush()
         juliet.interrupt()
         transport.breaks()
         juliet.stop()
         juliet = started(*state)
         assert frames(answer(juliet)) == [
-            {"hello": 1, "name": "juliet", "session": "token", "log": "log", "seen": 2}
+            {
+                "type": "hello",
+                "version": 1,
+                "name": "juliet",
+                "session": "token",
+                "log_epoch": "log",
+                "last_seen_id": 2,
+                "subscribe": True,
+            }
         ]
         juliet.stop()
 
@@ -1025,10 +1130,21 @@ class StateTests:
         state = ["--state", str(tmp_path / "state")]
         juliet = started(*state)
         transport = welcome(juliet)
-        transport.receive(frame(**{"id": 1, "at": 7.5, "from": "romeo", "say": "good\nday"}))
+        transport.receive(
+            frame(
+                **{
+                    "type": "message",
+                    "kind": "text",
+                    "id": 1,
+                    "at": 7500,
+                    "from": "romeo",
+                    "text": "good\nday",
+                }
+            )
+        )
         juliet.program._kept.close()
         juliet = started(*state)
-        assert frames(answer(juliet))[0]["seen"] == 0
+        assert frames(answer(juliet))[0]["last_seen_id"] == 0
         juliet.stop()
 
     def test_in_use(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,7 @@ class WaysInTests:
     @pytest.mark.parametrize("module", ["techboy", "twisted"])
     def test_mistake(self, module: str) -> None:
         """What is wrong is said in one line that names the way that was used."""
-        why = "juliet: option --nosuch not recognized"
+        why = "juliet: unknown option --nosuch"
         assert self.said(module, "juliet", "--nosuch") == (
             64,
             "",

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from techboy.wire.frames import Misread, Welcome
-from techboy.wire.native import is_hello, read_caller, read_host, written
+from techboy.wire.frames import InvalidFrame, Welcome
+from techboy.wire.native import is_hello, read_client, read_server, written
 
 ROOT = Path(__file__).parent.parent
 NORM = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
 PROMISES = re.findall(r"(?<!`)\[(P\d+)\]", NORM)
-EXAMPLE = re.findall(r"^    ([CH]) (\{.*\})$", NORM, re.MULTILINE)
+EXAMPLE = re.findall(r"^    ([CS]) (\{.*\})$", NORM, re.MULTILINE)
 
 
 def docstrings() -> Iterator[str]:
@@ -46,20 +46,20 @@ class ExampleTests:
 
     def test_there(self) -> None:
         """It begins with a hello, which is answered by a welcome."""
-        (caller, hello), (host, welcome) = EXAMPLE[:2]
-        assert (caller, host) == ("C", "H")
+        (client, hello), (server, welcome) = EXAMPLE[:2]
+        assert (client, server) == ("C", "S")
         assert is_hello(hello.encode())
-        assert isinstance(read_host(welcome.encode()), Welcome)
+        assert isinstance(read_server(welcome.encode()), Welcome)
 
     @pytest.mark.parametrize(("who", "line"), [pair for pair in EXAMPLE if "dance" not in pair[1]])
     def test_frame(self, who: str, line: str) -> None:
         """Each frame of it is written as the programs write it."""
-        frame = (read_caller if who == "C" else read_host)(line.encode())
-        assert not isinstance(frame, Misread)
+        frame = (read_client if who == "C" else read_server)(line.encode())
+        assert not isinstance(frame, InvalidFrame)
         assert written(frame).decode() == f"{line}\n"
 
     def test_unknown(self) -> None:
         """What is answered to a frame that nobody knows is what is shown."""
-        place = EXAMPLE.index(("C", '{"dance": true}'))
-        answer = written(read_caller(EXAMPLE[place][1].encode())).decode()
+        place = EXAMPLE.index(("C", '{"type": "dance"}'))
+        answer = written(read_client(EXAMPLE[place][1].encode())).decode()
         assert answer == f"{EXAMPLE[place + 1][1]}\n"

@@ -9,7 +9,8 @@ import pytest
 
 from techboy import exit_status
 from techboy.chat.conversation import Keyboard
-from techboy.romeo import Options, Romeo, makeService
+from techboy.chat.policy import DIRECT, ROOMS, Policy
+from techboy.romeo import Options, makeService
 from techboy.server.detect import PATIENCE
 from techboy.server.service import Host
 from techboy.server.storage_service import DRAIN, END
@@ -24,7 +25,7 @@ PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
 def running(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
     """Return a Romeo at a ``keyboard``, who was given ``arguments`` and is about to start."""
     place = [] if "--listen" in arguments else ["--host", "127.0.0.1"]
-    return Running(Romeo, Options(), [*place, *arguments], keyboard)
+    return Running(Host, Options(), [*place, *arguments], keyboard)
 
 
 def call(romeo: Running) -> FakeTransport:
@@ -41,7 +42,7 @@ def native(romeo: Running, late: float = 0.0, **known: Any) -> SocketTransport:
     transport = connected(factory.buildProtocol(JULIET), kind=SocketTransport)
     romeo.reactor.advance(late)
     transport.drain()
-    transport.receive(frame(hello=1, name="juliet", **known))
+    transport.receive(frame(type="hello", version=1, name="juliet", **known))
     romeo.reactor.advance(0)
     return transport
 
@@ -59,25 +60,25 @@ def leave(guest: FakeTransport) -> None:
 
 
 class ModeTests:
-    """Which Romeo it is."""
+    """Which policy his room has."""
 
     @pytest.mark.parametrize(
-        ("keyboard", "arguments", "kind"),
+        ("keyboard", "arguments", "policy"),
         [
-            (PERSON, [], Romeo),
-            (SCRIPT, [], Romeo),
-            (NONE, [], Host),
-            (PERSON, ["--guests", "5"], Host),
-            (SCRIPT, ["--guests", "1"], Host),
+            (PERSON, [], DIRECT),
+            (SCRIPT, [], DIRECT),
+            (NONE, [], ROOMS),
+            (PERSON, ["--guests", "5"], ROOMS),
+            (SCRIPT, ["--guests", "1"], ROOMS),
         ],
     )
-    def test_kind(self, keyboard: Keyboard, arguments: list[str], kind: type) -> None:
+    def test_policy(self, keyboard: Keyboard, arguments: list[str], policy: Policy) -> None:
         """With a keyboard he talks to one guest, without one or with --guests he is a host of many."""
         options = Options()
         streams = FakeStreams(RecordedStates(), keyboard)
         options.streams = lambda: streams
         options.parseOptions(["--host", "127.0.0.1", *arguments])
-        assert type(makeService(options)) is kind
+        assert makeService(options).house.rules.policy is policy
 
 
 class ListeningTests:
@@ -87,13 +88,13 @@ class ListeningTests:
         """How things stand can be told at any time."""
         romeo = running().start()
         romeo.reactor.advance(42)
-        assert str(romeo.program.standing) == "waiting for somebody to call for 42 s"
+        assert str(romeo.program.standing) == "waiting for a client for 42 s"
         native(romeo)
         assert str(romeo.program.standing) == "connected to juliet"
 
     def test_default(self) -> None:
         """A script's Romeo listens on port 4444 of all IPv4 addresses, and says so."""
-        romeo = Running(Romeo, Options(), [], SCRIPT).start()
+        romeo = Running(Host, Options(), [], SCRIPT).start()
         assert [(port, place) for port, _, _, place in romeo.reactor.tcpServers] == [(4444, "0.0.0.0")]
         assert romeo.said == ["Listening for connection on 0.0.0.0:4444..."]
 
@@ -117,10 +118,11 @@ class GuestTests:
         factory = romeo.reactor.tcpServers[0][1]
         half_open = [connected(factory.buildProtocol(JULIET)) for _ in range(LEAST)]
         for caller in half_open:
-            caller.receive(b'{"hello"')
+            caller.receive(b'{"type": "hello"')
         assert factory.buildProtocol(JULIET) is None
         half_open.pop().breaks()
         call(romeo).receive(b"here I am\n")
+        romeo.reactor.advance(0)
         assert romeo.shown == "here I am\n"
         romeo.reactor.advance(WELCOME_WITHIN)
         assert [caller.events for caller in half_open] == [["abort"]] * (LEAST - 1)
@@ -138,8 +140,9 @@ class GuestTests:
         """What is said at the keyboard is sent, what the guest says is shown."""
         romeo = running(keyboard=keyboard).start()
         guest = call(romeo)
-        romeo.terminal.receive(b"hello\n")
+        types(romeo, b"hello\n")
         guest.receive(b"good day\n")
+        romeo.reactor.advance(0)
         assert guest.flush() == b"hello\n"
         assert romeo.shown == "good day\n"
 
@@ -157,8 +160,8 @@ class GuestTests:
         assert romeo.status == exit_status.OK
 
     def test_stay(self) -> None:
-        """With --stay, he waits for the next guest when one has left."""
-        romeo = running("--stay").start()
+        """With --keep-open, he waits for the next guest when one has left."""
+        romeo = running("--keep-open").start()
         leave(call(romeo))
         assert romeo.reactor.stops == 0
         call(romeo)
@@ -171,6 +174,7 @@ class GuestTests:
         guest = call(romeo)
         romeo.terminal.receive(b"hello\n")
         romeo.terminal.peer_closes()
+        romeo.reactor.pump([0, 0])
         assert guest.events == ["half close"]
         assert guest.flush() == b"hello\n"
 
@@ -179,7 +183,7 @@ class GuestTests:
         romeo = running("--max-line", "64").start()
         guest = call(romeo)
         guest.receive(b"x" * 65 + b"\n")
-        assert guest.flush() == b"* a line of more than 64 bytes was not taken\n"
+        assert guest.flush() == b"* a line of more than 64 bytes was discarded\n"
 
     def test_stopped(self) -> None:
         """When he is stopped he says goodbye, and is done when the guest has answered."""
@@ -220,14 +224,15 @@ class NativeGuestTests:
         romeo = running().start()
         guest = native(romeo)
         (welcome,) = frames(guest)
-        assert (welcome["name"], welcome["host"], welcome["room"]) == ("juliet", "romeo", None)
+        assert (welcome["name"], welcome["server"]) == ("juliet", "romeo")
+        assert "room" not in welcome
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
         types(romeo, b"hello\n")
         (said,) = frames(guest)
-        assert (said["id"], said["from"], said["say"]) == (1, "romeo", "hello")
-        guest.receive(frame(say="good day\nexit", seq=1))
+        assert (said["id"], said["from"], said["text"]) == (1, "romeo", "hello")
+        guest.receive(frame(type="message", kind="text", text="good day\nexit", seq=1))
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"stored": 3, "id": 3}]
+        assert frames(guest) == [{"type": "ack", "next_seq": 3, "last_id": 3}]
         assert romeo.shown == "good day\nexit\n"
 
     def test_typed_before(self) -> None:
@@ -236,7 +241,7 @@ class NativeGuestTests:
         types(romeo, b"hello\n")
         guest = native(romeo)
         romeo.reactor.advance(0)
-        assert [said["say"] for said in frames(guest)[1:]] == ["hello"]
+        assert [said["text"] for said in frames(guest)[1:]] == ["hello"]
 
     def test_late_hello(self) -> None:
         """A guest whose hello was long under way is understood."""
@@ -245,7 +250,7 @@ class NativeGuestTests:
         (welcome,) = frames(guest)
         assert welcome["name"] == "juliet"
         types(romeo, b"hello\n")
-        assert [said["say"] for said in frames(guest)] == ["hello"]
+        assert [said["text"] for said in frames(guest)] == ["hello"]
 
     def test_typed_before_late_hello(self) -> None:
         """What was typed before that is said in the dialect that is understood, too."""
@@ -255,7 +260,7 @@ class NativeGuestTests:
         romeo.reactor.advance(0)
         lines = guest.flush().splitlines()
         welcome = next(place for place, line in enumerate(lines) if b"welcome" in line)
-        assert [json.loads(line)["say"] for line in lines[welcome + 1 :]] == ["hello"]
+        assert [json.loads(line)["text"] for line in lines[welcome + 1 :]] == ["hello"]
 
     def test_one_guest(self) -> None:
         """While one guest is there, the next caller is told so in its own dialect."""
@@ -263,7 +268,7 @@ class NativeGuestTests:
         native(romeo)
         assert call(romeo).flush() == b"* romeo is busy talking to somebody else; try again later\n"
         (bye,) = frames(native(romeo))
-        assert bye["bye"] == "busy"
+        assert bye["reason"] == "busy"
         assert bye["text"] == "romeo is busy talking to somebody else; try again later"
 
     def test_broken(self) -> None:
@@ -274,28 +279,28 @@ class NativeGuestTests:
         guest.breaks()
         assert romeo.said[-1] == "Connection to juliet lost."
         types(romeo, b"hello\nyou\n")
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         romeo.reactor.advance(0)
         (again, said) = frames(back)
-        assert (again["session"], said["say"]) == (welcome["session"], "hello\nyou")
+        assert (again["session"], said["text"]) == (welcome["session"], "hello\nyou")
         assert romeo.said[-1] == "Connected to juliet ('127.0.0.1', 33770)"
 
     def test_place_taken(self) -> None:
         """A guest who comes back while a plain client has its place is told so, and goes on after that."""
-        romeo = running("--stay").start()
+        romeo = running("--keep-open").start()
         guest = native(romeo)
         (welcome,) = frames(guest)
         guest.breaks()
         other = call(romeo)
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
-        assert [values["bye"] for values in frames(back)] == ["busy"]
-        back.receive(frame(say="it is me", seq=1))
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
+        assert [values["reason"] for values in frames(back)] == ["busy"]
+        back.receive(frame(type="message", kind="text", text="it is me", seq=1))
         other.receive(b"no, me\n")
         types(romeo, b"hello\n")
         assert other.flush() == b"hello\n"
         assert romeo.shown == "no, me\n"
         leave(other)
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         assert frames(back)[0]["name"] == "juliet"
 
     def test_back_while_leaving(self) -> None:
@@ -306,7 +311,7 @@ class NativeGuestTests:
         guest.room = 0
         types(romeo, b"good night\n")
         romeo.interrupt()
-        back = native(romeo, session=welcome["session"], log=welcome["log"], seen=0)
+        back = native(romeo, session=welcome["session"], log_epoch=welcome["log_epoch"], last_seen_id=0)
         back.flush()
         leave(back)
         romeo.reactor.pump([1] * 10)
@@ -323,9 +328,9 @@ class NativeGuestTests:
         romeo.terminal.peer_closes()
         romeo.reactor.pump([0, 0])
         *said, bye = frames(guest)
-        assert "\n".join(line["say"] for line in said) == "one\ntwo"
-        assert bye == {"bye": "closed"}
-        guest.receive(frame(bye=True))
+        assert "\n".join(line["text"] for line in said) == "one\ntwo"
+        assert bye == {"type": "bye", "reason": "closed"}
+        guest.receive(frame(type="bye"))
         romeo.reactor.advance(0)
         guest.flush()
         guest.peer_closes()
@@ -340,7 +345,7 @@ class NativeGuestTests:
         frames(guest)
         done = romeo.stop()
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"bye": "restart"}]
+        assert frames(guest) == [{"type": "bye", "reason": "restart"}]
         guest.peer_closes()
         assert done.called
 
@@ -351,7 +356,7 @@ class NativeGuestTests:
         frames(guest)
         romeo.interrupt()
         romeo.reactor.advance(0)
-        assert frames(guest) == [{"bye": "closed"}]
+        assert frames(guest) == [{"type": "bye", "reason": "closed"}]
         guest.peer_closes()
         assert romeo.reactor.stops == 1
 
@@ -364,10 +369,10 @@ class NativeGuestTests:
         types(romeo, b"last words\n")
         done = romeo.stop()
         romeo.reactor.advance(DRAIN)
-        assert frames(guest) == [{"bye": "restart"}]
+        assert frames(guest) == [{"type": "bye", "reason": "restart"}]
         romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
         assert done.called
-        assert romeo.said[-1] == "romeo: not all that was said is stored"
+        assert romeo.said[-1] == "romeo: some messages could not be saved"
         assert romeo.status == exit_status.IO_FAILED
 
     def test_stopped_with_stuck_guest(self) -> None:
@@ -385,8 +390,9 @@ class NativeGuestTests:
         romeo, committer = running().start(), HeldCommitter()
         romeo.program.home.hall._committer = committer
         guest = native(romeo)
-        committer.answer()
-        romeo.reactor.advance(0)
+        for _ in ("its session", "that it is the latest client"):
+            committer.answer()
+            romeo.reactor.advance(0)
         frames(guest)
         types(romeo, b"one\n")
         types(romeo, b"two\n")
@@ -394,14 +400,14 @@ class NativeGuestTests:
         for _ in range(2):
             committer.answer()
             romeo.reactor.pump([0, 0])
-        assert [said.get("say", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
+        assert [said.get("text", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
 
     def test_ping(self) -> None:
         """A guest who is silent is asked, and given up, when he was told to."""
-        romeo = running("--ping", "2", "--dead", "5").start()
+        romeo = running("--ping-interval", "2", "--ping-timeout", "5").start()
         guest = native(romeo)
         frames(guest)
         romeo.reactor.advance(2)
-        assert frames(guest) == [{"ping": 1}]
+        assert frames(guest) == [{"type": "ping", "number": 1}]
         romeo.reactor.advance(3)
         assert guest.events == ["abort"]

@@ -64,7 +64,7 @@ def program(tap: Any, streams: Streams, *arguments: str, prompted: bool = False)
     options.streams = lambda: streams
     options.parseOptions(["--host", "127.0.0.1", *arguments])
     options["prompted"] = prompted
-    kind = juliet.Juliet if tap is juliet else Host if options["many"] else romeo.Romeo
+    kind = juliet.Juliet if tap is juliet else Host
     return kind(FakeReactor(), options, streams)
 
 
@@ -127,7 +127,7 @@ class ChoiceTests:
         romeo_.end_with = lambda status: None
         romeo_.startService()
         assert romeo_.here.paused
-        romeo_.conversation.leave()
+        romeo_.leave()
         assert romeo_.reactor.stops == 1
         done = romeo_.stopService()
         for writer in romeo_.reactor.getWriters():
@@ -197,7 +197,7 @@ class ProgressTests:
 
     def test_sample(self, ends: Ends) -> None:
         """It tells how many lines were sent, and how many wait."""
-        made = program(romeo, Streams(ends.pipe(), None, ends.terminal()))
+        made = program(juliet, Streams(ends.pipe(), None, ends.terminal()))
         made.outbox.add("a\nb")
         assert made._sample() == Sample(0, 2)
         made.outbox.take_all()

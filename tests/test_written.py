@@ -15,7 +15,7 @@ from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import LONGEST_UNENDED
-from techboy.romeo import Options, Romeo
+from techboy.romeo import Options
 from techboy.server.native import FRAME_LIMIT
 from techboy.server.service import Host
 from techboy.storage.interface import StorageError
@@ -29,18 +29,19 @@ from tests.transports import FakeTransport, SocketTransport, connected
 NONE, PERSON, SCRIPT = Keyboard.NONE, Keyboard.PERSON, Keyboard.SCRIPT
 
 WELCOME: dict[str, Any] = {
-    "welcome": 1,
+    "type": "welcome",
+    "version": 1,
     "name": "juliet",
     "session": "token",
-    "next": 1,
-    "log": "log",
+    "next_seq": 1,
+    "log_epoch": "log",
     "room": "lobby",
-    "after": 0,
-    "last": 0,
-    "host": "romeo",
+    "after_id": 0,
+    "last_id": 0,
+    "server": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
-WITH = "with ('127.0.0.1', 33770)"
+WITH = "with 127.0.0.1:33770"
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def host(*arguments: str, keyboard: Keyboard = NONE) -> Running:
 
 def romeo(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
     """Return a Romeo who talks to one guest, and has started."""
-    return Running(Romeo, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
+    return Running(Host, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
 
 
 def juliet(*arguments: str, keyboard: Keyboard = NONE) -> Running:
@@ -79,9 +80,14 @@ def answered(program: Running) -> FakeTransport:
     return connected(protocol)
 
 
+def ending(event: dict[str, Any]) -> str:
+    """Return why a connection was closed, and the reason that was given, if one was."""
+    return ": ".join(filter(None, [event["close_reason"], event["reason"]]))
+
+
 def endings(log: Written) -> list[str]:
     """Return why each connection ended, as far as it is written."""
-    return [event["ending"] for event in log.events if event.get("event") == "ended"]
+    return [ending(event) for event in log.events if event.get("event") == "connection_closed"]
 
 
 class VisitTests:
@@ -95,23 +101,26 @@ class VisitTests:
         program.reactor.advance(3)
         closes(guest)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: guest1 entered lobby (plain)",
+            f"connection 1 {WITH}: guest1 joined lobby (plain)",
             "connection 1: guest1 is now rosaline",
-            "connection 1 of rosaline has ended after 3.2 s and 3 lines: left",
+            "connection 1 of rosaline closed after 3.2 s, 3 lines received: peer_closed",
         ]
 
     def test_native(self, log: Written) -> None:
         """So is who comes with a Juliet."""
         program = host()
         guest = native(program)
-        guest.receive(frame(say="one\ntwo", seq=1) + frame(do="nick", args=["rosaline"]))
+        guest.receive(
+            frame(type="message", kind="text", text="one\ntwo", seq=1)
+            + frame(type="command", name="nick", args=["rosaline"])
+        )
         program.reactor.advance(0)
-        guest.receive(frame(bye=True))
+        guest.receive(frame(type="bye"))
         closes(guest)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered lobby (native)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
             "connection 1: juliet is now rosaline",
-            "connection 1 of rosaline has ended after 0.0 s and 2 lines: left",
+            "connection 1 of rosaline closed after 0.0 s, 2 lines received: peer_closed",
         ]
 
     def test_back(self, log: Written) -> None:
@@ -123,26 +132,26 @@ class VisitTests:
         second.breaks()
         native(program, session=token)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered lobby (native)",
-            "connection 1 of juliet has ended after 0.0 s and 0 lines: replaced",
-            f"connection 2 {WITH}: juliet is back in lobby (native)",
-            "connection 2 of juliet has ended after 0.0 s and 0 lines: lost",
-            f"connection 3 {WITH}: juliet is back in lobby (native)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
+            "connection 1 of juliet closed after 0.0 s, 0 lines received: session_replaced",
+            f"connection 2 {WITH}: juliet resumed in lobby (native)",
+            "connection 2 of juliet closed after 0.0 s, 0 lines received: connection_lost",
+            f"connection 3 {WITH}: juliet resumed in lobby (native)",
         ]
 
     def test_of_two(self, log: Written) -> None:
         """A conversation of two has no rooms; the next caller is turned away in one line."""
-        program = romeo("--stay")
+        program = romeo("--keep-open")
         guest, other, third = visit(program), visit(program), native(program)
         guest.receive(b"my secret\nexit\n")
         for transport in (other, third, guest):
             closes(transport)
         busy = "romeo is busy talking to somebody else; try again later"
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: juliet entered the conversation (plain)",
-            f"connection 2 {WITH} was turned away: {busy}",
-            f"connection 3 {WITH} was turned away: {busy}",
-            "connection 1 of juliet has ended after 0.5 s and 2 lines: left",
+            f"connection 1 {WITH}: juliet joined (plain)",
+            f"connection 2 {WITH} was rejected: {busy}",
+            f"connection 3 {WITH} was rejected: {busy}",
+            "connection 1 of juliet closed after 0.5 s, 2 lines received: peer_closed",
         ]
 
     def test_native_of_two(self, log: Written) -> None:
@@ -151,21 +160,21 @@ class VisitTests:
         guest = native(program)
         program.terminal.receive(b"exit\n")
         program.reactor.pump([0, 0, 0])
-        guest.receive(frame(bye=True))
+        guest.receive(frame(type="bye"))
         program.reactor.advance(0)
         closes(guest)
-        assert log.of_connections == ["entered", "ended"]
+        assert log.of_connections == ["joined", "connection_closed"]
         assert endings(log) == ["closed"]
 
     def test_late_hello(self, log: Written) -> None:
         """Who is taken for somebody else at first is written as both, under one id."""
         program = host()
         guest = visit(program)
-        guest.receive(frame(hello=1, name="juliet"))
+        guest.receive(frame(type="hello", version=1, name="juliet"))
         program.reactor.advance(0)
         assert log.texts[2:] == [
-            f"connection 1 {WITH}: guest1 entered lobby (plain)",
-            f"connection 1 {WITH}: juliet entered lobby (native)",
+            f"connection 1 {WITH}: guest1 joined lobby (plain)",
+            f"connection 1 {WITH}: juliet joined lobby (native)",
         ]
 
     def test_program(self, log: Written) -> None:
@@ -188,7 +197,7 @@ class EndingTests:
         guest = visit(program)
         program.terminal.receive("/kick guest1 go ½\n".encode())
         closes(guest)
-        assert endings(log) == ["closed: romeo sent you away: go \\xbd"]
+        assert endings(log) == ["closed: you were kicked by romeo: go \\xbd"]
 
     @pytest.mark.parametrize(
         ("come", "for_good", "ending"),
@@ -225,7 +234,7 @@ class EndingTests:
         visit(program)
         program.stop()
         closes(come(program))
-        assert log.of_connections == ["entered", "turned_away"]
+        assert log.of_connections == ["joined", "rejected"]
 
     @pytest.mark.parametrize("command", [b"exit\n", b"/quit\n"])
     def test_left(self, log: Written, command: bytes) -> None:
@@ -234,40 +243,40 @@ class EndingTests:
         guest = visit(program)
         guest.receive(command)
         closes(guest)
-        assert endings(log) == ["left"]
+        assert endings(log) == ["peer_closed"]
 
     def test_quit_natively(self, log: Written) -> None:
         """Who says so by a command in the native dialect."""
         program = host()
         guest = native(program)
-        guest.receive(frame(do="quit"))
+        guest.receive(frame(type="command", name="quit"))
         closes(guest)
-        assert endings(log) == ["left"]
+        assert endings(log) == ["peer_closed"]
 
     @pytest.mark.parametrize("come", [visit, native])
     def test_lost(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Whose connection broke."""
         come(host()).breaks()
-        assert endings(log) == ["lost"]
+        assert endings(log) == ["connection_lost"]
 
     @pytest.mark.parametrize("come", [visit, native])
     def test_stalled(self, log: Written, come: Callable[[Running], SocketTransport]) -> None:
         """Who takes nothing for too long."""
-        program = host("--stall", "5")
+        program = host("--send-timeout", "5")
         reader, speaker = come(program), visit(program)
         program.reactor.advance(1)
         reader.flush()
         reader.room = 0
         speaker.receive(b"x\n" * 3)
         program.reactor.pump([0, 0, 6])
-        assert endings(log) == ["stalled"]
+        assert endings(log) == ["send_timeout"]
 
     def test_silent(self, log: Written) -> None:
         """Who speaks the native dialect and falls silent."""
         program = host()
         native(program)
         program.reactor.pump([PING, DEAD - PING])
-        assert endings(log) == ["silent"]
+        assert endings(log) == ["ping_timeout"]
 
     def test_never_a_line(self, log: Written) -> None:
         """Who never ends a line."""
@@ -277,8 +286,8 @@ class EndingTests:
             guest.receive(b"x" * 4000)
         guest.flush()
         program.reactor.advance(2)
-        assert log.of_connections == ["entered", "too_long", "ended"]
-        assert endings(log) == ["closed: no line's end"]
+        assert log.of_connections == ["joined", "line_too_long", "connection_closed"]
+        assert endings(log) == ["closed: no line end"]
 
     def test_not_readable(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who is to be sent what can't be read any more."""
@@ -295,7 +304,7 @@ class EndingTests:
         monkeypatch.setattr(MemoryLog, "read", unreadable)
         native(program, session=token)
         error = next(event for event in log.events if event["log_level"].name == "error")
-        assert error["event"] == "unreadable"
+        assert error["event"] == "storage_read_failed"
         assert endings(log)[1:] == ["closed: disk I/O error"]
 
     def test_not_readable_for_now(self, log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,13 +320,13 @@ class EndingTests:
             program.reactor.advance(seconds)
             speaker.receive(b"/last\n/last 7\n")
         errors = [event for event in log.events if event["log_level"].name == "error"]
-        assert [event["event"] for event in errors] == ["unreadable"] * 2
-        assert errors[0]["why"] == "/var/lib/romeo.sqlite: disk I/O error"
+        assert [event["event"] for event in errors] == ["storage_read_failed"] * 2
+        assert errors[0]["reason"] == "/var/lib/romeo.sqlite: disk I/O error"
 
     def test_before_a_word(self, log: Written) -> None:
         """Who goes before it is known how it speaks is one line."""
         call(host()).breaks()
-        assert log.texts[2:] == ["connection 1 of nobody has ended after 0.0 s and 0 lines: lost"]
+        assert log.texts[2:] == ["connection 1 closed after 0.0 s, 0 lines received: connection_lost"]
 
 
 class OddTests:
@@ -330,9 +339,13 @@ class OddTests:
         guest = come(program)
         for seq in (1, 61):
             text = "\n".join(["x"] * 60)
-            guest.receive(frame(say=text, seq=seq) if come is native else f"{text}\n".encode())
+            guest.receive(
+                frame(type="message", kind="text", text=text, seq=seq)
+                if come is native
+                else f"{text}\n".encode()
+            )
             program.reactor.pump([1] * 30)
-        assert log.of_connections == ["entered", "throttled"]
+        assert log.of_connections == ["joined", "throttled"]
         assert log.last["rate"] == 4
         name = log.last["name"]
         assert log.texts[-1] == f"connection 1 of {name} is throttled to 4 lines a second"
@@ -341,13 +354,12 @@ class OddTests:
         """A frame that is none, or too long a line, is written; of a flood of them no more than a few."""
         program = host("--max-line", "64")
         guest = native(program)
-        guest.receive(b'{"say": "\x1b[31m"}\n' + frame(say="x" * 65, seq=1))
+        guest.receive(b'{"text": "\x1b[31m"}\n' + frame(type="message", kind="text", text="x" * 65, seq=1))
         guest.receive(b"nonsense\n" * 1000)
         assert log.texts[3] == (
-            "connection 1: a frame could not be read: this is not JSON: Invalid control character at"
-            " at character 9"
+            "connection 1: invalid frame: not JSON: Invalid control character at at character 10"
         )
-        assert log.texts[4] == "connection 1: a line of more than 64 bytes was not taken"
+        assert log.texts[4] == "connection 1: a line of more than 64 bytes was discarded"
         assert len(log.texts) < 10
 
     def test_long_frame(self, log: Written) -> None:
@@ -355,16 +367,16 @@ class OddTests:
         guest = native(host())
         guest.receive(b"x" * (FRAME_LIMIT + 1))
         closes(guest)
-        assert log.of_connections == ["entered", "too_long", "ended"]
+        assert log.of_connections == ["joined", "line_too_long", "connection_closed"]
         assert endings(log) == ["closed: frames are too long"]
 
     @pytest.mark.parametrize(
         ("hello", "why"),
         [
-            (frame(hello=2, name="juliet"), "version 1 is spoken here"),
-            (frame(hello=1, name="ro\x1bmeo"), "a name is 1 to 32 letters"),
-            (frame(hello=1, name="romeo"), None),
-            (b'{"hello": 1}\n', "name is missing"),
+            (frame(type="hello", version=2, name="juliet"), "version 1 is spoken here"),
+            (frame(type="hello", version=1, name="ro\x1bmeo"), "expected 1-32 letters"),
+            (frame(type="hello", version=1, name="romeo"), None),
+            (b'{"type": "hello", "version": 1}\n', "name is missing"),
         ],
     )
     def test_refused(self, log: Written, hello: bytes, why: str | None) -> None:
@@ -386,7 +398,7 @@ class OddTests:
         visit(program)
         for come in (visit, native):
             closes(come(program))
-        away = [event["why"] for event in log.events if event.get("event") == "turned_away"]
+        away = [event["reason"] for event in log.events if event.get("event") == "rejected"]
         assert away == ["romeo has no room for more guests"] * 2
 
     def test_flood(self, log: Written) -> None:
@@ -414,9 +426,11 @@ class OddTests:
         guest.receive(b"stored\n")
         program.reactor.advance(0)
         committer.answer()
-        about = [event for event in log.events if event.get("event") in ("failing", "works_again")]
+        about = [
+            event for event in log.events if event.get("event") in ("storage_failed", "storage_recovered")
+        ]
         assert [event["lines"] for event in about] == [2, 6]
-        assert "the disk is full" in about[0]["why"]
+        assert "the disk is full" in about[0]["reason"]
         assert not any("secret" in text for text in log.texts)
 
 
@@ -428,16 +442,20 @@ class JulietTests:
         program = juliet()
         romeo = answered(program)
         romeo.receive(frame(**WELCOME))
-        romeo.receive(frame(id=1, at=5.0, say="my\nsecret", **{"from": "romeo"}))
+        romeo.receive(
+            frame(type="message", kind="text", id=1, at=5000, text="my\nsecret", **{"from": "romeo"})
+        )
         romeo.receive(b"\x1b[31m\n")
-        romeo.receive(frame(bye="closed", text="go\x1baway"))
+        romeo.receive(frame(type="bye", reason="closed", text="go\x1baway"))
         romeo.flush()
         program.reactor.advance(2)
-        assert log.of_connections == ["entered", "misread", "ended"]
-        assert log.texts[1] == "connection 1 with (None): juliet entered lobby (native)"
-        assert [event["log_level"].name for event in log.events if event["event"] == "misread"] == ["warn"]
-        assert endings(log) == ["left: go\\ufffdaway"]
-        assert log.texts[-1].startswith("connection 1 of juliet has ended after 0")
+        assert log.of_connections == ["joined", "invalid_frame", "connection_closed"]
+        assert log.texts[1] == "connection 1 with unknown: juliet joined lobby (native)"
+        assert [event["log_level"].name for event in log.events if event["event"] == "invalid_frame"] == [
+            "warn"
+        ]
+        assert endings(log) == ["peer_closed: go\\ufffdaway"]
+        assert log.texts[-1].startswith("connection 1 of juliet closed after 0")
         assert not any("secret" in text for text in log.texts)
 
     def test_back(self, log: Written) -> None:
@@ -449,23 +467,23 @@ class JulietTests:
         program.reactor.advance(1)
         answered(program).receive(frame(**WELCOME))
         assert log.texts[1:] == [
-            "connection 1 with (None): juliet entered lobby (native)",
-            "connection 1 of juliet has ended after 0.0 s and 0 lines: lost",
-            "connection 2 with (None): juliet is back in lobby (native)",
+            "connection 1 with unknown: juliet joined lobby (native)",
+            "connection 1 of juliet closed after 0.0 s, 0 lines received: connection_lost",
+            "connection 2 with unknown: juliet resumed in lobby (native)",
         ]
 
     def test_turned_away(self, log: Written) -> None:
         """So is why he does not want her."""
         program = juliet()
-        answered(program).receive(frame(bye="busy", text="romeo is busy"))
-        assert log.texts[1] == "connection 1 with (None) was turned away: romeo is busy"
+        answered(program).receive(frame(type="bye", reason="busy", text="romeo is busy"))
+        assert log.texts[1] == "connection 1 with unknown was rejected: romeo is busy"
 
     def test_silent(self, log: Written) -> None:
         """So is that he fell silent."""
         program = juliet()
         answered(program).receive(frame(**WELCOME))
         program.reactor.pump([PING, DEAD - PING])
-        assert endings(log) == ["silent"]
+        assert endings(log) == ["ping_timeout"]
 
     def test_leaves(self, log: Written) -> None:
         """So is that she said goodbye."""
@@ -494,8 +512,8 @@ class JulietTests:
         program.reactor.advance(WELCOME_PATIENCE)
         romeo.receive(b"my secret\n")
         closes(romeo)
-        assert log.texts[1].startswith("connection 1 with (None): romeo entered the conversation (plain)")
-        assert endings(log) == ["left"]
+        assert log.texts[1].startswith("connection 1 with unknown: romeo joined (plain)")
+        assert endings(log) == ["peer_closed"]
         assert not any("secret" in text for text in log.texts)
 
     def test_mistaken(self, log: Written) -> None:
@@ -504,15 +522,15 @@ class JulietTests:
         romeo = answered(program)
         program.reactor.advance(WELCOME_PATIENCE)
         romeo.receive(frame(**WELCOME))
-        assert endings(log) == ["closed: the other dialect is spoken"]
+        assert endings(log) == ["closed: the other protocol is used"]
 
     def test_no_answer(self, log: Written) -> None:
         """A call that nobody answers is written once for each reason; one without a word is a line."""
         program = juliet()
         answered(program).breaks()
         assert log.texts[1:] == [
-            "no answer: closed before there was a word",
-            "connection 1 of nobody has ended after 0.0 s and 0 lines: lost",
+            "connecting failed: connection closed before the server answered",
+            "connection 1 closed after 0.0 s, 0 lines received: connection_lost",
         ]
 
 
@@ -531,8 +549,8 @@ class ReloadTests:
         program.hang_up()
         assert visit(program).flush().startswith(b"* be kinder\n* and quiet\n* welcome")
         warning = next(event for event in log.events if event["log_level"].name == "warn")
-        assert warning["what"] == "the word before the welcome"
-        assert warning["why"].endswith("No such file or directory")
+        assert warning["what"] == "the message of the day"
+        assert warning["reason"].endswith("No such file or directory")
         assert program.reactor.stops == 0
 
     def test_nothing_to_read(self, log: Written) -> None:
@@ -549,8 +567,8 @@ class ReloadTests:
         guest = native(program)
         program.hang_up()
         program.reactor.pump([0, 0])
-        assert any(values.get("bye") == "closed" for values in frames(guest))
-        guest.receive(frame(bye=True))
+        assert any(values.get("reason") == "closed" for values in frames(guest))
+        guest.receive(frame(type="bye"))
         closes(guest)
         program.reactor.advance(2)
         assert program.reactor.stops == 1
@@ -594,18 +612,18 @@ class TranscriptTests:
         assert self._lines(path) == ["lobby 2 guest1: two"]
 
     def test_two(self, path: Path) -> None:
-        """A conversation of two has what both said, with ids where Romeo's log gave them."""
+        """In direct mode it has the same."""
         program = romeo("--transcript", str(path))
         guest = native(program)
         program.terminal.receive(b"one\n")
         program.reactor.pump([0, 0])
-        guest.receive(frame(say="two", seq=1))
+        guest.receive(frame(type="message", kind="text", text="two", seq=1))
         program.reactor.pump([0, 0])
         assert program.program.transcript.settle(5)
         assert self._lines(path) == [
-            "- * Connected to juliet ('127.0.0.1', 33770)",
-            "- romeo: one",
-            "2 juliet: two",
+            "lobby - * romeo, juliet joined",
+            "lobby 1 romeo: one",
+            "lobby 2 juliet: two",
         ]
 
     def test_until_the_end(self, path: Path) -> None:

@@ -12,8 +12,9 @@ from techboy.arguments import first_word
 from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
+from techboy.chat.policy import Rooms
 from techboy.chat.room import HISTORY_SIZE
-from techboy.storage.interface import StorageError
+from techboy.storage.interface import ACTION, StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.server import House
@@ -46,18 +47,29 @@ Action = Callable[["House", Member, str], "list[str]"]
 
 @dataclass(frozen=True)
 class Command:
-    """One command: ``arguments`` as help shows them, those in brackets may be left out."""
+    """One command: ``arguments`` as help shows them, those in brackets may be left out.
+
+    ``rooms``: how many there have to be.
+    """
 
     name: str
     arguments: str
     who: Who
     help: str
     action: Action
+    rooms: Rooms = Rooms.ONE
 
     @property
     def required(self) -> int:
         """How many arguments there have to be."""
         return sum(not word.startswith("[") for word in self.arguments.split())
+
+    def is_for(self, house: House, member: Member) -> bool:
+        """Return whether ``member`` may give it in ``house``."""
+        return (member.host or self.who is Who.ANYBODY) and self.rooms in (
+            Rooms.ONE,
+            house.rules.policy.rooms,
+        )
 
     @property
     def usage(self) -> str:
@@ -69,8 +81,8 @@ def obey(house: House, member: Member, line: str) -> list[str]:
     """Do what ``line``, without its slash, says, and return the lines to answer."""
     word, arguments = first_word(line)
     command = _TABLE.get(word.lower())
-    if command is None or (command.who is Who.HOST and not member.host):
-        return [f"there is no command /{word}; /help lists them, // at the start of a line says a slash"]
+    if command is None or not command.is_for(house, member):
+        return [f"unknown command /{word}: type /help for a list, or // to send a message that starts with /"]
     if len(arguments.split()) < command.required:
         return [f"usage: {command.usage}"]
     try:
@@ -83,11 +95,7 @@ def obey(house: House, member: Member, line: str) -> list[str]:
 
 
 def _help(house: House, member: Member, arguments: str) -> list[str]:
-    return [
-        f"{command.usage} - {command.help}"
-        for command in COMMANDS
-        if member.host or command.who is Who.ANYBODY
-    ]
+    return [f"{command.usage} - {command.help}" for command in COMMANDS if command.is_for(house, member)]
 
 
 def _nick(house: House, member: Member, arguments: str) -> list[str]:
@@ -96,7 +104,7 @@ def _nick(house: House, member: Member, arguments: str) -> list[str]:
 
 
 def _me(house: House, member: Member, arguments: str) -> list[str]:
-    member.room.say(member, "me", arguments)
+    member.room.say(member, ACTION, arguments)
     return []
 
 
@@ -107,7 +115,7 @@ def _msg(house: House, member: Member, arguments: str) -> list[str]:
     lines = [f"{member.name} says to you: {text}"]
     taken = [isolated(way.guest, partial(way.guest.tell, lines)) for way in ways]
     if ways and not any(taken):
-        raise RefusedError(f"{other.name} takes nothing at the moment; your message was not delivered")
+        raise RefusedError(f"{other.name} is not reading at the moment; your message was not delivered")
     for way in ways:
         way.answers_to = member.number
     away = [] if other.away is None else [_away_line(other)]
@@ -117,7 +125,7 @@ def _msg(house: House, member: Member, arguments: str) -> list[str]:
 def _reply(house: House, member: Member, arguments: str) -> list[str]:
     other = house.members.get(member.answers_to or 0)
     if other is None:
-        raise RefusedError("nobody who is here has sent you a message")
+        raise RefusedError("no member here has sent you a private message")
     return _msg(house, member, f"{other.name} {arguments}")
 
 
@@ -127,7 +135,7 @@ def _who(house: House, member: Member, arguments: str) -> list[str]:
 
 def _whois(house: House, member: Member, arguments: str) -> list[str]:
     other = _somebody(house, arguments)
-    host = ", the host" if other.host else ""
+    host = ", the operator" if other.host else ""
     away = [] if other.away is None else [_away_line(other)]
     return [f"{other.name} is in {other.room.name}{host}, since {house.clock(other.came_at)}", *away]
 
@@ -142,7 +150,7 @@ def _join(house: House, member: Member, arguments: str) -> list[str]:
 
 def _part(house: House, member: Member, arguments: str) -> list[str]:
     if member.room is house.lobby:
-        raise RefusedError(f"you are in {house.lobby.name}, from where nothing but /quit leads")
+        raise RefusedError(f"you are in {house.lobby.name} already; /quit leaves the server")
     house.move(member, house.lobby.name)
     return []
 
@@ -168,14 +176,14 @@ def _last(house: House, member: Member, arguments: str) -> list[str]:
     if not (lines.isascii() and lines.isdecimal() and lines.strip("0")):
         raise RefusedError("usage: /last [N]")
     log = member.room.log
-    asked = min(int(lines), MOST_LAST_LINES, log.last - log.forgotten)
+    asked = min(int(lines), MOST_LAST_LINES, log.last - house.hidden_before(member))
     batches = log.tail(asked, HISTORY_SIZE)
     if not batches:
-        raise RefusedError("nothing was said here yet")
+        raise RefusedError("there are no messages yet")
     if not member.guest.recall(batches):
-        raise RefusedError("too much waits to be sent to you; try again later")
+        raise RefusedError("too much is waiting to be sent to you. Try again later.")
     shown = batches[-1].last - batches[0].first + 1
-    return [f"these are the last {shown} lines: no more are shown at a time"] if shown < asked else []
+    return [f"these are the last {shown} lines: at most so many are shown at a time"] if shown < asked else []
 
 
 def _away(house: House, member: Member, arguments: str) -> list[str]:
@@ -197,7 +205,7 @@ def _ignore(house: House, member: Member, arguments: str) -> list[str]:
     if other is member:
         raise RefusedError("you can't ignore yourself")
     if other.host:
-        raise RefusedError("you can't ignore the host")
+        raise RefusedError("you can't ignore the operator")
     member.ignore(_with_room(house, member.ignoring - {other.number}) | {other.number})
     return [f"you ignore {other.name}; /unignore {other.name} ends it"]
 
@@ -239,10 +247,10 @@ def _kick(house: House, member: Member, arguments: str) -> list[str]:
     name, why = first_word(arguments)
     other = _somebody(house, name)
     if other.host:
-        raise RefusedError("the host stays")
+        raise RefusedError("the operator cannot be kicked")
     because = f": {why[:LONGEST_NOTE]}" if why else ""
-    other.room.announce(f"{member.name} sent {other.name} away{because}")
-    farewell = f"{member.name} sent you away{because}"
+    other.room.announce(f"{other.name} was kicked by {member.name}{because}")
+    farewell = f"you were kicked by {member.name}{because}"
     if other.session is not None:
         other.session.kicked = farewell
     isolated(other.guest, partial(other.guest.goodbye, farewell))
@@ -252,7 +260,7 @@ def _kick(house: House, member: Member, arguments: str) -> list[str]:
 def _motd(house: House, member: Member, arguments: str) -> list[str]:
     if arguments:
         house.motd = [arguments]
-    return house.motd or ["there is no word before the welcome"]
+    return house.motd or ["there is no message of the day"]
 
 
 def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
@@ -263,7 +271,7 @@ def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
 def _somebody(house: House, name: str) -> Member:
     other = house.names.get(name)
     if other is None:
-        raise RefusedError(f"there is nobody called {name}")
+        raise RefusedError(f"there is no member called {name}")
     return other
 
 
@@ -272,27 +280,29 @@ def _away_line(member: Member) -> str:
 
 
 COMMANDS = (
-    Command("help", "", Who.ANYBODY, "what you can do", _help),
-    Command("nick", "NAME", Who.ANYBODY, "be called something else", _nick),
-    Command("me", "TEXT", Who.ANYBODY, "say what you do", _me),
-    Command("msg", "NAME TEXT", Who.ANYBODY, "say something to one person alone", _msg),
-    Command("r", "TEXT", Who.ANYBODY, "answer the last who sent you a /msg", _reply),
-    Command("who", "", Who.ANYBODY, "who is in this room", _who),
-    Command("whois", "NAME", Who.ANYBODY, "where somebody is, and whether away", _whois),
-    Command("join", "NAME", Who.ANYBODY, "go to another room", _join),
-    Command("part", "", Who.ANYBODY, "go back to the lobby", _part),
-    Command("rooms", "", Who.ANYBODY, "which rooms there are", _rooms),
-    Command("topic", "[TEXT]", Who.ANYBODY, "what this room is about, or change that", _topic),
-    Command("last", "[N]", Who.ANYBODY, "what was said here last", _last),
-    Command("away", "[TEXT]", Who.ANYBODY, "say that you are not at the keyboard", _away),
-    Command("back", "", Who.ANYBODY, "say that you are", _back),
-    Command("ignore", "NAME", Who.ANYBODY, "do not hear somebody, but the host", _ignore),
-    Command("unignore", "NAME", Who.ANYBODY, "hear somebody again", _unignore),
-    Command("ping", "[NAME]", Who.ANYBODY, "be answered, or when somebody was last heard", _ping),
-    Command("quit", "", Who.ANYBODY, "leave; so does /exit, or exit alone on a line", _quit),
-    Command("kick", "NAME [WHY]", Who.HOST, "send somebody away", _kick),
-    Command("motd", "[TEXT]", Who.HOST, "what guests are told before the welcome", _motd),
-    Command("shutdown", "", Who.HOST, "end it for everybody", _shutdown),
+    Command("help", "", Who.ANYBODY, "list the commands", _help),
+    Command("nick", "NAME", Who.ANYBODY, "change your nickname", _nick),
+    Command("me", "TEXT", Who.ANYBODY, "send an action, for example /me waves", _me),
+    Command("msg", "NAME TEXT", Who.ANYBODY, "send a private message", _msg),
+    Command("r", "TEXT", Who.ANYBODY, "reply to the last private message", _reply),
+    Command("who", "", Who.ANYBODY, "list the members of this room", _who),
+    Command("whois", "NAME", Who.ANYBODY, "show which room a member is in, and whether away", _whois),
+    Command("join", "NAME", Who.ANYBODY, "join another room", _join, Rooms.MANY),
+    Command("part", "", Who.ANYBODY, "return to the lobby", _part, Rooms.MANY),
+    Command("rooms", "", Who.ANYBODY, "list the rooms", _rooms, Rooms.MANY),
+    Command("topic", "[TEXT]", Who.ANYBODY, "show or change the topic of this room", _topic, Rooms.MANY),
+    Command("last", "[N]", Who.ANYBODY, "show the last messages of this room", _last),
+    Command("away", "[TEXT]", Who.ANYBODY, "mark yourself as away", _away),
+    Command("back", "", Who.ANYBODY, "mark yourself as back", _back),
+    Command("ignore", "NAME", Who.ANYBODY, "hide the messages of a member other than the operator", _ignore),
+    Command("unignore", "NAME", Who.ANYBODY, "show the messages of a member again", _unignore),
+    Command(
+        "ping", "[NAME]", Who.ANYBODY, "test the connection, or show when a member was last heard", _ping
+    ),
+    Command("quit", "", Who.ANYBODY, "leave; /exit or exit alone on a line do the same", _quit),
+    Command("kick", "NAME [WHY]", Who.HOST, "disconnect a member", _kick),
+    Command("motd", "[TEXT]", Who.HOST, "show or change the message of the day", _motd),
+    Command("shutdown", "", Who.HOST, "shut the server down", _shutdown),
 )
 
 _TABLE = {command.name: command for command in COMMANDS}

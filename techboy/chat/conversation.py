@@ -1,6 +1,6 @@
-"""A conversation of two: the one who is here, and the other, who may come and go.
+"""The client's conversation: the one who is here, and the server at the other end, which may come and go.
 
-Both programs are this conversation. It is told what happened (`peer_came`, `said`, `input_ended`, …) and
+It is told what happened (`peer_came`, `said`, `input_ended`, …) and
 tells its three neighbours what to do: `Here`, the keyboard and screen; `Peer`, the connection as long
 as there is one; `Owner`, the program. How a goodbye goes:
 
@@ -20,8 +20,8 @@ from enum import Enum, auto
 from functools import wraps
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol
 
-from techboy.chat.outbox import Outbox
-from techboy.storage.interface import StorageError
+from techboy.chat.outbox import Chunk, Outbox
+from techboy.storage.interface import TEXT, StorageError
 
 LAST_WORDS = 5.0
 """Seconds that the other has for what it still says, once all was said here."""
@@ -42,7 +42,7 @@ class Words(NamedTuple):
 
     author: str
     text: str
-    kind: str = "say"
+    kind: str = TEXT
     first: int = 0
     at: float = 0.0
     past: bool = False
@@ -72,9 +72,6 @@ class Peer(Protocol):
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
-
-    def notice(self, text: str) -> None:
-        """Tell the peer one line about the conversation itself."""
 
     def pause(self) -> None:
         """Stop reading from the peer."""
@@ -122,8 +119,8 @@ class Here(Protocol):
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
 
-    def said_here(self, text: str) -> None:
-        """``text``, lines joined by LF, was said here and waits to be stored: see `unstored`."""
+    def said_here(self, text: str, kind: str) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
 
     def unstored(self, lines: int) -> None:
         """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
@@ -223,8 +220,6 @@ class Conversation:
     There is one peer at a time: `peer_came` raises IllegalEventError unless the conversation is `free`, and
     so does, while there is no peer, all that only its connection can tell.
 
-    ``hosts``: commands are obeyed here, not at the other end.
-    ``stays``: when the other leaves, wait for the next instead of ending.
     ``patient``: a script is read, and its end waited for, also while nobody is at the other end.
     """
 
@@ -235,14 +230,11 @@ class Conversation:
         keyboard: Keyboard,
         outbox: Outbox,
         *,
-        hosts: bool,
-        stays: bool,
         patient: bool = False,
     ) -> None:
         self.state = State.WAITING
         self._here, self._owner = here, owner
-        self._keyboard, self._hosts, self._stays, self._patient = keyboard, hosts, stays, patient
-        self._outbox = outbox
+        self._keyboard, self._patient, self._outbox = keyboard, patient, outbox
         self._peer: Peer | None = None
         self._screen_full = False
         self._manner = Manner.UNKNOWN
@@ -293,7 +285,7 @@ class Conversation:
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
         if self._manner is Manner.UNKNOWN:
-            self._manner = Manner.BARE if self._hosts else _manner(text)
+            self._manner = _manner(text)
         show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
         show(self._other.name, text)
 
@@ -321,11 +313,6 @@ class Conversation:
             self._read_on()
 
     @of_peer
-    def peer_commanded(self, word: str) -> None:
-        """The peer asked for ``/word``."""
-        self._other.notice(_no_such_command(word))
-
-    @of_peer
     def peer_left(self) -> None:
         """The peer closed its half, which is a goodbye; it may still listen."""
         if self.state is State.TALKING and self._keyboard is Keyboard.SCRIPT:
@@ -351,19 +338,16 @@ class Conversation:
             self._here.state(f"Connection to {name} lost.")
         elif ending in (State.FINISHED, State.LEAVING):
             self._here.state("Connection closed.")
-        if ending is State.TALKING or (self._stays and ending in _GOODBYE_HEARD):
+        if ending is State.TALKING:
             self._wait(again=True)
         else:
             self._end(whole=clean or ending not in _LINES_UNSURE)
 
     @of_peer
-    def peer_lost(self, unsure: bool = False) -> None:
-        """The connection is gone, and may come back; what is not stored then is sent again.
-
-        ``unsure``: it is not known whether all that was said arrived.
-        """
+    def peer_lost(self) -> None:
+        """The connection is gone, and may come back; what is not stored then is sent again."""
         ending = self.state
-        if ending is State.TALKING or (ending is State.FINISHED and (unsure or self._outbox.lines)):
+        if ending is State.TALKING or (ending is State.FINISHED and self._outbox.lines):
             self._here.dismiss()
             self._here.state(f"Connection to {self._other.name} lost.")
             self._peer = None
@@ -371,22 +355,17 @@ class Conversation:
         else:
             self.peer_gone(clean=True)
 
-    def peer_given_up(self) -> None:
-        """The peer that was lost is not waited for any longer."""
-        if self.state is State.EXPECTED:
-            self._end(whole=False)
-
     @of_peer
-    def peer_displaced(self, unheard: str | None) -> None:
-        """The peer gave its connection to another, which is told what was not understood."""
+    def peer_displaced(self, unheard: list[Chunk]) -> None:
+        """The peer gave its connection to another, which is sent what was not understood."""
         self._here.dismiss()
         self._peer = None
         if self.state in _LEAVING:
-            self._end(whole=unheard is None)
+            self._end(whole=not unheard)
             return
         self.state = State.EXPECTED if self.state is State.FINISHED else State.WAITING
-        if unheard is not None:
-            self._kept(unheard)
+        for chunk in unheard:
+            self._kept(chunk.text, chunk.kind)
 
     @of_peer
     def peer_full(self) -> None:
@@ -405,11 +384,11 @@ class Conversation:
 
     # what happens here
 
-    def said(self, text: str) -> None:
-        """``text``, lines joined by LF, was said here."""
-        if self.state in _SILENT or not self._kept(text):
+    def said(self, text: str, kind: str = TEXT) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said here."""
+        if self.state in _SILENT or not self._kept(text, kind):
             return
-        self._here.said_here(text)
+        self._here.said_here(text, kind)
         if self.state is State.LEFT:
             self._other.end_within(PROMPTLY)
         if self.state in _SAYING:
@@ -424,8 +403,6 @@ class Conversation:
         """The person here typed the command ``line``, which begins with ``word``."""
         if word.lower() == "ping":
             self._here.state(f"* {self._liveness()}")
-        elif self._hosts:
-            self._here.state(f"* {_no_such_command(word)}")
         elif self.state is State.TALKING:
             self._other.command(line)
         else:
@@ -438,9 +415,7 @@ class Conversation:
 
     def input_ended(self) -> None:
         """Nothing more will be said here."""
-        if self._stays and self._keyboard is Keyboard.SCRIPT:
-            self._keyboard = Keyboard.NONE
-        elif self.state is State.TALKING:
+        if self.state is State.TALKING:
             self._finish()
         elif self.state is State.WAITING and self._patient and self._keyboard is Keyboard.SCRIPT:
             self.state = State.EXPECTED
@@ -451,7 +426,6 @@ class Conversation:
 
     def leave(self, flushed_within: float = LAST_WORDS) -> None:
         """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
-        self._stays = False
         if self.state in _ALONE:
             self._end(whole=True)
         elif self.state is not State.OVER:
@@ -499,14 +473,14 @@ class Conversation:
             else f"{last_heard(peer.name, peer.silence)}; {waiting}"
         )
 
-    def _kept(self, text: str) -> bool:
+    def _kept(self, text: str, kind: str) -> bool:
         try:
-            kept = self._outbox.add(text, always=self._keyboard is Keyboard.SCRIPT)
+            kept = self._outbox.add(text, kind, always=self._keyboard is Keyboard.SCRIPT)
         except StorageError as refused:
             self._owner.not_kept(str(refused))
             return False
         if not kept:
-            self._here.state("* not said: too much is waiting already")
+            self._here.state("* message not sent: too much is waiting. Try again later.")
         return kept
 
     def _wait(self, again: bool, state: State = State.WAITING) -> None:
@@ -548,10 +522,6 @@ def last_heard(name: str, silence: float) -> str:
 def lines_wait(lines: int) -> str:
     """Return how many lines wait, for people."""
     return f"{lines} line{' waits' if lines == 1 else 's wait'}"
-
-
-def _no_such_command(word: str) -> str:
-    return f"there is no command /{word}; // at the start of a line says a slash"
 
 
 def _manner(text: str) -> Manner:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 def checked_name(name: str) -> str:
     """Return ``name`` if it is 1 to 32 of ``A-Z a-z 0-9 _ . -``; raise ValueError if not."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"a name is 1 to {LONGEST} letters (a to z), digits, _ . or -, not {name!r}")
+        raise ValueError(f"invalid name {name!r}: expected 1-{LONGEST} letters (a to z), digits, _ . or -")
     return name
 
 
@@ -52,7 +52,7 @@ class Names(Generic[T]):
     def check(self, wanted: str) -> None:
         """Raise ValueError where ``wanted`` is no name, or one that is not given away."""
         if self._is_kept(checked_name(wanted)):
-            raise ValueError(f"{wanted} is not a name for you")
+            raise ValueError(f"{wanted} is reserved")
 
     def claim(self, wanted: str, holder: T) -> str:
         """Give ``holder`` the name ``wanted``, with a number where it is taken, and return it.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple, Protocol
+
+from techboy.storage.interface import TEXT
 
 LIMIT = 8 * 1024 * 1024
 """Characters that wait at most; a script is not read while there are more, a person is told."""
@@ -22,8 +26,8 @@ So a rate limit of the other end is known before much is on its way.
 class Shelf(Protocol):
     """Where what waits is kept beyond the life of the program."""
 
-    def keep(self, first: int, text: str) -> None:
-        """Keep lines with the numbers from ``first`` on."""
+    def keep(self, first: int, text: str, kind: str) -> None:
+        """Keep lines of one ``kind`` with the numbers from ``first`` on."""
 
     def forget(self, before: int) -> None:
         """Keep lines with lower numbers than ``before`` no more."""
@@ -38,7 +42,7 @@ class Shelf(Protocol):
 class NoShelf:
     """Keeps nothing: what waits is gone with the program."""
 
-    def keep(self, first: int, text: str) -> None:
+    def keep(self, first: int, text: str, kind: str) -> None:
         """Keep nothing."""
 
     def forget(self, before: int) -> None:
@@ -53,11 +57,12 @@ class NoShelf:
 
 
 class Chunk(NamedTuple):
-    """Lines, joined by LF, that have the numbers from ``first`` to before ``end``."""
+    """Lines of one ``kind``, joined by LF, that have the numbers from ``first`` to before ``end``."""
 
     first: int
     end: int
     text: str
+    kind: str = TEXT
 
     @property
     def size(self) -> int:
@@ -77,12 +82,12 @@ class Outbox:
     def __init__(
         self,
         shelf: Shelf | None = None,
-        kept: Iterable[tuple[int, str]] = (),
+        kept: Iterable[tuple[int, str, str]] = (),
         following: int = 1,
         tried: int = 1,
     ) -> None:
         self._shelf = shelf or NoShelf()
-        self._unsent: deque[Chunk] = deque(_chunk(first, text) for first, text in kept)
+        self._unsent: deque[Chunk] = deque(_chunk(*lines) for lines in kept)
         self._sent: deque[Chunk] = deque()
         self._next = self._unsent[-1].end if self._unsent else following
         self._tried = max(tried, self._first)
@@ -112,16 +117,16 @@ class Outbox:
         """Whether too much waits for more to be taken from a script."""
         return self._size >= LIMIT
 
-    def add(self, text: str, *, always: bool = False) -> bool:
-        """Keep ``text``, lines joined by LF; return False, and do not, where too much waits already.
+    def add(self, text: str, kind: str = TEXT, *, always: bool = False) -> bool:
+        """Keep ``text``, lines joined by LF, of one ``kind``; return False, and do not, if too much waits.
 
         ``always``: for who stops when it is `full`, as soon as that is possible, and is not refused what
         comes before that. Raise what the shelf raises; then nothing is added.
         """
         if self.full and not always:
             return False
-        chunk = _chunk(self._next, text)
-        self._shelf.keep(chunk.first, text)
+        chunk = _chunk(self._next, text, kind)
+        self._shelf.keep(chunk.first, text, kind)
         self._unsent.append(chunk)
         self._next = chunk.end
         self._size += chunk.size
@@ -154,15 +159,16 @@ class Outbox:
         """The other end takes ``rate`` lines a second: have no more than that on their way."""
         self.rate = self._window = max(rate, 1)
 
-    def take_all(self) -> str | None:
+    def take_all(self) -> list[Chunk]:
         """Return all that waits, and forget it: the other end acknowledges nothing.
 
-        Numbers under which nothing was sent are given again, as the other end expects them next.
+        Neighbours are of different kinds. Numbers under which nothing was sent are given again, as the other
+        end expects them next.
         """
         if not self.lines:
-            return None
+            return []
         self.rewind()
-        text = "\n".join(chunk.text for chunk in self._unsent)
+        chunks = _merged(self._unsent)
         self.delivered += self.lines
         following = max(self._first, self._tried)
         self._unsent.clear()
@@ -171,7 +177,7 @@ class Outbox:
         if following != self._next:
             self._shelf.replace(following)
             self._next = following
-        return text
+        return chunks
 
     def stored(self, before: int) -> None:
         """All lines with lower numbers than ``before`` are stored at the other end: forget them."""
@@ -220,7 +226,7 @@ class Outbox:
         shift = first - self._first
         if shift or self._tried != first:
             self._shelf.replace(first)
-            self._unsent = deque(Chunk(c.first + shift, c.end + shift, c.text) for c in self._unsent)
+            self._unsent = deque(_shifted(chunk, shift) for chunk in self._unsent)
             self._next += shift
             self._tried = first
 
@@ -237,18 +243,29 @@ class Outbox:
         return True
 
     def _joined(self, chunk: Chunk, size: int) -> Chunk:
-        texts, length = [chunk.text], len(chunk.text)
-        end = chunk.end
-        while self._unsent and length + len(self._unsent[0].text) < size:
+        texts, length, end = [chunk.text], len(chunk.text), chunk.end
+        while self._unsent and self._unsent[0].kind == chunk.kind:
+            if length + len(self._unsent[0].text) >= size:
+                break
             following = self._unsent.popleft()
             texts.append(following.text)
             length += len(following.text) + 1
             end = following.end
-        return Chunk(chunk.first, end, "\n".join(texts))
+        return chunk._replace(end=end, text="\n".join(texts))
 
 
-def _chunk(first: int, text: str) -> Chunk:
-    return Chunk(first, first + text.count("\n") + 1, text)
+def _chunk(first: int, text: str, kind: str = TEXT) -> Chunk:
+    return Chunk(first, first + text.count("\n") + 1, text, kind)
+
+
+def _shifted(chunk: Chunk, by: int) -> Chunk:
+    return chunk._replace(first=chunk.first + by, end=chunk.end + by)
+
+
+def _merged(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Return ``chunks`` with neighbours of one kind in one."""
+    runs = [list(run) for _, run in groupby(chunks, attrgetter("kind"))]
+    return [run[0]._replace(end=run[-1].end, text="\n".join(chunk.text for chunk in run)) for run in runs]
 
 
 def _cut(chunk: Chunk, at: int) -> tuple[Chunk, Chunk | None]:
@@ -257,4 +274,4 @@ def _cut(chunk: Chunk, at: int) -> tuple[Chunk, Chunk | None]:
         return chunk, None
     lines = chunk.text.split("\n", at - chunk.first)
     head = "\n".join(lines[:-1])
-    return Chunk(chunk.first, at, head), Chunk(at, chunk.end, lines[-1])
+    return chunk._replace(end=at, text=head), chunk._replace(first=at, text=lines[-1])

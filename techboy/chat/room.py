@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from techboy.chat.policy import Presence
 from techboy.storage.interface import Draft, Log, StorageError
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ class Waker(Protocol):
 class News:
     """What is new about who is in a room: lines for everybody, who came and who left, by number.
 
-    Nothing is added once it was told.
+    Members are told of the latter only if ``presence`` is announced. Nothing is added once it was told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, presence: Presence = Presence.ANNOUNCED) -> None:
+        self._presence = presence
         self.lines: list[str] = []
         self.joined: dict[int, str] = {}
         self.left: dict[int, str] = {}
@@ -48,6 +50,10 @@ class News:
 
     def told(self, number: int = 0) -> list[str]:
         """Return the lines for the member ``number``, who is told of those only who came after it."""
+        return [*self.lines] if self._presence is Presence.UNANNOUNCED else self.recorded(number)
+
+    def recorded(self, number: int = 0) -> list[str]:
+        """Return the same with all who came and left, whether members are told or not."""
         lines, joined = [*self.lines], self._in_order
         later = self._places.get(number, 0)
         shown = joined[later : later + SHOWN_NAMES]
@@ -91,8 +97,8 @@ class Segment:
 
     __slots__ = ("news", "said")
 
-    def __init__(self) -> None:
-        self.news = News()
+    def __init__(self, presence: Presence) -> None:
+        self.news = News(presence)
         self.said: dict[int, Said] = {}
 
     def drafts(self) -> list[Draft]:
@@ -117,12 +123,12 @@ class Room:
     and the host once, by however many ways at a time.
     """
 
-    def __init__(self, name: str, log: Log, waker: Waker) -> None:
+    def __init__(self, name: str, log: Log, waker: Waker, presence: Presence = Presence.ANNOUNCED) -> None:
         self.name, self.log, self.topic = name, log, log.topic
         self.members: dict[int, Member] = {}
         self.listed: dict[int, Member] = {}
-        self._waker = waker
-        self._segments = [Segment()]
+        self._waker, self._presence = waker, presence
+        self._segments = [Segment(presence)]
 
     def say(self, member: Member, kind: str, text: str) -> None:
         """``member`` says ``text``, lines joined by LF."""
@@ -135,7 +141,7 @@ class Room:
 
     def take(self) -> list[Segment]:
         """Return what is new, in its order, and forget it."""
-        segments, self._segments = self._segments, [Segment()]
+        segments, self._segments = self._segments, [Segment(self._presence)]
         return segments
 
     @property
@@ -202,7 +208,7 @@ class Room:
     def _news_after(self, member: Member) -> News:
         """Return where news of ``member`` goes, so that it comes after what they said."""
         if member.number in self._segments[-1].said:
-            self._segments.append(Segment())
+            self._segments.append(Segment(self._presence))
         return self._segments[-1].news
 
 

@@ -10,9 +10,10 @@ from weakref import WeakValueDictionary
 from techboy.chat import commands
 from techboy.chat.member import Guest, Member
 from techboy.chat.nicknames import Names
+from techboy.chat.policy import ROOMS, History, Policy, Presence
 from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
 from techboy.chat.session import Session
-from techboy.storage.interface import Batch, Logs, StorageError
+from techboy.storage.interface import TEXT, Batch, Logs, StorageError
 
 LOBBY = "lobby"
 
@@ -22,12 +23,13 @@ class Rules:
     """What can be set about a house.
 
     ``host``: the name that is the host's. ``guests``: how many may be in it. ``history``: how many of the
-    lines said before are shown to who comes in.
+    lines said before are shown to who comes in. ``policy``: what kind of conversation the rooms hold.
     """
 
     host: str = "romeo"
     guests: int = 1000
     history: int = 20
+    policy: Policy = ROOMS
 
 
 @dataclass
@@ -53,10 +55,9 @@ class House:
         self.names: Names[Member] = Names([self.rules.host])
         self.lobby = self.room(LOBBY)
 
-    @property
-    def full(self) -> bool:
-        """Whether nobody else may come in."""
-        return len(self.members) >= self.rules.guests
+    def policy_of(self, member: Member) -> Policy:
+        """Return by what policy ``member`` is treated: the operator may see and do what it may in rooms."""
+        return ROOMS if member.host else self.rules.policy
 
     @property
     def lagging(self) -> int:
@@ -71,7 +72,7 @@ class House:
         key = name.lower()
         if key not in self.rooms:
             room = self._empty_rooms.pop(key, None)
-            self.rooms[key] = Room(name, self.logs.open(key), self.waker) if room is None else room
+            self.rooms[key] = room or Room(name, self.logs.open(key), self.waker, self.rules.policy.presence)
         return self.rooms[key]
 
     # who comes and goes
@@ -116,6 +117,12 @@ class House:
         topic = [f"topic: {room.topic}"] if room.topic else []
         return [f"welcome to {room.name}, {member.name}; /help lists what you can do", *topic]
 
+    def greeting(self, member: Member, *, back: bool = False) -> list[str]:
+        """Return the lines that a member is sent, if any, when it enters or comes ``back``."""
+        if self.policy_of(member).presence is Presence.UNANNOUNCED:
+            return []
+        return [*([] if back else self.welcome(member)), self.company(member)]
+
     def company(self, member: Member) -> str:
         """Return the line that tells ``member`` who is here."""
         here = member.room.listed
@@ -127,6 +134,13 @@ class House:
         ``left_at``: the id up to which it had been sent everything when it left the room earlier.
         """
         return max(room.log.last - self.rules.history, room.log.forgotten, left_at)
+
+    def hidden_before(self, member: Member) -> int:
+        """Return the id in its room up to which ``member`` cannot ask for messages."""
+        forgotten = member.room.log.forgotten
+        if self.policy_of(member).history is History.OWN_SESSION:
+            return max(forgotten, member.since)
+        return forgotten
 
     def history(self, member: Member) -> list[Batch]:
         """Return the history that ``member`` is shown of its room: a page at most; raise StorageError."""
@@ -143,9 +157,9 @@ class House:
 
     # what they do
 
-    def said(self, member: Member, text: str) -> None:
-        """``member`` says ``text``, lines joined by LF."""
-        member.room.say(member, "say", text)
+    def said(self, member: Member, text: str, kind: str = TEXT) -> None:
+        """``member`` sends messages of one ``kind``: ``text``, lines joined by LF."""
+        member.room.say(member, kind, text)
 
     def commanded(self, member: Member, line: str) -> list[str]:
         """``member`` gives the command ``line``, without its slash; return what to answer."""
@@ -182,7 +196,7 @@ class House:
         Raise ValueError where it can't be called so.
         """
         if member.host and self.ways_of(member) != [member]:
-            raise ValueError("the host is here by more ways than this one, and keeps the name")
+            raise ValueError("the operator has other sessions, and keeps the nickname")
         before = member.name
         if member.given and wanted.lower() == member.given.lower():
             self.names.take(member.given, member)

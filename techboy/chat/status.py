@@ -79,5 +79,12 @@ def in_lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count} lines"
 
 
+def unsaid(lines: int) -> str:
+    """Return what has become of what was said here if so many lines were not sent, or it is not known."""
+    if lines:
+        return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
+    return "the connection ended too soon: the last lines may not have arrived"
+
+
 def _with(line: str, waiting: int) -> str:
     return f"{line}, {lines_wait(waiting)}" if waiting else line

@@ -15,9 +15,9 @@ from techboy.net.connection_handler import Door
 from techboy.net.connection_log import Record, unrecorded
 from techboy.net.graceful_close import cut
 from techboy.net.sockets import send_promptly
-from techboy.wire.frames import Bye, Hello, Ping, Welcome
+from techboy.wire.frames import Hello, Ping, ServerBye, Welcome
 from techboy.wire.lines import LF
-from techboy.wire.native import read_host, written
+from techboy.wire.native import read_server, written
 
 PATIENCE = 2.0
 """Seconds for the welcome to come, from somebody who may not speak the native dialect."""
@@ -158,4 +158,4 @@ def answer_at(data: bytes) -> int:
 
 
 def _is_answer(line: bytes) -> bool:
-    return line.startswith(b"{") and isinstance(read_host(line), (Welcome, Ping, Bye))
+    return line.startswith(b"{") and isinstance(read_server(line), (Welcome, Ping, ServerBye))

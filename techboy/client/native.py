@@ -26,23 +26,23 @@ from techboy.net.keepalive import Pulse
 from techboy.net.rendering import gone
 from techboy.wire import frames
 from techboy.wire.frames import (
-    Bye,
-    Do,
+    Ack,
+    ClientBye,
+    CommandRequest,
     Error,
-    Goodbye,
-    HostFrame,
-    Lines,
-    Misread,
-    Missed,
-    Moved,
+    InvalidFrame,
     Notice,
     Ping,
     Pong,
-    Stored,
+    RoomChanged,
+    ServerBye,
+    ServerFrame,
+    ServerMessage,
+    Skipped,
     Throttled,
     Welcome,
 )
-from techboy.wire.native import read_host, say_frame, written
+from techboy.wire.native import message_frame, read_server, written
 
 LONGEST_FRAME = 2 * 1024 * 1024
 """Bytes in a frame that is taken; a host sends a page at a time, and far shorter ones."""
@@ -164,7 +164,7 @@ class NativeCaller(ChunkReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """A frame arrived."""
-        frame = read_host(line)
+        frame = read_server(line)
         if self._standing is Standing.HELLO:
             self._answered(frame)
         elif self._standing is not Standing.TURNED_AWAY:
@@ -215,12 +215,12 @@ class NativeCaller(ChunkReceiver):
         if self._standing is Standing.LEAVING or (self._again is not None and self._again.active()):
             return
         while not self._full and (chunk := outbox.take()) is not None:
-            self.transport.write(say_frame(chunk.first, chunk.text))
+            self.transport.write(message_frame(chunk.first, chunk.text, chunk.kind))
 
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
         word, arguments = first_word(line)
-        self.transport.write(written(Do(word, (arguments,) if arguments else ())))
+        self.transport.write(written(CommandRequest(word, (arguments,) if arguments else ())))
 
     def notice(self, text: str) -> None:
         """Say nothing about the conversation itself: the other end knows."""
@@ -265,13 +265,13 @@ class NativeCaller(ChunkReceiver):
 
     # the frames
 
-    def _answered(self, frame: HostFrame) -> None:
+    def _answered(self, frame: ServerFrame) -> None:
         match frame:
             case Welcome():
                 self._welcomed(frame)
             case Ping(number):
                 self.transport.write(written(Pong(number)))
-            case Bye(reason, text):
+            case ServerBye(reason, text):
                 self._standing = Standing.TURNED_AWAY
                 self._record.turned_away(text or reason)
                 self._close()
@@ -286,22 +286,22 @@ class NativeCaller(ChunkReceiver):
         if not self._owner.wants_connection:
             self._standing = Standing.TURNED_AWAY
             self._record.ends(End.CLOSED)
-            self.transport.write(written(Goodbye()))
+            self.transport.write(written(ClientBye()))
             self._close()
             return
         self._standing = Standing.WELCOME
-        self.name = welcome.host
-        self._to_catch_up(welcome.last)
+        self.name = welcome.server
+        self._to_catch_up(welcome.last_id)
         known = self._acquaintance.exists
         same = self._acquaintance.welcomed(
-            welcome.session, welcome.log, welcome.room, welcome.name, welcome.after
+            welcome.session, welcome.log_epoch, welcome.room, welcome.name, welcome.after_id
         )
         agreed = True
         if same:
-            agreed = self._outbox.resume(welcome.next)
+            agreed = self._outbox.resume(welcome.next_seq)
         else:
-            self._outbox.renumber(welcome.next)
-            self._past = 0 if known else welcome.last
+            self._outbox.renumber(welcome.next_seq)
+            self._past = 0 if known else welcome.last_id
         self._outbox.connected()
         self._record.entered(welcome.name, welcome.room, back=known and same)
         if welcome.room is not None:
@@ -320,19 +320,19 @@ class NativeCaller(ChunkReceiver):
         self._record.renumbered(lines)
         self._conversation.peer_noted(
             f"{self.name} and this client disagree about what is stored,"
-            f" as after a backup of one of them was put back{again}"
+            f" for example after a backup was restored{again}"
         )
 
     def _to_catch_up(self, last: int) -> None:
         self._last, self._last_lines_at = last, self._clock.seconds()
 
-    def _told(self, frame: HostFrame) -> None:
+    def _told(self, frame: ServerFrame) -> None:
         conversation = self._conversation
         match frame:
-            case Lines():
-                self._lines(frame)
-            case Stored(before, _):
-                self._stored(before)
+            case ServerMessage():
+                self._message(frame)
+            case Ack(next_seq, _):
+                self._stored(next_seq)
             case Notice(text):
                 conversation.peer_noted(text)
             case Throttled(rate):
@@ -341,34 +341,34 @@ class NativeCaller(ChunkReceiver):
                 self.transport.write(written(Pong(number)))
             case Pong():
                 pass
-            case Bye():
+            case ServerBye():
                 self._said_goodbye(frame)
-            case Missed(count, upto):
-                self._acquaintance.received = max(self._acquaintance.received, upto)
+            case Skipped(count, through_id):
+                self._acquaintance.received = max(self._acquaintance.received, through_id)
                 conversation.peer_noted(gone(count))
-            case Moved(room, after, last):
-                self._acquaintance.moved(room, after)
-                self._to_catch_up(last)
-                self._past = last
-            case Misread():
+            case RoomChanged(room, after_id, last_id):
+                self._acquaintance.moved(room, after_id)
+                self._to_catch_up(last_id)
+                self._past = last_id
+            case InvalidFrame():
                 self._record.misread(frame.text, LogLevel.warn)
             case Error():
                 self._failed(frame)
 
-    def _lines(self, lines: Lines) -> None:
-        """Show what was not shown yet; what comes once more is left out."""
+    def _message(self, message: ServerMessage) -> None:
+        """Show the lines that were not shown yet; those that come once more are left out."""
         acquaintance = self._acquaintance
-        first, text, received = lines.first, lines.text, acquaintance.received
-        if lines.last <= received:
+        first, text, received = message.id, message.text, acquaintance.received
+        if message.last_id <= received:
             return
         if first <= received:
             text = text.split("\n", received - first + 1)[-1]
             first = received + 1
-        acquaintance.received = lines.last
+        acquaintance.received = message.last_id
         self._last_lines_at = self._clock.seconds()
         self._record.lines += acquaintance.received - first + 1
-        past = lines.last <= self._past
-        self._conversation.peer_told(Words(lines.author, text, lines.kind, first, lines.at, past))
+        past, at = message.last_id <= self._past, message.at / 1000
+        self._conversation.peer_told(Words(message.author, text, message.kind, first, at, past))
 
     def _stored(self, before: int) -> None:
         self._outbox.stored(before)
@@ -390,30 +390,32 @@ class NativeCaller(ChunkReceiver):
         if not known:
             self._record.throttled(rate)
             self._conversation.peer_noted(
-                f"{self.name} takes {in_lines(rate)} a second from this client; the rest waits here"
+                f"{self.name} accepts {in_lines(rate)} a second from this client; the rest waits here"
             )
 
     def _failed(self, error: Error) -> None:
         match error.code:
-            case frames.LINE:
+            case frames.LINE_TOO_LONG:
                 self._conversation.peer_refused(error.text)
-            case frames.STORAGE | frames.GAP if error.next is not None:
+            case frames.STORAGE_UNAVAILABLE | frames.OUT_OF_ORDER if error.next_seq is not None:
                 self._say_again_later(error)
             case _:
                 self._conversation.peer_noted(error.text)
 
     def _say_again_later(self, error: Error) -> None:
-        if not self._outbox.resume(error.next or 1):
+        if not self._outbox.resume(error.next_seq or 1):
             self._disagreed()
         if self._leaves():
             return
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
-        if error.code == frames.STORAGE:
-            self._conversation.peer_noted(f"not stored yet: {error.text}; {lines_wait(self._outbox.lines)}")
+        if error.code == frames.STORAGE_UNAVAILABLE:
+            self._conversation.peer_noted(
+                f"not stored yet: {error.text}. It will be retried; {lines_wait(self._outbox.lines)}"
+            )
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
-    def _said_goodbye(self, bye: Bye) -> None:
+    def _said_goodbye(self, bye: ServerBye) -> None:
         self._record.ends(End.LEFT, bye.why)
         if bye.reason == frames.RESTART:
             self._owner.returning()
@@ -435,7 +437,7 @@ class NativeCaller(ChunkReceiver):
         self._record.ends(End.CLOSED)
         self._stop_deadline()
         known = self._acquaintance.known
-        self.transport.write(written(Goodbye(known.seen, known.room)))
+        self.transport.write(written(ClientBye(known.seen, known.room)))
         self._parting.end_within(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
             self._close()

@@ -1,4 +1,4 @@
-"""The door of a conversation of two: one connection, for either end of it."""
+"""The client's connection to a server that speaks the plain dialect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from techboy.chat.conversation import Peer
-from techboy.chat.outbox import LIMIT, Outbox
+from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from techboy.client.handshake import answer_at
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import End, Record
@@ -16,7 +16,7 @@ from techboy.net.flow_control import Congestion
 from techboy.net.graceful_close import cut
 from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Plain, Said
+from techboy.wire.plain import CALLER, Goodbye, Said
 
 LATE_WELCOME = 30.0
 """Seconds after which the peer is known to speak plain lines."""
@@ -27,11 +27,10 @@ class Listener(Protocol):
 
     def peer_came(self, peer: Peer) -> None: ...
     def peer_said(self, text: str) -> None: ...
-    def peer_commanded(self, word: str) -> None: ...
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
-    def peer_displaced(self, unheard: str | None) -> None: ...
+    def peer_displaced(self, unheard: list[Chunk]) -> None: ...
     def peer_full(self) -> None: ...
     def peer_ready(self) -> None: ...
 
@@ -39,7 +38,7 @@ class Listener(Protocol):
 class PlainDoor(PlainReceiver):
     """A connection that speaks the plain dialect, told to and told by a conversation of two.
 
-    It is that conversation's `Peer`. ``dialect`` says which end this is, ``name`` what the peer is called.
+    It is that conversation's `Peer`. ``name``: what the server is called.
     ``mistaken`` is told where the peer turns out to speak the native dialect, and was only slow to say so.
     """
 
@@ -48,7 +47,6 @@ class PlainDoor(PlainReceiver):
     def __init__(
         self,
         conversation: Listener,
-        dialect: Plain,
         name: str,
         clock: IReactorTime,
         max_line: int = MAX_LINE,
@@ -58,10 +56,10 @@ class PlainDoor(PlainReceiver):
         super().__init__(clock, max_line, record)
         self.name, self.address = name, ""
         self._came_at = self._heard_at = clock.seconds()
-        self._unheard: list[str] | None = []
+        self._unheard: list[Chunk] | None = []
         self._unheard_size = 0
         self._mistaken = mistaken
-        self._conversation, self._dialect = conversation, dialect
+        self._conversation = conversation
 
     # what the receiver calls
 
@@ -82,12 +80,10 @@ class PlainDoor(PlainReceiver):
         if not self._may_be_native:
             self._unheard = None
         self._record.lines += block.count(LF) + 1
-        for event in self._dialect.understand(block):
+        for event in CALLER.understand(block):
             match event:
                 case Said(text):
                     self._conversation.peer_said(text)
-                case Command():
-                    self._conversation.peer_commanded(event.word)
                 case Goodbye():
                     self.hear_no_more()
                     self._record.ends(End.LEFT)
@@ -118,7 +114,7 @@ class PlainDoor(PlainReceiver):
     def _take_back(self, mistaken: Callable[[], None]) -> None:
         """Have said again what was said to a peer who takes no plain lines, in another connection."""
         self._taken_back = True
-        self._record.ends(End.CLOSED, "the other dialect is spoken")
+        self._record.ends(End.CLOSED, "the other protocol is used")
         self.displaced()
         self.hear_no_more()
         cut(self.transport)
@@ -128,7 +124,7 @@ class PlainDoor(PlainReceiver):
         """Go, as the caller speaks another dialect; not where goodbye was said already."""
         usable = not self._parting.begun
         self.retire()
-        self._conversation.peer_displaced("\n".join(self._unheard) if self._unheard else None)
+        self._conversation.peer_displaced(self._unheard or [])
         return usable
 
     # what the conversation calls
@@ -145,16 +141,16 @@ class PlainDoor(PlainReceiver):
 
     def send_from(self, outbox: Outbox) -> None:
         """Send all that waits, which is not acknowledged."""
-        text = outbox.take_all()
-        if text is not None:
-            self._remember(text)
-            self.write_lines(self._dialect.written(text))
+        chunks = outbox.take_all()
+        if chunks:
+            self._remember(chunks)
+            self.write_lines(b"\n".join(CALLER.written(chunk.text, chunk.kind) for chunk in chunks))
 
-    def _remember(self, text: str) -> None:
-        """Keep what was said as long as it may have to be said again in the other dialect."""
+    def _remember(self, chunks: list[Chunk]) -> None:
+        """Keep what was sent as long as it may have to be sent again in the native protocol."""
         if self._unheard is not None:
-            self._unheard.append(text)
-            self._unheard_size += len(text)
+            self._unheard += chunks
+            self._unheard_size += sum(chunk.size for chunk in chunks)
             if self._unheard_size > LIMIT:
                 self._unheard = None
 

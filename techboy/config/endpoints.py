@@ -89,7 +89,7 @@ def on_loopback(text: str) -> str:
     Raise ValueError for a bare number.
     """
     if text.isdecimal():
-        raise ValueError(f"an endpoint as tcp:{text} is wanted, not {text!r}")
+        raise ValueError(f"invalid endpoint {text!r}: expected for example tcp:{text}")
     kind, *fields = _FIELD.findall(text) or [""]
     if kind not in _LOOPBACK:
         return text

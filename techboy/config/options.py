@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from getopt import GetoptError, getopt
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from twisted.logger import LogLevel, textFileLogObserver
 from twisted.python.reflect import accumulateClassList, filenameToModuleName
@@ -17,119 +17,40 @@ from techboy import __version__, exit_status, systems
 from techboy.chat.conversation import Keyboard
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
-from techboy.net.addresses import LONGEST_PATH, host_in
+from techboy.config.values import (
+    Place,
+    choice,
+    describe_duration,
+    directory,
+    duration,
+    file_name,
+    whole_number,
+)
 from techboy.net.keepalive import DEAD, PING
 from techboy.net.plain_receiver import MAX_LINE
 from techboy.ops.log_files import ReopeningFile, reopening
 from techboy.terminal.formats import CHOICES
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
-from techboy.wire.lines import unix_ends
-from techboy.wire.sanitize import clean
 
 PORT = 4444
-DAY = 86400.0
-_UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _MODULES = ("techboy", "twisted")
+_GETOPT_SAYS = {
+    r"option (.+) not recognized": r"unknown option \1",
+    r"option (.+) requires argument": r"\1 requires a value",
+    r"option (.+) must not have an argument": r"\1 takes no value",
+    r"option (.+) not a unique prefix": r"ambiguous option \1",
+}
 _ANSWERED = {"help", "version"}
 _ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
 
 
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return what reads a whole number of that range, and raises ValueError for anything else."""
-
-    def read(text: str) -> int:
-        # isdecimal, as int() would take "1_000" and " 7" too
-        if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
-            raise ValueError(f"a whole number from {lowest} to {highest} is wanted, not {text!r}")
-        return int(text)
-
-    return read
-
-
-def seconds(text: str) -> float:
-    """Return the positive number of seconds that ``text`` says; raise ValueError where it says none."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise ValueError(f"a number of seconds is wanted, not {text!r}")
-    return number
-
-
-def days(text: str) -> float:
-    """Return as seconds the positive number of days that ``text`` says, or raise ValueError."""
-    try:
-        return seconds(text) * DAY
-    except ValueError:
-        raise ValueError(f"a number of days is wanted, not {text!r}") from None
-
-
-def size(text: str) -> int:
-    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M``, ``1G``; or raise ValueError."""
-    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
-    if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
-        raise ValueError(f"a size as 500000, 512K, 16M or 1G is wanted, not {text!r}")
-    return int(number) * _UNITS.get(unit, 1)
-
-
-def lines_of(path: str) -> list[str]:
-    """Return the lines of the file ``path``, safe to show; raise ValueError where it can't be read."""
-    try:
-        text = clean(unix_ends(settings.read_file(path)))
-    except OSError as refused:
-        raise ValueError(f"{path}: {refused.strerror}") from None
-    except ValueError as refused:
-        raise ValueError(f"{path}: {refused}") from None
-    return text.removesuffix("\n").split("\n") if text else []
-
-
-class Place(NamedTuple):
-    """Where to listen or what to connect to; ``port`` is None if only the host was said."""
-
-    host: str
-    port: int | None
-
-
-def place(lowest_port: int) -> Callable[[str], Place]:
-    """Return what reads a host, with or without a port from ``lowest_port`` on, or raises ValueError."""
-    read_port = whole_number(lowest_port, 65535)
-
-    def read(text: str) -> Place:
-        host, port = host_in(text)
-        return Place(host, None if port is None else read_port(port))
-
-    return read
-
-
-port_number = whole_number(0, 65535)
-
-
-def _directory(text: str) -> str:
-    if not text:
-        raise ValueError("a directory is wanted, not nothing")
-    return text
-
-
-def file_name(text: str) -> str:
-    """Return ``text``, the path of a file; raise ValueError where there is none."""
-    if not text:
-        raise ValueError("a file is wanted, not nothing")
-    return text
-
-
-def socket_path(text: str) -> str:
-    """Return ``text``, the path of a UNIX socket; raise ValueError where no socket can have it."""
-    if not 0 < len(os.fsencode(text)) <= LONGEST_PATH:
-        raise ValueError(f"a path of at most {LONGEST_PATH} bytes is wanted")
-    return text
-
-
-def _output(text: str) -> str:
-    if text not in CHOICES:
-        raise ValueError(f"one of {', '.join(CHOICES)} is wanted, not {text!r}")
-    return text
+def _in_our_words(mistake: str) -> str:
+    """Return what is wrong with a command line, also if getopt(3) found it."""
+    for pattern, words in _GETOPT_SAYS.items():
+        if (match := re.fullmatch(pattern, mistake, re.DOTALL)) is not None:
+            return match.expand(words)
+    return mistake
 
 
 def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -172,47 +93,53 @@ class ConversationOptions(Options):
             "max-line",
             None,
             MAX_LINE,
-            "Bytes in a line, its end not counted",
+            "Longest line accepted in bytes, without its end",
             option("max-line", whole_number(64, 65536)),
         ],
         [
             "output",
             None,
             None,
-            f"How what is said is shown: {', '.join(CHOICES)} [default: auto]",
-            option("output", _output),
+            f"Format of messages: {', '.join(CHOICES)} [default: auto]",
+            option("output", choice("format", *CHOICES)),
         ],
         [
             "state",
             None,
             None,
-            "Directory for what is to outlive the program",
-            option("state", _directory),
+            "Store messages and sessions in this directory",
+            option("state", directory),
         ],
         [
-            "ping",
+            "ping-interval",
             None,
             None,
-            f"Seconds of silence until the other end is asked [default: {PING:g}, or half of --dead]",
-            option("ping", seconds),
+            f"Send a ping after so long a silence [default: {describe_duration(PING)}, half --ping-timeout]",
+            option("ping-interval", duration()),
         ],
-        ["dead", None, DEAD, "Seconds of silence after which it is dead", option("dead", seconds)],
+        [
+            "ping-timeout",
+            None,
+            None,
+            f"Close the connection after so long without a reply [default: {describe_duration(DEAD)}]",
+            option("ping-timeout", duration()),
+        ],
         [
             "transcript",
             None,
             None,
-            "File to which what is said is appended",
+            "Append all messages to this file too",
             option("transcript", file_name),
         ],
         [
             "config",
             None,
             None,
-            "File with what is not said here or by the environment",
+            "Read defaults from this file (TOML)",
             option("config", file_name),
         ],
     ]
-    optFlags = [["check", None, "Only say whether the configuration is good"]]
+    optFlags = [["check", None, "Check the configuration and exit"]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,14 +153,20 @@ class ConversationOptions(Options):
         except ConfigError as mistake:
             self._fail(exit_status.CONFIG, str(mistake))
         except UsageError as mistake:
-            self._fail(exit_status.USAGE, str(mistake))
+            self._fail(exit_status.USAGE, _in_our_words(str(mistake)))
+
+    def parseArgs(self, *words: str) -> None:
+        """Refuse words that are no options."""
+        if words:
+            raise UsageError(f"unexpected argument {words[0]!r}")
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
-        if self["ping"] is None:
-            self["ping"] = min(PING, self["dead"] / 2)
-        elif self["ping"] >= self["dead"]:
-            self.refuse("--ping has to be less than --dead", "ping", "dead")
+        self["ping-timeout"] = self["ping-timeout"] or DEAD
+        if self["ping-interval"] is None:
+            self["ping-interval"] = min(PING, self["ping-timeout"] / 2)
+        elif self["ping-interval"] >= self["ping-timeout"]:
+            self.refuse("--ping-interval must be less than --ping-timeout", "ping-interval", "ping-timeout")
         streams = self.streams()
         self["prompted"] = (
             self.parent is not None
@@ -330,7 +263,7 @@ class ConversationOptions(Options):
 
     def _good(self) -> str:
         """Return what a check that found no mistake says."""
-        said = f"{self.program}: the configuration is good"
+        said = f"{self.program}: the configuration is valid"
         unused = systems.unused(os.environ, self.platform)
         return f"{said}\n{self.program}: not used on Windows: {', '.join(unused)}" if unused else said
 

@@ -23,6 +23,7 @@ else:
     import tomli as tomllib
 
 PROGRAMS = ("romeo", "juliet")
+_TABLES = " or ".join(f"[{program}]" for program in PROGRAMS)
 LONGEST_FILE = 64 * 1024
 _HEAD, _TAIL = 300, 100
 # a pipe that nobody writes to must not be waited for
@@ -100,7 +101,7 @@ def refuse_both(layer: Layer, sides: Sides) -> None:
     """Raise ConfigError where ``layer`` says more than one of ``sides``, which are one choice."""
     said = [sorted(side & layer.keys()) for side in sides if side & layer.keys()]
     if len(said) > 1:
-        raise ConfigError(f"{layer[said[1][0]].where}: it goes without {' and '.join(said[0])}")
+        raise ConfigError(f"{layer[said[1][0]].where}: cannot be combined with {' or '.join(said[0])}")
 
 
 def merged(said: Collection[str], layers: Iterable[Layer], sides: Sides) -> Layer:
@@ -138,7 +139,7 @@ def read_file(path: str) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > LONGEST_FILE:
-        raise ValueError(f"it is longer than {LONGEST_FILE} bytes")
+        raise ValueError(f"the file is longer than {LONGEST_FILE} bytes")
     return data.removeprefix(BOM_UTF8)
 
 
@@ -161,15 +162,15 @@ def _parsed(path: str) -> dict[str, Any]:
 def _meaningless(name: str, value: object) -> str:
     """Return what is wrong with ``name``, which is at the top of a file."""
     if name in PROGRAMS:
-        return f"{name}: a table is wanted"
+        return f"{name}: expected a table"
     if isinstance(value, dict):
-        return f"[{name}]: there is no such table"
-    return f"{name}: it has to be in a table, {' or '.join(f'[{program}]' for program in PROGRAMS)}"
+        return f"unknown table [{name}]: expected {_TABLES}"
+    return f"{name}: expected in a table, {_TABLES}"
 
 
 def _setting(where: str, kind: Kind | None, value: object) -> Setting:
     if kind is None:
-        raise ConfigError(f"{where}: there is no such option")
+        raise ConfigError(f"{where}: unknown option")
     try:
         if kind is Kind.FLAG:
             return Setting(where, on=_flag(value))
@@ -180,10 +181,10 @@ def _setting(where: str, kind: Kind | None, value: object) -> Setting:
 
 def _text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("a text or a number is wanted")
+        raise ValueError(f"invalid value {value!r}: expected a string or a number")
     text = str(value)
     if "\0" in text:
-        raise ValueError("a text without the character NUL is wanted")
+        raise ValueError(f"invalid value {text!r}: expected a string without the character NUL")
     return text
 
 
@@ -192,11 +193,11 @@ def _flag(value: object) -> bool:
         return value
     text = _text(value)
     if text.lower() not in _FLAGS:
-        raise ValueError(f"yes or no is wanted, not {text!r}")
+        raise ValueError(f"invalid value {text!r}: expected yes or no")
     return _FLAGS[text.lower()]
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError("a list of texts is wanted")
+        raise ValueError(f"invalid value {value!r}: expected a list of strings")
     return tuple(_text(each) for each in value)

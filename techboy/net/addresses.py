@@ -58,6 +58,11 @@ def place_of(address: IAddress) -> str:
     return os.fsdecode(address.name or "") if isinstance(address, UNIXAddress) else str(address)
 
 
+def endpoint_of(address: IAddress | None) -> str:
+    """Return a peer's address for programs: ``127.0.0.1:33770``, ``[::1]:33770``, a path, or ``unix``."""
+    return "unknown" if address is None else place_of(address) or "unix"
+
+
 def host_and_port(host: str, port: int) -> str:
     """Return ``host:port``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """What an operator can read afterwards about connections: events with fields, and a short id for each.
 
-An event says in ``event`` what happened, and in ``connection`` to which of them. Nothing that was said is
+An event says in ``event`` what happened, and in ``connection_id`` to which of them. Nothing that was said is
 ever in it; what comes from the other end otherwise, as names and reasons, is escaped.
 """
 
@@ -42,12 +42,12 @@ def short_ids() -> Iterator[str]:
 class End(Enum):
     """Why a connection is at its end."""
 
-    LEFT = "left"  # the other end said goodbye
+    LEFT = "peer_closed"  # the other end said goodbye
     CLOSED = "closed"  # this end said goodbye
-    LOST = "lost"  # nobody said goodbye
-    SILENT = "silent"  # the other end was not heard for too long
-    STALLED = "stalled"  # the other end took nothing for too long
-    REPLACED = "replaced"  # its session goes on by another connection
+    LOST = "connection_lost"  # nobody said goodbye
+    SILENT = "ping_timeout"  # the other end was not heard for too long
+    STALLED = "send_timeout"  # the other end took nothing for too long
+    REPLACED = "session_replaced"  # its session goes on by another connection
 
 
 class Standing(Enum):
@@ -87,46 +87,56 @@ class Record:
         self._standing, self._remarks = Standing.UNKNOWN, 0
         self._end: End | None = None
         self._why = ""
-        self._write("connection {connection} with {address}", "came", LogLevel.debug)
+        self._write("connection {connection_id} with {address}", "connection_opened", LogLevel.debug)
 
     def speaks(self, dialect: str) -> None:
         """It is known which dialect is spoken."""
         self._dialect = dialect
-        self._write("connection {connection} speaks {dialect}", "speaks", LogLevel.debug, dialect=dialect)
+        self._write(
+            "connection {connection_id} uses the {protocol} protocol",
+            "protocol_detected",
+            LogLevel.debug,
+            protocol=dialect,
+        )
 
     def entered(self, name: str, room: str | None, *, back: bool = False) -> None:
         """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
         self._standing, self._name = Standing.ENTERED, escaped(name)
+        event = "resumed" if back else "joined"
+        where = "" if room is None else " in {room}" if back else " {room}"
         self._write(
-            "connection {connection} with {address}: {name} {how} {room} ({dialect})",
-            "back" if back else "entered",
+            f"connection {{connection_id}} with {{address}}: {{name}} {event}{where} ({{protocol}})",
+            event,
             name=self._name,
-            how="is back in" if back else "entered",
-            room="the conversation" if room is None else escaped(room),
-            dialect=self._dialect,
+            room=None if room is None else escaped(room),
+            protocol=self._dialect,
         )
 
     def turned_away(self, why: str) -> None:
         """Nobody came in."""
         self._standing = Standing.TURNED_AWAY
         self._write(
-            "connection {connection} with {address} was turned away: {why}", "turned_away", why=escaped(why)
+            "connection {connection_id} with {address} was rejected: {reason}",
+            "rejected",
+            reason=escaped(why),
         )
 
     def called(self, name: str) -> None:
         """Whoever came in is called ``name``, as before or from now on."""
         before, self._name = self._name, escaped(name)
         if before != self._name:
-            self._remark("{before} is now {name}", "renamed", before=before, name=self._name)
+            self._remark("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
 
     def too_long(self, most: int) -> None:
         """There was a line of more than ``most`` bytes."""
-        self._remark("a line of more than {most} bytes was not taken", "too_long", most=most)
+        self._remark(
+            "a line of more than {limit_bytes} bytes was discarded", "line_too_long", limit_bytes=most
+        )
 
     def throttled(self, rate: int) -> None:
         """Lines are taken more slowly than they are sent: ``rate`` a second."""
         self._write(
-            "connection {connection} of {name} is throttled to {rate} lines a second",
+            "connection {connection_id} of {name} is throttled to {rate} lines a second",
             "throttled",
             name=self._name,
             rate=rate,
@@ -134,13 +144,13 @@ class Record:
 
     def misread(self, why: str, level: Any = LogLevel.info) -> None:
         """There was something that could not be understood."""
-        self._remark("a frame could not be read: {why}", "misread", level, why=escaped(why))
+        self._remark("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
 
     def renumbered(self, lines: int) -> None:
         """The ends disagreed about what is stored: ``lines`` that wait are sent again under new numbers."""
         self._remark(
-            "the ends disagree about what is stored: {lines} lines get new numbers",
-            "renumbered",
+            "client and server disagree about what is stored: {lines} lines get new numbers",
+            "outbox_renumbered",
             LogLevel.warn,
             lines=lines,
         )
@@ -148,15 +158,20 @@ class Record:
     def unreadable(self, why: str) -> None:
         """What was said can't be read from where it is kept, which ends the connection."""
         self.ends(End.CLOSED, why)
-        self._remark("the log can't be read: {why}", "unreadable", LogLevel.error, why=escaped(why))
+        self._remark(
+            "stored messages cannot be read: {reason}",
+            "storage_read_failed",
+            LogLevel.error,
+            reason=escaped(why),
+        )
 
     def failed(self) -> None:
         """An exception that nobody foresaw, and that is being handled, ends the connection."""
         self.ends(End.CLOSED, "an internal error")
         self._log.failure(
-            "connection {connection}: an internal error",
-            event="failed",
-            connection=self.connection,
+            "connection {connection_id}: an internal error",
+            event="internal_error",
+            connection_id=self.connection,
             address=self._address,
         )
 
@@ -176,27 +191,31 @@ class Record:
             return
         self.ends(End.LEFT if clean else End.LOST)
         assert self._end is not None
+        whose = " of {name}" if self._name else ""
+        why = ": {reason}" if self._why else ""
         self._write(
-            "connection {connection} of {name} has ended after {seconds} s and {lines} lines: {ending}",
-            "ended",
+            f"connection {{connection_id}}{whose} closed after {{duration_seconds}} s, "
+            f"{{lines_received}} lines received: {{close_reason}}{why}",
+            "connection_closed",
             LogLevel.debug if standing is Standing.TURNED_AWAY else LogLevel.info,
-            name=self._name or "nobody",
-            ending=f"{self._end.value}: {self._why}" if self._why else self._end.value,
-            end=self._end.value,
-            why=self._why,
-            seconds=round(self._seconds() - self._came_at, 1),
-            lines=self.lines,
-            remarks=self._remarks,
+            name=self._name,
+            close_reason=self._end.value,
+            reason=self._why,
+            duration_seconds=round(self._seconds() - self._came_at, 1),
+            lines_received=self.lines,
+            suppressed=max(self._remarks - REMARKS, 0),
         )
 
     def _remark(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
         self._remarks += 1
         if self._remarks <= REMARKS:
-            more = "" if self._remarks < REMARKS else "; no more remarks about it are written"
-            self._write(f"connection {{connection}}: {text}{more}", event, level, **fields)
+            more = "" if self._remarks < REMARKS else "; further events of this kind are suppressed"
+            self._write(f"connection {{connection_id}}: {text}{more}", event, level, **fields)
 
     def _write(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
-        self._log.emit(level, text, event=event, connection=self.connection, address=self._address, **fields)
+        self._log.emit(
+            level, text, event=event, connection_id=self.connection, address=self._address, **fields
+        )
 
 
 class Journal:
@@ -215,7 +234,7 @@ class Journal:
 class Trouble:
     """Something that fails again and again: written when it begins and when it is over, not each time.
 
-    ``failing`` and ``over`` are formats, of ``lines``, how many are missing so far, and ``why``.
+    ``failing`` and ``over`` are formats, of ``lines``, how many are missing so far, and ``reason``.
     """
 
     def __init__(self, log: Logger, failing: str, over: str) -> None:
@@ -231,20 +250,20 @@ class Trouble:
         """It failed, for so many lines."""
         first, self._lines = self._lines is None, self.lines + lines
         if first:
-            self._log.error(self._failing, event="failing", lines=lines, why=escaped(why))
+            self._log.error(self._failing, event="storage_failed", lines=lines, reason=escaped(why))
 
     def worked(self) -> None:
         """It did not fail."""
         if self._lines is not None:
             lines, self._lines = self._lines, None
-            self._log.warn(self._over, event="works_again", lines=lines)
+            self._log.warn(self._over, event="storage_recovered", lines=lines)
 
 
 class MissingEntries:
-    """Counts the entries that ``place`` lacks; the log says how many they are when it takes entries again."""
+    """Counts the entries that ``stream`` did not accept; the log says how many when it accepts some."""
 
-    def __init__(self, log: Logger, place: str) -> None:
-        self._log, self._place, self._entries = log, place, 0
+    def __init__(self, log: Logger, stream: str) -> None:
+        self._log, self._stream, self._entries = log, stream, 0
 
     def failed(self, why: str, entries: int) -> None:
         """So many could not be written."""
@@ -254,10 +273,10 @@ class MissingEntries:
         """All that came since could be."""
         entries, self._entries = self._entries, 0
         self._log.warn(
-            "{entries} entries of {place} could not be written",
-            event="unwritten",
+            "{stream}: {entries} entries were dropped",
+            event="log_entries_dropped",
             entries=entries,
-            place=self._place,
+            stream=self._stream,
         )
 
 

@@ -120,6 +120,11 @@ class PlainReceiver(ChunkReceiver):
         self._record.failed()
         self._parting.cut()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether notice is taken of what the peer sends."""
+        return self._hearing is not Hearing.NOTHING
+
     def hear_no_more(self) -> None:
         """Take no notice of what the peer still sends."""
         self._hearing = Hearing.NOTHING
@@ -170,7 +175,7 @@ class PlainReceiver(ChunkReceiver):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long: its author is told, and it is skipped."""
-        self.notice(f"a line of more than {self.MAX_LENGTH} bytes was not taken")
+        self.notice(f"a line of more than {self.MAX_LENGTH} bytes was discarded")
         self._record.too_long(self.MAX_LENGTH)
         self.too_long()
         self._hearing, self._skipped = Hearing.SKIPPING, 0
@@ -188,8 +193,8 @@ class PlainReceiver(ChunkReceiver):
             return
         self._skipped += len(data)
         if self._skipped > LONGEST_UNENDED:
-            self.notice(f"{LONGEST_UNENDED} bytes without a line's end: closed")
-            self._record.ends(End.CLOSED, "no line's end")
+            self.notice(f"{LONGEST_UNENDED} bytes without a line end: closed")
+            self._record.ends(End.CLOSED, "no line end")
             self.give_up()
 
     def readConnectionLost(self) -> None:

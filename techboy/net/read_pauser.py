@@ -13,6 +13,7 @@ class Reason(Enum):
     STORE = auto()  # too much waits to be stored
     SCREEN = auto()  # too much waits to be shown
     ANSWERS = auto()  # too many answers wait to be sent
+    CLIENT = auto()  # the client is not there, or has not taken everything
 
 
 class Pauses:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from techboy.chat.room import News
-from techboy.storage.interface import Batch
+from techboy.storage.interface import ACTION, Batch
 from techboy.wire import native
 from techboy.wire.frames import Notice
 from techboy.wire.lines import LF
-from techboy.wire.plain import in_room, notice
+from techboy.wire.plain import HOST, in_room, notice
 
 
 class Rendering(Protocol):
@@ -33,14 +34,16 @@ class Dialect(Protocol):
 
 
 class PlainRendering:
-    """Plain lines: one for each line that was said."""
+    """Plain lines: one for each line that was said, written by ``batch_lines``."""
 
     __slots__ = ("before", "data", "heading")
 
-    def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
+    def __init__(
+        self, notices: list[str], batches: list[Batch], before: int, batch_lines: Callable[[Batch], bytes]
+    ) -> None:
         heading = plain_notices(notices)
         self.heading, self.before = len(heading), before
-        self.data = b"".join([heading, *map(plain_batch, batches)])
+        self.data = b"".join([heading, *map(batch_lines, batches)])
 
     def reached(self, end: int) -> int:
         """Count the lines."""
@@ -55,7 +58,7 @@ class NativeRendering:
     def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
         heading = b"".join(native.written(Notice(line)) for line in notices)
         self.heading, self.before, self._batches = len(heading), before, batches
-        self.data = b"".join([heading, *map(native.lines_frame, batches)])
+        self.data = b"".join([heading, *map(native.batch_frame, batches)])
 
     def reached(self, end: int) -> int:
         """Count the frames."""
@@ -67,8 +70,16 @@ class Plain:
     """The plain dialect, in a room of many."""
 
     def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+        """Return plain lines, each with its author."""
+        return PlainRendering(notices, batches, before, plain_batch)
+
+
+class Bare:
+    """The plain dialect, from a server to its only client: lines without an author."""
+
+    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
         """Return plain lines."""
-        return PlainRendering(notices, batches, before)
+        return PlainRendering(notices, batches, before, _bare_batch)
 
 
 class Native:
@@ -79,7 +90,7 @@ class Native:
         return NativeRendering(notices, batches, before)
 
 
-PLAIN, NATIVE = Plain(), Native()
+PLAIN, BARE, NATIVE = Plain(), Bare(), Native()
 
 
 class Rendered(dict[Dialect, Rendering]):
@@ -126,6 +137,11 @@ def plain_notices(lines: list[str]) -> bytes:
 def plain_batch(batch: Batch) -> bytes:
     """Return ``batch`` as plain lines, each with its LF."""
     return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
+
+
+def _bare_batch(batch: Batch) -> bytes:
+    """Return what the operator said, each line with its LF; an action keeps its author."""
+    return plain_batch(batch) if batch.kind == ACTION else HOST.written(batch.text) + LF
 
 
 def slowed_down(rate: int) -> str:

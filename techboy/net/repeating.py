@@ -21,7 +21,7 @@ def repeated(clock: IReactorTime, work: Callable[[], object]) -> LoopingCall:
         try:
             work()
         except Exception:
-            _log.failure("an error in work that is repeated", event="failed")
+            _log.failure("an error in work that is repeated", event="internal_error")
 
     call = LoopingCall(attempt)
     call.clock = clock

@@ -27,7 +27,7 @@ class ReopeningFile:
     encoding = "utf-8"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = file = FileWriter(path, _MODE, MissingEntries(_log, "this log"), _one, LIMIT)
+        self._file = file = FileWriter(path, _MODE, MissingEntries(_log, "log file"), _one, LIMIT)
         self.report_by, self.settle = file.report_by, file.settle
         self.finish, self.close = file.finish, file.close
 

@@ -90,7 +90,12 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
     if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
         return int(text)
     if text:
-        _log.warn("${name} is not a number that can be used: {text!r}", name=name, text=text)
+        _log.warn(
+            "${name} is not a number that can be used: {text!r}",
+            event="environment_invalid",
+            name=name,
+            text=text,
+        )
     return None
 
 
@@ -102,7 +107,11 @@ def _address(environment: Mapping[str, str]) -> bytes | None:
     if address.startswith("/"):
         return os.fsencode(address)
     if address:
-        _log.warn("$NOTIFY_SOCKET is neither a path nor an abstract name: {address!r}", address=address)
+        _log.warn(
+            "$NOTIFY_SOCKET is neither a path nor an abstract name: {address!r}",
+            event="environment_invalid",
+            address=address,
+        )
     return None
 
 
@@ -117,7 +126,7 @@ def _datagram_socket() -> socket.socket | None:
     try:
         opened = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as error:
-        _log.warn("the service manager can't be told anything: {error}", error=error)
+        _log.warn("the service manager cannot be notified: {reason}", event="notify_failed", reason=error)
         return None
     opened.setblocking(False)
     return opened

@@ -59,7 +59,7 @@ class Reload:
     def _not_done(self, failure: Failure, name: str) -> str:
         failure.trap(OSError, ValueError, defer.TimeoutError)
         why = escaped(_why(failure.value))
-        self._log.warn("{what} stays as it was: {why}", event="not_reloaded", what=name, why=why)
+        self._log.warn("{what} was not reloaded: {reason}", event="reload_failed", what=name, reason=why)
         return ""
 
     def _tell(self, done: list[str]) -> None:

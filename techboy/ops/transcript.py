@@ -51,7 +51,7 @@ class Transcript:
         self._clock_text, self._seconds = clock_text, seconds
         writing = Trouble(
             self._log,
-            "the transcript can't be written, {lines} lines so far: {why}",
+            "the transcript can't be written, {lines} lines so far: {reason}",
             "the transcript is written again; {lines} lines are missing",
         )
         self._file = file = FileWriter(path, _MODE, writing, _lines_in, LIMIT)
@@ -61,7 +61,7 @@ class Transcript:
     def witness(self, room: Room, delivery: Delivery) -> None:
         """Write down what is new in ``room``, in one piece."""
         place = cleaned_line(room.name)
-        news = [self._noted(line, place) for line in delivery.news.told()]
+        news = [self._noted(line, place) for line in delivery.news.recorded()]
         said = [
             self._said(Words(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
             for batch in delivery.batches
@@ -156,10 +156,10 @@ class Recorded:
         """Show that nobody is there to talk to."""
         self._here.dismiss()
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         """Write down what was said here."""
-        self._transcript.said(Words(self._name, text))
-        self._here.said_here(text)
+        self._transcript.said(Words(self._name, text, kind))
+        self._here.said_here(text, kind)
 
     def unstored(self, lines: int) -> None:
         """Show how many lines wait."""

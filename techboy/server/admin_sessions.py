@@ -47,7 +47,7 @@ class Desk(Lodging):
     def first_cursor(self, hello: Hello) -> int:
         """Show what was said since the host was here last, to one who hears."""
         log = self.house.lobby.log
-        return min(self._record.seen, log.last) if hello.hears else log.last
+        return min(self._record.seen, log.last) if hello.subscribe else log.last
 
     def told_of(self, error: StorageError, sentence: str) -> str:
         """Return all of it."""
@@ -56,7 +56,7 @@ class Desk(Lodging):
     def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
         """Be the host."""
         now = self.hall.wall()
-        nick, quiet = session.nick or None, not hello.hears
+        nick, quiet = session.nick or None, not hello.subscribe
         return self.house.enter(guest, now, nick, host=True, session=session, quiet=quiet)
 
     def obey(self, guest: Lodger, line: str) -> list[str]:

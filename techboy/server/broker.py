@@ -131,7 +131,11 @@ class Hall:
         now = self.clock.seconds()
         if self._unreadable_at is None or now - self._unreadable_at >= UNREADABLE_AGAIN:
             self._unreadable_at = now
-            self._log.error("the log can't be read: {why}", event="unreadable", why=escaped(str(why)))
+            self._log.error(
+                "stored messages cannot be read: {reason}",
+                event="storage_read_failed",
+                reason=escaped(str(why)),
+            )
 
     def remember(self, session: Session, then: Remembered | None = None) -> None:
         """Store ``session`` as it is with the next group, then tell ``then`` what hindered it."""
@@ -139,6 +143,15 @@ class Hall:
         if then is not None:
             self._remembered.append(then)
         self._settle_this_turn()
+
+    def when_settled(self, then: Callable[[], object]) -> None:
+        """Call ``then`` once all that was said so far was stored and brought, or could not be stored."""
+
+        def settled(hindrance: StorageError | None) -> None:
+            then()
+
+        self._remembered.append(settled)
+        self._settle()
 
     def observe(self, room: Room, observer: Hearer) -> None:
         """Bring what is new in ``room`` to ``observer`` too, who is not a member."""
@@ -154,7 +167,11 @@ class Hall:
 
         def pruned(outcome: Mapping[str, int] | StorageError) -> None:
             if isinstance(outcome, StorageError):
-                self._log.warn("what is old could not be forgotten: {why}", why=escaped(str(outcome)))
+                self._log.warn(
+                    "old messages cannot be deleted: {reason}",
+                    event="retention_failed",
+                    reason=escaped(str(outcome)),
+                )
             else:
                 self._logs.pruned(outcome)
                 self._pages.clear()
@@ -233,6 +250,9 @@ class Hall:
             self._write(segments)
         else:
             self._bring_all(segments, [[] for _ in segments])
+            remembered, self._remembered = self._remembered, []
+            for then in remembered:
+                self._guard(then, None)
             self._all_settled()
 
     def _segments(self) -> list[tuple[Room, Segment]]:
@@ -312,7 +332,7 @@ class Hall:
 
     def _all_settled(self) -> None:
         """Go on with what has come meanwhile; or nothing is left to be stored."""
-        if self._stirred or self._sessions or (self._drained and self._nudged):
+        if self._stirred or self._sessions or self._remembered or (self._drained and self._nudged):
             if self._drained:
                 self._settle()
             else:
@@ -389,7 +409,7 @@ class Hall:
         try:
             act(*given)
         except Exception:
-            self._log.failure("an error in what concerns one connection or observer", event="failed")
+            self._log.failure("an error concerning one connection or observer", event="internal_error")
 
     def _end_stalled(self) -> None:
         self._sweep = None
@@ -406,5 +426,5 @@ class Hall:
 _PAGES_KEPT = 32
 _SWEEP = 0.5  # seconds between two looks at who waits, at least
 _NO_NEWS = News()
-_NOT_STORED = "what is said can't be stored, {lines} lines so far: {why}"
-_STORED_AGAIN = "what is said is stored again; {lines} lines were not"
+_NOT_STORED = "messages cannot be stored, {lines} lines so far: {reason}"
+_STORED_AGAIN = "messages are stored again; {lines} lines were not"

@@ -10,7 +10,9 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
+from techboy.chat.policy import ROOMS, BackPressure, Policy
 from techboy.chat.rate_limit import Bucket
+from techboy.net.addresses import peer_of
 from techboy.net.connection_log import End, Record
 from techboy.net.flow_control import Congestion, Refill
 from techboy.net.graceful_close import Parting
@@ -52,6 +54,7 @@ class FlowingDoor:
     cursor = 0
     history_end = 0
     """The id up to which what is sent is history, which is left out if it cannot be read."""
+    _policy: Policy = ROOMS
     _hall: Hall
     _pauses: Pauses
     _record: Record
@@ -76,7 +79,8 @@ class FlowingDoor:
         """Something that had waited was sent."""
 
     def caught_up(self) -> None:
-        """Everything that was said so far is on its way."""
+        """All messages so far are on their way: tell the lifecycle."""
+        raise NotImplementedError
 
     # what it calls
 
@@ -94,7 +98,7 @@ class FlowingDoor:
         self._flow = Flow.CLOSING
         self._hall.waits_no_more(self)
         if self._backlog:
-            self.transport.write(self._backlog)
+            self._pass_on(self._backlog)
             self._backlog = b""
 
     def drop_flow(self) -> None:
@@ -126,7 +130,7 @@ class FlowingDoor:
 
     def write(self, data: bytes) -> None:
         """Send ``data`` now if nothing waits, or after what does."""
-        if self._flow in (Flow.READY, Flow.BEHIND):
+        if data and self._flow in (Flow.READY, Flow.BEHIND):
             data = data[self._sent(data) :]
         if data:
             self._queue(data)
@@ -199,6 +203,26 @@ class FlowingDoor:
         self._pass_over(page.before)
         left_out = self.member.ignoring | {self.member.number}
         return [batch for batch in page.batches if batch.by not in left_out]
+
+    # what the operator of a direct conversation calls
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return peer_of(self.transport.getPeer())
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether all that was said so far is on its way, or no more will be."""
+        return self.is_closing or (self.is_ready and not self.behind)
+
+    def pause(self) -> None:
+        """Read no more from the client, for want of room on the screen."""
+        self._pauses.begin(Reason.SCREEN)
+
+    def resume(self) -> None:
+        """Read from the client again."""
+        self._pauses.end(Reason.SCREEN)
 
     # what the hall calls
 
@@ -277,13 +301,16 @@ class FlowingDoor:
         """Send a rendering; return whether all was taken.
 
         If not, the line that was begun waits in the transport, the cursor stands after it, and what
-        follows is read from the log later.
+        follows is read from the log later; where its author is paused meanwhile, all of it waits.
         """
         data = rendering.data
         sent = self._sent(data)
         if sent == len(data):
             return True
-        end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
+        if self._policy.back_pressure is BackPressure.AUTHOR:
+            end = len(data)
+        else:
+            end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.cursor = rendering.reached(end)
         self._hall.tally.sent += self.cursor - rendering.before
         self._queue(data[sent:end])
@@ -297,7 +324,9 @@ class FlowingDoor:
         self.sent_now()
         self._flow = Flow.BEHIND
         backlog, self._backlog = self._backlog, b""
-        self.write(backlog)
+        rest = backlog[self._sent(backlog) :] if backlog else b""
+        if rest:
+            self._queue(rest)
         if self.has_room:
             self._pauses.end(Reason.ANSWERS)
         self._go_on()
@@ -316,16 +345,23 @@ class FlowingDoor:
     def _sent(self, data: bytes) -> int:
         """Send what the kernel takes of ``data``, and return how much that was."""
         if self._socket is None:
-            self.transport.write(data)  # which takes it all, and says when it has enough
+            self._pass_on(data)  # the transport takes it all, and says when it has enough
             return len(data)
         try:
-            return self._socket.send(data)
+            sent = self._socket.send(data)
         except OSError:
             return 0  # it is full; or broken, which the transport finds out when it tries
+        self._hall.tally.bytes_sent += sent
+        return sent
+
+    def _pass_on(self, data: bytes) -> None:
+        """Have the transport send ``data``, after what waits there."""
+        self._hall.tally.bytes_sent += len(data)
+        self.transport.write(data)
 
     def _queue(self, data: bytes) -> None:
         if self._flow is Flow.CLOSING:
-            self.transport.write(data)
+            self._pass_on(data)
             return
         self._backlog += data
         if self._flow is not Flow.QUEUED:
@@ -336,4 +372,4 @@ class FlowingDoor:
         """Give the transport a piece of what waits: that it asks for more is how progress is seen."""
         data, self._backlog = self._backlog[:_PIECE], self._backlog[_PIECE:]
         self._hall.waits(self)
-        self.transport.write(data)
+        self._pass_on(data)

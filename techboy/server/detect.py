@@ -77,6 +77,7 @@ class Threshold(Protocol):
         stranger: Stranger | None = None,
     ) -> None:
         self.stranger = stranger or uncounted()
+        self._tally = self.stranger.tally
         self._clock, self._plain, self._native = clock, plain, native
         self._record = record or unrecorded(clock.seconds)
         self._silence: IDelayedCall | None = None
@@ -87,6 +88,7 @@ class Threshold(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""
+        self._tally.bytes_received += len(data)
         if self._door is not None:
             self._door.dataReceived(data)
         elif self._stage is not Stage.GIVEN_UP:
@@ -172,8 +174,8 @@ class Threshold(Protocol):
     def _hand_over(self) -> None:
         self._stage, self._door = Stage.KNOWN, self._door or self._plain_door
         beginning, self._beginning = self._beginning, b""
-        if beginning:
-            self.dataReceived(beginning)
+        if beginning and self._door is not None:
+            self._door.dataReceived(beginning)
 
     def _known_door(self) -> Door:
         if self._door is None:

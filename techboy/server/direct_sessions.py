@@ -1,269 +1,75 @@
-"""A conversation of two in which the guest speaks the native dialect: a house with two members."""
+"""The sessions of a server in direct mode: one client at a time, which sees its own session alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import Enum, auto
-
-from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
-
-from techboy.chat.conversation import Conversation, IllegalEventError, Words
-from techboy.chat.outbox import Outbox
-from techboy.chat.server import House
+from techboy.chat.member import Member
+from techboy.chat.server import LOBBY
 from techboy.chat.session import Session
-from techboy.net.addresses import peer_of
-from techboy.net.rendering import Delivery
-from techboy.server.broker import Hall
-from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.server.native import NativeGuest
+from techboy.server.direct import DirectOperator
+from techboy.server.factories import Household, HouseLodging
 from techboy.server.sessions import Lodger, Lodging, Stay
-from techboy.storage.interface import Batch
-from techboy.wire.frames import CLOSED, RESTART, Bye, Hello
-from techboy.wire.plain import Command
+from techboy.wire.frames import Hello
 
 
-class Ending(Enum):
-    """How far a goodbye has got."""
+class DirectSessions(HouseLodging):
+    """Sessions of which one is in use at a time. What becomes of the conversation is the ``operator``'s."""
 
-    NONE = auto()
-    LAST_WORDS = auto()  # ours is said when the guest has everything, and the guest's is waited for
-    CLOSING = auto()  # the connection is closed when the guest has everything
-
-
-class Duet(Lodging):
-    """The lodging of such a house, what its host is in it, and what the conversation sees of the guest.
-
-    What is said here goes into the log as the host's; what comes out of the log by another is the guest's.
-    ``back_soon``: the program is ended by whoever may start it again.
-    """
-
-    name = address = ""  # the guest's
-    back_soon = False
-    _log = Logger()
-    _guest: NativeGuest | None = None
-    _ending = Ending.NONE
-    _answered = False
-    _deadline: IDelayedCall | None = None
-    _within = 0.0
-
-    def __init__(
-        self,
-        house: House,
-        hall: Hall,
-        conversation: Conversation,
-        new_token: Callable[[], str],
-        grace: float,
-    ) -> None:
-        super().__init__(house, hall, new_token, grace)
-        self._conversation = conversation
-        self._host = house.enter(self, hall.wall(), host=True)
-
-    @property
-    def silence(self) -> float:
-        """For how many seconds nothing was heard from the guest."""
-        return 0.0 if self._guest is None else self._guest.silence
-
-    @property
-    def missing(self) -> int:
-        """All is here."""
-        return 0
-
-    # what the guest's door calls
+    def __init__(self, host: Household, operator: DirectOperator) -> None:
+        super().__init__(host)
+        self.lifecycle = self._operator = operator
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:
-        """Let ``guest`` in if nobody is here, or only its own earlier connection; else it is told "busy"."""
-        if not self._takes_over(hello) and not self.may_enter(guest):
-            return
-        if hello.session is None or not self.knows(hello.session):
+        """Let ``guest`` in if no client is here, or only its own earlier connection; else tell it "busy"."""
+        is_known = hello.session is not None and self.knows(hello.session)
+        if self._takes_over(hello) or (is_known and self._operator.is_free):
+            Lodging.arrive(self, guest, hello)
+        elif self.may_enter(guest):
             self.forget_absent()
-        super().arrive(guest, hello)
+            Lodging.arrive(self, guest, hello)
+
+    def yield_place(self) -> None:
+        """A plain client enters: wait no more for one that was lost."""
+        self.forget_absent()
 
     def other_room(self, session: Session, hello: Hello) -> None:
         """There is one room."""
 
-    def may_enter(self, guest: Lodger) -> bool:
-        """Tell whether nobody is here."""
-        if not self._conversation.free:
-            guest.busy(f"{self.house.rules.host} is busy talking to somebody else; try again later")
-        return self._conversation.free
+    def first_cursor(self, hello: Hello) -> int:
+        """Send a new client what was said while nobody was connected."""
+        lobby = self.house.lobby
+        return self._operator.first_offset(lobby) if hello.subscribe else lobby.log.last
 
-    def entered(self, guest: Lodger) -> None:
-        """Begin to talk, or go on; raise IllegalEventError if somebody is here."""
-        assert isinstance(guest, NativeGuest)
-        if self._guest is not None:
-            raise IllegalEventError("a client entered while another is here")
-        self._guest, self._ending, self._answered = guest, Ending.NONE, False
-        self.name = guest.member.name
-        self.address = peer_of(guest.transport.getPeer())
-        self._conversation.peer_came(self)
+    def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
+        """Let ``guest`` into the one room."""
+        session.room = LOBBY
+        return super().enter(session, guest, hello)
 
     def lost(self, guest: Lodger) -> None:
-        """Wait for the guest to come back."""
+        """Wait for the client to come back."""
         super().lost(guest)
-        if guest is self._guest:
-            self._lose_guest()
+        self._operator.lost(guest)
 
     def gone(self, guest: Lodger) -> None:
-        """The connection of a guest who was closed is gone."""
-        if guest is self._guest:
-            self._guest = None
-            self._stop_deadline()
-            self._conversation.peer_gone(clean=self._answered)
-
-    def said_goodbye(self, guest: Lodger) -> None:
-        """Tell the conversation."""
-        self._answered = True
-        self._conversation.peer_left()
-
-    def caught_up(self, guest: Lodger) -> None:
-        """The guest has everything: go on, or part if that was waited for."""
-        if guest is self._guest:
-            if self._host.unstored <= UNSTORED_LIMIT:
-                self._conversation.peer_ready()
-            self._part_if_all_is_said()
-
-    def obey(self, guest: Lodger, line: str) -> list[str]:
-        """Tell the conversation, which knows no commands."""
-        self._conversation.peer_commanded(Command(line).word)
-        return []
-
-    # what the conversation calls
-
-    def send_from(self, outbox: Outbox) -> None:
-        """Say what waits: the log keeps it."""
-        text = outbox.take_all()
-        if text is not None:
-            self.house.said(self._host, text)
-            if self._host.unstored > UNSTORED_LIMIT:
-                self._conversation.peer_full()
-
-    def notice(self, text: str) -> None:
-        """Tell the guest one line about the conversation itself."""
-        if self._guest is not None:
-            self._guest.tell([text])
-
-    def command(self, line: str) -> None:
-        """Commands are obeyed here, not at the other end."""
-
-    def pause(self) -> None:
-        """Read no more from the guest."""
-        if self._guest is not None:
-            self._guest.pause()
-
-    def resume(self) -> None:
-        """Read from the guest again."""
-        if self._guest is not None:
-            self._guest.resume()
-
-    def part(self, within: float, flushed_within: float | None) -> None:
-        """Say goodbye when the guest has everything, or after ``flushed_within`` seconds; see `Parting`."""
-        last_words = flushed_within is None and not self._answered
-        self._ending = Ending.LAST_WORDS if last_words else Ending.CLOSING
-        self._within = within
-        if flushed_within is not None:
-            self._stop_deadline()
-            self._deadline = self.hall.clock.callLater(flushed_within, self._close)
-        self._part_if_all_is_said()
-
-    def abort(self) -> None:
-        """Be gone at once."""
-        if self._guest is not None:
-            self._guest.abort()
-
-    def end_within(self, seconds: float) -> None:
-        """Be gone after so many seconds."""
-        if self._guest is not None:
-            self._guest.end_within(seconds)
-
-    # what the house calls
-
-    def tell(self, notices: list[str]) -> bool:
-        """Keep who comes and goes to itself: the conversation says so."""
-        return True
-
-    def recall(self, batches: list[Batch]) -> bool:
-        """There are no commands that ask for it."""
-        return False
-
-    def hear(self, delivery: Delivery) -> None:
-        """Show what the guest said; see whether it can take what was said here."""
-        for batch in delivery.batches:
-            if batch.by != self._host.number:
-                words = Words(batch.author, batch.text, batch.kind, batch.first, batch.at)
-                self._conversation.peer_told(words)
-        if delivery.batches:
-            self.hall.clock.callLater(0, self._look_at_guest)
-
-    def fail(self) -> None:
-        """Log the exception that is being handled."""
-        self._log.failure("an internal error in the conversation", event="failed")
-
-    def stored(self, last: int) -> None:
-        """What was said here is on its way."""
-
-    def not_stored(self, why: str) -> None:
-        """Tell the person here, or whoever reads along."""
-        self._conversation.peer_refused(f"not stored, and not said: {why}; say it again later")
-        self._look_at_guest()
-
-    def goodbye(self, why: str) -> None:
-        """Nobody sends the host away."""
-
-    def moved(self) -> None:
-        """There is one room."""
-
-    @property
-    def behind(self) -> int:
-        """Nothing waits for the host."""
-        return 0
+        """The connection of a client that was closed is gone."""
+        self._operator.gone(guest, clean=self._operator.has_answered(guest))
 
     def _takes_over(self, hello: Hello) -> bool:
-        """Return whether ``hello`` is for the session of the one who is here and may still be heard."""
-        if self._guest is None or hello.session is None or not self._conversation.is_talking:
-            return False
-        session = self._guest.member.session
-        return session is not None and session.digest == self.digest(hello.session)
+        """Return whether ``hello`` is for the session of the client that is here and may still be heard."""
+        stay = self._stays.get(self.digest(hello.session or ""))
+        return stay is not None and not stay.member.absent and self._operator.is_heard(stay.member)
 
     def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
-        if stay.member.guest is self._guest:
-            self._lose_guest()
+        if not stay.member.absent:
+            self._operator.replaced()
         super()._take_over(stay, guest, hello)
 
-    def _lose_guest(self) -> None:
-        self._guest = None
-        self._stop_deadline()
-        self._conversation.peer_lost(unsure=True)
+    def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
+        """Return where the client goes on: after others were here, with what was said since."""
+        seen = super()._cursor(session, member, hello)
+        is_latest = self._operator.latest.is_number(session.number)
+        session.seen = max(seen, self._operator.latest.since) if is_latest else self.first_cursor(hello)
+        return session.seen
 
     def _given_up(self, stay: Stay) -> None:
         super()._given_up(stay)
-        self._conversation.peer_given_up()
-
-    def _look_at_guest(self) -> None:
-        guest = self._guest
-        if guest is None:
-            return
-        if guest.has_everything and self._host.unstored <= UNSTORED_LIMIT:
-            self.caught_up(guest)
-        elif not guest.is_closing:
-            self._conversation.peer_full()
-
-    def _part_if_all_is_said(self) -> None:
-        guest = self._guest
-        if guest is None or self._host.unstored or not guest.has_everything:
-            return
-        if self._ending is Ending.CLOSING:
-            self._close()
-        elif self._ending is Ending.LAST_WORDS and self._deadline is None:
-            guest.send(Bye(CLOSED))
-            self._deadline = self.hall.clock.callLater(self._within, self._close)
-
-    def _close(self) -> None:
-        self._stop_deadline()
-        if self._guest is not None:
-            self._guest.close_with(Bye(RESTART if self.back_soon else CLOSED), self._within, self._within)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
+        self._operator.given_up()

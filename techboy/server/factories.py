@@ -8,23 +8,25 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
+from techboy.chat.policy import BackPressure
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.config.options import ConversationOptions
-from techboy.net.addresses import peer_of
+from techboy.net.addresses import endpoint_of
 from techboy.net.connection_handler import Door
 from techboy.net.connection_log import End, Journal, Record
 from techboy.net.graceful_close import close
 from techboy.server.admin_sessions import Desk
 from techboy.server.broker import Hall
 from techboy.server.detect import PlainDoor, Threshold
+from techboy.server.lifecycle import ClientLifecycle
 from techboy.server.native import NativeGuest
 from techboy.server.plain import GuestDoor
 from techboy.server.reject import TurnedAway, plainly
 from techboy.server.sessions import Lodger, Lodging
 from techboy.server.storage_service import Home, new_token
 from techboy.server.unwelcomed import LEAST, Strangers
-from techboy.wire.frames import Bye, Hello
+from techboy.wire.frames import Hello, ServerBye
 from techboy.wire.native import written
 
 BURST = 10
@@ -43,7 +45,8 @@ class Household(Interface):
     hall: Hall
     house: House
     lodging: Lodging
-    last_word: Bye
+    lifecycle: ClientLifecycle
+    last_word: ServerBye
 
     @property
     def reactor(self) -> IReactorTime: ...
@@ -71,7 +74,7 @@ class Caller(Threshold):
 
     factory: HouseFactory
 
-    def dismiss(self, bye: Bye) -> None:
+    def dismiss(self, bye: ServerBye) -> None:
         """Close a connection of which nothing is known yet."""
         if isinstance(self.door, NativeGuest):
             self.door.close_with(bye)
@@ -102,7 +105,7 @@ class HouseFactory(ServerFactory):
         stranger = self._strangers.come(lambda: self.guests.add(caller))
         if stranger is None:
             return None
-        record = self._host.journal.came(peer_of(addr))
+        record = self._host.journal.came(endpoint_of(addr))
         caller = Caller(
             self._host.reactor,
             lambda: self._plain(caller, record),
@@ -135,7 +138,8 @@ class HouseFactory(ServerFactory):
             record.turned_away(words)
             return TurnedAway(plainly(words), host.reactor)
         caller.stranger.welcomed()
-        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record)
+        host.lodging.yield_place()
+        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record, host.lifecycle)
 
     def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host
@@ -148,10 +152,12 @@ class HouseFactory(ServerFactory):
     def _native_guest(self, caller: Caller, lodging: Lodging, bucket: Bucket, record: Record) -> NativeGuest:
         self.guests.discard(caller)  # if it was taken for a plain one
         caller.stranger.unwelcome()
-        return self._host.home.native_guest(lodging, bucket, record, caller.stranger, two=False)
+        return self._host.home.native_guest(lodging, bucket, record, caller.stranger)
 
     def _bucket(self) -> Bucket:
-        rate = self._host.options["rate"]
+        """Return how much a client may say: it is not limited where it waits for its reader."""
+        paused = self._host.house.rules.policy.back_pressure is BackPressure.AUTHOR
+        rate = 0 if paused else self._host.options["rate"]
         return Bucket(rate, rate * BURST)
 
 
@@ -163,8 +169,10 @@ class DeskFactory(HouseFactory):
         self._desk = desk
 
     def _plain(self, caller: Caller, record: Record) -> PlainDoor:
-        record.turned_away("plain lines at the host's own door")
-        return TurnedAway(plainly("this is the host's own door: twist juliet --socket"), self._host.reactor)
+        record.turned_away("plain lines at the admin socket")
+        return TurnedAway(
+            plainly("this is the operator's socket: use twist juliet --socket"), self._host.reactor
+        )
 
     def _native(self, caller: Caller, record: Record) -> Door:
         host = self._host
@@ -179,7 +187,7 @@ class HouseLodging(Lodging):
 
     def __init__(self, host: Household) -> None:
         options = host.options
-        super().__init__(host.house, host.hall, new_token, options["grace"], options["guests"])
+        super().__init__(host.house, host.hall, new_token, options["resume-timeout"], host.house.rules.guests)
         self._program = host
 
     def arrive(self, guest: Lodger, hello: Hello) -> None:

@@ -123,7 +123,7 @@ class Listening(Service):
         return all_open
 
     def _announced(self, place: str) -> None:
-        _log.info("listening on {place}", event="listening", place=escaped(place))
+        _log.info("listening on {endpoint}", event="listening", endpoint=escaped(place))
         self._announce(place)
 
     def stopService(self) -> Deferred[Any]:
@@ -151,4 +151,8 @@ def _is_abandoned(path: str) -> bool:
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
     stopped = maybeDeferred(lambda: port and port.stopListening())
     # as where somebody has removed a socket: all else has to end in good order nevertheless
-    return stopped.addErrback(lambda failure: _log.warn("a port: {why}", why=reason_for(failure.value)))
+    return stopped.addErrback(
+        lambda failure: _log.warn(
+            "closing a port failed: {reason}", event="port_close_failed", reason=reason_for(failure.value)
+        )
+    )

@@ -1,7 +1,8 @@
-"""The house in figures, for Prometheus. They are read when they are asked for; nobody is named in them."""
+"""The metrics of a server for Prometheus, read when a page is requested. They contain no names."""
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,6 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from techboy import __version__
+from techboy.chat.counters import Rejected
 from techboy.ops.histogram import Durations
 from techboy.ops.reactor_lag import Lag
 from techboy.server.detect import Spoken
@@ -19,7 +22,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Figures(Collector):
-    """The figures of a house; ``commits``: how long storing took, ``lag``: how late the reactor was."""
+    """The metrics of a server; ``commits``: how long storing took, ``lag``: how late the reactor was."""
 
     def __init__(self, watched: Watched, commits: Durations, lag: Lag) -> None:
         self._watched, self._commits, self._lag = watched, commits, lag
@@ -28,25 +31,38 @@ class Figures(Collector):
         ProcessCollector(registry=self._registry)  # where there is no /proc it has nothing to tell
 
     def text(self) -> bytes:
-        """Return all figures, and those of the process, in Prometheus' text format."""
+        """Return all metrics, and those of the process, in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the figures as they are now."""
+        """Yield the metrics as they are now."""
+        yield self._build_info()
         yield self._connections()
         yield from self._present()
         yield from self._counted()
+        yield from self._rejected()
         yield self._commit_seconds()
         yield GaugeMetricFamily(
-            "techboy_reactor_lag_seconds",
-            "Most seconds by which the reactor was late within the last 15.",
+            "techboy_reactor_lag_max_seconds",
+            "Longest delay of a timer of the reactor within the last 15 seconds.",
             self._lag.seconds,
         )
+
+    def _build_info(self) -> Metric:
+        family = GaugeMetricFamily(
+            "techboy_build_info",
+            "Versions of the server and of Python; the value is always 1.",
+            labels=["version", "python"],
+        )
+        family.add_metric([__version__, platform.python_version()], 1)
+        return family
 
     def _connections(self) -> Metric:
         spoken = Counter(self._watched.connections())
         family = GaugeMetricFamily(
-            "techboy_connections", "Open connections, by what they speak.", labels=["dialect"]
+            "techboy_connections",
+            "Open connections by protocol, without those at the admin socket.",
+            labels=["protocol"],
         )
         for kind in Spoken:
             family.add_metric([kind.value], spoken[kind])
@@ -55,42 +71,83 @@ class Figures(Collector):
     def _present(self) -> Iterable[Metric]:
         house, hall = self._watched.house, self._watched.hall
         yield GaugeMetricFamily(
-            "techboy_members", "Who is in the house, those included who may be back soon.", len(house.members)
+            "techboy_members",
+            "Members, including those that lost their connection and may resume.",
+            len(house.members),
         )
-        yield GaugeMetricFamily("techboy_rooms", "Rooms, the lobby included.", len(house.rooms))
+        yield GaugeMetricFamily("techboy_rooms", "Rooms, including the lobby.", len(house.rooms))
         yield GaugeMetricFamily(
-            "techboy_lagging_members", "Members who have not been sent all that was said.", house.lagging
+            "techboy_members_lagging",
+            "Connected members that have not been sent all messages of their room.",
+            house.lagging,
         )
         yield GaugeMetricFamily(
-            "techboy_waiting_lines", "Lines that were said and are not stored yet.", hall.waiting
+            "techboy_lines_pending", "Lines that were received and are not stored yet.", hall.waiting
         )
 
     def _counted(self) -> Iterable[Metric]:
         tally = self._watched.hall.tally
-        lines = CounterMetricFamily(
-            "techboy_lines", "Lines said (in), and sent, once for each guest (out).", labels=["direction"]
-        )
-        lines.add_metric(["in"], tally.said)
-        lines.add_metric(["out"], tally.sent)
-        yield lines
-        yield CounterMetricFamily("techboy_stored_lines", "Lines that were stored.", tally.stored)
         yield CounterMetricFamily(
-            "techboy_duplicates", "Lines that came again and were dropped.", tally.duplicates
+            "techboy_connections_opened",
+            "Connections accepted, including those at the admin socket and those rejected afterwards.",
+            tally.connections,
         )
-        yield CounterMetricFamily("techboy_reconnects", "Sessions that were taken up again.", tally.returns)
-        refused = CounterMetricFamily("techboy_refused", "What was not taken, by reason.", labels=["reason"])
-        for why, count in tally.refused.items():
-            refused.add_metric([why.value], count)
-        yield refused
+        yield _by_direction(
+            "techboy_bytes",
+            "Bytes received from clients (in), counted as they arrive,"
+            " and bytes written to sockets of members (out).",
+            tally.bytes_received,
+            tally.bytes_sent,
+        )
+        yield _by_direction(
+            "techboy_lines",
+            "Lines handed over to the storage (in), and lines written, once for each member (out).",
+            tally.said,
+            tally.sent,
+        )
+        yield CounterMetricFamily(
+            "techboy_lines_stored", "Lines stored, counted after the commit.", tally.stored
+        )
+        yield CounterMetricFamily(
+            "techboy_lines_deduplicated", "Duplicate lines received and discarded.", tally.duplicates
+        )
+        yield CounterMetricFamily(
+            "techboy_sessions_resumed", "Sessions resumed by a new connection.", tally.returns
+        )
+
+    def _rejected(self) -> Iterable[Metric]:
+        for what, (name, help_text) in _REJECTED.items():
+            family = CounterMetricFamily(name, help_text, labels=["reason"])
+            for why, count in self._watched.hall.tally.refused.items():
+                if why.what is what:
+                    family.add_metric([why.value], count)
+            yield family
 
     def _commit_seconds(self) -> Metric:
         buckets = [(_bound(bound), float(count)) for bound, count in self._commits.upto]
         return HistogramMetricFamily(
-            "techboy_commit_seconds",
-            "How long it took to store what was said together.",
+            "techboy_commit_duration_seconds",
+            "Time from handing a group of lines to the storage until it is stored or has failed.",
             buckets=buckets,
             sum_value=self._commits.total,
         )
+
+
+_REJECTED = {
+    Rejected.LINES: ("techboy_lines_rejected", "Lines not accepted, or not stored, by reason."),
+    Rejected.FRAMES: ("techboy_frames_rejected", "Frames not accepted, by reason."),
+    Rejected.CONNECTIONS: (
+        "techboy_connections_rejected",
+        "Connections of clients that were not admitted, by reason, counted when they are told.",
+    ),
+}
+
+
+def _by_direction(name: str, help_text: str, received: int, sent: int) -> Metric:
+    family = CounterMetricFamily(name, help_text, labels=["direction"])
+    family.add_metric(["in"], received)
+    family.add_metric(["out"], sent)
+    return family
 
 
 def _bound(seconds: float) -> str:

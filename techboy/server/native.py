@@ -14,6 +14,7 @@ from zope.interface import implementer
 from techboy.chat.counters import Refusal
 from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
+from techboy.chat.policy import Rooms
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import House
 from techboy.chat.session import Numbering, Session
@@ -26,30 +27,31 @@ from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT, FlowingDoor
+from techboy.server.lifecycle import ClientLifecycle
 from techboy.server.sessions import Lodger
 from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
 from techboy.storage.interface import Batch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
-    Bye,
-    CallerFrame,
-    Do,
+    Ack,
+    ClientBye,
+    ClientFrame,
+    ClientMessage,
+    CommandRequest,
     Error,
-    Goodbye,
     Hello,
-    HostFrame,
+    InvalidFrame,
     Limits,
-    Misread,
-    Missed,
-    Moved,
     Ping,
     Pong,
-    Say,
-    Stored,
+    RoomChanged,
+    ServerBye,
+    ServerFrame,
+    Skipped,
     Throttled,
     Welcome,
 )
-from techboy.wire.native import read_caller, within, written
+from techboy.wire.native import read_client, within, written
 from techboy.wire.plain import in_room
 
 FRAME_LIMIT = 256 * 1024
@@ -65,28 +67,24 @@ class Stage(Protocol):
     """Where a guest comes in: the lodging of a house."""
 
     house: House
+    lifecycle: ClientLifecycle
 
     def arrive(self, guest: Lodger, hello: Hello) -> None: ...
     def lost(self, guest: Lodger) -> None: ...
     def said_goodbye(self, guest: Lodger) -> None: ...
     def left(self, guest: Lodger) -> None: ...
     def gone(self, guest: Lodger) -> None: ...
-    def caught_up(self, guest: Lodger) -> None: ...
     def parted(self, guest: Lodger) -> None: ...
     def obey(self, guest: Lodger, line: str) -> list[str]: ...
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``.
-
-    ``two``: it is a conversation of two.
-    """
+    """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``."""
 
     max_line: int
     ping: float
     dead: float
-    two: bool = False
 
 
 @implementer(IHalfCloseableProtocol)
@@ -121,6 +119,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.stranger = stranger or uncounted()
         self._record = record or unrecorded(hall.clock.seconds)
         self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
+        self._lifecycle = stage.lifecycle
         self.clock = hall.clock
         self._pauses = Pauses(self.pauseProducing, self._read_on)
         self.pulse = Pulse(
@@ -155,7 +154,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if self.is_closing:
             self._answered(line)
             return
-        frame = read_caller(line)
+        frame = read_client(line)
         if self._session is None:
             self._greeted(frame)
         else:
@@ -168,8 +167,8 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self._record.too_long(self.MAX_LENGTH)
         self._hall.tally.refuse(Refusal.FRAME)
         what = "a frame" if self._session is not None else "a hello"
-        self.send(Error(frames.FRAME, f"{what} has at most {self.MAX_LENGTH} bytes"))
-        self.close_with(Bye(frames.REFUSED, "frames are too long"))
+        self.send(Error(frames.BAD_FRAME, f"{what} has at most {self.MAX_LENGTH} bytes"))
+        self.close_with(ServerBye(frames.REFUSED, "frames are too long"))
 
     def readConnectionLost(self) -> None:
         """The caller closed its half: if it said no goodbye, the connection is lost, and the member away."""
@@ -208,18 +207,19 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         self.pulse.start()
         self.stranger.welcomed()
         self._session, self._hello, self.cursor, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
+        self._policy = house.policy_of(member)
         session.bucket = self._bucket = session.bucket or self._bucket
         self._record.entered(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
         self.history_end = 0 if back else room.log.last
         self.send(
             Welcome(
-                member.name, token, session.next, house.logs.id, self._room(session),
-                after, room.log.last, house.rules.host, limits,
+                member.name, token, session.next, house.logs.id,
+                after, room.log.last, house.rules.host, limits, room=self._room(session),
             )
         )  # fmt: skip
-        if not (self._terms.two or member.quiet):
-            self.tell([*([] if back else house.welcome(member)), house.company(member)])
+        if not member.quiet:
+            self.tell(house.greeting(member, back=back))
 
     def begin(self) -> None:
         """Hear, and let be heard."""
@@ -228,15 +228,15 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def refused(self, why: str) -> None:
         """Tell why not, and close."""
-        self.close_with(Bye(frames.REFUSED, why))
+        self.close_with(ServerBye(frames.REFUSED, why))
 
     def busy(self, why: str) -> None:
         """Tell that there is no place, and close."""
-        self.close_with(Bye(frames.BUSY, why))
+        self.close_with(ServerBye(frames.BUSY, why))
 
     def put_off(self, why: str) -> None:
         """Ask to come back."""
-        self.close_with(Bye(frames.RESTART, why))
+        self.close_with(ServerBye(frames.RESTART, why))
 
     def replaced(self) -> None:
         """Close a connection that was dead, or soon will be."""
@@ -266,22 +266,24 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def stored(self, last: int) -> None:
         """Acknowledge what was said."""
         if self._session is not None and not self.is_closing:
-            self.send(Stored(self._session.next, last))
+            self.send(Ack(self._session.next, last))
         self._pauses.end(Reason.STORE)
 
     def not_stored(self, why: str) -> None:
         """Tell the guest, who says it again later."""
         if self._session is not None and not self.is_closing:
-            self.send(Error(frames.STORAGE, why, self._session.next))
+            self.send(Error(frames.STORAGE_UNAVAILABLE, why, self._session.next))
         self._pauses.end(Reason.STORE)
 
     def goodbye(self, why: str) -> None:
         """Tell ``why``, and close for good."""
-        self.close_with(Bye(frames.CLOSED, why or None))
+        if not self.is_closing:
+            self._lifecycle.closing(self)
+        self.close_with(ServerBye(frames.CLOSED, why or None))
 
     def come_back_later(self) -> None:
         """Close, because the program ends and may be started again."""
-        self.close_with(Bye(frames.RESTART))
+        self.close_with(ServerBye(frames.RESTART))
 
     @property
     def silence(self) -> float:
@@ -294,7 +296,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         assert member.session is not None
         last = self.history_end = member.room.log.last
         self.cursor = member.since if self._wants_history else last
-        self.send(Moved(member.session.room, self.cursor, last))
+        self.send(RoomChanged(member.session.room, self.cursor, last))
         self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])
         self.catch_up()
 
@@ -305,31 +307,25 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if not self.member.quiet:
             super().hear(delivery)
 
-    # what a conversation of two calls
+    # what the operator of a direct conversation calls
 
-    def pause(self) -> None:
-        """Read no more from the guest, for want of room on the screen."""
-        self._pauses.begin(Reason.SCREEN)
+    def is_over(self) -> None:
+        """Who says goodbye in this dialect may still listen."""
 
-    def resume(self) -> None:
-        """Read from the guest again."""
-        self._pauses.end(Reason.SCREEN)
+    def say_last_words(self, within: float) -> None:
+        """Say goodbye, and hear what the guest answers: it closes, or is told to `take_leave`."""
+        self.send(ServerBye(frames.CLOSED))
 
-    @property
-    def has_everything(self) -> bool:
-        """Whether all that was said so far is on its way."""
-        return self.is_ready and self.cursor >= self.member.room.log.last
+    def take_leave(self, bye: ServerBye, within: float) -> None:
+        """Say goodbye and close."""
+        self.close_with(bye, within, within)
 
     def end_within(self, seconds: float) -> None:
         """Be gone after so many seconds, as `Parting.end_within` has it."""
         self._parting.end_within(seconds)
 
-    def abort(self) -> None:
-        """Be gone at once."""
-        self._parting.cut()
-
     def close_with(
-        self, bye: Bye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
+        self, bye: ServerBye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
     ) -> None:
         """Say goodbye with what follows in the log, if it is a little, and close; see `Parting.begin`."""
         if self.is_closing:
@@ -353,82 +349,82 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def tell_gone(self, lines: int, upto: int) -> None:
         """Tell that so many lines were forgotten."""
-        self.send(Missed(lines, upto))
+        self.send(Skipped(lines, upto))
+
+    def caught_up(self) -> None:
+        """Tell the lifecycle."""
+        self._lifecycle.caught_up(self)
 
     def tell_throttled(self, rate: int) -> None:
         """Tell that lines are taken more slowly."""
         self.send(Throttled(rate))
 
-    def caught_up(self) -> None:
-        """Tell where the guest came in."""
-        self._stage.caught_up(self)
-
-    def send(self, frame: HostFrame) -> None:
+    def send(self, frame: ServerFrame) -> None:
         """Send ``frame``."""
         self.write(written(frame))
 
-    def _greeted(self, frame: CallerFrame | Misread) -> None:
+    def _greeted(self, frame: ClientFrame | InvalidFrame) -> None:
         match frame:
-            case Misread():
+            case InvalidFrame():
                 self._hall.tally.refuse(Refusal.FRAME)
                 self.send(frame)
-                self.close_with(Bye(frames.REFUSED, frame.text))
+                self.close_with(ServerBye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
                 self._hall.tally.refuse(Refusal.FRAME)
-                self.close_with(Bye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
+                self.close_with(ServerBye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
-                self._hello, self._wants_history = frame, frame.hears
+                self._hello, self._wants_history = frame, frame.subscribe
                 self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
                 self._sign = self.clock.callLater(SIGN_OF_LIFE, isolated, self, partial(self.send, Ping(0)))
                 self._stage.arrive(self, frame)
             case _:
                 self._hall.tally.refuse(Refusal.FRAME)
-                self.close_with(Bye(frames.REFUSED, "a hello comes first"))
+                self.close_with(ServerBye(frames.REFUSED, "a hello comes first"))
 
-    def _obey(self, frame: CallerFrame | Misread, session: Session) -> None:
+    def _obey(self, frame: ClientFrame | InvalidFrame, session: Session) -> None:
         match frame:
-            case Say(seq, text):
-                self._said(session, seq, text)
-            case Do():
-                self._do(" ".join([frame.command, *frame.args]))
-            case Ping(number, seen, room):
-                self._seen(session, seen, room)
+            case ClientMessage():
+                self._said(session, frame)
+            case CommandRequest():
+                self._do(" ".join([frame.name, *frame.args]))
+            case Ping(number, last_seen_id, room):
+                self._seen(session, last_seen_id, room)
                 self.send(Pong(number))
             case Pong():
                 pass
-            case Goodbye(seen, room):
+            case ClientBye(last_seen_id, room):
                 self._record.ends(End.LEFT)
-                self._seen(session, seen, room)
+                self._seen(session, last_seen_id, room)
                 self._stage.said_goodbye(self)
             case Hello():
-                self._misread(Misread(frames.UNKNOWN, "hello was said before"))
-            case Misread():
+                self._misread(InvalidFrame(frames.UNKNOWN_TYPE, "hello was said before"))
+            case InvalidFrame():
                 self._misread(frame)
 
-    def _misread(self, why: Misread) -> None:
+    def _misread(self, why: InvalidFrame) -> None:
         self._record.misread(why.text)
         self._hall.tally.refuse(Refusal.FRAME)
         self.send(why)
 
     def _answered(self, line: bytes) -> None:
         """Take no notice of what comes after the goodbye, but of how far the guest had read."""
-        frame = read_caller(line) if b'"bye"' in line else None
-        if self._parting_session is not None and isinstance(frame, Goodbye):
-            self._seen(self._parting_session, frame.seen, frame.room)
+        frame = read_client(line) if b'"bye"' in line else None
+        if self._parting_session is not None and isinstance(frame, ClientBye):
+            self._seen(self._parting_session, frame.last_seen_id, frame.room)
             self._stage.parted(self)
 
-    def _seen(self, session: Session, seen: int | None, room: str | None) -> None:
+    def _seen(self, session: Session, last_seen_id: int | None, room: str | None) -> None:
         """The guest has shown everything up to there."""
-        if seen is not None and room == self._room(session):
-            session.seen = max(session.seen, min(seen, self.member.room.log.last))
+        if last_seen_id is not None and room == self._room(session):
+            session.seen = max(session.seen, min(last_seen_id, self.member.room.log.last))
 
     def _room(self, session: Session) -> str | None:
-        return None if self._terms.two else session.room
+        return None if self._policy.rooms is Rooms.ONE else session.room
 
     def _do(self, command: str) -> None:
         if not within(command, self._terms.max_line):
             self._hall.tally.refuse(Refusal.LINE)
-            self.send(Error(frames.FIELD, f"a command has at most {self._terms.max_line} bytes"))
+            self.send(Error(frames.BAD_FIELD, f"a command has at most {self._terms.max_line} bytes"))
             return
         self.tell(self._stage.obey(self, command))
         self._record.called(self.member.name)
@@ -436,39 +432,40 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self._slow_down(1)
             self._wait_for_store()
 
-    def _said(self, session: Session, seq: int, text: str) -> None:
+    def _said(self, session: Session, message: ClientMessage) -> None:
+        seq, text = message.seq, message.text
         lines = text.count("\n") + 1
         self._record.lines += lines
         known = session.accept(seq, lines)
         if known is Numbering.GAP:
             self._hall.tally.refuse(Refusal.GAP)
-            self.send(Error(frames.GAP, "lines before these never came", session.next))
+            self.send(Error(frames.OUT_OF_ORDER, "lines before these never came", session.next))
             return
         self._hall.tally.duplicates += known
         if known == lines:
             if seq + lines <= session.next:
-                self.send(Stored(session.next, self.member.room.log.last))
+                self.send(Ack(session.next, self.member.room.log.last))
         else:
-            self._take(session, text if not known else text.split("\n", known)[-1])
+            self._take(session, text if not known else text.split("\n", known)[-1], message.kind)
             self._slow_down(lines)
 
-    def _take(self, session: Session, text: str) -> None:
+    def _take(self, session: Session, text: str, kind: str) -> None:
         """Say ``text``, whose lines are new and counted, but those that are too long; then tell of these."""
         limit, lines = self._terms.max_line, text.count("\n") + 1
         if within(text, limit) == lines:
-            self._hand_over(text)
+            self._hand_over(text, kind)
             return
         kept = [line for line in text.split("\n") if within(line, limit)]
         if kept:
-            self._hand_over("\n".join(kept))
+            self._hand_over("\n".join(kept), kind)
         else:
             self._hall.remember(session, partial(self._passed_over, session, session.accepted))
         self._hall.tally.refuse(Refusal.LINE, lines - len(kept))
         self._record.too_long(limit)
-        self.send(Error(frames.LINE, f"a line of more than {limit} bytes was not taken"))
+        self.send(Error(frames.LINE_TOO_LONG, f"a line of more than {limit} bytes was discarded"))
 
-    def _hand_over(self, text: str) -> None:
-        self._stage.house.said(self.member, text)
+    def _hand_over(self, text: str, kind: str) -> None:
+        self._stage.house.said(self.member, text, kind)
         self._wait_for_store()
 
     def _wait_for_store(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -15,8 +16,8 @@ from techboy.net.read_pauser import Pauses, Reason
 from techboy.net.rendering import Delivery, gone
 from techboy.server.broker import Hall
 from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.storage.interface import Batch, StorageError
-from techboy.wire.plain import notice
+from techboy.storage.interface import TEXT, Batch, StorageError
+from techboy.wire.plain import in_room, notice
 
 
 class HostsScreen(Here, Protocol):
@@ -29,17 +30,34 @@ class HostsScreen(Here, Protocol):
         """What was said here and waits to be stored will not be."""
 
 
+class Output(Enum):
+    """What standard output is."""
+
+    TERMINAL = auto()
+    STREAM = auto()  # a pipe or a file, which gets what is said from now on and nothing else
+
+
 class Seat:
     """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
 
-    It is the bridge's ``conversation``. ``leave`` ends the program. Without `sit`, it is nobody, and can only
-    listen to the lobby.
+    It is the bridge's ``conversation``. ``leave`` ends the program. ``output``: what history is shown on.
+    Without `sit`, it is nobody, and can only listen to the lobby. ``said_lines``: how many lines were said.
     """
+
+    said_lines = 0
 
     _log = Logger()
 
-    def __init__(self, house: House, hall: Hall, bridge: HostsScreen, leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        house: House,
+        hall: Hall,
+        bridge: HostsScreen,
+        leave: Callable[[], None],
+        output: Output = Output.TERMINAL,
+    ) -> None:
         self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
+        self._output = output
         self._member: Member | None = None
         self._cursor = 0
         self._full = False
@@ -59,12 +77,14 @@ class Seat:
 
     # what the bridge calls
 
-    def said(self, text: str) -> None:
-        """Say ``text``, lines joined by LF."""
+    def said(self, text: str, kind: str = TEXT) -> None:
+        """Say ``text``, lines of one ``kind`` joined by LF."""
         assert self._member is not None
-        self._house.said(self._member, text)
-        self._bridge.said_here(text)
-        self._wait_for(self._unstored + _lines(text))
+        self._house.said(self._member, text, kind)
+        self._bridge.said_here(text, kind)
+        lines = text.count("\n") + 1
+        self.said_lines += lines
+        self._wait_for(self._unstored + lines)
         if self._member.unstored > UNSTORED_LIMIT:
             self._pauses.begin(Reason.STORE)
 
@@ -109,6 +129,9 @@ class Seat:
 
     def recall(self, batches: list[Batch]) -> bool:
         """Show history, with its time in brackets; return False if the screen is full."""
+        if self._output is Output.STREAM:
+            self._recall_as_states(batches)
+            return True
         room = not self._full
         for batch in batches if room else []:
             self._show_said(batch, past=True)
@@ -120,7 +143,7 @@ class Seat:
 
     def not_stored(self, why: str) -> None:
         """Tell the host."""
-        self.tell([f"not stored, and not said: {why}; say it again later"])
+        self.tell([f"message not sent: {why}. Try again later."])
         self._unstored = 0
         self._bridge.unsaid()
         self._pauses.end(Reason.STORE)
@@ -164,11 +187,17 @@ class Seat:
 
     def fail(self) -> None:
         """Log the exception that is being handled; a screen is not ended."""
-        self._log.failure("an internal error at the host's screen", event="failed")
+        self._log.failure("an internal error at the operator's screen", event="internal_error")
 
     @property
     def _room(self) -> Room:
         return self._house.lobby if self._member is None else self._member.room
+
+    def _recall_as_states(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            when = f"[{self._house.clock(batch.at)}] "
+            for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
+                self._bridge.state(when + line)
 
     def _show_history(self) -> None:
         assert self._member is not None
@@ -198,8 +227,7 @@ class Seat:
     def _show(self, batch: Batch) -> None:
         member = self._member
         if member is not None and batch.by == member.number:
-            if batch.kind == "say":
-                self._wait_for(max(self._unstored - _lines(batch.text), 0))
+            self._wait_for(max(self._unstored - batch.lines, 0))
         elif member is None or batch.by not in member.ignoring:
             self._show_said(batch)
 
@@ -209,7 +237,3 @@ class Seat:
 
     def _show_said(self, batch: Batch, *, past: bool = False) -> None:
         self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
-
-
-def _lines(text: str) -> int:
-    return text.count("\n") + 1

@@ -16,6 +16,7 @@ from techboy.chat.member import READING_FAILS, STORING_FAILS, Absent, Guest, Mem
 from techboy.chat.server import LOBBY, House
 from techboy.chat.session import Session, digest_of
 from techboy.server.broker import Hall
+from techboy.server.lifecycle import Client, ClientLifecycle, Farewell
 from techboy.server.unwelcomed import Stranger
 from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
@@ -27,7 +28,7 @@ REMEMBER = 30
 """Days for which a session is kept after it was last heard of, unless said otherwise."""
 
 
-class Lodger(Guest, Protocol):
+class Lodger(Guest, Client, Protocol):
     """The way in of somebody who has a session."""
 
     member: Member
@@ -80,8 +81,10 @@ class Lodging:
     """The sessions of a house.
 
     ``new_token`` returns a secret that nobody can guess. ``grace``: seconds for which the place of somebody
-    whose connection was lost is kept; ``places``: for how many at a time.
+    whose connection was lost is kept; ``places``: for how many at a time. ``lifecycle``: what is told of it.
     """
+
+    lifecycle = ClientLifecycle()
 
     def __init__(
         self, house: House, hall: Hall, new_token: Callable[[], str], grace: float = GRACE, places: int = 1000
@@ -145,7 +148,7 @@ class Lodging:
     def first_cursor(self, hello: Hello) -> int:
         """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
         lobby = self.house.lobby
-        return self.house.history_after(lobby) if hello.hears else lobby.log.last
+        return self.house.history_after(lobby) if hello.subscribe else lobby.log.last
 
     def other_room(self, session: Session, hello: Hello) -> str | None:
         """Return the room that ``hello`` names if its client has read in another than that of ``session``.
@@ -154,7 +157,7 @@ class Lodging:
         the client heard of it.
         """
         room = hello.room
-        if room is None or hello.seen is None or hello.log != self.house.logs.id:
+        if room is None or hello.last_seen_id is None or hello.log_epoch != self.house.logs.id:
             return None
         if room.lower() == session.room:
             return None
@@ -180,7 +183,7 @@ class Lodging:
 
     def said_goodbye(self, guest: Lodger) -> None:
         """Answer the goodbye of ``guest``."""
-        guest.goodbye("")
+        self.lifecycle.said_goodbye(guest, Farewell.LISTENS)
 
     def left(self, guest: Lodger) -> None:
         """``guest`` is leaving: nothing but the session is kept."""
@@ -189,15 +192,16 @@ class Lodging:
     def gone(self, guest: Lodger) -> None:
         """The connection of ``guest`` is gone, for whatever reason."""
 
+    def yield_place(self) -> None:
+        """A plain client enters."""
+
     def may_enter(self, guest: Lodger) -> bool:
         """Tell whether there is still a place for ``guest``, whose session is stored, or tell it so."""
         return True
 
     def entered(self, guest: Lodger) -> None:
         """``guest`` is in, and was welcomed."""
-
-    def caught_up(self, guest: Lodger) -> None:
-        """Everything that was said is on its way to ``guest``."""
+        self.lifecycle.entered(guest)
 
     def parted(self, guest: Lodger) -> None:
         """``guest`` answered the goodbye: its session knows how far it has read, and why it was closed."""
@@ -293,7 +297,7 @@ class Lodging:
         member = stay.member
         room = self.other_room(stay.session, hello)
         if room is not None:
-            self.house.put_back(member, room, hello.seen or 0)
+            self.house.put_back(member, room, hello.last_seen_id or 0)
         if member.absent:
             self._stop_waiting(stay)
         else:
@@ -343,8 +347,8 @@ class Lodging:
             return member.room.log.last
         seen, room = session.seen, hello.room
         here = room is None or room.lower() == session.room
-        if hello.seen is not None and hello.log == self.house.logs.id and here:
-            seen = hello.seen
+        if hello.last_seen_id is not None and hello.log_epoch == self.house.logs.id and here:
+            seen = hello.last_seen_id
         session.seen = min(seen, member.room.log.last)
         return session.seen
 

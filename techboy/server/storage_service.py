@@ -72,7 +72,7 @@ class Home(Service):
         self._thread: InThread | None = None
         try:
             self.logs = self._logs(rules.guests)
-            self.hall = Hall(reactor, wall, self.logs, self._thread or AtOnce(), options["stall"])
+            self.hall = Hall(reactor, wall, self.logs, self._thread or AtOnce(), options["send-timeout"])
             self.house = House(
                 rules, self.hall, self.logs, lambda at: clock_time(at, wall()), shut_down, motd or []
             )
@@ -83,12 +83,10 @@ class Home(Service):
         self._ends_at: float | None = None
         self._pruning = repeated(reactor, self._prune)
 
-    def native_guest(
-        self, stage: Lodging, bucket: Bucket, record: Record, stranger: Stranger, *, two: bool
-    ) -> NativeGuest:
+    def native_guest(self, stage: Lodging, bucket: Bucket, record: Record, stranger: Stranger) -> NativeGuest:
         """Return a door for a guest who speaks the native dialect; for the rest see `NativeGuest`."""
         options = self._options
-        terms = Terms(options["max-line"], options["ping"], options["dead"], two)
+        terms = Terms(options["max-line"], options["ping-interval"], options["ping-timeout"])
         return NativeGuest(stage, self.hall, bucket, terms, record, stranger)
 
     def startService(self) -> None:
@@ -145,17 +143,17 @@ class Home(Service):
         options = self._options
         path = options["state"]
         if path is None:
-            return MemoryLogs(options["keep-memory"], max(KEEP_SESSIONS, guests * SESSIONS_A_GUEST))
+            return MemoryLogs(options["history-memory"], max(KEEP_SESSIONS, guests * SESSIONS_A_GUEST))
         self._folder = StateFolder(path)
         self._thread = InThread(self._reactor)
         sessions = max(KEEP_STORED_SESSIONS, guests * SESSIONS_A_GUEST)
-        return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["keep-memory"], sessions)
+        return SqliteLogs(Path(path, LOG_FILE), options["sync"], options["history-memory"], sessions)
 
     def _prune(self) -> None:
         """Forget what is old; sessions in use are not."""
         self.keep_sessions()
-        now, keep = self._wall(), self._options["keep"]
-        self.hall.prune(None if keep is None else now - keep, now - self._options["remember"])
+        now, keep = self._wall(), self._options["retention"]
+        self.hall.prune(None if keep is None else now - keep, now - self._options["session-ttl"])
 
 
 def new_token() -> str:

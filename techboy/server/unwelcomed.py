@@ -30,14 +30,13 @@ class Standing(Enum):
 class Strangers:
     """The connections of one port that are not welcomed yet: at most ``most``, or LEAST if that is more.
 
-    Those refused are counted in ``tally``; the log says when that begins, and when there are no strangers any
-    more.
+    ``tally`` counts all that come, and those refused. The log says when refusing begins and when it ends.
     """
 
     _log = Logger()
 
     def __init__(self, most: int, tally: Tally) -> None:
-        self._most, self._tally = max(most, LEAST), tally
+        self._most, self.tally = max(most, LEAST), tally
         self._here: set[Stranger] = set()
         self._refused = 0
 
@@ -49,6 +48,7 @@ class Strangers:
 
         ``welcomed`` is called when it is welcomed.
         """
+        self.tally.connections += 1
         if len(self._here) >= self._most:
             self._refuse()
             return None
@@ -64,14 +64,18 @@ class Strangers:
         if not self._here and self._refused:
             refused, self._refused = self._refused, 0
             self._log.warn(
-                "connections are accepted again; {count} were refused", event="crowd_over", count=refused
+                "connections are accepted again; {connections} were refused",
+                event="admission_limit_cleared",
+                connections=refused,
             )
 
     def _refuse(self) -> None:
-        self._tally.refuse(Refusal.STRANGERS)
+        self.tally.refuse(Refusal.STRANGERS)
         if not self._refused:
             self._log.warn(
-                "connections are refused: {most} are not welcomed yet", event="crowd", most=self._most
+                "connections are refused: {limit} are not welcomed yet",
+                event="admission_limit_reached",
+                limit=self._most,
             )
         self._refused += 1
 
@@ -82,10 +86,11 @@ class Stranger:
     The place of one that is closed stays taken while something is still to be stored for it.
     """
 
-    __slots__ = ("_standing", "_strangers", "_unstored", "_welcomed")
+    __slots__ = ("_standing", "_strangers", "_unstored", "_welcomed", "tally")
 
     def __init__(self, strangers: Strangers, welcomed: Callable[[], object]) -> None:
         self._strangers, self._welcomed, self._unstored = strangers, welcomed, 0
+        self.tally = strangers.tally
         self.unwelcome()
 
     def storing(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
+from techboy.storage.interface import TEXT
 from techboy.storage.schema import Presence, Schema, connect, only_row, told, transaction
 
 SCHEMA = Schema(
@@ -25,6 +26,7 @@ SCHEMA = Schema(
             "UPDATE known SET tried = max(next, (SELECT coalesce(max("
             "first + length(text) - length(replace(text, char(10), '')) + 1), 1) FROM outbox))",
         ),
+        (f"ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT '{TEXT}'",),
     ),
     looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
@@ -34,7 +36,8 @@ BUSY = 100
 
 _KNOWN = "SELECT session, log, room, seen, name FROM known"
 _KNOW = "UPDATE known SET session = ?, log = ?, room = ?, seen = ?, name = ?"
-_KEEP = "INSERT INTO outbox (first, text) VALUES (?, ?)"
+_KEEP = "INSERT INTO outbox (first, text, kind) VALUES (?, ?, ?)"
+_KEPT = "SELECT first, text, kind FROM outbox"
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,10 @@ class Keepsake:
             self._connection.execute("UPDATE known SET seen = ?", (seen,))
         self._known = replace(self._known, seen=seen)
 
-    def kept(self) -> list[tuple[int, str]]:
-        """Return what is to be said, in order: lines joined by LF, with the number of the first of them."""
+    def kept(self) -> list[tuple[int, str, str]]:
+        """Return what is to be sent, in order: number of the first line, lines joined by LF, their kind."""
         with told(self._path):
-            return self._connection.execute("SELECT first, text FROM outbox ORDER BY first").fetchall()
+            return self._connection.execute(f"{_KEPT} ORDER BY first").fetchall()
 
     @property
     def next(self) -> int:
@@ -115,20 +118,21 @@ class Keepsake:
         with self._transaction():
             self._connection.execute("UPDATE known SET tried = max(tried, ?)", (before,))
 
-    def keep(self, first: int, text: str) -> None:
-        """Keep ``text``: lines joined by LF, with numbers from ``first`` on, which no line kept has."""
+    def keep(self, first: int, text: str, kind: str = TEXT) -> None:
+        """Keep ``text``: lines of one ``kind``, joined by LF, with new numbers from ``first`` on."""
         with self._transaction():
-            self._connection.execute(_KEEP, (first, text))
+            self._connection.execute(_KEEP, (first, text, kind))
 
     def forget(self, before: int) -> None:
         """Forget all lines with numbers less than ``before``."""
         with self._transaction():
-            last = "SELECT first, text FROM outbox WHERE first < ? ORDER BY first DESC LIMIT 1"
+            last = f"{_KEPT} WHERE first < ? ORDER BY first DESC LIMIT 1"
             row = self._connection.execute(last, (before,)).fetchone()
             self._connection.execute("DELETE FROM outbox WHERE first < ?", (before,))
             self._connection.execute("UPDATE known SET next = max(next, ?)", (before,))
             if row is not None:
-                self._keep_rest(row[0], row[1], before)
+                first, text, kind = row
+                self._keep_rest(first, text, kind, before)
 
     def replace(self, first: int) -> None:
         """Give all lines that are kept new numbers, from ``first`` on and without holes.
@@ -139,8 +143,8 @@ class Keepsake:
         with self._transaction():
             self._connection.execute("DELETE FROM outbox")
             self._connection.execute("UPDATE known SET next = ?, tried = ?", (first, first))
-            for _, text in chunks:
-                self._connection.execute(_KEEP, (first, text))
+            for _, text, kind in chunks:
+                self._connection.execute(_KEEP, (first, text, kind))
                 first += text.count("\n") + 1
 
     def close(self) -> None:
@@ -154,7 +158,7 @@ class Keepsake:
         with told(self._path), transaction(self._connection, self._presence):
             yield
 
-    def _keep_rest(self, first: int, text: str, before: int) -> None:
+    def _keep_rest(self, first: int, text: str, kind: str, before: int) -> None:
         lines = before - first
         if text.count("\n") >= lines:
-            self._connection.execute(_KEEP, (before, text.split("\n", lines)[-1]))
+            self._connection.execute(_KEEP, (before, text.split("\n", lines)[-1], kind))

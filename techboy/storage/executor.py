@@ -70,7 +70,9 @@ class InThread:
         self._count(1)
         done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._do, work)
         done.addCallback(then)
-        done.addErrback(lambda failure: _log.failure("an error after storing", failure, event="failed"))
+        done.addErrback(
+            lambda failure: _log.failure("an error after storing", failure, event="internal_error")
+        )
 
     def _do(self, work: Callable[[], T]) -> T | StorageError:
         try:
@@ -91,5 +93,5 @@ def _outcome(work: Callable[[], T]) -> T | StorageError:
     except StorageError as refused:
         return refused
     except Exception as unforeseen:
-        _log.failure("an unforeseen error of the storage", event="failed")
+        _log.failure("an unforeseen error of the storage", event="internal_error")
         return StorageError(f"it failed: {unforeseen}")

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+TEXT = "text"
+ACTION = "action"
+"""The kinds of messages: what somebody says, and what somebody does (``/me``)."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -23,7 +27,7 @@ class Draft:
 class Batch:
     """Lines of one author that are stored: ``text``, joined by LF, with the ids ``first`` to ``last``.
 
-    ``at``: when they were stored, in seconds since 1970. ``kind``: how they were said (``say``, ``me``).
+    ``at``: when they were stored, in seconds since 1970. ``kind``: `TEXT` or `ACTION`.
     ``by``: the author's number.
     """
 

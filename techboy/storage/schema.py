@@ -20,7 +20,7 @@ CHECKED_WHOLE = 16 * 1024 * 1024
 _WAL_KEPT = 4 * 1024 * 1024  # bytes that the file beside it may keep after it was emptied
 _NEW = ".new"
 _DAMAGED = "database disk image is malformed"  # in the words of SQLite
-_REASONS = {"file is not a database": "it is not a file of techboy's", _DAMAGED: "it is damaged"}
+_REASONS = {"file is not a database": "it is not a Techboy file", _DAMAGED: "it is damaged"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Presence:
         try:
             self.check()
         except StorageError as error:
-            self._unsure = StorageError(f"{error}; the program has to be started again")
+            self._unsure = StorageError(f"{error}; restart the program")
             raise
 
 
@@ -218,7 +218,7 @@ def _version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if application != schema.application or version < 1:
-        raise StorageError(f"{shown(path)}: it is not a file of techboy's, or not of this kind")
+        raise StorageError(f"{shown(path)}: it is not a Techboy file, or not of this kind")
     if version > len(schema.steps):
         raise StorageError(f"{shown(path)}: it is of a newer version of techboy")
     return int(version)

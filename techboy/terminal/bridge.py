@@ -42,7 +42,7 @@ class States(Protocol):
 class Speaker(Protocol):
     """The conversation, as the bridge sees it."""
 
-    def said(self, text: str) -> None: ...
+    def said(self, text: str, kind: str = ...) -> None: ...
     def commanded(self, line: str, word: str) -> None: ...
     def enter(self) -> None: ...
     def leave(self) -> None: ...
@@ -202,7 +202,7 @@ class StdioBridge(ChunkReceiver):
         if self._prompt is not None:
             self._write(self._prompt.dismiss())
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         """Whoever typed it sees it already."""
 
     def unstored(self, lines: int) -> None:
@@ -238,8 +238,8 @@ class StdioBridge(ChunkReceiver):
     def _read(self, block: bytes) -> None:
         for event in self._reader.lines(block):
             match event:
-                case Said(text):
-                    self.conversation.said(text)
+                case Said(text, kind):
+                    self.conversation.said(text, kind)
                 case Command(line):
                     self.conversation.commanded(line, event.word)
                 case Goodbye():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from typing import TypeAlias
 
 from techboy.chat.conversation import Words
+from techboy.wire.frames import ServerMessage
+from techboy.wire.native import milliseconds, written
 from techboy.wire.plain import signature
 
 Output: TypeAlias = Callable[[Words], str]
@@ -34,22 +35,18 @@ def bare(words: Words) -> str:
 
 
 def json_lines(seconds: Callable[[], float]) -> Output:
-    """One JSON object a line: ``id``, ``at`` (seconds since 1970), ``from``, ``text``.
+    """One message of the native protocol for each line, as ``docs/protocol.rst`` has it.
 
-    Where ids are not known the lines are counted from 1, where the time is not known it is now, by
-    ``seconds``. What somebody does instead of saying it has a ``kind`` too.
+    If ids are not known the lines are numbered from 1; if the time is not known it is the present one, by
+    ``seconds``.
     """
     counted = itertools.count(1)
 
     def output(words: Words) -> str:
-        at = round(words.at or seconds(), 3)
+        at = milliseconds(words.at or seconds())
         ids = itertools.count(words.first) if words.first else counted
-        kind = {} if words.kind == "say" else {"kind": words.kind}
         return "".join(
-            json.dumps(
-                {"id": next(ids), "at": at, "from": words.author, **kind, "text": line}, ensure_ascii=False
-            )
-            + "\n"
+            written(ServerMessage(next(ids), at, words.author, line, words.kind)).decode()
             for line in words.text.split("\n")
         )
 

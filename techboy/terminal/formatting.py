@@ -11,6 +11,7 @@ from zlib import crc32
 
 from techboy.chat.conversation import Words
 from techboy.chat.nicknames import LONGEST
+from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import Shown
 from techboy.wire.plain import in_room, signature
 from techboy.wire.sanitize import cleaned, cleaned_line
@@ -78,7 +79,7 @@ class Paints(Protocol):
     def signed(self, text: str, now: float) -> Painted:
         """Paint lines that say themselves who spoke."""
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Paint lines that were said here."""
 
     def state(self, text: str, now: float) -> Painted:
@@ -173,11 +174,11 @@ class Painter(_Named):
         ]
         return Painted(day + "".join(lines), mentions)
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Paint what was said here."""
         day, when = self._when(now, now)
         return Painted(
-            day + _each(self._before(when, cleaned_line(self.name), "say"), cleaned(text)), mentions=False
+            day + _each(self._before(when, cleaned_line(self.name), kind), cleaned(text)), mentions=False
         )
 
     def state(self, text: str, now: float) -> Painted:
@@ -206,7 +207,7 @@ class Painter(_Named):
         found = _SIGNED.match(line)
         if found is None:
             return line
-        kind = "me" if found["actor"] else "say"
+        kind = ACTION if found["actor"] else TEXT
         before = self._before(found["when"] or "", found["author"] or found["actor"], kind, loud=loud)
         return before + line[found.end() :]
 
@@ -236,9 +237,9 @@ class Undecorated(_Named):
         lines = self._shown.signed(Words(self._host, text))
         return Painted(cleaned(lines), self._is_called_in(text))
 
-    def own(self, text: str, now: float) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
         """Show what was said here as it was typed, after the name, whatever was chosen."""
-        return Painted(cleaned(in_room(self.name, "say", text) + "\n"), mentions=False)
+        return Painted(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
 
     def state(self, text: str, now: float) -> Painted:
         """Show lines about the conversation itself."""

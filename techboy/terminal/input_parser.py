@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from techboy.storage.interface import ACTION
 from techboy.wire.lines import LF, first_overlong, unix_ends
-from techboy.wire.plain import HOST, Event, Said
+from techboy.wire.plain import HOST, Command, Event, Said
 from techboy.wire.sanitize import clean
 
 _GROWTH = 3  # times: a byte can become U+FFFD, and a slash or a blank is added to the whole at most
@@ -52,16 +53,21 @@ class Person:
         """Return what was typed."""
         events: list[Read] = []
         for event in HOST.understand(block):
-            events += self._typed(event.text) if isinstance(event, Said) else [event]
+            events += self._typed(event)
         return events
 
     def overlong(self) -> Refused:
         """The line typed is too long."""
-        return Refused(f"not said: more than {self._max_line} bytes in a line", counts=False)
+        return Refused(f"not sent: more than {self._max_line} bytes in a line", counts=False)
 
-    def _typed(self, text: str) -> list[Read]:
-        lines = [line for line in text.split("\n") if line.strip()]
-        return [Said("\n".join(lines))] if lines else [Enter()]
+    def _typed(self, event: Event) -> list[Read]:
+        match event:
+            case Said(text):
+                lines = [line for line in text.split("\n") if line.strip()]
+                return [Said("\n".join(lines))] if lines else [Enter()]
+            case Command() if event.word.lower() == "me" and event.arguments:
+                return [Said(event.arguments, ACTION)]
+        return [event]
 
 
 class Script:

@@ -44,7 +44,7 @@ class Unseen:
     def dismiss(self) -> None:
         """Nobody was invited."""
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         """Nobody sees it."""
 
     def unstored(self, lines: int) -> None:

@@ -149,7 +149,7 @@ class ThreadedStdio:
             call()
         except Exception:
             failure = Failure()
-            self._log.failure("standard input or output failed", failure)
+            self._log.failure("standard input or output failed", failure, event="stdio_failed")
             self.connectionLost(failure)
 
     def _stop_reading(self) -> None:

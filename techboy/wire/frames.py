@@ -1,7 +1,8 @@
-"""The frames of the native dialect: what a caller and a host tell each other.
+"""The frames of the native protocol, which clients and servers send to each other.
 
-All text in a frame that was read is cleaned. Where a frame has text, lines are joined by LF; every other
-string is one line.
+Attributes are named like the fields of the JSON object; only ``from`` is called ``author``, as it is a
+keyword. All text in a frame that was read is sanitized. The text of a message may be several lines, joined by
+LF; every other string is one line.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from techboy.storage.interface import TEXT
+
 VERSION = 1
 
 LARGEST = 2**53 - 1
 """The largest number in a frame: up to here every reader of JSON has whole numbers."""
 
-# what an error is about: the frame itself,
-FRAME = "frame"
-UNKNOWN = "unknown"
-FIELD = "field"
-# or the lines in it
-LINE = "line"
-GAP = "gap"
-STORAGE = "storage"
+# error codes about the frame itself
+BAD_FRAME = "bad_frame"
+UNKNOWN_TYPE = "unknown_type"
+BAD_FIELD = "bad_field"
+# and about the lines in it
+LINE_TOO_LONG = "line_too_long"
+OUT_OF_ORDER = "out_of_order"
+STORAGE_UNAVAILABLE = "storage_unavailable"
 
-# why a host says goodbye
+# reasons for the server's bye
 CLOSED = "closed"
 RESTART = "restart"
 BUSY = "busy"
@@ -32,44 +35,45 @@ REFUSED = "refused"
 
 @dataclass(frozen=True)
 class Hello:
-    """The caller's first frame: who calls, and what is known from before.
+    """The client's first frame: its name, and what it knows from an earlier connection.
 
-    ``session``: the token of the session to go on with. ``log``: that of the last welcome. ``room``: the one
-    the caller was in. ``seen``: the id up to which it has shown everything in there. ``hears``: it wants to
-    know what was said before it came, and may be counted as one who listens.
+    ``session``: the token of the session to resume. ``log_epoch``: that of the last welcome. ``room``: the
+    room that the client was in. ``last_seen_id``: the id up to which it has shown everything in there.
+    ``subscribe``: the client wants messages, also earlier ones, and may be listed as present.
     """
 
+    version: int = field(default=VERSION, kw_only=True)
     name: str
     session: str | None = field(default=None, repr=False)
-    log: str | None = None
+    log_epoch: str | None = None
     room: str | None = None
-    seen: int | None = None
-    hears: bool = True
-    version: int = VERSION
+    last_seen_id: int | None = None
+    subscribe: bool = True
 
 
 @dataclass(frozen=True)
-class Say:
-    """Lines are said: ``text``, of which the first line is number ``seq`` of the session."""
+class ClientMessage:
+    """Lines of one kind to store: the first line of ``text`` has the number ``seq`` in the session."""
 
     seq: int
     text: str
+    kind: str = TEXT
 
 
 @dataclass(frozen=True)
-class Do:
-    """The caller asks for a command."""
+class CommandRequest:
+    """A command to run: the word ``name``, without its slash, and its arguments."""
 
-    command: str
+    name: str
     args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Ping:
-    """Somebody asks whether the other end is there; ``seen`` and ``room``, of callers, are as in `Hello`."""
+    """A request for a pong. Of a client, ``last_seen_id`` and ``room`` are as in `Hello`."""
 
     number: int
-    seen: int | None = None
+    last_seen_id: int | None = None
     room: str | None = None
 
 
@@ -81,16 +85,16 @@ class Pong:
 
 
 @dataclass(frozen=True)
-class Goodbye:
-    """The caller is leaving; ``seen`` and ``room`` are as in `Hello`."""
+class ClientBye:
+    """The client leaves; ``last_seen_id`` and ``room`` are as in `Hello`."""
 
-    seen: int | None = None
+    last_seen_id: int | None = None
     room: str | None = None
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many bytes a line that is said, and a frame, may have; ends of lines are not counted."""
+    """How many bytes a line of a message, and a frame, may have; ends of lines are not counted."""
 
     line: int
     frame: int
@@ -98,56 +102,57 @@ class Limits:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The host's first frame, the answer to a hello.
+    """The server's first frame, the answer to a hello.
 
-    ``next``: the number of the session's line that is expected next. ``log``: where it is another than the
-    caller knew, its ids and numbers mean nothing any more. ``room``: None in a conversation of two. Lines
-    after the id ``after`` follow; ``last`` is the id of the last there was when the welcome was written.
+    ``next_seq``: the number of the session's line that is expected next. ``log_epoch``: if it is not the one
+    that the client knew, ids and numbers from before mean nothing. ``room``: None in a conversation of two.
+    Messages with ids greater than ``after_id`` follow; ``last_id`` is the id of the room's last message when
+    the welcome was written. ``server``: the name of the operator.
     """
 
+    version: int = field(default=VERSION, kw_only=True)
     name: str
     session: str = field(repr=False)
-    next: int
-    log: str
-    room: str | None
-    after: int
-    last: int
-    host: str
+    next_seq: int
+    log_epoch: str
+    room: str | None = field(default=None, kw_only=True)
+    after_id: int
+    last_id: int
+    server: str
     limits: Limits
-    version: int = VERSION
 
 
 @dataclass(frozen=True)
-class Stored:
-    """All lines of the session before the number ``next`` are stored, the last of them as ``last``."""
+class Ack:
+    """All lines of the session with numbers less than ``next_seq`` are stored, the last as ``last_id``."""
 
-    next: int
-    last: int
+    next_seq: int
+    last_id: int
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Lines of one author, with ids from ``first`` on; ``at`` and ``kind`` are a batch's."""
+class ServerMessage:
+    """Lines of one author and one kind, with ids from ``id`` on, stored ``at`` milliseconds since 1970."""
 
-    first: int
-    at: float
+    id: int
+    at: int
     author: str
-    kind: str
     text: str
+    kind: str = TEXT
 
     @property
-    def last(self) -> int:
-        """The id of the last of the lines."""
-        return self.first + self.text.count("\n")
+    def last_id(self) -> int:
+        """The id of the last line."""
+        return self.id + self.text.count("\n")
 
 
 @dataclass(frozen=True)
-class Moved:
-    """The caller is in another room now, of which lines after the id ``after`` follow, as in a `Welcome`."""
+class RoomChanged:
+    """The client is in another room, of which messages after ``after_id`` follow, as in `Welcome`."""
 
     room: str
-    after: int
-    last: int
+    after_id: int
+    last_id: int
 
 
 @dataclass(frozen=True)
@@ -159,50 +164,60 @@ class Notice:
 
 @dataclass(frozen=True)
 class Throttled:
-    """The caller has sent faster than it may: the host takes ``rate`` lines a second from it for now."""
+    """The client exceeded the rate limit: the server reads ``rate`` lines a second from it for now."""
 
     rate: int
 
 
 @dataclass(frozen=True)
-class Missed:
-    """``count`` lines, up to the id ``upto``, are not sent: they were forgotten, or cannot be read."""
+class Skipped:
+    """``count`` lines, up to the id ``through_id``, are not sent: they are deleted or cannot be read."""
 
     count: int
-    upto: int
+    through_id: int
 
 
 @dataclass(frozen=True)
 class Error:
-    """The host could not do what a frame asked for.
+    """The server could not do what a frame asked for.
 
-    ``next``: the number of the session's line that is expected next, where the error is about lines.
+    ``next_seq``: the number of the session's line that is expected next, if the error is about lines.
     """
 
     code: str
     text: str
-    next: int | None = None
+    next_seq: int | None = None
 
 
 @dataclass(frozen=True)
-class Misread(Error):  # noqa: N818 - `Error` is a frame, no exception
-    """A line that is no frame, as the error that a host answers; a caller has it from its own reading."""
+class InvalidFrame(Error):  # noqa: N818 - `Error` is a frame, not an exception
+    """A line that is not a frame, as the error that a server answers."""
 
 
 @dataclass(frozen=True)
-class Bye:
-    """The host says goodbye, for a reason that a caller may not know."""
+class ServerBye:
+    """The server closes the connection, for a reason that a client may not know."""
 
     reason: str
     text: str | None = None
 
     @property
     def why(self) -> str:
-        """Why, in words: nothing where the conversation is over and that is all."""
+        """The reason in words; empty if the conversation is over and there is nothing else to say."""
         return self.text or ("" if self.reason == CLOSED else self.reason)
 
 
-CallerFrame: TypeAlias = Hello | Say | Do | Ping | Pong | Goodbye
-HostFrame: TypeAlias = (
-    Welcome | Stored | Lines | Moved | Notice | Throttled | Missed | Error | Ping | Pong | Bye
+ClientFrame: TypeAlias = Hello | ClientMessage | CommandRequest | Ping | Pong | ClientBye
+ServerFrame: TypeAlias = (
+    Welcome
+    | Ack
+    | ServerMessage
+    | RoomChanged
+    | Notice
+    | Throttled
+    | Skipped
+    | Error
+    | Ping
+    | Pong
+    | ServerBye
 )

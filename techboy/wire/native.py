@@ -1,315 +1,266 @@
-"""The native dialect: one JSON object a line, both ways, for our own Juliet, bots and pages.
+"""The native protocol: one JSON object a line in both directions, for our own client, bots and pages.
 
-The caller's first line is a hello, and what the host sends from its welcome on is in this dialect.
-A frame is known by one of its fields, its kind. Fields that are not known are ignored, so that frames can
-grow; a frame of no known kind is an error that the connection survives, and so is one that can't be read.
+The client's first line is a hello, and from its welcome on the server sends frames only. ``type`` says what a
+frame is. Unknown fields are ignored, so that frames can grow; a frame of an unknown type is an error that the
+connection survives, and so is one that cannot be read.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING
 from json.encoder import encode_basestring as _quoted
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from techboy.storage.interface import Batch
+from techboy.storage.interface import ACTION, TEXT, Batch
 from techboy.wire.frames import (
-    FIELD,
-    FRAME,
-    UNKNOWN,
-    Bye,
-    CallerFrame,
-    Do,
+    BAD_FIELD,
+    BAD_FRAME,
+    UNKNOWN_TYPE,
+    Ack,
+    ClientBye,
+    ClientFrame,
+    ClientMessage,
+    CommandRequest,
     Error,
-    Goodbye,
     Hello,
-    HostFrame,
+    InvalidFrame,
     Limits,
-    Lines,
-    Misread,
-    Missed,
-    Moved,
     Notice,
     Ping,
     Pong,
-    Say,
-    Stored,
+    RoomChanged,
+    ServerBye,
+    ServerFrame,
+    ServerMessage,
+    Skipped,
     Throttled,
     Welcome,
 )
 from techboy.wire.json_fields import (
     FieldError,
     Fields,
+    boolean,
     fields,
-    moment,
     number,
     one_line,
-    one_line_each,
     read_object,
     several_lines,
-    yes,
-    yes_or_no,
+    string,
+    string_list,
 )
 from techboy.wire.lines import LF, first_overlong
+from techboy.wire.sanitize import cleaned_line
 
 F = TypeVar("F")
-_Small: TypeAlias = (
-    Hello | Do | Ping | Pong | Goodbye | Welcome | Stored | Moved | Notice | Throttled | Missed | Error | Bye
-)
+Reader: TypeAlias = Callable[[Fields], F]
+
+_LONGEST_SHOWN = 32  # characters of an unknown type that are repeated in the error
 
 
 def is_hello(beginning: bytes) -> bool | None:
-    """Tell from the ``beginning`` of what a caller sends if it is a hello; None if that can't be said yet.
+    """Tell from the ``beginning`` of what a client sends if it is a hello; None if that is not known yet.
 
-    A hello has that field first, and nothing before it but spaces, so that a plain line is known early.
+    A hello begins with its type, ``{"type": "hello"``, with no more than spaces and tabs in between, so that
+    a plain line is known early.
     """
-    return _opens_with(b'"hello"', beginning)
+    rest = beginning
+    for token in (b"{", b'"type"', b":", b'"hello"'):
+        rest = rest.lstrip(b" \t")
+        if not rest.startswith(token):
+            return None if token.startswith(rest) else False
+        rest = rest[len(token) :]
+    return True
 
 
-def read_caller(line: bytes) -> CallerFrame | Misread:
-    """Return the frame of a caller that ``line`` is, with or without its end."""
-    return _read(line, _FROM_CALLER)
+def read_client(line: bytes) -> ClientFrame | InvalidFrame:
+    """Return the frame of a client that ``line`` is, with or without its end."""
+    return _read(line, _FROM_CLIENT)
 
 
-def read_host(line: bytes) -> HostFrame | Misread:
-    """Return the frame of a host that ``line`` is, with or without its end."""
-    return _read(line, _FROM_HOST)
+def read_server(line: bytes) -> ServerFrame | InvalidFrame:
+    """Return the frame of a server that ``line`` is, with or without its end."""
+    return _read(line, _FROM_SERVER)
 
 
-def written(frame: CallerFrame | HostFrame) -> bytes:
-    """Return ``frame`` as a line, with its end."""
+def written(frame: ClientFrame | ServerFrame) -> bytes:
+    """Return ``frame`` as a line, with its end. Fields that are None are left out."""
     match frame:
-        case Say(seq, text):
-            return say_frame(seq, text)
-        case Lines(first, at, author, kind, text):
-            return _lines_frame(first, at, author, kind, text)
+        case ClientMessage(seq, text, kind):
+            return message_frame(seq, text, kind)
+        case ServerMessage(id_, at, author, text, kind):
+            return _server_message(id_, at, author, text, kind)
         case _:
-            return _encoded(json.dumps(_fields_of(frame), ensure_ascii=False) + "\n")
+            values = {name: getattr(frame, name) for name in _names(type(frame))}
+            known = {name: value for name, value in values.items() if value is not None}
+            return _encoded(
+                json.dumps({"type": _TYPES[type(frame)], **known}, ensure_ascii=False, default=vars) + "\n"
+            )
 
 
-def say_frame(seq: int, text: str) -> bytes:
-    """Return a `Say` as a line, with its end."""
-    return _encoded(f'{{"say": {_quoted(text)}, "seq": {seq}}}\n')
+def message_frame(seq: int, text: str, kind: str = TEXT) -> bytes:
+    """Return a `ClientMessage` as a line, with its end."""
+    return _encoded(f'{{"type": "message", "kind": "{kind}", "seq": {seq}, "text": {_quoted(text)}}}\n')
 
 
-def lines_frame(batch: Batch) -> bytes:
-    """Return ``batch`` as a line, with its end, that is read as `Lines`."""
-    return _lines_frame(batch.first, batch.at, batch.author, batch.kind, batch.text)
+def batch_frame(batch: Batch) -> bytes:
+    """Return ``batch`` as a line, with its end, that is read as a `ServerMessage`."""
+    return _server_message(batch.first, milliseconds(batch.at), batch.author, batch.text, batch.kind)
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time in ``seconds`` since 1970 as frames have it: in whole milliseconds."""
+    return round(seconds * 1000)
 
 
 def within(text: str, limit: int) -> int:
     """Return how many lines ``text`` begins with that have at most ``limit`` bytes each.
 
-    ``text`` is cleaned: what it was cleaned of counts as what is there instead.
+    ``text`` is sanitized: characters that were replaced count as what replaced them.
     """
     block = _encoded(text) + LF
     start = first_overlong(block, limit)
     return block.count(LF) if start < 0 else block.count(LF, 0, start)
 
 
-def _opens_with(name: bytes, line: bytes) -> bool | None:
-    opening = line.lstrip(b" ")
-    if not opening.startswith(b"{"):
-        return False if opening else None
-    there = opening[1:].lstrip(b" ")
-    if there.startswith(name):
-        return True
-    return None if name.startswith(there) else False
-
-
 def _encoded(line: str) -> bytes:
-    # what was read has no half characters, but a frame is written whatever is in it
+    # text that was read has no surrogates, but a frame is written whatever is in it
     return line.encode("utf-8", "replace")
 
 
-def _lines_frame(first: int, at: float, author: str, kind: str, text: str) -> bytes:
+def _server_message(first: int, at: int, author: str, text: str, kind: str) -> bytes:
     return _encoded(
-        f'{{"id": {first}, "at": {at!r}, "from": {_quoted(author)}, {_quoted(kind)}: {_quoted(text)}}}\n'
+        f'{{"type": "message", "kind": "{kind}", "id": {first}, "at": {at},'
+        f' "from": {_quoted(author)}, "text": {_quoted(text)}}}\n'
     )
 
 
-def _read(line: bytes, kinds: Mapping[str, Callable[[Fields], F]]) -> F | Misread:
+def _read(line: bytes, readers: Mapping[str, Reader[F]]) -> F | InvalidFrame:
     try:
         there = read_object(line)
     except ValueError as error:
-        return Misread(FRAME, str(error))
-    for kind, read in kinds.items():
-        if kind in there:
-            try:
-                return read(there)
-            except FieldError as error:
-                return Misread(FIELD, str(error))
-    return Misread(UNKNOWN, "this is no frame that is known here")
-
-
-def _hello(there: Fields) -> Hello:
-    return Hello(
-        version=there.need("hello", number),
-        name=there.need("name", one_line),
-        session=there.may("session", one_line),
-        log=there.may("log", one_line),
-        room=there.may("room", one_line),
-        seen=there.may("seen", number),
-        hears=there.may("hears", yes_or_no) is not False,
+        return InvalidFrame(BAD_FRAME, str(error))
+    try:
+        kind = there.optional("type", string)
+        reader = None if kind is None else readers.get(kind)
+        if reader is not None:
+            return reader(there)
+    except FieldError as error:
+        return InvalidFrame(BAD_FIELD, str(error))
+    what = (
+        "type is missing" if kind is None else f"unknown frame type {cleaned_line(kind[:_LONGEST_SHOWN])!r}"
     )
+    return InvalidFrame(UNKNOWN_TYPE, what)
 
 
-def _say(there: Fields) -> Say:
-    return Say(there.need("seq", number), there.need("say", several_lines))
-
-
-def _do(there: Fields) -> Do:
-    return Do(there.need("do", one_line), there.may("args", one_line_each) or ())
-
-
-def _caller_ping(there: Fields) -> Ping:
-    return Ping(there.need("ping", number), there.may("seen", number), there.may("room", one_line))
-
-
-def _host_ping(there: Fields) -> Ping:
-    return Ping(there.need("ping", number))
-
-
-def _pong(there: Fields) -> Pong:
-    return Pong(there.need("pong", number))
-
-
-def _goodbye(there: Fields) -> Goodbye:
-    there.need("bye", yes)
-    return Goodbye(there.may("seen", number), there.may("room", one_line))
-
-
-def _welcome(there: Fields) -> Welcome:
-    return Welcome(
-        version=there.need("welcome", number),
-        name=there.need("name", one_line),
-        session=there.need("session", one_line),
-        next=there.need("next", number),
-        log=there.need("log", one_line),
-        room=there.may("room", one_line),
-        after=there.need("after", number),
-        last=there.need("last", number),
-        host=there.need("host", one_line),
-        limits=there.need("limits", _limits),
-    )
+def _kind(value: object) -> str:
+    if value not in (TEXT, ACTION):
+        raise FieldError(f'expected "{TEXT}" or "{ACTION}"')
+    return TEXT if value == TEXT else ACTION
 
 
 def _limits(value: object) -> Limits:
     there = fields(value)
-    return Limits(there.need("line", number), there.need("frame", number))
+    return Limits(there.required("line", number), there.required("frame", number))
 
 
-def _stored(there: Fields) -> Stored:
-    return Stored(there.need("stored", number), there.need("id", number))
+def _read_client_message(there: Fields) -> ClientMessage:
+    return ClientMessage(
+        there.required("seq", number), there.required("text", several_lines), there.required("kind", _kind)
+    )
 
 
-def _lines(kind: str) -> Callable[[Fields], Lines]:
-    def read(there: Fields) -> Lines:
-        return Lines(
-            there.need("id", number),
-            there.need("at", moment),
-            there.need("from", one_line),
-            kind,
-            there.need(kind, several_lines),
-        )
+def _read_server_message(there: Fields) -> ServerMessage:
+    return ServerMessage(
+        there.required("id", number),
+        there.required("at", number),
+        there.required("from", one_line),
+        there.required("text", several_lines),
+        there.required("kind", _kind),
+    )
+
+
+def _reader(frame: type[F]) -> Reader[F]:
+    """Return what reads a ``frame``: fields with a default may be missing, except ``version``."""
+    checks = [
+        (field.name, _CHECKS[field.name], field.default is MISSING or field.name == "version")
+        for field in dataclasses.fields(frame)  # type: ignore[arg-type]
+    ]
+
+    def read(there: Fields) -> F:
+        read_fields = {
+            name: there.required(name, check)
+            for name, check, is_required in checks
+            if is_required or name in there
+        }
+        return frame(**read_fields)
 
     return read
 
 
-def _moved(there: Fields) -> Moved:
-    return Moved(there.need("room", one_line), there.need("after", number), there.need("last", number))
+def _names(frame: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(frame)]
 
 
-def _notice(there: Fields) -> Notice:
-    return Notice(there.need("notice", one_line))
-
-
-def _throttled(there: Fields) -> Throttled:
-    return Throttled(there.need("throttled", number))
-
-
-def _missed(there: Fields) -> Missed:
-    return Missed(there.need("missed", number), there.need("upto", number))
-
-
-def _error(there: Fields) -> Error:
-    return Error(there.need("error", one_line), there.need("text", one_line), there.may("next", number))
-
-
-def _bye(there: Fields) -> Bye:
-    return Bye(there.need("bye", one_line), there.may("text", one_line))
-
-
-# where a frame has fields of several kinds, it is of the first of them
-_FROM_CALLER: Mapping[str, Callable[[Fields], CallerFrame]] = {
-    "hello": _hello,
-    "say": _say,
-    "do": _do,
-    "ping": _caller_ping,
-    "pong": _pong,
-    "bye": _goodbye,
+# a field means the same in every frame; that of a message may have several lines of text
+_CHECKS: Mapping[str, Callable[[object], Any]] = {
+    "after_id": number,
+    "args": string_list,
+    "code": one_line,
+    "count": number,
+    "last_id": number,
+    "last_seen_id": number,
+    "limits": _limits,
+    "log_epoch": one_line,
+    "name": one_line,
+    "next_seq": number,
+    "number": number,
+    "rate": number,
+    "reason": one_line,
+    "room": one_line,
+    "server": one_line,
+    "session": one_line,
+    "subscribe": boolean,
+    "text": one_line,
+    "through_id": number,
+    "version": number,
 }
-_FROM_HOST: Mapping[str, Callable[[Fields], HostFrame]] = {
-    "welcome": _welcome,
-    "say": _lines("say"),
-    "me": _lines("me"),
-    "stored": _stored,
-    "room": _moved,
-    "notice": _notice,
-    "throttled": _throttled,
-    "missed": _missed,
-    "error": _error,
-    "ping": _host_ping,
-    "pong": _pong,
-    "bye": _bye,
+_FROM_CLIENT: Mapping[str, Reader[ClientFrame]] = {
+    "hello": _reader(Hello),
+    "message": _read_client_message,
+    "command": _reader(CommandRequest),
+    "ping": _reader(Ping),
+    "pong": _reader(Pong),
+    "bye": _reader(ClientBye),
 }
-
-
-def _fields_of(frame: _Small) -> dict[str, object]:
-    match frame:
-        case Hello(name, session, log, room, seen, hears, version):
-            known = _known(session=session, log=log, room=room, seen=seen, hears=None if hears else False)
-            return {"hello": version, "name": name, **known}
-        case Do(command, args):
-            return {"do": command, "args": args}
-        case Ping(number, seen, room):
-            return {"ping": number, **_known(seen=seen, room=room)}
-        case Pong(number):
-            return {"pong": number}
-        case Goodbye(seen, room):
-            return {"bye": True, **_known(seen=seen, room=room)}
-        case Welcome():
-            return _welcome_fields(frame)
-        case Stored(next_one, last):
-            return {"stored": next_one, "id": last}
-        case Moved(room, after, last):
-            return {"room": room, "after": after, "last": last}
-        case Notice(text):
-            return {"notice": text}
-        case Throttled(rate):
-            return {"throttled": rate}
-        case Missed(count, upto):
-            return {"missed": count, "upto": upto}
-        case Error(code, text, next_one):
-            return {"error": code, "text": text, **_known(next=next_one)}
-        case Bye(reason, text):
-            return {"bye": reason, **_known(text=text)}
-
-
-def _welcome_fields(frame: Welcome) -> dict[str, object]:
-    return {
-        "welcome": frame.version,
-        "name": frame.name,
-        "session": frame.session,
-        "next": frame.next,
-        "log": frame.log,
-        "room": frame.room,
-        "after": frame.after,
-        "last": frame.last,
-        "host": frame.host,
-        "limits": {"line": frame.limits.line, "frame": frame.limits.frame},
-    }
-
-
-def _known(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
+_FROM_SERVER: Mapping[str, Reader[ServerFrame]] = {
+    "welcome": _reader(Welcome),
+    "message": _read_server_message,
+    "ack": _reader(Ack),
+    "room_changed": _reader(RoomChanged),
+    "notice": _reader(Notice),
+    "throttled": _reader(Throttled),
+    "skipped": _reader(Skipped),
+    "error": _reader(Error),
+    "ping": _reader(Ping),
+    "pong": _reader(Pong),
+    "bye": _reader(ServerBye),
+}
+_TYPES: Mapping[type, str] = {
+    Hello: "hello",
+    CommandRequest: "command",
+    Ping: "ping",
+    Pong: "pong",
+    ClientBye: "bye",
+    Welcome: "welcome",
+    Ack: "ack",
+    RoomChanged: "room_changed",
+    Notice: "notice",
+    Throttled: "throttled",
+    Skipped: "skipped",
+    Error: "error",
+    InvalidFrame: "error",
+    ServerBye: "bye",
+}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from techboy.arguments import first_word
+from techboy.storage.interface import ACTION, TEXT
 from techboy.wire.lines import unix_ends
 from techboy.wire.sanitize import clean
 
@@ -24,9 +25,10 @@ _SLASH = re.compile(rb"^/", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Said:
-    """One or more lines were said: ``text``, joined by LF."""
+    """One or more lines of one ``kind`` were said: ``text``, joined by LF."""
 
     text: str
+    kind: str = TEXT
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Command:
     def word(self) -> str:
         """What is to be done: the command's first word."""
         return first_word(self.line)[0]
+
+    @property
+    def arguments(self) -> str:
+        """What follows the first word, without blanks around it."""
+        return first_word(self.line)[1].strip()
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,13 @@ class Plain:
             return _obeyed(clean(lines).split("\n"), self.obeys)
         return [Said(clean(lines))]
 
-    def written(self, text: str) -> bytes:
-        """Return ``text``, lines joined by LF, so that the other end takes all of it for something said."""
+    def written(self, text: str, kind: str = TEXT) -> bytes:
+        """Return ``text``, lines joined by LF, so that the other end takes all of it for something said.
+
+        Actions are written as the command, ``/me``.
+        """
+        if kind == ACTION:
+            return _each("/me ", text).encode()
         data = text.encode()
         if not self.obeys and _has_slash(data):
             data = _SLASH.sub(b"//", data)
@@ -85,13 +97,16 @@ def notice(text: str) -> str:
 
 
 def signature(author: str, kind: str) -> str:
-    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ``me``."""
-    return f"** {author} " if kind == "me" else f"{author}: "
+    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ACTION."""
+    return f"** {author} " if kind == ACTION else f"{author}: "
 
 
 def in_room(author: str, kind: str, text: str) -> str:
-    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is ``say`` or ``me``."""
-    before = signature(author, kind)
+    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is TEXT or ACTION."""
+    return _each(signature(author, kind), text)
+
+
+def _each(before: str, text: str) -> str:
     return before + text.replace("\n", f"\n{before}")
 
 

@@ -250,8 +250,8 @@ class Stage:
             "host": LOOPBACK,
             "port": port,
             "state": self._folder / name,
-            "ping": plan.ping,
-            "dead": plan.dead,
+            "ping-interval": plan.ping,
+            "ping-timeout": plan.dead,
         }
         own = {"rate": 0} if program == "romeo" else {"name": name, "output": "json"}
         options = [

@@ -33,7 +33,7 @@ def renumbered(log: Sequence[Entry]) -> list[Entry]:
 def written(entries: Sequence[Entry]) -> str:
     """Return ``entries`` as Juliet shows them."""
     return "".join(
-        json.dumps({"id": line, "at": 1.5, "from": author, "text": text}) + "\n"
+        json.dumps({"id": line, "at": 1500, "from": author, "text": text}) + "\n"
         for line, author, text in entries
     )
 

@@ -32,15 +32,11 @@ class FakePeer:
         self.name, self.address, self._events = name, address, events
 
     def send_from(self, outbox: Outbox) -> None:
-        text = outbox.take_all()
-        if text is not None:
-            self._events.append(("peer.say", text))
+        for chunk in outbox.take_all():
+            self._events.append(("peer.say", chunk.text))
 
     def command(self, line: str) -> None:
         self._events.append(("peer.command", line))
-
-    def notice(self, text: str) -> None:
-        self._events.append(("peer.notice", text))
 
     def pause(self) -> None:
         self._events.append(("peer.pause",))
@@ -69,7 +65,7 @@ class FakeStorer(FakePeer):
 class FullShelf:
     """Where nothing can be kept any more."""
 
-    def keep(self, first: int, text: str) -> None:
+    def keep(self, first: int, text: str, kind: str) -> None:
         raise StorageError("the disk is full")
 
     def forget(self, before: int) -> None:
@@ -118,7 +114,7 @@ class FakeHere:
     def dismiss(self) -> None:
         self._events.append(("here.dismiss",))
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         self.own.append(text)
 
     def unstored(self, lines: int) -> None:
@@ -163,16 +159,12 @@ class Scene:
         self,
         keyboard: Keyboard,
         *,
-        hosts: bool = False,
-        stays: bool = False,
         patient: bool = False,
         outbox: Outbox | None = None,
     ) -> None:
         self._events: Events = []
         here, owner, self.outbox = FakeHere(self._events), FakeOwner(self._events), outbox or Outbox()
-        self.conversation = Conversation(
-            here, owner, keyboard, self.outbox, hosts=hosts, stays=stays, patient=patient
-        )
+        self.conversation = Conversation(here, owner, keyboard, self.outbox, patient=patient)
 
     def peer_comes(self, kind: type[FakePeer] = FakePeer) -> None:
         """Somebody connects."""
@@ -190,9 +182,9 @@ class Scene:
         return events
 
 
-def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False, patient: bool = False) -> Scene:
+def waiting(keyboard: Keyboard, *, patient: bool = False) -> Scene:
     """Return a conversation in which nobody is at the other end."""
-    scene = Scene(keyboard, hosts=hosts, stays=stays, patient=patient)
+    scene = Scene(keyboard, patient=patient)
     scene.conversation.start()
     scene.happened()
     return scene
@@ -201,13 +193,11 @@ def waiting(keyboard: Keyboard, *, hosts: bool = False, stays: bool = False, pat
 def talking(
     keyboard: Keyboard,
     *,
-    hosts: bool = False,
-    stays: bool = False,
     patient: bool = False,
     kind: type[FakePeer] = FakePeer,
 ) -> Scene:
     """Return a conversation in which somebody of that ``kind`` is."""
-    scene = waiting(keyboard, hosts=hosts, stays=stays, patient=patient)
+    scene = waiting(keyboard, patient=patient)
     scene.peer_comes(kind)
     scene.happened()
     return scene

@@ -15,7 +15,7 @@ from techboy.chat.conversation import (
     State,
     Words,
 )
-from techboy.chat.outbox import LIMIT, Outbox
+from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
@@ -24,7 +24,6 @@ CONNECTED = ("here.state", "Connected to juliet ('127.0.0.1', 33770)")
 CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
 CLOSED = ("here.state", "Connection closed.")
 LOST = ("here.state", "Connection to juliet lost.")
-NO_COMMAND = "there is no command /dance; // at the start of a line says a slash"
 WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
@@ -67,9 +66,9 @@ def leaving(keyboard: Keyboard = PERSON) -> Scene:
     return scene
 
 
-def left(*, stays: bool = False) -> Scene:
+def left() -> Scene:
     """The other said goodbye, and a script here says the rest."""
-    scene = talking(SCRIPT, stays=stays)
+    scene = talking(SCRIPT)
     scene.conversation.peer_left()
     scene.happened()
     return scene
@@ -83,9 +82,9 @@ def answered() -> Scene:
     return scene
 
 
-def parted(*, stays: bool = False) -> Scene:
+def parted() -> Scene:
     """Both said goodbye, with nothing more to say."""
-    scene = talking(PERSON, stays=stays)
+    scene = talking(PERSON)
     scene.conversation.peer_said_goodbye()
     scene.happened()
     return scene
@@ -143,12 +142,11 @@ class ArrivalTests:
 FROM_A_PEER: list[Callable[[Conversation], None]] = [
     lambda conversation: conversation.peer_said("hello"),
     lambda conversation: conversation.peer_stored(),
-    lambda conversation: conversation.peer_commanded("dance"),
     lambda conversation: conversation.peer_left(),
     lambda conversation: conversation.peer_said_goodbye(),
     lambda conversation: conversation.peer_gone(clean=True),
     lambda conversation: conversation.peer_lost(),
-    lambda conversation: conversation.peer_displaced("unheard"),
+    lambda conversation: conversation.peer_displaced([Chunk(1, 2, "unheard")]),
     lambda conversation: conversation.peer_full(),
     lambda conversation: conversation.peer_ready(),
 ]
@@ -216,7 +214,7 @@ class OutboxTests:
         scene.conversation.said("y")
         assert scene.happened() == [
             ("owner.hurry",),
-            ("here.state", "* not said: too much is waiting already"),
+            ("here.state", "* message not sent: too much is waiting. Try again later."),
         ]
         scene.peer_comes()
         assert ("peer.say", most) in scene.happened()
@@ -226,7 +224,9 @@ class OutboxTests:
         scene = waiting(PERSON)
         for _ in range(3):
             scene.conversation.said("x" * (LIMIT // 2))
-        assert scene.happened()[2:] == [("here.state", "* not said: too much is waiting already")]
+        assert scene.happened()[2:] == [
+            ("here.state", "* message not sent: too much is waiting. Try again later.")
+        ]
 
     def test_limit_in_pieces(self) -> None:
         """What begins below the limit is kept whole."""
@@ -293,7 +293,9 @@ class AcknowledgedTests:
         scene.conversation.said("x" * LIMIT)
         assert ("here.pause",) not in scene.happened()
         scene.conversation.said("y")
-        assert scene.happened() == [("here.state", "* not said: too much is waiting already")]
+        assert scene.happened() == [
+            ("here.state", "* message not sent: too much is waiting. Try again later.")
+        ]
 
     @pytest.mark.parametrize("begun", [finished, leaving, answered, parted])
     def test_nothing_left_to_read(self, begun: Callable[[], Scene]) -> None:
@@ -379,13 +381,6 @@ class PatientTests:
         scene.conversation.leave()
         assert scene.happened() == [("owner.over", lines == 0)]
 
-    def test_given_up(self) -> None:
-        """Where the other is not waited for any longer, that was not all."""
-        scene = expected()
-        scene.conversation.peer_given_up()
-        assert scene.happened() == [("owner.over", False)]
-        assert scene.conversation.state is State.OVER
-
     def test_screen_lost(self) -> None:
         """The rest is said although nobody would see an answer."""
         scene = expected()
@@ -410,15 +405,13 @@ class LostTests:
         scene.peer_comes(FakeStorer)
         assert ("peer.say", "two") in scene.happened()
 
-    @pytest.mark.parametrize(("lines", "unsure"), [(1, False), (1, True), (0, True)])
-    def test_finished(self, lines: int, unsure: bool) -> None:
-        """At the end of the input the other is waited for, unless it is sure that all has arrived."""
+    def test_finished(self) -> None:
+        """At the end of the input the other is waited for, unless all has arrived."""
         scene = talking(SCRIPT, patient=True, kind=FakeStorer)
         scene.conversation.said("hello")
         scene.conversation.input_ended()
-        scene.outbox.stored(2 - lines)
         scene.happened()
-        scene.conversation.peer_lost(unsure)
+        scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.state is State.EXPECTED
 
@@ -430,37 +423,22 @@ class LostTests:
         assert scene.conversation.state is State.OVER
 
     @pytest.mark.parametrize("lines", [0, 1])
-    @pytest.mark.parametrize("unsure", [True, False])
-    def test_leaving(self, lines: int, unsure: bool) -> None:
+    def test_leaving(self, lines: int) -> None:
         """Who was told to leave does so, and has said all if nothing is left."""
         scene = talking(PERSON, kind=FakeStorer)
         scene.conversation.said("hello")
         scene.outbox.stored(2 - lines)
         scene.conversation.leave()
         scene.happened()
-        scene.conversation.peer_lost(unsure)
+        scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", lines == 0)]
 
     @pytest.mark.parametrize("begun", [left, answered, parted])
     def test_goodbye_heard(self, begun: Callable[[], Scene]) -> None:
         """Who has said goodbye is not waited for."""
         scene = begun()
-        scene.conversation.peer_lost(unsure=True)
+        scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
-
-    @pytest.mark.parametrize("begun", [finished, leaving, left, answered, parted])
-    def test_given_up_too_late(self, begun: Callable[[], Scene]) -> None:
-        """Who is there, or is waited for by a person, is not given up."""
-        scene = begun()
-        scene.conversation.peer_given_up()
-        assert scene.happened() == []
-
-    def test_given_up_by_a_person(self) -> None:
-        """A person waits for whoever comes next."""
-        scene = waiting(PERSON)
-        scene.conversation.peer_given_up()
-        assert scene.happened() == []
-        assert scene.conversation.free
 
 
 class DisplacedTests:
@@ -469,7 +447,7 @@ class DisplacedTests:
     def test_displaced(self) -> None:
         """Nothing is announced, and the next may come at once."""
         scene = talking(PERSON)
-        scene.conversation.peer_displaced(None)
+        scene.conversation.peer_displaced([])
         assert scene.happened() == [("here.dismiss",)]
         assert scene.conversation.free
         scene.peer_comes()
@@ -478,7 +456,7 @@ class DisplacedTests:
     def test_unheard(self) -> None:
         """What the first did not understand is said to the next."""
         scene = talking(PERSON)
-        scene.conversation.peer_displaced("hello\nyou")
+        scene.conversation.peer_displaced([Chunk(1, 3, "hello\nyou")])
         scene.happened()
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("peer.say", "hello\nyou"), ("here.invite",)]
@@ -525,7 +503,7 @@ class ManyTests:
 
     def test_told(self) -> None:
         """What it passes on is shown as it is known."""
-        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "say", 7, 9.0, past=True)
+        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "text", 7, 9.0, past=True)
         scene.conversation.peer_told(words)
         assert scene.happened() == [("here.show_words", words)]
 
@@ -566,10 +544,9 @@ class WaitingTests:
         assert scene.happened() == [("here.state", "* not connected; 1 line waits")]
 
     @ANY_KEYBOARD
-    @pytest.mark.parametrize("stays", [True, False])
-    def test_leave(self, keyboard: Keyboard, stays: bool) -> None:
+    def test_leave(self, keyboard: Keyboard) -> None:
         """Told to leave, the program ends at once."""
-        scene = waiting(keyboard, stays=stays)
+        scene = waiting(keyboard)
         scene.conversation.leave()
         assert scene.happened() == [("owner.over", True)]
         assert scene.conversation.state is State.OVER
@@ -582,10 +559,9 @@ class WaitingTests:
         scene.conversation.leave()
         assert scene.happened() == [("owner.over", False)]
 
-    @pytest.mark.parametrize("stays", [True, False])
-    def test_end_of_input(self, stays: bool) -> None:
+    def test_end_of_input(self) -> None:
         """A person that ends the input wants to leave."""
-        scene = waiting(PERSON, stays=stays)
+        scene = waiting(PERSON)
         scene.conversation.input_ended()
         assert scene.happened() == [("owner.over", True)]
 
@@ -633,25 +609,12 @@ class TalkingTests:
         scene.conversation.commanded("nick rosaline", "nick")
         assert scene.happened() == [("peer.command", "nick rosaline")]
 
-    def test_command_of_the_host(self) -> None:
-        """A host's own command is answered here, and its guest hears nothing of it."""
-        scene = talking(PERSON, hosts=True)
-        scene.conversation.commanded("dance a jig", "dance")
-        assert scene.happened() == [("here.state", f"* {NO_COMMAND}")]
-
-    def test_command_of_the_guest(self) -> None:
-        """A guest that asks for what there isn't is told so, and nobody else."""
-        scene = talking(PERSON, hosts=True)
-        scene.conversation.peer_commanded("dance")
-        assert scene.happened() == [("peer.notice", NO_COMMAND)]
-
-    @pytest.mark.parametrize("hosts", [True, False])
     @pytest.mark.parametrize(
         ("lines", "wait"), [(0, "0 lines wait"), (1, "1 line waits"), (2, "2 lines wait")]
     )
-    def test_ping(self, hosts: bool, lines: int, wait: str) -> None:
+    def test_ping(self, lines: int, wait: str) -> None:
         """It is told here since when nothing was heard, and how much is not stored."""
-        scene = talking(PERSON, hosts=hosts, kind=FakeStorer)
+        scene = talking(PERSON, kind=FakeStorer)
         if lines:
             scene.conversation.said("\n" * (lines - 1))
         scene.happened()
@@ -696,12 +659,6 @@ class HostOfManyTests:
             "here.show_signed",
             "here.show_signed",
         ]
-
-    def test_caller(self) -> None:
-        """Who calls is no host, whatever is said first."""
-        scene = talking(PERSON, hosts=True)
-        scene.conversation.peer_said(WELCOME)
-        assert scene.happened() == [("here.show", "juliet", WELCOME)]
 
     @pytest.mark.parametrize(("first", "then"), [(WELCOME, "hello"), ("hello", WELCOME)])
     def test_next(self, first: str, then: str) -> None:
@@ -771,10 +728,9 @@ class BrokenTests:
 
     @ANY_END
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    @pytest.mark.parametrize("stays", [True, False])
-    def test_wait_again(self, keyboard: Keyboard, stays: bool, clean: bool) -> None:
+    def test_wait_again(self, keyboard: Keyboard, clean: bool) -> None:
         """The conversation is not over: the other is waited for."""
-        scene = talking(keyboard, stays=stays)
+        scene = talking(keyboard)
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.free
@@ -800,10 +756,9 @@ class LeaveTests:
     """Somebody here wants to leave."""
 
     @ANY_KEYBOARD
-    @pytest.mark.parametrize("stays", [True, False])
-    def test_goodbye(self, keyboard: Keyboard, stays: bool) -> None:
+    def test_goodbye(self, keyboard: Keyboard) -> None:
         """All that was said is sent, then goodbye; the other has a moment to answer."""
-        scene = talking(keyboard, stays=stays)
+        scene = talking(keyboard)
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
         assert scene.conversation.state is State.LEAVING
@@ -815,15 +770,6 @@ class LeaveTests:
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
         assert scene.conversation.state is State.OVER
-
-    @pytest.mark.parametrize("goodbye_heard", [True, False])
-    def test_stays_no_longer(self, goodbye_heard: bool) -> None:
-        """Who was told to leave does not wait for the next."""
-        scene = parted(stays=True) if goodbye_heard else talking(PERSON, stays=True)
-        scene.conversation.leave()
-        scene.happened()
-        scene.conversation.peer_gone(True)
-        assert scene.happened()[-1] == ("owner.over", True)
 
     def test_last_words(self) -> None:
         """What the other still says is shown; nothing more is said here."""
@@ -899,10 +845,10 @@ class LeaveTests:
 class EndOfInputTests:
     """All was said here."""
 
-    @pytest.mark.parametrize(("keyboard", "stays"), [(PERSON, False), (PERSON, True), (SCRIPT, False)])
-    def test_goodbye(self, keyboard: Keyboard, stays: bool) -> None:
+    @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
+    def test_goodbye(self, keyboard: Keyboard) -> None:
         """All is sent, however long it takes; then the other has some seconds for the rest."""
-        scene = talking(keyboard, stays=stays)
+        scene = talking(keyboard)
         scene.conversation.input_ended()
         assert scene.happened() == [("peer.part", LAST_WORDS, None)]
         assert scene.conversation.state is State.FINISHED
@@ -929,59 +875,12 @@ class EndOfInputTests:
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", clean)]
         assert scene.conversation.state is State.OVER
 
-    def test_stays_no_longer(self) -> None:
-        """A person that ended the input does not wait for the next."""
-        scene = talking(PERSON, stays=True)
-        scene.conversation.input_ended()
-        scene.conversation.peer_gone(True)
-        assert scene.happened()[-1] == ("owner.over", True)
-
     @pytest.mark.parametrize("begun", [leaving, answered, parted, over])
     def test_too_late(self, begun: Callable[[], Scene]) -> None:
         """After our goodbye there is nothing to end."""
         scene = begun()
         scene.conversation.input_ended()
         assert scene.happened() == []
-
-
-class StayingScriptTests:
-    """A script with more than one guest."""
-
-    def test_guest_stays(self) -> None:
-        """At the end of the script the guest may stay."""
-        scene = talking(SCRIPT, stays=True)
-        scene.conversation.input_ended()
-        assert scene.happened() == []
-        assert scene.conversation.state is State.TALKING
-
-    def test_without_guest(self) -> None:
-        """At the end of the script the next guest may still come, and nothing is read for it."""
-        scene = waiting(SCRIPT, stays=True)
-        scene.conversation.input_ended()
-        scene.peer_comes()
-        assert scene.happened() == [CONNECTED, ("here.invite",)]
-
-    def test_goodbye(self) -> None:
-        """A guest that leaves after the end of the script is not kept waiting."""
-        scene = talking(SCRIPT, stays=True)
-        scene.conversation.input_ended()
-        scene.conversation.peer_left()
-        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
-
-    def test_end_while_leaving(self) -> None:
-        """A guest that leaves hears the script to its end, and no longer."""
-        scene = left(stays=True)
-        scene.conversation.input_ended()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        scene.conversation.peer_gone(True)
-        assert scene.happened() == [("here.dismiss",), ("here.resume",), ("owner.waiting", True)]
-
-    def test_screen_lost(self) -> None:
-        """With nothing more to say and no screen, it leaves."""
-        scene = waiting(SCRIPT, stays=True)
-        scene.conversation.input_ended()
-        scene.conversation.screen_lost()
-        assert scene.happened() == [("owner.over", True)]
 
 
 class PeerLeavesTests:
@@ -1004,14 +903,6 @@ class PeerLeavesTests:
         assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
         assert scene.conversation.state is State.OVER
 
-    @ANY_END
-    def test_stay(self, clean: bool) -> None:
-        """Who stays waits for the next."""
-        scene = parted(stays=True)
-        scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("here.resume",), ("owner.waiting", True)]
-        assert scene.conversation.free
-
     def test_close_after_exit(self) -> None:
         """Closing after an `exit` is announced once."""
         scene = parted()
@@ -1019,14 +910,11 @@ class PeerLeavesTests:
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
 
     def test_nothing_said(self) -> None:
-        """Nothing is sent to who has left, nor kept for who comes next."""
-        scene = parted(stays=True)
+        """Nothing is sent to who has left."""
+        scene = parted()
         scene.conversation.said("hello?")
         scene.conversation.enter()
-        scene.conversation.peer_gone(True)
-        scene.happened()
-        scene.peer_comes()
-        assert scene.happened() == [CONNECTED, ("here.invite",)]
+        assert scene.happened() == []
 
 
 class PeerLeavesScriptTests:
@@ -1089,15 +977,6 @@ class PeerLeavesScriptTests:
         scene = begun()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), ("owner.over", clean)]
-
-    @ANY_END
-    def test_stay(self, clean: bool) -> None:
-        """A script that stays says the rest to the next."""
-        scene = left(stays=True)
-        scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("here.pause",), ("owner.waiting", True)]
-        scene.peer_comes()
-        assert scene.happened() == [CONNECTED, ("here.invite",), ("here.resume",)]
 
 
 class OverTests:

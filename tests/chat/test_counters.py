@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from techboy.chat.counters import Refusal, Tally
+from techboy.chat.counters import Refusal, Rejected, Tally
 
 
 class TallyTests:
@@ -13,7 +13,7 @@ class TallyTests:
     def test_nothing_yet(self) -> None:
         """Everything begins at 0, each reason for a refusal too, so that programs see it from the start."""
         tally = Tally()
-        assert {tally.said, tally.stored, tally.sent, tally.duplicates, tally.returns} == {0}
+        assert {getattr(tally, name) for name in Tally.__slots__ if name != "refused"} == {0}
         assert tally.refused == dict.fromkeys(Refusal, 0)
 
     def test_refused(self) -> None:
@@ -26,5 +26,7 @@ class TallyTests:
         assert sum(tally.refused.values()) == 4
 
     def test_names(self) -> None:
-        """Reasons have names of one word, which programs can rely on."""
-        assert all(re.fullmatch("[a-z]+", why.value) for why in Refusal)
+        """Reasons have names in snake case, which programs can rely on, and say what was not accepted."""
+        assert all(re.fullmatch("[a-z]+(_[a-z]+)*", why.value) for why in Refusal)
+        assert Refusal("kicked") is Refusal.KICKED
+        assert {why.what for why in Refusal} == set(Rejected)

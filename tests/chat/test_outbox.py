@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 
 from techboy.chat import outbox
 from techboy.chat.outbox import FIRST, Chunk, Outbox
+from techboy.storage.interface import ACTION, TEXT
 
 
 class DictShelf:
     """A shelf that is a list of lines, by number; ``full``: it can note nothing more."""
 
-    def __init__(self, lines: dict[int, str] | None = None, following: int = 1, tried: int = 1) -> None:
+    def __init__(
+        self, lines: dict[int, tuple[str, str]] | None = None, following: int = 1, tried: int = 1
+    ) -> None:
         self.lines = dict(lines or {})
         self.next, self.tried, self.full = following, tried, False
 
-    def keep(self, first: int, text: str) -> None:
+    def keep(self, first: int, text: str, kind: str) -> None:
         for number, line in enumerate(text.split("\n"), first):
             assert number not in self.lines
             self.lines[number] = line
@@ -43,7 +46,8 @@ class DictShelf:
 
     def opened(self) -> Outbox:
         """Return the outbox of a program that is started on it."""
-        return Outbox(self, list(self.lines.items()), self.next, self.tried)
+        kept = [(number, line, TEXT) for number, line in self.lines.items()]
+        return Outbox(self, kept, self.next, self.tried)
 
 
 def holding(*texts: str) -> Outbox:
@@ -54,13 +58,38 @@ def holding(*texts: str) -> Outbox:
     return box
 
 
+class KindTests:
+    """Text and actions, in one order."""
+
+    def test_sent(self) -> None:
+        """What is sent together is of one kind, in the order in which it was said."""
+        box = Outbox()
+        for text, kind in [("a", TEXT), ("b", TEXT), ("waves", ACTION), ("bows\nnods", ACTION), ("c", TEXT)]:
+            box.add(text, kind)
+        expected = [
+            Chunk(1, 3, "a\nb", TEXT), Chunk(3, 6, "waves\nbows\nnods", ACTION), Chunk(6, 7, "c", TEXT),
+        ]  # fmt: skip
+        assert [box.take(), box.take(), box.take()] == expected
+        assert box.take_all() == expected
+
+    def test_again(self) -> None:
+        """An action that is cut, or gets another number, stays one."""
+        box = Outbox()
+        box.add("waves\nbows", ACTION)
+        box.take()
+        assert box.resume(2)
+        assert box.take() == Chunk(2, 3, "bows", ACTION)
+        box.renumber(7)
+        assert box.take() == Chunk(7, 8, "bows", ACTION)
+
+
 class TakingTests:
     """What is sent next."""
 
     def test_nothing(self) -> None:
         """An empty outbox has nothing to send, and counts no lines."""
         box = Outbox()
-        assert (box.take(), box.lines, box.full, box.take_all()) == (None, 0, False, None)
+        assert (box.take(), box.lines, box.full, box.take_all()) == (None, 0, False, [])
 
     def test_joined(self) -> None:
         """What was said bit by bit is sent together, up to the size that is asked for."""
@@ -85,7 +114,7 @@ class TakingTests:
         """Where nothing is acknowledged all is taken, what was sent before too, and numbers go on."""
         box = holding("a", "b")
         box.take(1)
-        assert box.take_all() == "a\nb"
+        assert [chunk.text for chunk in box.take_all()] == ["a\nb"]
         assert box.lines == 0
         box.add("c")
         assert box.take() == Chunk(3, 4, "c")
@@ -165,7 +194,7 @@ class StoredTests:
         shelf = DictShelf()
         box = shelf.opened()
         box.add("a\nb")
-        assert box.take_all() == "a\nb"
+        assert [chunk.text for chunk in box.take_all()] == ["a\nb"]
         box.add("c")
         assert shelf.lines == {1: "c"}
         assert box.resume(1)
@@ -427,7 +456,7 @@ class AnythingTests:
             assert shelf.lines == {number: said[number] for number in range(stored, len(said))}
             assert sent <= shelf.tried <= len(said)
         box.rewind()
-        assert (box.take_all() or "").split("\n") == (said[stored:] or [""])
+        assert "\n".join(chunk.text for chunk in box.take_all()).split("\n") == (said[stored:] or [""])
         assert shelf.lines == {}
 
 

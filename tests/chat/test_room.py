@@ -66,17 +66,17 @@ class SayTests:
     def test_waits(self, verona: Verona) -> None:
         """It is not in the log before it is stored, and whoever stores it is woken."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "hello")
+        verona.room.say(juliet, "text", "hello")
         assert verona.room.log.last == 0
         assert verona.waker.events == [("wake", "verona")]
 
     def test_stored(self, verona: Verona) -> None:
         """It is stored once, with when and whose it was."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "hello\nyou")
+        verona.room.say(juliet, "text", "hello\nyou")
         [batch] = verona.store(7.0)
         assert (batch.first, batch.last, batch.at, batch.by) == (1, 2, 7.0, juliet.number)
-        assert (batch.author, batch.kind, batch.text) == ("juliet", "say", "hello\nyou")
+        assert (batch.author, batch.kind, batch.text) == ("juliet", "text", "hello\nyou")
         assert verona.store(8.0) == []
         assert verona.room.log.last == 2
 
@@ -88,40 +88,40 @@ class SayTests:
         """What one says is one piece, though others speak between."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
         for member, text in [(juliet, "a"), (nurse, "x"), (juliet, "b\nc"), (nurse, "y")]:
-            verona.room.say(member, "say", text)
+            verona.room.say(member, "text", text)
         assert verona.stored() == [
-            (juliet.number, "juliet", "say", "a\nb\nc"),
-            (nurse.number, "nurse", "say", "x\ny"),
+            (juliet.number, "juliet", "text", "a\nb\nc"),
+            (nurse.number, "nurse", "text", "x\ny"),
         ]
 
     def test_kinds(self, verona: Verona) -> None:
         """What is said in another way stands for itself, in its order."""
         juliet = verona.inhabitant("juliet")
-        for kind, text in [("say", "a"), ("me", "sighs"), ("me", "waits"), ("say", "b")]:
+        for kind, text in [("text", "a"), ("action", "sighs"), ("action", "waits"), ("text", "b")]:
             verona.room.say(juliet, kind, text)
         assert [piece[2:] for piece in verona.stored()] == [
-            ("say", "a"),
-            ("me", "sighs\nwaits"),
-            ("say", "b"),
+            ("text", "a"),
+            ("action", "sighs\nwaits"),
+            ("text", "b"),
         ]
 
     def test_renamed(self, verona: Verona) -> None:
         """Everything is said under the name that its author had then."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "a")
+        verona.room.say(juliet, "text", "a")
         juliet.name = "rosaline"
-        verona.room.say(juliet, "say", "b")
+        verona.room.say(juliet, "text", "b")
         assert verona.stored() == [
-            (juliet.number, "juliet", "say", "a"),
-            (juliet.number, "rosaline", "say", "b"),
+            (juliet.number, "juliet", "text", "a"),
+            (juliet.number, "rosaline", "text", "b"),
         ]
 
     def test_gone(self, verona: Verona) -> None:
         """What was said last is stored although its author has left."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "adieu")
+        verona.room.say(juliet, "text", "adieu")
         verona.room.leave(juliet)
-        assert verona.stored() == [(juliet.number, "juliet", "say", "adieu")]
+        assert verona.stored() == [(juliet.number, "juliet", "text", "adieu")]
 
 
 class NewsTests:
@@ -248,7 +248,7 @@ class HostTests:
         """Who only came to say something is heard, and neither listed nor told of."""
         quiet = verona.somebody("romeo", host=True, quiet=True)
         verona.room.enter(quiet)
-        verona.room.say(quiet, "say", "back at nine")
+        verona.room.say(quiet, "text", "back at nine")
         assert verona.room.listed == {}
         verona.room.leave(quiet)
         [segment] = verona.room.take()
@@ -284,34 +284,34 @@ class SegmentTests:
         """Who comes is told of before what they say, however it is gathered."""
         juliet = verona.somebody("juliet")
         verona.room.enter(juliet)
-        verona.room.say(juliet, "say", "hello")
-        verona.room.say(juliet, "say", "you")
+        verona.room.say(juliet, "text", "hello")
+        verona.room.say(juliet, "text", "you")
         assert self.segments(verona) == [(["juliet joined"], ["hello\nyou"])]
 
     def test_last_words(self, verona: Verona) -> None:
         """Who goes is told of after what they said last."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
-        verona.room.say(nurse, "say", "hush")
-        verona.room.say(juliet, "say", "adieu")
+        verona.room.say(nurse, "text", "hush")
+        verona.room.say(juliet, "text", "adieu")
         verona.room.leave(juliet)
         assert self.segments(verona) == [([], ["hush", "adieu"]), (["juliet left"], [])]
 
     def test_silent(self, verona: Verona) -> None:
         """What is told of those who said nothing does not divide what others say."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
-        verona.room.say(juliet, "say", "a")
+        verona.room.say(juliet, "text", "a")
         verona.room.leave(nurse)
         verona.room.announce("the sun rises")
-        verona.room.say(juliet, "say", "b")
+        verona.room.say(juliet, "text", "b")
         assert self.segments(verona) == [(["the sun rises", "nurse left"], ["a\nb"])]
 
     def test_renamed(self, verona: Verona) -> None:
         """Another name is told of between what was said under either."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "a")
+        verona.room.say(juliet, "text", "a")
         juliet.name = "rosaline"
         verona.room.rename(juliet, "juliet")
-        verona.room.say(juliet, "say", "b")
+        verona.room.say(juliet, "text", "b")
         assert self.segments(verona) == [([], ["a"]), (["juliet is now rosaline"], ["b"])]
 
     def test_back_as_another(self, verona: Verona) -> None:
@@ -346,8 +346,8 @@ class SegmentTests:
     def test_unstored(self, verona: Verona) -> None:
         """It is counted how much of somebody is to be stored."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "say", "hello")
-        verona.room.say(juliet, "me", "waves")
+        verona.room.say(juliet, "text", "hello")
+        verona.room.say(juliet, "action", "waves")
         assert juliet.unstored == 10
 
 

@@ -11,8 +11,9 @@ from techboy.wire.frames import Hello
 from tests.transports import FakeTransport, cuts
 
 WELCOME = (
-    b'{"welcome": 1, "name": "juliet", "session": "t", "next": 1, "log": "l", "after": 0, "last": 0, '
-    b'"host": "romeo", "limits": {"line": 4096, "frame": 9999}}\n'
+    b'{"type": "welcome", "version": 1, "name": "juliet", "session": "t", "next_seq": 1, '
+    b'"log_epoch": "l", "after_id": 0, "last_id": 0, "server": "romeo", '
+    b'"limits": {"line": 4096, "frame": 9999}}\n'
 )
 
 
@@ -64,7 +65,10 @@ class AnswerTests:
 
     def test_hello(self) -> None:
         """A hello is the first that is said."""
-        assert Call().transport.flush() == b'{"hello": 1, "name": "juliet"}\n'
+        assert (
+            Call().transport.flush()
+            == b'{"type": "hello", "version": 1, "name": "juliet", "subscribe": true}\n'
+        )
 
     @pytest.mark.parametrize("pieces", cuts(b"* welcome\n" + WELCOME)[:60:7])
     def test_native(self, pieces: list[bytes]) -> None:
@@ -79,23 +83,23 @@ class AnswerTests:
     def test_goodbye(self) -> None:
         """So does a goodbye."""
         call = Call()
-        call.transport.receive(b'{"bye": "busy"}\n')
-        assert (call.opened, call.door.data) == (["native"], b'{"bye": "busy"}\n')
+        call.transport.receive(b'{"type": "bye", "reason": "busy"}\n')
+        assert (call.opened, call.door.data) == (["native"], b'{"type": "bye", "reason": "busy"}\n')
 
     def test_plain(self) -> None:
         """Without a welcome the plain door is opened after a while, with all that came."""
         call = Call()
-        call.transport.receive(b'hello\n{"pong": 1}\n')
+        call.transport.receive(b'hello\n{"type": "pong", "number": 1}\n')
         assert call.opened == []
         call.clock.advance(PATIENCE)
-        assert (call.opened, call.door.data) == (["plain"], b'hello\n{"pong": 1}\n')
+        assert (call.opened, call.door.data) == (["plain"], b'hello\n{"type": "pong", "number": 1}\n')
 
     def test_sign_of_life(self) -> None:
         """A ping says that the native dialect is understood, and that the welcome follows."""
         call = Call()
-        call.transport.receive(b'hello\n{"ping": 0}\n')
+        call.transport.receive(b'hello\n{"type": "ping", "number": 0}\n')
         call.clock.advance(PATIENCE)
-        assert (call.opened, call.door.data) == (["native"], b'{"ping": 0}\n')
+        assert (call.opened, call.door.data) == (["native"], b'{"type": "ping", "number": 0}\n')
 
     def test_much(self) -> None:
         """Too much before a welcome opens it at once."""

@@ -14,8 +14,9 @@ from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeCaller
 from tests.transports import FakeTransport
 
 WELCOME = {
-    "welcome": 1, "name": "juliet", "session": "token", "next": 1, "log": "log", "after": 0, "last": 0,
-    "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+    "type": "welcome", "version": 1, "name": "juliet", "session": "token", "next_seq": 1,
+    "log_epoch": "log", "after_id": 0, "last_id": 0, "server": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
 }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ class Scene:
 
 def line(first: int, text: str, author: str = "romeo") -> dict[str, Any]:
     """Return the frame with lines that ``author`` said."""
-    return {"id": first, "at": 5.0, "from": author, "say": text}
+    return {"type": "message", "kind": "text", "id": first, "at": 5000, "from": author, "text": text}
 
 
 class AnswerTests:
@@ -107,7 +108,7 @@ class AnswerTests:
     def test_turned_away(self, reason: str) -> None:
         """A goodbye instead is a refusal, for now or for good, and nobody came."""
         scene = Scene()
-        scene.gets({"bye": reason, "text": "romeo is busy"})
+        scene.gets({"type": "bye", "reason": reason, "text": "romeo is busy"})
         scene.transport.flush()
         assert scene.owner.happened("busy", "refused") == [(reason, "romeo is busy")]
         assert scene.conversation.told == []
@@ -116,24 +117,24 @@ class AnswerTests:
     def test_restart(self) -> None:
         """Unless the host says that it comes back."""
         scene = Scene()
-        scene.gets({"bye": "restart"})
+        scene.gets({"type": "bye", "reason": "restart"})
         assert scene.owner.happened("refused", "returning") == [("returning",)]
 
     def test_what_waits(self) -> None:
         """What waited is sent with the numbers that the host expects."""
         outbox = Outbox(kept=[(4, "one\ntwo")])
-        scene = Scene(outbox).welcomed(next=1)
+        scene = Scene(outbox).welcomed(next_seq=1)
         scene.door.send_from(outbox)
-        assert scene.sent() == [{"say": "one\ntwo", "seq": 1}]
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
 
     def test_back(self) -> None:
         """On the next connection, what was stored meanwhile is not sent again."""
         first = Scene().welcomed()
         first.says("one\ntwo")
         first.transport.breaks()
-        second = Scene(first.outbox, first.acquaintance).welcomed(next=2)
+        second = Scene(first.outbox, first.acquaintance).welcomed(next_seq=2)
         second.door.send_from(second.outbox)
-        assert second.sent() == [{"say": "two", "seq": 2}]
+        assert second.sent() == [{"type": "message", "kind": "text", "text": "two", "seq": 2}]
 
     def test_put_back(self) -> None:
         """Where one end was put back to a backup, all that waits is sent, and one line says so."""
@@ -141,31 +142,31 @@ class AnswerTests:
         Scene(acquaintance=acquaintance).welcomed()
         outbox = Outbox(kept=[(1, "one\ntwo")])
         scene = Scene(outbox, acquaintance)
-        scene.gets({**WELCOME, "next": 6})
+        scene.gets({**WELCOME, "next_seq": 6})
         assert scene.conversation.happened("peer_came", "peer_noted") == [
             ("peer_came", scene.door),
             (
                 "peer_noted",
                 "romeo and this client disagree about what is stored,"
-                " as after a backup of one of them was put back;"
+                " for example after a backup was restored;"
                 " 2 lines will be sent again, some perhaps twice",
             ),
         ]
         scene.door.send_from(outbox)
-        assert scene.sent() == [{"say": "one\ntwo", "seq": 6}]
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 6}]
 
     def test_put_back_without_lines(self) -> None:
         """So it is said where nothing waits: the host may have lost what it had stored."""
         first = Scene().welcomed()
         first.says("one")
-        first.gets({"stored": 2, "id": 1})
+        first.gets({"type": "ack", "next_seq": 2, "last_id": 1})
         second = Scene(first.outbox, first.acquaintance)
-        second.gets({**WELCOME, "next": 1})
+        second.gets({**WELCOME, "next_seq": 1})
         assert second.conversation.happened("peer_noted") == [
             (
                 "peer_noted",
                 "romeo and this client disagree about what is stored,"
-                " as after a backup of one of them was put back",
+                " for example after a backup was restored",
             )
         ]
 
@@ -178,7 +179,7 @@ class LinesTests:
         scene = Scene().welcomed()
         scene.gets(line(1, "one\ntwo"))
         assert scene.conversation.happened("peer_told") == [
-            ("peer_told", ("romeo", "one\ntwo", "say", 1, 5.0, False))
+            ("peer_told", ("romeo", "one\ntwo", "text", 1, 5.0, False))
         ]
 
     def test_once(self) -> None:
@@ -191,14 +192,14 @@ class LinesTests:
 
     def test_past(self) -> None:
         """What was said before she first came is marked as such."""
-        scene = Scene().welcomed(last=1)
+        scene = Scene().welcomed(last_id=1)
         scene.gets(line(1, "one"), line(2, "two"))
         assert [event[1].past for event in scene.conversation.happened("peer_told")] == [True, False]
 
     def test_missed(self) -> None:
         """What is forgotten is told of, and counts as received."""
         scene = Scene().welcomed()
-        scene.gets({"missed": 2, "upto": 2}, line(2, "two\nthree"))
+        scene.gets({"type": "skipped", "count": 2, "through_id": 2}, line(2, "two\nthree"))
         told = scene.conversation.happened("peer_noted", "peer_told")
         assert told[0] == ("peer_noted", "2 lines are gone")
         assert told[1][1].text == "three"
@@ -206,19 +207,23 @@ class LinesTests:
     def test_moved(self) -> None:
         """In another room ids begin anew."""
         scene = Scene().welcomed(room="lobby")
-        scene.gets(line(9, "nine"), {"room": "garden", "after": 0, "last": 0}, line(1, "one"))
+        scene.gets(
+            line(9, "nine"),
+            {"type": "room_changed", "room": "garden", "after_id": 0, "last_id": 0},
+            line(1, "one"),
+        )
         assert [event[1].text for event in scene.conversation.happened("peer_told")] == ["nine", "one"]
 
     def test_missing(self) -> None:
         """What is still to come of what was said before is known, and forgotten when no more comes."""
-        scene = Scene().welcomed(after=0, last=10)
+        scene = Scene().welcomed(after_id=0, last_id=10)
         scene.gets(line(1, "one\ntwo"))
         assert scene.door.missing == 8
         scene.gets(line(3, "\n".join("3456789")))
         assert scene.door.missing == 1
         scene.clock.advance(CAUGHT_UP + 0.1)
         assert scene.door.missing == 0
-        scene.gets({"room": "balcony", "after": 0, "last": 4})
+        scene.gets({"type": "room_changed", "room": "balcony", "after_id": 0, "last_id": 4})
         assert scene.door.missing == 4
 
     def test_not_understood(self) -> None:
@@ -236,32 +241,32 @@ class ThrottledTests:
         scene = Scene().welcomed()
         scene.says("\n".join(map(str, range(1, 101))))
         assert [frame["seq"] for frame in scene.sent()] == [1]
-        scene.gets({"throttled": 3}, {"stored": 11, "id": 10})
-        assert scene.sent() == [{"say": "11\n12\n13", "seq": 11}]
+        scene.gets({"type": "throttled", "rate": 3}, {"type": "ack", "next_seq": 11, "last_id": 10})
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "11\n12\n13", "seq": 11}]
         return scene
 
     def test_told(self) -> None:
         """It is told once, to what rate."""
         scene = self.throttled()
-        scene.gets({"throttled": 3})
+        scene.gets({"type": "throttled", "rate": 3})
         assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "romeo takes 3 lines a second from this client; the rest waits here")
+            ("peer_noted", "romeo accepts 3 lines a second from this client; the rest waits here")
         ]
 
     def test_pace(self) -> None:
         """What is stored makes room for as much."""
         scene = self.throttled()
-        scene.gets({"stored": 13, "id": 12})
-        assert scene.sent() == [{"say": "14\n15", "seq": 14}]
+        scene.gets({"type": "ack", "next_seq": 13, "last_id": 12})
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "14\n15", "seq": 14}]
 
     def test_leave(self) -> None:
         """Who leaves sends nothing more, and takes leave when what was sent is stored."""
         scene = self.throttled()
         scene.door.part(1, 5)
-        scene.gets({"stored": 13, "id": 12})
+        scene.gets({"type": "ack", "next_seq": 13, "last_id": 12})
         assert scene.sent() == []
-        scene.gets({"stored": 14, "id": 13})
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        scene.gets({"type": "ack", "next_seq": 14, "last_id": 13})
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
         assert scene.outbox.lines == 87
 
     def test_leave_at_once(self) -> None:
@@ -270,26 +275,26 @@ class ThrottledTests:
         scene.says("\n".join("x" * 10))
         scene.sent()
         scene.outbox.add("more")
-        scene.gets({"throttled": 3}, {"stored": 11, "id": 10})
+        scene.gets({"type": "throttled", "rate": 3}, {"type": "ack", "next_seq": 11, "last_id": 10})
         scene.sent()
-        scene.gets({"stored": 12, "id": 11})
+        scene.gets({"type": "ack", "next_seq": 12, "last_id": 11})
         scene.outbox.add("still more")
         scene.door.part(1, 5)
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_in_time(self) -> None:
         """It is not waited for longer than she was told to."""
         scene = self.throttled()
         scene.door.part(1, 5)
         scene.clock.advance(5)
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_not_stored(self) -> None:
         """What the host can't store is not waited for: it is sent in the next connection."""
         scene = self.throttled()
         scene.door.part(1, 5)
-        scene.gets({"error": "storage", "text": "full", "next": 11})
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        scene.gets({"type": "error", "code": "storage_unavailable", "text": "full", "next_seq": 11})
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_lost(self) -> None:
         """A connection that breaks meanwhile is told of."""
@@ -303,19 +308,21 @@ class ThrottledTests:
         scene = self.throttled()
         scene.door.part(5, None)
         for first in range(14, 101, 3):
-            scene.gets({"stored": first, "id": first - 1})
+            scene.gets({"type": "ack", "next_seq": first, "last_id": first - 1})
             scene.clock.advance(10)
-            assert [frame["seq"] for frame in scene.sent() if "say" in frame] == [first]
-        scene.gets({"stored": 101, "id": 100})
-        assert scene.sent()[-1] == {"bye": True, "seen": 0}
+            assert [frame["seq"] for frame in scene.sent() if frame["type"] == "message"] == [first]
+        scene.gets({"type": "ack", "next_seq": 101, "last_id": 100})
+        assert scene.sent()[-1] == {"type": "bye", "last_seen_id": 0}
 
     def test_another_connection(self) -> None:
         """In another connection it is found out anew."""
         first = self.throttled()
         first.transport.breaks()
-        scene = Scene(first.outbox, first.acquaintance).welcomed(next=14)
+        scene = Scene(first.outbox, first.acquaintance).welcomed(next_seq=14)
         scene.door.send_from(scene.outbox)
-        assert scene.sent() == [{"say": "\n".join(map(str, range(14, 24))), "seq": 14}]
+        assert scene.sent() == [
+            {"type": "message", "kind": "text", "text": "\n".join(map(str, range(14, 24))), "seq": 14}
+        ]
 
 
 class SayTests:
@@ -325,9 +332,9 @@ class SayTests:
         """It waits until it is stored."""
         scene = Scene().welcomed()
         scene.says("one\ntwo")
-        assert scene.sent() == [{"say": "one\ntwo", "seq": 1}]
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
         assert scene.outbox.lines == 2
-        scene.gets({"stored": 3, "id": 2})
+        scene.gets({"type": "ack", "next_seq": 3, "last_id": 2})
         assert scene.outbox.lines == 0
 
     def test_full(self) -> None:
@@ -337,7 +344,7 @@ class SayTests:
         scene.says("one")
         assert scene.sent() == []
         scene.transport.producer.resumeProducing()
-        assert scene.sent() == [{"say": "one", "seq": 1}]
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "one", "seq": 1}]
 
     def test_not_stored(self) -> None:
         """What could not be stored is sent again after a while, and people are told once."""
@@ -346,20 +353,21 @@ class SayTests:
         scene.says("two")
         scene.sent()
         scene.gets(
-            {"error": "storage", "text": "full", "next": 1}, {"error": "gap", "text": "gap", "next": 1}
+            {"type": "error", "code": "storage_unavailable", "text": "full", "next_seq": 1},
+            {"type": "error", "code": "out_of_order", "text": "gap", "next_seq": 1},
         )
         scene.says("three")
         assert scene.sent() == []
         assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "not stored yet: full; 2 lines wait")
+            ("peer_noted", "not stored yet: full. It will be retried; 2 lines wait")
         ]
         scene.clock.advance(SAY_AGAIN)
-        assert scene.sent() == [{"say": "one\ntwo\nthree", "seq": 1}]
+        assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo\nthree", "seq": 1}]
 
     def test_refused(self) -> None:
         """A line that is too long is told of."""
         scene = Scene().welcomed()
-        scene.gets({"error": "line", "text": "too long"})
+        scene.gets({"type": "error", "code": "line_too_long", "text": "too long"})
         assert scene.conversation.happened("peer_refused") == [("peer_refused", "too long")]
 
     def test_command(self) -> None:
@@ -369,9 +377,9 @@ class SayTests:
         scene.door.command("who")
         scene.door.command("nick\trosaline")
         assert scene.sent() == [
-            {"do": "msg", "args": ["nurse come  here"]},
-            {"do": "who", "args": []},
-            {"do": "nick", "args": ["rosaline"]},
+            {"type": "command", "name": "msg", "args": ["nurse come  here"]},
+            {"type": "command", "name": "who", "args": []},
+            {"type": "command", "name": "nick", "args": ["rosaline"]},
         ]
 
 
@@ -383,10 +391,10 @@ class EndTests:
         scene = Scene().welcomed()
         scene.says("one")
         scene.door.part(5, None)
-        assert not any("bye" in frame for frame in scene.sent())
-        scene.gets({"stored": 2, "id": 1})
-        assert scene.sent() == [{"bye": True, "seen": 0}]
-        scene.gets({"bye": "closed"})
+        assert not any(frame["type"] == "bye" for frame in scene.sent())
+        scene.gets({"type": "ack", "next_seq": 2, "last_id": 1})
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
+        scene.gets({"type": "bye", "reason": "closed"})
         scene.transport.flush()
         assert scene.conversation.happened("peer_gone", "peer_lost") == [("peer_gone", True)]
 
@@ -397,7 +405,7 @@ class EndTests:
         scene.door.part(1, 5)
         scene.sent()
         scene.clock.advance(5)
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
         assert scene.outbox.lines == 1
 
     def test_seen(self) -> None:
@@ -408,15 +416,15 @@ class EndTests:
         scene.gets(line(3, "three"))
         scene.sent()
         scene.door.part(1, 5)
-        assert scene.sent() == [{"bye": True, "seen": 2, "room": "lobby"}]
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 2, "room": "lobby"}]
 
     def test_answer(self) -> None:
         """The host's goodbye is told of, and answered with hers."""
         scene = Scene().welcomed()
-        scene.gets({"bye": "closed"})
+        scene.gets({"type": "bye", "reason": "closed"})
         assert scene.conversation.happened("peer_left") == [("peer_left",)]
         scene.door.part(1, 5)
-        assert scene.sent() == [{"bye": True, "seen": 0}]
+        assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
         assert "close" in scene.transport.events
 
     def test_lost(self) -> None:
@@ -431,10 +439,10 @@ class EndTests:
     def test_ping(self) -> None:
         """She answers pings, asks herself where there is silence, and gives up."""
         scene = Scene().welcomed()
-        scene.gets({"ping": 3})
-        assert scene.sent() == [{"pong": 3}]
+        scene.gets({"type": "ping", "number": 3})
+        assert scene.sent() == [{"type": "pong", "number": 3}]
         scene.clock.advance(25)
-        assert scene.sent() == [{"ping": 1, "seen": 0}]
+        assert scene.sent() == [{"type": "ping", "number": 1, "last_seen_id": 0}]
         scene.clock.advance(35)
         assert scene.transport.events == ["abort"]
         assert scene.conversation.happened("peer_lost") == [("peer_lost",)]

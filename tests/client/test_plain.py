@@ -13,10 +13,10 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
-from techboy.chat.outbox import Outbox
+from techboy.chat.outbox import Chunk, Outbox
 from techboy.client.plain import LATE_WELCOME, PlainDoor
 from techboy.net.plain_receiver import LONGEST_UNENDED
-from techboy.wire.plain import CALLER, HOST, Plain
+from techboy.storage.interface import ACTION, TEXT
 from tests.transports import FakeTransport, connected, cuts
 
 
@@ -37,9 +37,6 @@ class FakeConversation:
     def peer_said(self, text: str) -> None:
         self.events.append(("said", text))
 
-    def peer_commanded(self, word: str) -> None:
-        self.events.append(("command", word))
-
     def peer_said_goodbye(self) -> None:
         self.events.append(("goodbye",))
 
@@ -49,8 +46,8 @@ class FakeConversation:
     def peer_gone(self, clean: bool) -> None:
         self.events.append(("gone", clean))
 
-    def peer_displaced(self, unheard: str | None) -> None:
-        self.events.append(("displaced", unheard))
+    def peer_displaced(self, unheard: list[Chunk]) -> None:
+        self.events.append(("displaced", "\n".join(chunk.text for chunk in unheard) or None))
 
     def peer_full(self) -> None:
         self.events.append(("full",))
@@ -64,13 +61,12 @@ class Door:
 
     def __init__(
         self,
-        dialect: Plain = HOST,
         max_line: int = 16,
         mistaken: Callable[[], None] | None = None,
         **options: object,
     ) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
-        self.door = PlainDoor(self.conversation, dialect, "juliet", self.clock, max_line, mistaken)
+        self.door = PlainDoor(self.conversation, "juliet", self.clock, max_line, mistaken)
         self.transport = connected(self.door, **options)
         self.came = self.conversation.events.pop(0)
 
@@ -92,13 +88,13 @@ class Door:
 class LateAnswerTests:
     """A server that was taken for one of plain lines answers natively after all."""
 
-    WELCOME = b'{"bye": "busy"}\n'
+    WELCOME = b'{"type": "bye", "reason": "busy"}\n'
 
     @pytest.mark.parametrize("at", range(1, len(WELCOME)))
     def test_in_pieces(self, at: int) -> None:
         """Its answer is recognised wherever it is cut, also if the rest takes seconds."""
         mistakes: list[str] = []
-        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
         door.says("hello")
         door.receive(self.WELCOME[:at])
         door.clock.advance(4)
@@ -113,7 +109,7 @@ class LateAnswerTests:
     def test_after_plain_text(self, before: bytes) -> None:
         """A server that took a silent caller for a plain one may have sent it anything."""
         mistakes: list[str] = []
-        door = Door(CALLER, max_line=4096, mistaken=lambda: mistakes.append("native"))
+        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
         door.says("hello")
         door.receive(before)
         door.says("again")
@@ -124,14 +120,14 @@ class LateAnswerTests:
 
     def test_too_late(self) -> None:
         """After half a minute the peer is one of plain lines, and what looks like a frame is a message."""
-        door = Door(CALLER, max_line=4096, mistaken=lambda: None)
+        door = Door(max_line=4096, mistaken=lambda: None)
         door.clock.advance(LATE_WELCOME)
         door.receive(self.WELCOME)
         assert door.events == [("said", self.WELCOME.decode().rstrip())]
 
     def test_brace(self) -> None:
         """A message that only begins so, from a peer that ends no lines, is shown after a while."""
-        door = Door(CALLER, mistaken=lambda: None)
+        door = Door(mistaken=lambda: None)
         door.receive(b"{smile}")
         door.clock.advance(4.9)
         assert door.events == []
@@ -160,18 +156,18 @@ class HearingTests:
         door = Door()
         for piece in pieces:
             door.receive(piece)
-        assert door.conversation.said == ["é", "/x", "", "日😀"]
+        assert door.conversation.said == ["é", "//x", "", "日😀"]
 
-    def test_commands_and_goodbye(self) -> None:
-        """What is obeyed comes in its place; after the goodbye nothing is heard."""
+    def test_goodbye(self) -> None:
+        """After the goodbye nothing is heard."""
         door = Door()
         door.receive(b"a\n/who\nb\nExit\nc\n")
         door.receive(b"d\n")
-        assert door.events == [("said", "a"), ("command", "who"), ("said", "b"), ("goodbye",)]
+        assert door.events == [("said", "a\n/who\nb"), ("goodbye",)]
 
     def test_commands_mean_nothing_to_a_caller(self) -> None:
         """A host's line that begins with a slash is a line."""
-        door = Door(CALLER)
+        door = Door()
         door.receive(b"/who\n//\n")
         assert door.events == [("said", "/who\n//")]
 
@@ -296,7 +292,7 @@ class UnfinishedTests:
 class LimitTests:
     """Lines that are too long."""
 
-    TOLD = b"* a line of more than 16 bytes was not taken\n"
+    TOLD = b"* a line of more than 16 bytes was discarded\n"
 
     @pytest.mark.parametrize("pieces", cuts(b"one\n" + b"x" * 40 + b"\ntwo\n"))
     def test_told_and_skipped(self, pieces: list[bytes]) -> None:
@@ -320,7 +316,7 @@ class LimitTests:
         for _ in range(LONGEST_UNENDED // 1024 + 1):
             door.receive(b"x" * 1024)
         assert door.transport.events == ["half close"]
-        assert door.transport.flush() == self.TOLD + b"* 65536 bytes without a line's end: closed\n"
+        assert door.transport.flush() == self.TOLD + b"* 65536 bytes without a line end: closed\n"
         door.receive(b"\nhello\n")
         door.clock.advance(1)
         assert door.transport.events == ["half close", "close"]
@@ -330,22 +326,24 @@ class LimitTests:
 class SayingTests:
     """What is sent to a peer."""
 
-    def test_to_a_guest(self) -> None:
-        """Text goes out bare; a line that would be taken for a goodbye gets a blank."""
-        door = Door(HOST)
+    def test_marks(self) -> None:
+        """What would be a command gets a second slash, what would be a goodbye a blank."""
+        door = Door()
         door.says("/a\nexit")
-        assert door.transport.flush() == b"/a\nexit \n"
-
-    def test_to_a_host(self) -> None:
-        """What would be taken for a command gets a second slash, and a command goes as it is."""
-        door = Door(CALLER)
-        door.says("/a")
         door.door.command("who all")
-        assert door.transport.flush() == b"//a\n/who all\n"
+        assert door.transport.flush() == b"//a\nexit \n/who all\n"
+
+    def test_action(self) -> None:
+        """To a server an action is the command, in its place among lines of text."""
+        door, outbox = Door(), Outbox()
+        for text, kind in [("/one", TEXT), ("waves\nsighs", ACTION), ("two", TEXT)]:
+            outbox.add(text, kind)
+        door.door.send_from(outbox)
+        assert door.transport.flush() == b"//one\n/me waves\n/me sighs\ntwo\n"
 
     def test_all_at_once(self) -> None:
         """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""
-        door, outbox = Door(HOST), Outbox(kept=[(1, "one\ntwo")])
+        door, outbox = Door(), Outbox(kept=[(1, "one\ntwo")])
         outbox.add("exit")
         door.door.send_from(outbox)
         door.door.send_from(outbox)
@@ -353,7 +351,7 @@ class SayingTests:
 
     def test_nothing(self) -> None:
         """Where nothing waits nothing is sent, not an empty line either."""
-        door = Door(HOST)
+        door = Door()
         door.door.send_from(Outbox())
         assert door.transport.flush() == b""
 
@@ -376,7 +374,7 @@ class SayingTests:
             def setTcpKeepAlive(self, on: bool) -> None:
                 options.append(("keepalive", on))
 
-        door = PlainDoor(FakeConversation(), HOST, "juliet", Clock())
+        door = PlainDoor(FakeConversation(), "juliet", Clock())
         transport = Tcp(door)
         directlyProvides(transport, ITCPTransport)
         door.makeConnection(transport)

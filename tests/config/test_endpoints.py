@@ -151,7 +151,7 @@ class OnLoopbackTests:
 
     def test_number(self) -> None:
         """A number alone is not guessed at."""
-        with pytest.raises(ValueError, match=r"^an endpoint as tcp:9100 is wanted, not '9100'$"):
+        with pytest.raises(ValueError, match=r"^invalid endpoint '9100': expected for example tcp:9100$"):
             on_loopback("9100")
 
 

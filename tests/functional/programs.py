@@ -311,18 +311,18 @@ class NativePeer(Peer):
         """Send ``frame``."""
         self.says(json.dumps(frame, ensure_ascii=False) + "\n")
 
-    def told(self, kind: str) -> dict[str, Any]:
-        """Return the next frame of that ``kind``, as soon as it is there; others before it do not matter."""
+    def told(self, type_: str) -> dict[str, Any]:
+        """Return the next frame of that type, as soon as it is there; others before it do not matter."""
         while True:
             frame: dict[str, Any] = json.loads(self.heard.until(r".*\n")[0])
-            if kind in frame:
+            if frame["type"] == type_:
                 return frame
 
     def said(self, count: int) -> str:
         """Return the next ``count`` lines that are said, joined by LF, however many frames they come in."""
         lines: list[str] = []
         while len(lines) < count:
-            lines += self.told("say")["say"].split("\n")
+            lines += self.told("message")["text"].split("\n")
         assert len(lines) == count
         return "\n".join(lines)
 

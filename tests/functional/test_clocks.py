@@ -78,7 +78,7 @@ def alive(manager: Manager) -> None:
 def welcomed(programs: Programs, manager: Manager, name: str) -> NativePeer:
     """Return a client that is in."""
     client = programs.native_caller(manager.port)
-    client.tells({"hello": 1, "name": name})
+    client.tells({"type": "hello", "version": 1, "name": name})
     client.told("welcome")
     return client
 
@@ -88,10 +88,10 @@ def heard(client: NativePeer, count: int) -> tuple[list[str], list[float]]:
     texts: list[str] = []
     stamps: list[float] = []
     while len(texts) < count:
-        told = client.told("say")
-        lines = told["say"].split("\n")
+        told = client.told("message")
+        lines = told["text"].split("\n")
         texts += lines
-        stamps += [told["at"]] * len(lines)
+        stamps += [told["at"] / 1000] * len(lines)
     return texts, stamps
 
 
@@ -119,7 +119,7 @@ class ServerTests:
             alive(manager)
             numbers = range(place * 50 + 1, place * 50 + 51)
             for number in numbers:
-                author.tells({"say": f"native {number}", "seq": number})
+                author.tells({"type": "message", "kind": "text", "text": f"native {number}", "seq": number})
             plain.says(f"plain {place}\n")
             texts, times = heard(reader, 51)
             stamps += times
@@ -133,7 +133,7 @@ class ServerTests:
             wall.step(seconds)
             manager.restart()
             reader, author = (welcomed(programs, manager, name) for name in ("reader", "author"))
-            author.tells({"say": "hello", "seq": 1})
+            author.tells({"type": "message", "kind": "text", "text": "hello", "seq": 1})
             _, stamps = heard(reader, said + 1)
             assert stamps == sorted(stamps)
 

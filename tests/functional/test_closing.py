@@ -80,7 +80,7 @@ class ManyTests:
         """A client that closes in the middle of its hello is not waited for."""
         port = programs.romeo("--guests", "1", stdin=NULL, stdout=NULL).port
         caller = programs.native_caller(port)
-        caller.says('{"hello": 1, ')
+        caller.says('{"type": "hello", "version": 1, ')
         close(caller)
         if close is Peer.finish:
             assert caller.hears_all() == ""
@@ -123,7 +123,7 @@ def talks(romeo: Program, caller: Peer) -> None:
     if isinstance(caller, NativePeer):
         caller.tells(HELLO)
         caller.told("welcome")
-        caller.tells({"say": "here I am", "seq": 1})
+        caller.tells({"type": "message", "kind": "text", "text": "here I am", "seq": 1})
     else:
         caller.says("here I am\n")
     romeo.shows("here I am\n")
@@ -134,7 +134,7 @@ class TwoTests:
 
     def romeo(self, programs: Programs) -> Program:
         """Return a server that waits for the next client when one is gone."""
-        return programs.twist("--log-file", "log", "romeo", "--host", LOOPBACK, "--port", "0", "--stay")
+        return programs.twist("--log-file", "log", "romeo", "--host", LOOPBACK, "--port", "0", "--keep-open")
 
     @CLOSE
     @pytest.mark.parametrize("native", [True, False], ids=["native", "plain"])

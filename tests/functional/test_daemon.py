@@ -23,7 +23,7 @@ def let_in(programs: Programs, port: int) -> Peer:
     while time.monotonic() < deadline:
         guest = programs.caller(port)
         guest.says("/knock\n")
-        if b"no command" in guest.heard.until("\\* .*(no command|busy).*\n")[0]:
+        if b"unknown command" in guest.heard.until("\\* .*(unknown command|busy).*\n")[0]:
             return guest
         guest.close()
     raise AssertionError("Romeo stayed busy")
@@ -62,9 +62,9 @@ class DaemonTests:
         romeo = programs.romeo("--output", "bare", "--max-line", "100", stdin=NULL)
         guest = programs.caller(romeo.port)
         guest.says("/nosuch thing\n")
-        guest.hears("* there is no command /nosuch; ")
+        guest.hears("* unknown command /nosuch: ")
         guest.says("x" * 101 + "\n")
-        guest.hears("* a line of more than 100 bytes was not taken\n")
+        guest.hears("* a line of more than 100 bytes was discarded\n")
         guest.says(b"still \xff here\x1b[31m\n")
         romeo.shows("still \ufffd here\ufffd[31m\n")
 
@@ -93,7 +93,7 @@ class StayTests:
 
     def test_takes_the_next_guest(self, programs: Programs) -> None:
         """He says what he has to say to whoever is there, and goes on after the end of his input."""
-        romeo = programs.romeo("--stay")
+        romeo = programs.romeo("--keep-open")
         port = romeo.port
         for text in ("one\n", "two\n"):
             guest = let_in(programs, port)

@@ -110,7 +110,7 @@ class RoomTests:
         two.says("thanks\n")
         romeo.shows("guest2: thanks")
         romeo.writes("/kick guest1 hush\n")
-        assert one.hears_all().endswith("* romeo sent you away: hush\n")
+        assert one.hears_all().endswith("* you were kicked by romeo: hush\n")
         romeo.writes("/shutdown\n")
         assert two.hears_all().endswith("* romeo is leaving\n")
         assert romeo.ends() == 0
@@ -144,7 +144,7 @@ class WithstandingTests:
 
     def test_lines_that_are_gone(self, programs: Programs) -> None:
         """Who is so far behind that lines were forgotten is told exactly how many."""
-        romeo = programs.romeo("--rate", "0", "--keep-memory", "1M", stdin=NULL)
+        romeo = programs.romeo("--rate", "0", "--history-memory", "1M", stdin=NULL)
         speaker, reader, stuck = guests(programs, romeo.port, 3)
         lines = [f"{number:06d} " + "x" * 2000 for number in range(10_000)]
         read_along(speaker, reader, lines, 100)
@@ -174,9 +174,9 @@ class WithstandingTests:
         romeo = programs.romeo("--rate", "0", stdin=NULL)
         reader, bad = guests(programs, romeo.port, 2)
         bad.says(bytes(range(256)) + b"\n\x1b[2J\x00\r*\xe2\x82\n" + b"y" * 5000 + b"\n")
-        bad.hears("* a line of more than 4096 bytes was not taken\n")
+        bad.hears("* a line of more than 4096 bytes was discarded\n")
         bad.says(b"z" * 70_000)
-        assert "65536 bytes without a line's end: closed" in bad.hears_all()
+        assert "65536 bytes without a line end: closed" in bad.hears_all()
         reader.hears("* guest2 left\n")
         reader.says("exit\n")
         text = reader.hears_all()

@@ -51,7 +51,7 @@ class Daemon:
     def juliet(self, name: str = "juliet") -> NativePeer:
         """Return a native guest who has been welcomed."""
         peer = self._programs.native_caller(self.port)
-        peer.tells({"hello": 1, "name": name})
+        peer.tells({"type": "hello", "version": 1, "name": name})
         peer.told("welcome")
         return peer
 
@@ -81,16 +81,16 @@ def visits(daemon: Daemon) -> None:
     guest, juliet = daemon.guest(), daemon.juliet()
     guest.says(f"{WHISPERED}\n/msg juliet {WHISPERED}\n/topic {WHISPERED}\n/nick rosaline\n")
     juliet.heard.until("is now rosaline.*\n")
-    juliet.tells({"say": f"{WHISPERED}\n{WHISPERED}", "seq": 1})
-    juliet.told("stored")
+    juliet.tells({"type": "message", "kind": "text", "text": f"{WHISPERED}\n{WHISPERED}", "seq": 1})
+    juliet.told("ack")
     guest.hears(f"juliet: {WHISPERED}\njuliet: {WHISPERED}\n")
     guest.says("exit\n")
     guest.finish()
     guest.hears_all()
-    juliet.tells({"bye": True})
+    juliet.tells({"type": "bye"})
     juliet.finish()
     juliet.hears_all()
-    daemon.writes(" has ended after ", times=2)
+    daemon.writes(" closed after ", times=2)
 
 
 class ConnectionTests:
@@ -102,11 +102,11 @@ class ConnectionTests:
         visits(daemon)
         lines = re.findall(r"Journal#info\] (.*)", daemon.ends().decode())
         patterns = [
-            r"connection 1 with \('127\.0\.0\.1', \d+\): guest1 entered lobby \(plain\)",
-            r"connection 2 with \('127\.0\.0\.1', \d+\): juliet entered lobby \(native\)",
+            r"connection 1 with 127\.0\.0\.1:\d+: guest1 joined lobby \(plain\)",
+            r"connection 2 with 127\.0\.0\.1:\d+: juliet joined lobby \(native\)",
             r"connection 1: guest1 is now rosaline",
-            r"connection 1 of rosaline has ended after [\d.]+ s and 5 lines: left",
-            r"connection 2 of juliet has ended after [\d.]+ s and 2 lines: left",
+            r"connection 1 of rosaline closed after [\d.]+ s, 5 lines received: peer_closed",
+            r"connection 2 of juliet closed after [\d.]+ s, 2 lines received: peer_closed",
         ]
         assert len(lines) == len(patterns)
         for pattern in patterns:
@@ -116,14 +116,16 @@ class ConnectionTests:
         """In JSON the id is a field of every event about the connection, and all else has a field, too."""
         daemon = Daemon(programs, JSON)
         visits(daemon)
-        events = [record for record in records(daemon.ends()) if "connection" in record]
-        happened = [(event["connection"], event["event"]) for event in events]
+        events = [record for record in records(daemon.ends()) if "connection_id" in record]
+        happened = [(event["connection_id"], event["event"]) for event in events]
         for connection, name, end in [("1", "rosaline", 5), ("2", "juliet", 2)]:
-            assert (connection, "entered") in happened
-            last = next(e for e in events if (e["connection"], e["event"]) == (connection, "ended"))
-            assert (last["name"], last["lines"], last["end"]) == (name, end, "left")
-            assert last["seconds"] >= 0
-            assert last["address"].startswith("('127.0.0.1', ")
+            assert (connection, "joined") in happened
+            last = next(
+                e for e in events if (e["connection_id"], e["event"]) == (connection, "connection_closed")
+            )
+            assert (last["name"], last["lines_received"], last["close_reason"]) == (name, end, "peer_closed")
+            assert last["duration_seconds"] >= 0
+            assert last["address"].startswith("127.0.0.1:")
 
     @pytest.mark.parametrize("log_format", [TEXT, JSON])
     def test_nothing_said(self, programs: Programs, log_format: str) -> None:
@@ -138,19 +140,19 @@ class ConnectionTests:
         daemon = Daemon(programs, log_format)
         guest = daemon.guest()
         guest.says(f"/nick {HOSTILE}\n/{HOSTILE}\n{'x' * 5000}\n")
-        guest.hears("was not taken")
+        guest.hears("was discarded")
         juliet = daemon.juliet()
         juliet.says(HOSTILE + "\n")
         juliet.told("error")
-        juliet.tells({"do": HOSTILE, "args": [HOSTILE]})
+        juliet.tells({"type": "command", "name": HOSTILE, "args": [HOSTILE]})
         juliet.tells({HOSTILE: HOSTILE})
         juliet.told("error")
         refused = programs.native_caller(daemon.port)
-        refused.tells({"hello": 1, "name": HOSTILE})
-        assert refused.told("bye")["bye"] == "refused"
-        daemon.writes("was turned away")
+        refused.tells({"type": "hello", "version": 1, "name": HOSTILE})
+        assert refused.told("bye")["reason"] == "refused"
+        daemon.writes("was rejected")
         log = daemon.ends()
-        assert b"a frame could not be read" in log
+        assert b"invalid frame" in log
         for raw in RAW:
             assert raw not in log
         assert log.isascii()
@@ -166,20 +168,23 @@ class ConnectionTests:
         romeo = programs.answer_natively(listener)
         romeo.told("hello")
         romeo.tells({
-            "welcome": 1, "name": "juliet", "session": "t", "next": 1, "log": "l", "room": "lobby",
-            "after": 0, "last": 0, "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+            "type": "welcome", "version": 1, "name": "juliet", "session": "t", "next_seq": 1,
+            "log_epoch": "l", "room": "lobby", "after_id": 0, "last_id": 0, "server": "romeo",
+            "limits": {"line": 4096, "frame": 262144},
         })  # fmt: skip
-        romeo.tells({"id": 1, "at": 1.0, "from": "romeo", "say": WHISPERED})
+        romeo.tells(
+            {"type": "message", "kind": "text", "id": 1, "at": 1000, "from": "romeo", "text": WHISPERED}
+        )
         juliet.shows(WHISPERED)
         romeo.says(HOSTILE + "\n")
-        romeo.tells({"bye": "refused", "text": HOSTILE})
+        romeo.tells({"type": "bye", "reason": "refused", "text": HOSTILE})
         romeo.told("bye")
         romeo.finish()
         assert juliet.ends() == 69
         log = (programs.folder / "log").read_bytes()
-        assert b"connection 1 with ('127.0.0.1', " in log
-        assert b"#warn] connection 1: a frame could not be read: this is not JSON" in log
-        assert b"connection 1 of juliet has ended after " in log
+        assert b"connection 1 with 127.0.0.1:" in log
+        assert b"#warn] connection 1: invalid frame: not JSON" in log
+        assert b"connection 1 of juliet closed after " in log
         assert WHISPERED.encode() not in log
         assert log.isascii()
 
@@ -193,8 +198,8 @@ class RotationTests:
         said = programs.folder / "said"
         juliet = daemon.juliet()
         for number in (1, 2, 3):
-            juliet.tells({"say": f"line {number}", "seq": number})
-            juliet.told("stored")
+            juliet.tells({"type": "message", "kind": "text", "text": f"line {number}", "seq": number})
+            juliet.told("ack")
             said.rename(programs.folder / f"said.{number}")
             daemon.log.rename(programs.folder / f"log.{number}")
             daemon.hangs_up()
@@ -204,7 +209,7 @@ class RotationTests:
             assert (programs.folder / f"said.{number}").stat().st_mode & 0o777 == 0o600
         logs = b"".join((programs.folder / f"log.{number}").read_bytes() for number in (1, 2, 3))
         whole = logs + daemon.ends()
-        assert whole.count(b"entered lobby") == 1
+        assert whole.count(b"joined lobby") == 1
         assert whole.count(b"reloaded: the log file, the transcript\n") == 3
 
     def test_nowhere(self, programs: Programs) -> None:
@@ -215,10 +220,10 @@ class RotationTests:
         moved = folder.rename(programs.folder / "moved")
         daemon.hangs_up()
         juliet = daemon.juliet()
-        juliet.tells({"say": "still here", "seq": 1})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "still here", "seq": 1})
+        juliet.told("ack")
         log = daemon.ends().decode()
-        assert "#warn] the transcript stays as it was: No such file or directory" in log
+        assert "#warn] the transcript was not reloaded: No such file or directory" in log
         assert "lobby 1 juliet: still here" in (moved / "said").read_text()
 
     def test_motd(self, programs: Programs) -> None:
@@ -232,12 +237,12 @@ class RotationTests:
         motd.unlink()
         daemon.hangs_up(2)
         programs.caller(daemon.port).hears("* be kinder \ufffd\n")
-        assert b"#warn] the word before the welcome stays as it was: motd: No such file" in daemon.ends()
+        assert b"#warn] the message of the day was not reloaded: motd: No such file" in daemon.ends()
 
     def test_ignored(self, programs: Programs) -> None:
         """Started by nohup, a program takes no notice of SIGHUP, whatever its keyboard."""
         script = 'trap "" HUP; exec "$@"'
-        romeo = programs.start(SHELL, "-c", script, SHELL, TWIST, "romeo", "--port", "0", "--stay")
+        romeo = programs.start(SHELL, "-c", script, SHELL, TWIST, "romeo", "--port", "0", "--keep-open")
         port = romeo.port
         romeo.signal(SIGHUP)
         guest = programs.caller(port)
@@ -263,12 +268,12 @@ class TranscriptTests:
         juliet.heard.until("one .*\n")
         guest.says("/me bows\n")
         juliet.heard.until("bows.*\n")
-        juliet.tells({"say": "guest1: two\nthree", "seq": 1})
-        juliet.told("stored")
-        juliet.tells({"do": "join", "args": ["balcony"]})
-        juliet.told("room")
-        juliet.tells({"say": "four", "seq": 3})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "guest1: two\nthree", "seq": 1})
+        juliet.told("ack")
+        juliet.tells({"type": "command", "name": "join", "args": ["balcony"]})
+        juliet.told("room_changed")
+        juliet.tells({"type": "message", "kind": "text", "text": "four", "seq": 3})
+        juliet.told("ack")
         daemon.ends()
         lines = in_transcript(programs.folder / "said")
         unsafe = HOSTILE
@@ -296,13 +301,16 @@ class TranscriptTests:
         juliet.end_input()
         assert (juliet.ends(), romeo.ends()) == (0, 0)
         seen = {
-            name: [re.sub(r"^\S+ ", "", line) for line in in_transcript(programs.folder / f"{name}.said")]
+            name: [
+                re.sub(r"^(lobby )?\S+ ", "", line)
+                for line in in_transcript(programs.folder / f"{name}.said")
+            ]
             for name in ("romeo", "juliet")
         }
         said = ["romeo: Ô Juliette", "romeo: where are you", "juliet: here"]
         for lines in seen.values():
             assert [line for line in lines if not line.startswith("* ")] == said
-        assert any(line.startswith("* Connected to juliet ('127.0.0.1', ") for line in seen["romeo"])
+        assert "* juliet joined" in seen["romeo"]
         assert any(line.startswith("* Connected to romeo ('127.0.0.1', ") for line in seen["juliet"])
 
     @pytest.mark.parametrize("who", ["romeo", "juliet"])
@@ -319,8 +327,8 @@ class TranscriptTests:
         daemon = Daemon(programs, TEXT, "--transcript", "/dev/full")
         juliet = daemon.juliet()
         for number in range(1, 6):
-            juliet.tells({"say": f"line {number}", "seq": number})
-            juliet.told("stored")
+            juliet.tells({"type": "message", "kind": "text", "text": f"line {number}", "seq": number})
+            juliet.told("ack")
         assert daemon.ends().count(b"#error] the transcript can't be written") == 1
 
 
@@ -329,8 +337,8 @@ class TerminalTests:
 
     def says_goodbye(self, program: Program, guest: NativePeer) -> None:
         """Let the guest be told goodbye, and the program end by itself."""
-        assert guest.told("bye")["bye"] == "closed"
-        guest.tells({"bye": True})
+        assert guest.told("bye")["reason"] == "closed"
+        guest.tells({"type": "bye"})
         guest.finish()
         assert program.ends() >= 0
 
@@ -338,7 +346,7 @@ class TerminalTests:
         """Romeo, whose terminal is closed while he talks, tells his guest goodbye and ends."""
         romeo = programs.romeo_in_terminal()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.shows("Connected to juliet")
         romeo.hang_up()
@@ -348,7 +356,7 @@ class TerminalTests:
         """A SIGHUP alone says the same, and leaves the terminal as it was."""
         romeo = programs.romeo_in_terminal()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.shows("Connected to juliet")
         romeo.signal(SIGHUP)
@@ -370,7 +378,7 @@ class TerminalTests:
         """A script that gets SIGHUP ends, too, and tells the other end."""
         romeo = programs.romeo()
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
         guest.told("welcome")
         romeo.states("Connected to juliet")
         romeo.signal(SIGHUP)

@@ -80,7 +80,7 @@ class Watched:
     def native(self, name: str, **known: object) -> tuple[NativePeer, str]:
         """Return a guest who speaks the native dialect and was welcomed, and the session's token."""
         guest = self.programs.native_caller(self.port)
-        guest.tells({"hello": 1, "name": name, **known})
+        guest.tells({"type": "hello", "version": 1, "name": name, **known})
         return guest, guest.told("welcome")["session"]
 
 
@@ -95,18 +95,22 @@ class CountTests:
         juliet, _ = watched.native("juliet")
         quiet = watched.plain()
         watched.shows(
-            members=3, connections__plain=2, connections__native=1, connections__unknown=0, lagging_members=0
+            members=3, connections__plain=2, connections__native=1, connections__unknown=0, members_lagging=0
         )
         nurse.says("one\ntwo\n")
         assert juliet.said(2) == "one\ntwo"
-        juliet.tells({"say": "three", "seq": 1})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "three", "seq": 1})
+        juliet.told("ack")
         quiet.hears("juliet: three\n")
         watched.shows(
-            lines_total__in=3, stored_lines_total=3, lines_total__out=6, waiting_lines=0, lagging_members=0
+            lines_total__in=3, lines_stored_total=3, lines_total__out=6, lines_pending=0, members_lagging=0
         )
         figures = watched.figures()
-        assert 2 <= figures["techboy_commit_seconds_count"] == figures["techboy_commit_seconds_bucket/+Inf"]
+        assert (
+            2
+            <= figures["techboy_commit_duration_seconds_count"]
+            == figures["techboy_commit_duration_seconds_bucket/+Inf"]
+        )
         quiet.says("/join garden\n")
         watched.shows(rooms=2)
         quiet.close()
@@ -121,52 +125,61 @@ class CountTests:
         third.says("let me in\n")
         third.hears("* romeo has no room for more guests\n")
         fourth = programs.native_caller(watched.port)
-        fourth.tells({"hello": 1, "name": "tybalt"})
-        assert fourth.told("bye")["bye"] == "busy"
+        fourth.tells({"type": "hello", "version": 1, "name": "tybalt"})
+        assert fourth.told("bye")["reason"] == "busy"
         nurse.says("x" * 65 + "\n")
-        nurse.hears("* a line of more than 64 bytes was not taken\n")
+        nurse.hears("* a line of more than 64 bytes was discarded\n")
         juliet.says("nonsense\n")
-        juliet.tells({"say": "two", "seq": 2})
-        assert [juliet.told("error")["error"] for _ in range(2)] == ["frame", "gap"]
+        juliet.tells({"type": "message", "kind": "text", "text": "two", "seq": 2})
+        assert [juliet.told("error")["code"] for _ in range(2)] == ["bad_frame", "out_of_order"]
         watched.shows(
-            refused_total__full=2, refused_total__line=1, refused_total__frame=1, refused_total__gap=1
+            connections_rejected_total__server_full=2,
+            lines_rejected_total__line_too_long=1,
+            frames_rejected_total__invalid_frame=1,
+            frames_rejected_total__out_of_order=1,
         )
-        watched.shows(lines_total__in=0, refused_total__name=0, refused_total__storage=0)
+        watched.shows(
+            lines_total__in=0,
+            connections_rejected_total__nickname_unavailable=0,
+            lines_rejected_total__storage_unavailable=0,
+        )
 
     def test_reconnect(self, programs: Programs) -> None:
         """Who comes back with a session is counted, and so is what it says again, which is not said twice."""
         watched = Watched(programs)
         nurse = watched.plain()
         juliet, token = watched.native("juliet")
-        juliet.tells({"say": "one\ntwo", "seq": 1})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1})
+        juliet.told("ack")
         juliet.reset()
-        watched.shows(connections__native=0, members=2, reconnects_total=0)
+        watched.shows(connections__native=0, members=2, sessions_resumed_total=0)
         juliet, again = watched.native("juliet", session=token)
         assert again == token
-        juliet.tells({"say": "one\ntwo\nthree", "seq": 1})
-        assert juliet.told("stored")["stored"] == 4
+        juliet.tells({"type": "message", "kind": "text", "text": "one\ntwo\nthree", "seq": 1})
+        assert juliet.told("ack")["next_seq"] == 4
         nurse.hears("juliet: three\n")
-        watched.shows(reconnects_total=1, duplicates_total=2, lines_total__in=3, stored_lines_total=3)
+        watched.shows(
+            sessions_resumed_total=1, lines_deduplicated_total=2, lines_total__in=3, lines_stored_total=3
+        )
 
     def test_stored_on_disk(self, programs: Programs) -> None:
         """It is the same where lines are written to a disk; figures begin anew with each start."""
         watched = Watched(programs, "--state", str(programs.folder / "state"))
         juliet, _ = watched.native("juliet")
-        juliet.tells({"say": "one\ntwo", "seq": 1})
-        juliet.told("stored")
-        watched.shows(stored_lines_total=2, waiting_lines=0)
-        assert watched.figures()["techboy_commit_seconds_sum"] > 0
+        juliet.tells({"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1})
+        juliet.told("ack")
+        watched.shows(lines_stored_total=2, lines_pending=0)
+        assert watched.figures()["techboy_commit_duration_seconds_sum"] > 0
         watched.romeo.kill()
         watched = Watched(programs, "--state", str(programs.folder / "state"))
-        watched.shows(stored_lines_total=0, members=0)
+        watched.shows(lines_stored_total=0, members=0)
 
     def test_nobody_is_named(self, programs: Programs) -> None:
         """No name, word or address of anybody can be read there."""
         watched = Watched(programs)
         juliet, _ = watched.native("juliet")
-        juliet.tells({"say": "sesame", "seq": 1})
-        juliet.told("stored")
+        juliet.tells({"type": "message", "kind": "text", "text": "sesame", "seq": 1})
+        juliet.told("ack")
         text = watched.ask("/metrics")[1]
         assert not [word for word in ("juliet", "sesame", "127.0.0.1") if word in text]
 
@@ -181,22 +194,22 @@ class AwayTests:
         elsewhere = programs.folder / "elsewhere"
         elsewhere.hardlink_to(database)
         juliet, _ = watched.native("juliet")
-        juliet.tells({"say": "one", "seq": 1})
-        assert juliet.told("stored")["stored"] == 2
+        juliet.tells({"type": "message", "kind": "text", "text": "one", "seq": 1})
+        assert juliet.told("ack")["next_seq"] == 2
         database.unlink()
         for _ in range(2):
-            juliet.tells({"say": "two", "seq": 2})
+            juliet.tells({"type": "message", "kind": "text", "text": "two", "seq": 2})
             error = juliet.told("error")
-            assert (error["error"], error["next"]) == ("storage", 2)
+            assert (error["code"], error["next_seq"]) == ("storage_unavailable", 2)
             assert "romeo.sqlite" not in error["text"]
         status, why = watched.ask("/healthz")
         assert status == 503
         assert "romeo.sqlite: it was removed or replaced while it was in use" in why
         elsewhere.rename(database)
         wait_until(lambda: watched.ask("/healthz")[0] == 200)
-        juliet.tells({"say": "two", "seq": 2})
-        stored = juliet.told("stored")
-        assert (stored["stored"], stored["id"]) == (3, 2)
+        juliet.tells({"type": "message", "kind": "text", "text": "two", "seq": 2})
+        stored = juliet.told("ack")
+        assert (stored["next_seq"], stored["last_id"]) == (3, 2)
         watched.romeo.signal(SIGTERM)
         assert watched.romeo.ends() in TERMINATED
         log = watched.romeo.output.everything().decode()
@@ -237,7 +250,9 @@ class StartTests:
     def test_no_endpoint(self, programs: Programs) -> None:
         """So is what is no endpoint."""
         romeo = programs.romeo("--metrics", "9190", stdin=NULL)
-        assert refusal(romeo, USAGE).startswith("romeo: --metrics: an endpoint as tcp:9190")
+        assert refusal(romeo, USAGE).startswith(
+            "romeo: --metrics: invalid endpoint '9190': expected for example tcp:9190"
+        )
 
     @pytest.fixture
     def missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

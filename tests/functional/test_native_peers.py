@@ -18,18 +18,19 @@ from tests.functional.programs import (
     wait_until,
 )
 
-HELLO: dict[str, object] = {"hello": 1, "name": "juliet"}
+HELLO: dict[str, object] = {"type": "hello", "version": 1, "name": "juliet", "subscribe": True}
 
 WELCOME: dict[str, object] = {
-    "welcome": 1,
+    "type": "welcome",
+    "version": 1,
     "name": "juliet",
     "session": "secret",
-    "next": 1,
-    "log": "verona",
+    "next_seq": 1,
+    "log_epoch": "verona",
     "room": "lobby",
-    "after": 0,
-    "last": 0,
-    "host": "romeo",
+    "after_id": 0,
+    "last_id": 0,
+    "server": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
 
@@ -50,15 +51,16 @@ class GuestTests:
         guest.tells(HELLO)
         welcome = json.loads(guest.heard.until(".*\n")[0])
         assert len(welcome.pop("session")) >= 32
-        assert welcome.pop("log")
+        assert welcome.pop("log_epoch")
         assert welcome == {
-            "welcome": 1,
+            "type": "welcome",
+            "version": 1,
             "name": "juliet",
-            "next": 1,
+            "next_seq": 1,
             "room": "lobby",
-            "after": 0,
-            "last": 0,
-            "host": "romeo",
+            "after_id": 0,
+            "last_id": 0,
+            "server": "romeo",
             "limits": {"line": 100, "frame": 262144},
         }
 
@@ -68,34 +70,40 @@ class GuestTests:
         (one, _), (two, _), plain = come(programs, port), come(programs, port), programs.caller(port)
         plain.hears("3 here")
         before = time.time()
-        one.tells({"say": "what's in\na name ½?", "seq": 1})
-        stored = one.told("stored")
-        assert (stored["stored"], stored["id"]) == (3, 2)
-        lines = two.told("say")
-        assert before - 1 <= lines.pop("at") <= time.time() + 1
-        assert lines == {"id": 1, "from": "juliet", "say": "what's in\na name ½?"}
+        one.tells({"type": "message", "kind": "text", "text": "what's in\na name ½?", "seq": 1})
+        stored = one.told("ack")
+        assert (stored["next_seq"], stored["last_id"]) == (3, 2)
+        lines = two.told("message")
+        assert before - 1 <= lines.pop("at") / 1000 <= time.time() + 1
+        assert lines == {
+            "type": "message",
+            "kind": "text",
+            "id": 1,
+            "from": "juliet",
+            "text": "what's in\na name ½?",
+        }
         plain.hears("juliet: what's in\njuliet: a name ½?\n")
 
     def test_coming_back(self, programs: Programs) -> None:
         """With its token a guest goes on where its connection broke; what comes twice is taken once."""
         port = programs.romeo(stdin=NULL).port
         (one, token), (other, _) = come(programs, port), come(programs, port)
-        one.tells({"say": "one\ntwo", "seq": 1})
-        one.told("stored")
+        one.tells({"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1})
+        one.told("ack")
         assert other.said(2) == "one\ntwo"
         one.reset()
-        other.tells({"say": "meanwhile", "seq": 1})
-        other.told("stored")
+        other.tells({"type": "message", "kind": "text", "text": "meanwhile", "seq": 1})
+        other.told("ack")
         back = programs.native_caller(port)
-        back.tells({**HELLO, "session": token, "seen": 0})
+        back.tells({**HELLO, "session": token, "last_seen_id": 0})
         welcome = back.told("welcome")
-        assert (welcome["name"], welcome["session"], welcome["next"]) == ("juliet", token, 3)
-        assert back.told("say")["say"] == "meanwhile"
-        back.tells({"say": "one\ntwo\nthree", "seq": 1})
-        assert back.told("stored")["stored"] == 4
-        back.tells({"say": "seven", "seq": 7})
+        assert (welcome["name"], welcome["session"], welcome["next_seq"]) == ("juliet", token, 3)
+        assert back.told("message")["text"] == "meanwhile"
+        back.tells({"type": "message", "kind": "text", "text": "one\ntwo\nthree", "seq": 1})
+        assert back.told("ack")["next_seq"] == 4
+        back.tells({"type": "message", "kind": "text", "text": "seven", "seq": 7})
         gap = back.told("error")
-        assert (gap["error"], gap["next"]) == ("gap", 4)
+        assert (gap["code"], gap["next_seq"]) == ("out_of_order", 4)
         assert other.said(1) == "three"
 
     def test_commands_and_pings(self, programs: Programs) -> None:
@@ -104,26 +112,26 @@ class GuestTests:
         guest, _ = come(programs, port)
         plain = programs.caller(port)
         plain.hears("2 here")
-        guest.tells({"do": "nick", "args": ["rosaline"]})
+        guest.tells({"type": "command", "name": "nick", "args": ["rosaline"]})
         plain.hears("* juliet is now rosaline\n")
-        guest.tells({"do": "nosuch"})
-        assert "there is no command /nosuch" in guest.heard.until(r'"notice": "there is .*\n')[0].decode()
-        guest.tells({"ping": 7})
-        assert guest.told("pong") == {"pong": 7}
+        guest.tells({"type": "command", "name": "nosuch"})
+        assert "unknown command /nosuch" in guest.heard.until(r'"unknown .*\n')[0].decode()
+        guest.tells({"type": "ping", "number": 7})
+        assert guest.told("pong") == {"type": "pong", "number": 7}
 
     def test_what_is_no_frame(self, programs: Programs) -> None:
         """It is answered with an error, and the connection lives on."""
         guest, _ = come(programs, programs.romeo("--max-line", "100", stdin=NULL).port)
         for line, code in [
-            ("rubbish", "frame"),
-            ('{"dance": true}', "unknown"),
-            ('{"say": 1}', "field"),
-            (json.dumps({"say": "x" * 101, "seq": 1}), "line"),
+            ("rubbish", "bad_frame"),
+            ('{"type": "dance"}', "unknown_type"),
+            ('{"type": "message"}', "bad_field"),
+            (json.dumps({"type": "message", "kind": "text", "text": "x" * 101, "seq": 1}), "line_too_long"),
         ]:
             guest.says(f"{line}\n")
-            assert guest.told("error")["error"] == code
-        guest.tells({"say": "still here", "seq": 2})
-        assert guest.told("stored")["stored"] >= 2
+            assert guest.told("error")["code"] == code
+        guest.tells({"type": "message", "kind": "text", "text": "still here", "seq": 2})
+        assert guest.told("ack")["next_seq"] >= 2
 
     def test_goodbye(self, programs: Programs) -> None:
         """A goodbye is answered, and ends the connection and the stay."""
@@ -131,8 +139,8 @@ class GuestTests:
         guest, _ = come(programs, port)
         other = programs.caller(port)
         other.hears("2 here")
-        guest.tells({"bye": True})
-        assert guest.told("bye")["bye"] == "closed"
+        guest.tells({"type": "bye"})
+        assert guest.told("bye")["reason"] == "closed"
         guest.hears_all()
         guest.close()
         other.hears("* juliet left\n")
@@ -143,8 +151,8 @@ class GuestTests:
             "--log-level", "debug", "romeo", "--host", LOOPBACK, "--port", "0", "--state", "state", stdin=NULL
         )
         guest, token = come(programs, romeo.port)
-        guest.tells({"say": "hello", "seq": 1})
-        guest.told("stored")
+        guest.tells({"type": "message", "kind": "text", "text": "hello", "seq": 1})
+        guest.told("ack")
         files = [file.read_bytes() for file in (programs.folder / "state").iterdir()]
         romeo.signal(SIGTERM)
         written = [*files, romeo.output.everything(), romeo.errors.everything()]
@@ -156,7 +164,7 @@ class GuestTests:
         romeo = programs.romeo(stdin=NULL)
         guest, _ = come(programs, romeo.port)
         romeo.signal(SIGTERM)
-        assert guest.told("bye")["bye"] == "restart"
+        assert guest.told("bye")["reason"] == "restart"
         guest.hears_all()
         guest.close()
         romeo.ends()
@@ -170,7 +178,7 @@ class GuestTests:
             come(programs, port)
             second = programs.native_caller(port)
             second.tells({**HELLO, "name": "rosaline"})
-            assert second.told("bye")["bye"] == "busy"
+            assert second.told("bye")["reason"] == "busy"
             second.hears_all()
             second.close()
 
@@ -180,14 +188,14 @@ class GuestTests:
         guest = programs.native_caller(romeo.port)
         guest.tells(HELLO)
         assert guest.told("welcome").get("room") is None
-        guest.tells({"say": "hello", "seq": 1})
-        assert guest.told("stored")["stored"] == 2
+        guest.tells({"type": "message", "kind": "text", "text": "hello", "seq": 1})
+        assert guest.told("ack")["next_seq"] == 2
         romeo.shows("hello\n")
         romeo.writes("hello yourself ½\n")
-        assert guest.told("say")["say"] == "hello yourself ½"
+        assert guest.told("message")["text"] == "hello yourself ½"
         romeo.end_input()
-        assert guest.told("bye")["bye"] == "closed"
-        guest.tells({"bye": True})
+        assert guest.told("bye")["reason"] == "closed"
+        guest.tells({"type": "bye"})
         guest.hears_all()
         guest.close()
         assert romeo.ends() == 0
@@ -205,8 +213,8 @@ def welcome(
 
 def take_leave(peer: NativePeer, juliet: Program) -> None:
     """Hear her goodbye, answer it, and see her end well."""
-    assert peer.told("bye")["bye"] is True
-    peer.tells({"bye": "closed"})
+    assert peer.told("bye")["type"] == "bye"
+    peer.tells({"type": "bye", "reason": "closed"})
     peer.hears_all()
     peer.close()
     assert juliet.ends() == 0
@@ -229,14 +237,14 @@ class HostTests:
         listener = programs.listener()
         juliet = programs.juliet(listener.port, stdin=programs.file("script", "one\n/two ½\nexit\n"))
         romeo, hello = welcome(programs, listener)
-        assert hello == {"hello": 1, "name": "juliet"}
-        say = romeo.told("say")
-        assert (say["seq"], say["say"]) == (1, "one\n/two ½\nexit")
-        romeo.tells({"stored": 3, "id": 2})
-        romeo.tells({"ping": 5})
-        assert romeo.told("pong") == {"pong": 5}  # and no goodbye: a line is not stored yet
+        assert hello == HELLO
+        say = romeo.told("message")
+        assert (say["seq"], say["text"]) == (1, "one\n/two ½\nexit")
+        romeo.tells({"type": "ack", "next_seq": 3, "last_id": 2})
+        romeo.tells({"type": "ping", "number": 5})
+        assert romeo.told("pong") == {"type": "pong", "number": 5}  # and no goodbye: a line is not stored yet
         assert b'"bye"' not in romeo.heard.data
-        romeo.tells({"stored": 4, "id": 3})
+        romeo.tells({"type": "ack", "next_seq": 4, "last_id": 3})
         take_leave(romeo, juliet)
 
     def test_hasty_goodbye(self, programs: Programs) -> None:
@@ -245,11 +253,11 @@ class HostTests:
         juliet = programs.juliet(listener.port, stdin=programs.file("script", "one\n"))
         romeo, _ = welcome(programs, listener)
         romeo.said(1)
-        romeo.tells({"bye": "closed"})
-        romeo.tells({"ping": 1})
-        assert romeo.told("pong") == {"pong": 1}
-        romeo.tells({"stored": 2, "id": 1})
-        assert romeo.told("bye")["bye"] is True
+        romeo.tells({"type": "bye", "reason": "closed"})
+        romeo.tells({"type": "ping", "number": 1})
+        assert romeo.told("pong") == {"type": "pong", "number": 1}
+        romeo.tells({"type": "ack", "next_seq": 2, "last_id": 1})
+        assert romeo.told("bye")["type"] == "bye"
         romeo.hears_all()
         romeo.close()
         assert juliet.ends() == 0
@@ -272,23 +280,39 @@ class HostTests:
         for number, line in enumerate(["one", "two"], 1):
             script = programs.file("script", f"{line}\n")
             juliet = programs.juliet(listener.port, "--state", "juliet", stdin=script)
-            romeo, _ = welcome(programs, listener, next=number)
-            say = romeo.told("say")
-            assert (say["seq"], say["say"]) == (number, line)
-            romeo.tells({"stored": number + 1, "id": number})
+            romeo, _ = welcome(programs, listener, next_seq=number)
+            say = romeo.told("message")
+            assert (say["seq"], say["text"]) == (number, line)
+            romeo.tells({"type": "ack", "next_seq": number + 1, "last_id": number})
             take_leave(romeo, juliet)
 
     def test_what_she_shows(self, programs: Programs) -> None:
         """She shows what is said once, with ids; what it is about is no part of it."""
         listener = programs.listener()
         juliet = programs.juliet(listener.port, "--output", "json")
-        romeo, _ = welcome(programs, listener, after=4, last=4)
-        lines = {"id": 5, "at": 1795349686.158, "from": "rosaline", "say": "one\ntwo ½"}
+        romeo, _ = welcome(programs, listener, after_id=4, last_id=4)
+        lines = {
+            "type": "message",
+            "kind": "text",
+            "id": 5,
+            "at": 1795349686158,
+            "from": "rosaline",
+            "text": "one\ntwo ½",
+        }
         romeo.tells(lines)
         romeo.tells(lines)
-        romeo.tells({"missed": 3, "upto": 9})
-        romeo.tells({"id": 10, "at": 1795349687, "from": "romeo", "me": "waves"})
-        romeo.tells({"notice": "rosaline left"})
+        romeo.tells({"type": "skipped", "count": 3, "through_id": 9})
+        romeo.tells(
+            {
+                "type": "message",
+                "kind": "action",
+                "id": 10,
+                "at": 1795349687000,
+                "from": "romeo",
+                "text": "waves",
+            }
+        )
+        romeo.tells({"type": "notice", "text": "rosaline left"})
         romeo.tells({"nosuch": True})
         juliet.states("* 3 lines are gone\n")
         juliet.states("* rosaline left\n")
@@ -296,9 +320,30 @@ class HostTests:
         take_leave(romeo, juliet)
         shown = [json.loads(line) for line in juliet.output.everything().splitlines()]
         assert shown == [
-            {"id": 5, "at": 1795349686.158, "from": "rosaline", "text": "one"},
-            {"id": 6, "at": 1795349686.158, "from": "rosaline", "text": "two ½"},
-            {"id": 10, "at": 1795349687, "from": "romeo", "kind": "me", "text": "waves"},
+            {
+                "type": "message",
+                "kind": "text",
+                "id": 5,
+                "at": 1795349686158,
+                "from": "rosaline",
+                "text": "one",
+            },
+            {
+                "type": "message",
+                "kind": "text",
+                "id": 6,
+                "at": 1795349686158,
+                "from": "rosaline",
+                "text": "two ½",
+            },
+            {
+                "type": "message",
+                "kind": "action",
+                "id": 10,
+                "at": 1795349687000,
+                "from": "romeo",
+                "text": "waves",
+            },
         ]
 
     def test_broken_connection(self, programs: Programs) -> None:
@@ -307,16 +352,24 @@ class HostTests:
         juliet = programs.juliet(listener.port, stdin=programs.file("script", "one\ntwo\nthree\n"))
         romeo, _ = welcome(programs, listener)
         assert romeo.said(3) == "one\ntwo\nthree"
-        romeo.tells({"id": 1, "at": 1.5, "from": "romeo", "say": "hear me"})
+        romeo.tells(
+            {"type": "message", "kind": "text", "id": 1, "at": 1500, "from": "romeo", "text": "hear me"}
+        )
         juliet.shows("romeo: hear me\n")
-        romeo.tells({"ping": 1})
+        romeo.tells({"type": "ping", "number": 1})
         romeo.told("pong")
         romeo.reset()
-        again, hello = welcome(programs, listener, next=3, after=1)
-        assert hello == {**HELLO, "session": "secret", "log": "verona", "room": "lobby", "seen": 1}
-        say = again.told("say")
-        assert (say["seq"], say["say"]) == (3, "three")
-        again.tells({"stored": 4, "id": 4})
+        again, hello = welcome(programs, listener, next_seq=3, after_id=1)
+        assert hello == {
+            **HELLO,
+            "session": "secret",
+            "log_epoch": "verona",
+            "room": "lobby",
+            "last_seen_id": 1,
+        }
+        say = again.told("message")
+        assert (say["seq"], say["text"]) == (3, "three")
+        again.tells({"type": "ack", "next_seq": 4, "last_id": 4})
         take_leave(again, juliet)
 
     def test_another_log(self, programs: Programs) -> None:
@@ -325,14 +378,14 @@ class HostTests:
         juliet = programs.juliet(listener.port, stdin=programs.file("script", "one\ntwo\n"))
         romeo, _ = welcome(programs, listener)
         romeo.said(2)
-        romeo.tells({"stored": 2, "id": 1})
-        romeo.tells({"ping": 1})
+        romeo.tells({"type": "ack", "next_seq": 2, "last_id": 1})
+        romeo.tells({"type": "ping", "number": 1})
         romeo.told("pong")
         romeo.reset()
-        again, _ = welcome(programs, listener, log="mantua", session="other")
-        say = again.told("say")
-        assert (say["seq"], say["say"]) == (1, "two")
-        again.tells({"stored": 2, "id": 1})
+        again, _ = welcome(programs, listener, log_epoch="mantua", session="other")
+        say = again.told("message")
+        assert (say["seq"], say["text"]) == (1, "two")
+        again.tells({"type": "ack", "next_seq": 2, "last_id": 1})
         take_leave(again, juliet)
 
     def test_restart(self, programs: Programs) -> None:
@@ -340,14 +393,14 @@ class HostTests:
         listener = programs.listener()
         juliet = programs.juliet(listener.port, stdin=NULL)
         romeo, _ = welcome(programs, listener)
-        romeo.tells({"bye": "restart"})
+        romeo.tells({"type": "bye", "reason": "restart"})
         romeo.hears_all()
         romeo.close()
         told = time.monotonic()
         again, hello = welcome(programs, listener)
         assert time.monotonic() - told < 5.5
         assert hello["session"] == "secret"
-        again.tells({"bye": "closed"})
+        again.tells({"type": "bye", "reason": "closed"})
         take_leave(again, juliet)
 
     def test_turned_away(self, programs: Programs) -> None:
@@ -357,18 +410,18 @@ class HostTests:
             juliet = programs.juliet(listener.port, stdin=NULL)
             romeo = programs.answer_natively(listener)
             romeo.told("hello")
-            romeo.tells({"bye": reason, "text": f"too {reason} today"})
+            romeo.tells({"type": "bye", "reason": reason, "text": f"too {reason} today"})
             assert fails(juliet) == f"juliet: too {reason} today"
 
     def test_silence(self, programs: Programs) -> None:
         """She asks a silent Romeo whether he is there, and calls again when he is not."""
         listener = programs.listener()
-        programs.juliet(listener.port, "--ping", "0.3", "--dead", "0.9", stdin=NULL)
+        programs.juliet(listener.port, "--ping-interval", "0.3", "--ping-timeout", "0.9", stdin=NULL)
         romeo, _ = welcome(programs, listener)
         for number in (1, 2):
             ping = romeo.told("ping")
-            assert ping["ping"] == number
-            romeo.tells({"pong": number})
+            assert ping["number"] == number
+            romeo.tells({"type": "pong", "number": number})
         _, hello = welcome(programs, listener)
         assert hello["session"] == "secret"
 
@@ -382,7 +435,7 @@ class FallbackTests:
         juliet = programs.juliet(listener.port, stdin=programs.file("script", "one\n/two\nexit\n"))
         romeo = programs.answer_natively(listener)
         romeo.says("before ½\n")
-        assert romeo.told("hello") == {"hello": 1, "name": "juliet"}
+        assert romeo.told("hello") == HELLO
         assert romeo.hears_all().split("\n")[1:] == ["one", "//two", "exit ", ""]
         romeo.says("after\n")
         romeo.close()
@@ -407,9 +460,9 @@ class FallbackTests:
         juliet = programs.juliet(listener.port, "--state", state, stdin=NULL)
         romeo, _ = welcome(programs, listener)
         juliet.states("Connected to romeo")
-        romeo.tells({"bye": "closed"})
+        romeo.tells({"type": "bye", "reason": "closed"})
         take_leave(romeo, juliet)
-        juliet = programs.juliet(listener.port, "--state", state, "--dead", "2.5")
+        juliet = programs.juliet(listener.port, "--state", state, "--ping-timeout", "2.5")
         juliet.writes("a secret\n")
         for _ in range(2):
             stranger = programs.answer_natively(listener)
@@ -430,7 +483,7 @@ class TimeoutTests:
         juliet = programs.juliet(listener.port, "--timeout", "1", stdin=script)
         port = listener.port
         assert fails(juliet) == (
-            f"juliet: no answer from 127.0.0.1:{port} in 1 s; 2 lines are not stored by him, and lost"
+            f"juliet: no answer from 127.0.0.1:{port} in 1 s; 2 lines are not stored, and lost"
         )
 
     def test_kept(self, programs: Programs) -> None:
@@ -443,5 +496,5 @@ class TimeoutTests:
         juliet = programs.juliet(listener.port, *options, stdin=NULL)
         juliet.states("* 1 line is kept from the last time\n")
         romeo, _ = welcome(programs, listener)
-        say = romeo.told("say")
-        assert (say["seq"], say["say"]) == (1, "one")
+        say = romeo.told("message")
+        assert (say["seq"], say["text"]) == (1, "one")

@@ -59,7 +59,7 @@ def says(guest: Peer, text: str) -> None:
 
     def is_stored() -> bool:
         guest.says("/last 1\n")
-        answer = guest.heard.until(r"(\* nothing was said here yet|\[\d\d:\d\d\] .*)\n")
+        answer = guest.heard.until(r"(\* there are no messages yet|\[\d\d:\d\d\] .*)\n")
         return answer[1].decode().endswith(f": {text}")
 
     wait_until(is_stored)
@@ -67,7 +67,7 @@ def says(guest: Peer, text: str) -> None:
 
 def greeted(peer: NativePeer, **known: object) -> dict[str, object]:
     """Let ``peer`` say hello, and return what it is answered."""
-    peer.tells({"hello": 1, "name": "nurse", **known})
+    peer.tells({"type": "hello", "version": 1, "name": "nurse", **known})
     return peer.told("welcome")
 
 
@@ -182,7 +182,7 @@ class PipeTests:
         juliet.writes("back at nine\n")
         juliet.end_input()
         juliet.states("* no answer: no such socket; calling again until there is one\n")
-        juliet.states("no answer from own in 0.5 s; 1 line is not stored by him, and lost\n")
+        juliet.states("no answer from own in 0.5 s; 1 line is not stored, and lost\n")
         assert juliet.ends() == 69
 
     def test_later(self, programs: Programs) -> None:
@@ -222,7 +222,7 @@ class DoorTests:
         Daemon(programs)
         peer = programs.own_caller(programs.folder / DOOR)
         peer.says("hello\n")
-        assert peer.hears_all() == "* this is the host's own door: twist juliet --socket\n"
+        assert peer.hears_all() == "* this is the operator's socket: use twist juliet --socket\n"
 
     def test_tokens(self, programs: Programs) -> None:
         """A token of either door is nobody's at the other."""
@@ -290,7 +290,7 @@ class RestartTests:
             assert guest.hears_all().endswith("* romeo is leaving\n")
             guest.close()
             assert daemon.program.ends() == 74
-        daemon.program.states("romeo: not all that was said is stored\n")
+        daemon.program.states("romeo: some messages could not be saved\n")
 
 
 class DrainTests:
@@ -302,8 +302,8 @@ class DrainTests:
         talker = programs.native_caller(daemon.port)
         greeted(talker)
         for number in range(1, 2001):
-            talker.tells({"say": str(number), "seq": number})
-        talker.told("stored")
+            talker.tells({"type": "message", "kind": "text", "text": str(number), "seq": number})
+        talker.told("ack")
         daemon.program.signal(SIGTERM)
         last = acknowledged(talker)[-1]
         assert daemon.program.ends() in TERMINATED
@@ -325,7 +325,7 @@ class DrainTests:
 def acknowledged(peer: NativePeer) -> list[int]:
     """Return the numbers before which all is stored, as ``peer`` was told until it was closed."""
     frames = [json.loads(line) for line in peer.hears_all().splitlines()]
-    return [frame["stored"] for frame in frames if "stored" in frame]
+    return [frame["next_seq"] for frame in frames if frame["type"] == "ack"]
 
 
 def said_in(folder: Path) -> list[str]:

@@ -291,4 +291,4 @@ class OutputTests:
             (1, "juliet", "one"),
             (2, "juliet", "two ½"),
         ]
-        assert all(before - 1 <= line["at"] <= time.time() + 1 for line in said)
+        assert all(before - 1 <= line["at"] / 1000 <= time.time() + 1 for line in said)

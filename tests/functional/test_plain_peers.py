@@ -20,7 +20,7 @@ class OriginalScriptTests:
         for text in ("hello", "Ça va ? 我 🌹", "exit, pursued by a bear", "/etc"):
             peer.says(text)
             if text == "/etc" and name == "juliet":
-                assert peer.receives().startswith("* there is no command /etc")
+                assert peer.receives().startswith("* unknown command /etc")
             else:
                 program.shows(f"{name}: {text}\r\n")
         whole = "in pieces ½".encode()

@@ -29,8 +29,9 @@ from tests.screen import rows_of
 LINES = 50_000
 SILENCE = 2.0  # seconds after which Juliet asks, in which lines wait long enough to be told of
 WELCOME = {
-    "welcome": 1, "name": "juliet", "session": "token", "next": 1, "log": "log", "after": 0, "last": 0,
-    "host": "romeo", "limits": {"line": 4096, "frame": 262144},
+    "type": "welcome", "version": 1, "name": "juliet", "session": "token", "next_seq": 1,
+    "log_epoch": "log", "after_id": 0, "last_id": 0, "server": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
 }  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def calls(programs: Programs, script: Path, stdout: int, stderr: int) -> tuple[P
     """Start a Juliet who says ``script``, and welcome her."""
     listener = programs.listener()
     juliet = programs.juliet(
-        listener.port, "--ping", str(SILENCE), stdin=script, stdout=stdout, stderr=stderr
+        listener.port, "--ping-interval", str(SILENCE), stdin=script, stdout=stdout, stderr=stderr
     )
     romeo = programs.answer_natively(listener)
     romeo.told("hello")
@@ -89,9 +90,9 @@ def calls(programs: Programs, script: Path, stdout: int, stderr: int) -> tuple[P
 
 def ends(juliet: Program, romeo: NativePeer) -> int:
     """Let everything be stored, and the conversation end; return the exit status."""
-    romeo.tells({"stored": LINES + 1, "id": LINES})
+    romeo.tells({"type": "ack", "next_seq": LINES + 1, "last_id": LINES})
     romeo.told("bye")
-    romeo.tells({"bye": "closed"})
+    romeo.tells({"type": "bye", "reason": "closed"})
     romeo.close()
     return juliet.ends()
 
@@ -104,8 +105,8 @@ class ProgressTests:
         """On a terminal a bar is shown under lines that are whole, and at the end nothing is left of it."""
         juliet, romeo = calls(programs, script, watched.device if together else NULL, watched.device)
         watched.until(rf"  0%\|\s*\| 0 lines sent, 0/s, {LINES} waiting \[00:\d\d<\?\]")
-        romeo.tells({"notice": "juliet is heard"})
-        romeo.tells({"stored": LINES // 2 + 1, "id": LINES // 2})
+        romeo.tells({"type": "notice", "text": "juliet is heard"})
+        romeo.tells({"type": "ack", "next_seq": LINES // 2 + 1, "last_id": LINES // 2})
         watched.until(rf" 50%\|█.*\| {LINES // 2} lines sent, \d+/s, {LINES // 2} waiting \[.*\]")
         calling, connected, notice, _ = watched.lines
         assert re.fullmatch(r"Calling 127\.0\.0\.1:\d+\.\.\.", calling)
@@ -119,7 +120,7 @@ class ProgressTests:
         """It is told once that the server throttles, and shown; Ctrl-C answers at once, and soon ends it."""
         romeo = programs.romeo("--rate", "20", stdin=NULL)
         juliet = programs.juliet(romeo.port, "--state", "juliet", stdin=script, stdout=NULL, stderr=PIPE)
-        juliet.states("* romeo takes 20 lines a second from this client; the rest waits here")
+        juliet.states("* romeo accepts 20 lines a second from this client; the rest waits here")
         wait_until(lambda: kept(programs.folder / "juliet") == LINES - 310)
         wait_until(lambda: kept(programs.folder / "juliet") == LINES - 350)
         began = time.monotonic()
@@ -130,7 +131,7 @@ class ProgressTests:
         assert answered - began < 0.5
         assert time.monotonic() - began < 3
         errors = juliet.errors.everything().decode()
-        assert errors.count("takes 20 lines a second") == 1
+        assert errors.count("accepts 20 lines a second") == 1
         left = kept(programs.folder / "juliet")
         assert f"* {left} lines are kept for the next time" in errors
         assert LINES - 500 < left <= LINES - 350
@@ -140,7 +141,7 @@ class ProgressTests:
         script = programs.file("large", "x" * 99 + "\n" + ("y" * 99 + "\n") * 200_000)
         romeo = programs.romeo("--rate", "20", stdin=NULL)
         juliet = programs.juliet(romeo.port, stdin=script, stdout=NULL)
-        juliet.states("* romeo takes 20 lines a second")
+        juliet.states("* romeo accepts 20 lines a second")
         juliet.signal(SIGINT)
         assert juliet.ends() == UNAVAILABLE
         juliet.errors.until(r"lost; \d+ bytes of the input were not read")

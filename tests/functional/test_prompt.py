@@ -225,7 +225,7 @@ class EditingTests:
         """A line that is too long stays, to be shortened."""
         juliet = screens.juliet_on_screen(free_port(), "--max-line", "64")
         juliet.writes("x" * 65 + ENTER)
-        juliet.shows("* not said: more than 64 bytes in a line")
+        juliet.shows("* not sent: more than 64 bytes in a line")
         juliet.writes("\x7f" + ENTER)
         juliet.shows("… " + "x" * 58)
 
@@ -235,13 +235,13 @@ class EditingTests:
         typed(juliet, "juliet: ")
         for answer in ("n", ESCAPE, CTRL_C):
             juliet.pastes("one\rtwo\rthree\r")
-            juliet.shows("say these 3 lines? y/n")
+            juliet.shows("send these 3 lines? y/n")
             juliet.writes(f"x{ENTER}{answer}")
             juliet.until(lambda rows: not any("y/n" in row for row in rows))
         juliet.pastes("inserted\r")
         typed(juliet, "juliet: inserted")
         juliet.pastes("exit\r\r/nick x\r")
-        juliet.shows("say these 3 lines? y/n")
+        juliet.shows("send these 3 lines? y/n")
         juliet.writes("y")
         romeo.shows("/nick x")
         typed(juliet, "juliet: inserted")
@@ -344,7 +344,7 @@ class EndTests:
         romeo, juliet = both(screens)
         typed(juliet, "juliet: ")
         juliet.pastes("one\rtwo")
-        juliet.shows("say these 2 lines? y/n")
+        juliet.shows("send these 2 lines? y/n")
         juliet.signal(number)
         juliet.ends()
         assert romeo.ends() == 0

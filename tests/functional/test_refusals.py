@@ -56,7 +56,7 @@ class CommandLineTests:
         "romeo --port 65536",
         "romeo --port many",
         "romeo --nosuch",
-        "romeo --once --stay",
+        "romeo --once --keep-open",
         "romeo --output loud",
         "romeo --max-line 1",
         "romeo --name !",

@@ -124,24 +124,24 @@ class KilledTests:
         nurse, paris = (programs.native_caller(house.port) for _ in range(2))
         tokens = []
         for guest, name in ((nurse, "nurse"), (paris, "paris")):
-            guest.tells({"hello": 1, "name": name})
+            guest.tells({"type": "hello", "version": 1, "name": name})
             tokens.append(guest.told("welcome")["session"])
         for command in (["nick", "angelica"], ["ignore", "paris"], ["topic", "two households"]):
-            nurse.tells({"do": command[0], "args": command[1:]})
-        wait_until(lambda: nurse.told("notice")["notice"] == "angelica changed the topic: two households")
+            nurse.tells({"type": "command", "name": command[0], "args": command[1:]})
+        wait_until(lambda: nurse.told("notice")["text"] == "angelica changed the topic: two households")
         house.restart()
         port = house.romeo.port
         back = programs.native_caller(port)
-        back.tells({"hello": 1, "name": "nurse", "session": tokens[0]})
+        back.tells({"type": "hello", "version": 1, "name": "nurse", "session": tokens[0]})
         assert back.told("welcome")["name"] == "angelica"
         paris = programs.native_caller(port)
-        paris.tells({"hello": 1, "name": "paris", "session": tokens[1]})
-        paris.tells({"say": "lady", "seq": 1})
-        paris.told("stored")
+        paris.tells({"type": "hello", "version": 1, "name": "paris", "session": tokens[1]})
+        paris.tells({"type": "message", "kind": "text", "text": "lady", "seq": 1})
+        paris.told("ack")
         guest = programs.caller(port)
         guest.hears("* topic: two households\n")
         guest.says("well\n")
-        assert back.told("say")["say"] == "well"
+        assert back.told("message")["text"] == "well"
 
 
 class PutBackTests:
@@ -273,9 +273,9 @@ class FullDiskTests:
         juliet.states("Connected to romeo")
         self.limit(romeo, 0)
         author.says("one\n")
-        author.hears("* not stored")
+        author.hears("* message not sent")
         juliet.writes("two\n")
-        juliet.states("* not stored yet: the server cannot store messages now; ")
+        juliet.states("* not stored yet: the server cannot store messages now. ")
         self.limit(romeo, RLIM_INFINITY)
         reader.hears("juliet: two\n")
         author.says("three\n")
@@ -352,9 +352,9 @@ class StateDirectoryTests:
         folder = programs.folder
         romeo = programs.romeo("--state", "sound", stdin=NULL)
         guest = programs.native_caller(romeo.port)
-        guest.tells({"hello": 1, "name": "juliet"})
-        guest.tells({"say": "\n".join(["x" * 100] * 1000), "seq": 1})
-        assert guest.told("stored")["stored"] == 1001
+        guest.tells({"type": "hello", "version": 1, "name": "juliet"})
+        guest.tells({"type": "message", "kind": "text", "text": "\n".join(["x" * 100] * 1000), "seq": 1})
+        assert guest.told("ack")["next_seq"] == 1001
         romeo.signal(SIGTERM)
         romeo.ends()
         files: dict[str, bytes] = {}

@@ -119,7 +119,7 @@ class Talker:
                 return
             self._peer = peer
         try:
-            peer.tells({"hello": 1, "name": self.name, **self._known})
+            peer.tells({"type": "hello", "version": 1, "name": self.name, **self._known})
             with peer.connection.makefile("rb") as lines:
                 for line in lines:
                     if line.endswith(b"\n"):  # the last may be torn where the connection broke
@@ -130,23 +130,23 @@ class Talker:
                 self._peer = None
 
     def _hear(self, peer: NativePeer, frame: dict[str, Any]) -> None:
-        if "welcome" in frame:
-            self._sent = self.stored = frame["next"] - 1
-            self._known = {"seen": frame["after"]} | self._known
-            self._known |= {key: frame[key] for key in ("session", "log", "room")}
+        if frame["type"] == "welcome":
+            self._sent = self.stored = frame["next_seq"] - 1
+            self._known = {"last_seen_id": frame["after_id"]} | self._known
+            self._known |= {key: frame[key] for key in ("session", "log_epoch", "room")}
             self._say(peer)
-        elif "stored" in frame:
-            self.stored = frame["stored"] - 1
+        elif frame["type"] == "ack":
+            self.stored = frame["next_seq"] - 1
             self._say(peer)
-        elif "say" in frame:
-            texts = frame["say"].split("\n")
+        elif frame["type"] == "message":
+            texts = frame["text"].split("\n")
             self.heard += [(id_, frame["from"], text) for id_, text in enumerate(texts, frame["id"])]
-            self._known["seen"] = frame["id"] + len(texts) - 1
-        elif "ping" in frame:
-            peer.tells({"pong": frame["ping"]})
-        elif "bye" in frame:
-            self.byes.append(frame["bye"])
-        elif not frame.keys() & {"notice", "throttled"}:
+            self._known["last_seen_id"] = frame["id"] + len(texts) - 1
+        elif frame["type"] == "ping":
+            peer.tells({"type": "pong", "number": frame["number"]})
+        elif frame["type"] == "bye":
+            self.byes.append(frame["reason"])
+        elif frame["type"] not in ("notice", "throttled"):
             self.complaints.append(frame)
 
     def _say(self, peer: NativePeer) -> None:
@@ -154,7 +154,7 @@ class Talker:
             self.said = max(self.said, self.stored + self.UNDER_WAY)
         while self._sent < min(self.said, self.stored + self.UNDER_WAY):
             self._sent += 1
-            peer.tells({"say": f"line {self._sent}", "seq": self._sent})
+            peer.tells({"type": "message", "kind": "text", "text": f"line {self._sent}", "seq": self._sent})
 
 
 class Host:
@@ -319,7 +319,7 @@ class Record:
         wait_until(lambda: self.path.exists() and f" {line}\n" in self.path.read_text())
 
     def moved_away(self) -> None:
-        """Let it be called something else, as by logrotate."""
+        """Let it change your nickname, as by logrotate."""
         self.path.rename(self._moved)
 
     def differ(self, before: str, after: str) -> bool:

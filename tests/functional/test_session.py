@@ -65,23 +65,23 @@ class Neighbour:
 
     def __init__(self, peer: NativePeer, name: str) -> None:
         self._peer = peer
-        peer.tells({"hello": 1, "name": name})
-        self._next: int = peer.told("welcome")["next"]
+        peer.tells({"type": "hello", "version": 1, "name": name})
+        self._next: int = peer.told("welcome")["next_seq"]
 
     def says(self, *lines: str) -> None:
         """Say ``lines``; they are stored when this is over."""
-        self._peer.tells({"say": "\n".join(lines), "seq": self._next})
+        self._peer.tells({"type": "message", "kind": "text", "text": "\n".join(lines), "seq": self._next})
         self._next += len(lines)
         self.has_stored()
 
     def has_stored(self) -> None:
         """Wait until all is stored that was said."""
-        while self._peer.told("stored")["stored"] != self._next:
+        while self._peer.told("ack")["next_seq"] != self._next:
             pass
 
     def hears(self, line: str) -> None:
         """Wait until somebody says ``line``."""
-        while line not in self._peer.told("say")["say"].split("\n"):
+        while line not in self._peer.told("message")["text"].split("\n"):
             pass
 
 

@@ -242,7 +242,7 @@ class KnownTests:
         unit = Unit(SHIPPED / kind / name, Places.of_system(programs.folder))
         _, *words = unit.command("ExecStart", {})
         program = programs.start(TWIST, *words, "--check", stdin=NULL)
-        assert program.output.everything().decode().endswith("the configuration is good\n")
+        assert program.output.everything().decode().endswith("the configuration is valid\n")
         assert program.ends() == 0
 
     @pytest.mark.parametrize("program", ["romeo", "juliet"])
@@ -256,7 +256,7 @@ class KnownTests:
             lines = [f"{key} = {_toml(value, programs.folder)}\n" for key, value in table.items()]
             path = programs.file(f"{number}.toml", f"[{program}]\n{''.join(lines)}")
             checking = programs.twist(program, "--check", "--config", str(path), stdin=NULL)
-            assert checking.output.everything().decode().endswith("the configuration is good\n")
+            assert checking.output.everything().decode().endswith("the configuration is valid\n")
             assert checking.ends() == 0
 
     def test_example_as_it_is(self) -> None:

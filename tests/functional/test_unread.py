@@ -127,7 +127,7 @@ class ServerTests:
         romeo = programs.romeo("--output", "names", port=port, stdin=NULL, stdout=full.writing)
         serves(programs, port)
         ends(romeo, (IO_FAILED,))
-        romeo.states("romeo: not all that was said is shown\n")
+        romeo.states("romeo: some messages could not be shown\n")
 
     def test_nothing_read(self, programs: Programs, full: Pipe) -> None:
         """The same where its standard error is as full."""
@@ -149,7 +149,7 @@ class ServerTests:
         for _ in range(1500):
             programs.caller(port).close()
         serves(programs, port)
-        full.until(r"[1-9]\d* entries of standard output could not be written\n")
+        full.until(r"standard output: [1-9]\d* entries were dropped\n")
         ends(romeo, TERMINATED)
         entries = full.everything().decode()
         ids = [int(id_, 36) for id_ in re.findall(r"connection (\w+) with .*: \w+ entered", entries)]
@@ -182,7 +182,7 @@ class DiskTests:
         serves(programs, port)
         if which == "transcript":
             path = programs.folder / "log"
-            wait_until(lambda: "the transcript stays as it was: no answer" in path.read_text())
+            wait_until(lambda: "the transcript was not reloaded: no answer" in path.read_text())
         else:
             wait_until(lambda: f": line {GUESTS - 1}\n" in (programs.folder / "said").read_text())
         ends(romeo, TERMINATED)

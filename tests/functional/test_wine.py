@@ -110,7 +110,7 @@ class ConversationTests:
         """A server that is killed and started again has all that was said in its state directory, once."""
         port, state = free_port(), programs.folder / "state"
         output = programs.folder / "windows"
-        options = ["--state", "Z:" + str(state).replace("/", "\\"), "--stay"]
+        options = ["--state", "Z:" + str(state).replace("/", "\\"), "--keep-open"]
         romeo = on_windows(programs, "romeo", port, *options, output=output)
         romeo.states("Listening")
         juliet = programs.juliet(port, "--state", str(programs.folder / "mine"))

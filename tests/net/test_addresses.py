@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 
-from techboy.net.addresses import host_and_port, host_in, peer_of, place_of
+from techboy.net.addresses import endpoint_of, host_and_port, host_in, peer_of, place_of
 
 
 class AddressTests:
@@ -19,6 +19,14 @@ class AddressTests:
         assert peer_of(IPv6Address("TCP", "::1", 33770)) == "('::1', 33770)"
         assert peer_of(UNIXAddress(None)) == "(on this machine)"
         assert "verona" in peer_of(HostnameAddress(b"verona", 1))
+
+    def test_peer_for_programs(self) -> None:
+        """A log has a peer's address as host and port; a peer at a UNIX socket mostly has none."""
+        assert endpoint_of(IPv4Address("TCP", "127.0.0.1", 33770)) == "127.0.0.1:33770"
+        assert endpoint_of(IPv6Address("TCP", "::1", 33770)) == "[::1]:33770"
+        assert endpoint_of(UNIXAddress("/run/x")) == "/run/x"
+        assert endpoint_of(UNIXAddress(None)) == "unix"
+        assert endpoint_of(None) == "unknown"
 
     def test_where(self) -> None:
         """A port is written as one would write it in an address."""

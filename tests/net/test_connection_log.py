@@ -76,7 +76,7 @@ class Watched:
 
     def came(self) -> Record:
         """Return the record of a new connection."""
-        return self.journal.came("('127.0.0.1', 33770)")
+        return self.journal.came("127.0.0.1:33770")
 
 
 class RecordTests:
@@ -94,26 +94,34 @@ class RecordTests:
             record.ends(End.LEFT)
             record.ended(clean=True)
         assert log.texts == [
-            "connection 1 with ('127.0.0.1', 33770): guest1 entered lobby (plain)",
-            "connection 1 of guest1 has ended after 2.2 s and 3 lines: left",
+            "connection 1 with 127.0.0.1:33770: guest1 joined lobby (plain)",
+            "connection 1 of guest1 closed after 2.2 s, 3 lines received: peer_closed",
         ]
         fields = {
-            name: log.last[name] for name in ("connection", "address", "name", "end", "seconds", "lines")
+            name: log.last[name]
+            for name in (
+                "connection_id",
+                "address",
+                "name",
+                "close_reason",
+                "duration_seconds",
+                "lines_received",
+            )
         }
         assert fields == {
-            "connection": "1",
-            "address": "('127.0.0.1', 33770)",
+            "connection_id": "1",
+            "address": "127.0.0.1:33770",
             "name": "guest1",
-            "end": "left",
-            "seconds": 2.2,
-            "lines": 3,
+            "close_reason": "peer_closed",
+            "duration_seconds": 2.2,
+            "lines_received": 3,
         }
 
     def test_debugging(self) -> None:
         """Who wants to know more is told when it came and which dialect is spoken."""
         with written() as log:
             Watched().came().speaks("native")
-        assert [event["event"] for event in log.events] == ["came", "speaks"]
+        assert [event["event"] for event in log.events] == ["connection_opened", "protocol_detected"]
         assert log.texts == []
 
     def test_ids(self) -> None:
@@ -128,10 +136,8 @@ class RecordTests:
             record = Watched().came()
             record.speaks("native")
             record.entered("juliet", None, back=True)
-        assert log.texts == [
-            "connection 1 with ('127.0.0.1', 33770): juliet is back in the conversation (native)"
-        ]
-        assert log.last["event"] == "back"
+        assert log.texts == ["connection 1 with 127.0.0.1:33770: juliet resumed (native)"]
+        assert (log.last["event"], log.last["room"]) == ("resumed", None)
 
     def test_turned_away(self) -> None:
         """Who is turned away is one line, which says why."""
@@ -139,16 +145,16 @@ class RecordTests:
             record = Watched().came()
             record.turned_away("romeo is busy")
             record.ended(clean=True)
-        assert log.texts == ["connection 1 with ('127.0.0.1', 33770) was turned away: romeo is busy"]
+        assert log.texts == ["connection 1 with 127.0.0.1:33770 was rejected: romeo is busy"]
 
-    @pytest.mark.parametrize(("clean", "end"), [(True, "left"), (False, "lost")])
+    @pytest.mark.parametrize(("clean", "end"), [(True, "peer_closed"), (False, "connection_lost")])
     def test_nobody(self, clean: bool, end: str) -> None:
         """Who goes before coming in is one line, however often the end is told."""
         with written() as log:
             record = Watched().came()
             record.ended(clean=clean)
             record.ended(clean=clean)
-        assert log.texts == [f"connection 1 of nobody has ended after 0.0 s and 0 lines: {end}"]
+        assert log.texts == [f"connection 1 closed after 0.0 s, 0 lines received: {end}"]
 
     def test_first_reason(self) -> None:
         """The first reason for the end is the true one."""
@@ -157,19 +163,23 @@ class RecordTests:
             record.ends(End.STALLED)
             record.closes("romeo is leaving")
             record.ended(clean=False)
-        assert (log.last["end"], log.last["why"]) == ("stalled", "")
+        assert (log.last["close_reason"], log.last["reason"]) == ("send_timeout", "")
 
     @pytest.mark.parametrize(
-        ("why", "ending"),
-        [(FAREWELL, "left"), ("", "closed"), ("romeo sent you away", "closed: romeo sent you away")],
+        ("why", "close_reason", "reason"),
+        [
+            (FAREWELL, "peer_closed", ""),
+            ("", "closed", ""),
+            ("you were kicked by romeo", "closed", "you were kicked by romeo"),
+        ],
     )
-    def test_closes(self, why: str, ending: str) -> None:
+    def test_closes(self, why: str, close_reason: str, reason: str) -> None:
         """What is said at the end tells who wanted it; the answer to a goodbye is none of its own."""
         with written() as log:
             record = Watched().came()
             record.closes(why)
             record.ended(clean=True)
-        assert log.last["ending"] == ending
+        assert (log.last["close_reason"], log.last["reason"]) == (close_reason, reason)
 
     def test_renamed(self) -> None:
         """A new name is written once, and is the one that is written at the end."""
@@ -180,7 +190,7 @@ class RecordTests:
                 record.called(name)
             record.ended(clean=True)
         assert log.texts[1] == "connection 1: guest1 is now rosaline"
-        assert log.texts[2].startswith("connection 1 of rosaline has ended")
+        assert log.texts[2].startswith("connection 1 of rosaline closed")
 
     def test_unreadable(self) -> None:
         """That the log can't be read is an error, and ends the connection."""
@@ -189,8 +199,8 @@ class RecordTests:
             record.unreadable("the disk is gone")
             record.ended(clean=False)
         error, end = log.events[-2:]
-        assert (error["log_level"].name, error["why"]) == ("error", "the disk is gone")
-        assert end["ending"] == "closed: the disk is gone"
+        assert (error["log_level"].name, error["reason"]) == ("error", "the disk is gone")
+        assert (end["close_reason"], end["reason"]) == ("closed", "the disk is gone")
 
     def test_failed(self) -> None:
         """An error that nobody foresaw is written with what led to it, and ends the connection."""
@@ -202,9 +212,9 @@ class RecordTests:
                 record.failed()
             record.ended(clean=False)
         error, end = log.events[-2:]
-        assert (error["event"], error["connection"]) == ("failed", "1")
+        assert (error["event"], error["connection_id"]) == ("internal_error", "1")
         assert error["log_failure"].check(RuntimeError)
-        assert end["ending"] == "closed: an internal error"
+        assert (end["close_reason"], end["reason"]) == ("closed", "an internal error")
 
     def test_flood(self) -> None:
         """Who does odd things all the time fills no log; at the end it is known how many they were."""
@@ -216,8 +226,8 @@ class RecordTests:
                 record.called(f"guest{number}")
             record.ended(clean=True)
         assert len(log.texts) == REMARKS + 1
-        assert log.texts[REMARKS - 1].endswith("; no more remarks about it are written")
-        assert log.last["remarks"] == 3000
+        assert log.texts[REMARKS - 1].endswith("; further events of this kind are suppressed")
+        assert log.last["suppressed"] == 3000 - REMARKS
 
     @given(ANY_TEXT)
     def test_hostile(self, text: str) -> None:
@@ -250,7 +260,7 @@ class TroubleTests:
     def test_told_once(self) -> None:
         """It is told when it begins and when it is over, with all that is missing, and not in between."""
         with written() as log:
-            trouble = Trouble(Logger("techboy.x"), "failing: {lines}: {why}", "over: {lines}")
+            trouble = Trouble(Logger("techboy.x"), "failing: {lines}: {reason}", "over: {lines}")
             trouble.worked()
             trouble.failed("the disk is\nfull", 2)
             trouble.failed("the disk is full", 3)
@@ -267,13 +277,13 @@ class MissingEntriesTests:
     def test_told_afterwards(self) -> None:
         """While a log takes nothing, nothing is written to it; then it has how much is missing, once."""
         with written() as log:
-            missing = MissingEntries(Logger("techboy.x"), "this log")
+            missing = MissingEntries(Logger("techboy.x"), "log file")
             missing.failed("no space", 2)
             missing.failed("no space", 3)
             assert log.texts == []
             missing.worked()
             missing.failed("no space", 1)
             missing.worked()
-        assert log.texts == [f"{count} entries of this log could not be written" for count in (5, 1)]
-        assert log.last["event"] == "unwritten"
+        assert log.texts == [f"log file: {count} entries were dropped" for count in (5, 1)]
+        assert log.last["event"] == "log_entries_dropped"
         assert log.last["log_level"].name == "warn"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.room import News
-from techboy.net.rendering import NATIVE, PLAIN, Delivery, Dialect, gone
+from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Dialect, gone
 from techboy.storage.interface import Batch
 
-BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "say", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "me", "sighs")]
+BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "text", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "action", "sighs")]
 
 
 def test_plain() -> None:
@@ -18,15 +18,26 @@ def test_plain() -> None:
     assert rendering.data[: rendering.heading] == b"* welcome\n"
 
 
+def test_bare() -> None:
+    """Bare lines, of which none is a goodbye; an action has its author."""
+    said = [
+        Batch(5, 7, 0.0, 1, "romeo", "text", "a\nexit\n* b"),
+        Batch(8, 8, 0.0, 1, "romeo", "action", "sighs"),
+    ]
+    rendering = BARE.render(["no"], said, 4)
+    assert rendering.data == b"* no\na\nexit \n* b\n** romeo sighs\n"
+    assert (rendering.reached(rendering.heading), rendering.reached(len(rendering.data))) == (4, 8)
+
+
 def test_native() -> None:
     """Frames: notices, then one for each batch."""
     rendering = NATIVE.render(["welcome"], BATCHES, 4)
     assert rendering.data == (
-        b'{"notice": "welcome"}\n'
-        b'{"id": 5, "at": 0.0, "from": "juliet", "say": "a\\nb"}\n'
-        b'{"id": 7, "at": 0.0, "from": "nurse", "me": "sighs"}\n'
+        b'{"type": "notice", "text": "welcome"}\n'
+        b'{"type": "message", "kind": "text", "id": 5, "at": 0, "from": "juliet", "text": "a\\nb"}\n'
+        b'{"type": "message", "kind": "action", "id": 7, "at": 0, "from": "nurse", "text": "sighs"}\n'
     )
-    assert rendering.data[: rendering.heading] == b'{"notice": "welcome"}\n'
+    assert rendering.data[: rendering.heading] == b'{"type": "notice", "text": "welcome"}\n'
 
 
 @pytest.mark.parametrize(("dialect", "ids"), [(PLAIN, [4, 5, 6, 7]), (NATIVE, [4, 6, 7])])

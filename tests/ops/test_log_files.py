@@ -73,7 +73,7 @@ class ReopeningFileTests:
             globalLogPublisher.removeObserver(observer)
         three, missing, four = path.read_text().splitlines()
         assert three.endswith("three")
-        assert missing.endswith("#warn] 2 entries of this log could not be written")
+        assert missing.endswith("#warn] log file: 2 entries were dropped")
         assert four.endswith("four")
 
 

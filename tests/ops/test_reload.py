@@ -52,12 +52,12 @@ class ReloadTests:
     def test_refused(self, error: Exception, why: str) -> None:
         """What can't be done is a warning, and the rest is done all the same."""
         reload, done = Reload(Clock()), list[str]()
-        reload.add("the word before the welcome", fails(error))
+        reload.add("the message of the day", fails(error))
         reload.add("the rest", lambda: done.append("the rest"))
         with written() as log:
             reload()
         assert done == ["the rest"]
-        assert log.texts == [f"the word before the welcome stays as it was: {why}", "reloaded: the rest"]
+        assert log.texts == [f"the message of the day was not reloaded: {why}", "reloaded: the rest"]
         assert log.events[0]["log_level"].name == "warn"
 
     def test_later(self) -> None:
@@ -65,13 +65,13 @@ class ReloadTests:
         reload, file, other = Reload(Clock()), Deferred[None](), Deferred[None]()
         reload.add("the log file", lambda: file)
         reload.add("the transcript", lambda: other)
-        reload.add("the word before the welcome", lambda: None)
+        reload.add("the message of the day", lambda: None)
         with written() as log:
             reload()
             other.errback(PermissionError(13, "Permission denied"))
-            assert log.texts == ["the transcript stays as it was: Permission denied"]
+            assert log.texts == ["the transcript was not reloaded: Permission denied"]
             file.callback(None)
-        assert log.texts[1:] == ["reloaded: the log file, the word before the welcome"]
+        assert log.texts[1:] == ["reloaded: the log file, the message of the day"]
 
     def test_no_answer(self) -> None:
         """A disk that does not answer is not waited for, and may do so later."""
@@ -82,7 +82,7 @@ class ReloadTests:
             reload()
             clock.advance(PATIENCE)
             file.callback(None)
-        assert log.texts == ["the log file stays as it was: no answer within 2 s", "nothing was reloaded"]
+        assert log.texts == ["the log file was not reloaded: no answer within 2 s", "nothing was reloaded"]
         assert clock.getDelayedCalls() == []
 
     def test_nothing(self) -> None:

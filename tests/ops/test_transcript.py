@@ -55,9 +55,9 @@ class WordsTests:
 
     def test_lines(self, paper: Paper) -> None:
         """Each line has its time, its id and its author, as far as they are known."""
-        paper.transcript.said(Words("romeo", "one\ntwo", "say", 7, 3.0))
+        paper.transcript.said(Words("romeo", "one\ntwo", "text", 7, 3.0))
         paper.transcript.said(Words("juliet", "three"))
-        paper.transcript.said(Words("juliet", "bows", "me", 9, 4.0))
+        paper.transcript.said(Words("juliet", "bows", "action", 9, 4.0))
         paper.transcript.noted("Connection lost.")
         paper.transcript.relayed("** mercutio bows\nguest1: hello")
         assert paper.lines == [
@@ -81,7 +81,7 @@ class WordsTests:
     ) -> None:
         """Whatever is said or called, there is one line for each that was said, and nothing unsafe in it."""
         paper = Paper(tmp_path_factory.mktemp("paper"))
-        paper.transcript.said(Words(author, text, "say", 1, 1.0))
+        paper.transcript.said(Words(author, text, "text", 1, 1.0))
         paper.transcript.noted(note)
         assert paper.transcript.settle(5)
         paper.transcript.close()
@@ -197,7 +197,7 @@ class HouseTests:
         room = Room("lobby", MemoryLogs(1000).open("lobby"), Verona().hall)
         news = News()
         news.lines.append("guest1 joined")
-        batches = [Batch(1, 2, 5.0, 1, "guest1", "say", "a\nb"), Batch(3, 3, 5.0, 2, "guest2", "say", "c")]
+        batches = [Batch(1, 2, 5.0, 1, "guest1", "text", "a\nb"), Batch(3, 3, 5.0, 2, "guest2", "text", "c")]
         paper.transcript.witness(room, Delivery(news, batches))
         paper.transcript.witness(room, Delivery(News(), []))
         assert paper.transcript.settle(5)
@@ -213,12 +213,12 @@ class RecordedTests:
         """What both say is written, in its order, under the names that they have, as are notices."""
         here = Recorded(FakeHere([]), paper.transcript, "juliet")
         here.state("Connected to romeo ('127.0.0.1', 4444)")
-        here.said_here("one\ntwo")
+        here.said_here("one\ntwo", "text")
         here.show("romeo", "three")
-        here.show_words(Words("romeo", "before", "say", 1, 5.0, past=True))
-        here.show_words(Words("romeo", "four", "say", 2, 6.0))
+        here.show_words(Words("romeo", "before", "text", 1, 5.0, past=True))
+        here.show_words(Words("romeo", "four", "text", 2, 6.0))
         here.called("rosaline")
-        here.said_here("five")
+        here.said_here("five", "text")
         here.show_signed("romeo", "guest1: six")
         here.refuse("* a line was not taken")
         assert paper.lines == [
@@ -247,7 +247,7 @@ class RecordedTests:
         here.dismiss()
         here.pause()
         here.resume()
-        here.said_here("f")
+        here.said_here("f", "text")
         here.unstored(3)
         here.called("rosaline")
         assert events == [

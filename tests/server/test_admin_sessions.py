@@ -34,7 +34,7 @@ class Verona(NativeVerona):
     def attach(self, **known: Any) -> Caller:
         """Let the host come in; what is answered was not read yet."""
         caller = self.connect()
-        caller.sends({"hello": 1, "name": "juliet", **known})
+        caller.sends({"type": "hello", "version": 1, "name": "juliet", **known})
         self.turn()
         return caller
 
@@ -56,15 +56,15 @@ class Verona(NativeVerona):
         """Let the host come in, and go again at once; return what was shown, which was read."""
         caller = self.attach()
         frames = caller.hears()
-        said = [line for frame in frames if "say" in frame for line in frame["say"].split("\n")]
-        detach(caller, seen=frames[0]["last"])
+        said = [line for frame in frames if frame["type"] == "message" for line in frame["text"].split("\n")]
+        detach(caller, last_seen_id=frames[0]["last_id"])
         self.turn()
         return said
 
 
 def detach(host: Caller, **seen: Any) -> None:
     """Let ``host`` say goodbye, who has read up to an id in the lobby."""
-    host.sends({"bye": True, "room": "lobby", **seen})
+    host.sends({"type": "bye", "room": "lobby", **seen})
 
 
 class ArrivalTests:
@@ -74,8 +74,8 @@ class ArrivalTests:
         """It is the host, whatever it says that it is called, and is greeted as everybody is."""
         verona = Verona()
         welcome, *notices = verona.attach().reads()
-        assert (welcome["name"], welcome["host"], welcome["room"]) == ("romeo", "romeo", "lobby")
-        assert [notice["notice"] for notice in notices] == [
+        assert (welcome["name"], welcome["server"], welcome["room"]) == ("romeo", "romeo", "lobby")
+        assert [notice["text"] for notice in notices] == [
             "welcome to lobby, romeo; /help lists what you can do", "1 here: romeo",
         ]  # fmt: skip
         [member] = verona.house.members.values()
@@ -86,7 +86,7 @@ class ArrivalTests:
         """No name is refused: it is not used."""
         verona = Verona()
         caller = verona.connect()
-        caller.sends({"hello": 1, "name": name})
+        caller.sends({"type": "hello", "version": 1, "name": name})
         verona.turn()
         assert caller.reads()[0]["name"] == "romeo"
 
@@ -101,21 +101,28 @@ class ArrivalTests:
         assert juliet.hears_said() == ["welcome"]
         verona.hears(juliet, "thanks")
         frames = host.hears()
-        assert [(frame.get("stored"), frame.get("say")) for frame in frames] == [(2, None), (None, "thanks")]
+        assert [(frame.get("next_seq"), frame.get("text")) for frame in frames] == [
+            (2, None),
+            (None, "thanks"),
+        ]
 
     def test_command(self) -> None:
         """All of the host's commands are obeyed."""
         verona = Verona()
         [juliet] = verona.company_of("juliet")
-        verona.here().sends({"do": "kick", "args": ["juliet hush"]})
-        assert juliet.reads()[-1] == {"bye": "closed", "text": "romeo sent you away: hush"}
+        verona.here().sends({"type": "command", "name": "kick", "args": ["juliet hush"]})
+        assert juliet.reads()[-1] == {
+            "type": "bye",
+            "reason": "closed",
+            "text": "you were kicked by romeo: hush",
+        }
 
     def test_several(self) -> None:
         """By several ways at once it is one, who hears what it says by the others."""
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         one, two = verona.here(), verona.here()
-        assert juliet.reads() == [{"notice": "romeo joined"}]
+        assert juliet.reads() == [{"type": "notice", "text": "romeo joined"}]
         one.says("a", 1)
         verona.turn()
         assert two.hears_said() == ["a"]
@@ -128,7 +135,7 @@ class ArrivalTests:
         assert juliet.hears_said() == ["b"]
         detach(two)
         verona.settle()
-        assert juliet.reads() == [{"notice": "romeo left"}]
+        assert juliet.reads() == [{"type": "notice", "text": "romeo left"}]
 
     def test_not_stored(self) -> None:
         """Where the session can't be stored the host is asked to come back."""
@@ -136,7 +143,7 @@ class ArrivalTests:
         verona = Verona(committer=committer)
         host = verona.attach()
         committer.refuse()
-        assert host.reads() == [{"bye": "restart", "text": "the disk is full"}]
+        assert host.reads() == [{"type": "bye", "reason": "restart", "text": "the disk is full"}]
         assert verona.house.members == {}
 
 
@@ -157,7 +164,7 @@ class MissedTests:
         host = verona.here()
         verona.hears(juliet, "one")
         host.reads()
-        detach(host, seen=1)
+        detach(host, last_seen_id=1)
         assert verona.missed() == []
         verona.hears(juliet, "two", "three")
         assert verona.missed() == ["two", "three"]
@@ -169,7 +176,7 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one", "two")
-        detach(host, seen=1)
+        detach(host, last_seen_id=1)
         assert verona.missed() == ["two"]
 
     def test_own(self) -> None:
@@ -180,7 +187,7 @@ class MissedTests:
         verona.hears(juliet, "one")
         host.says("two\nthree", 1)
         verona.turn()
-        detach(host, seen=1)
+        detach(host, last_seen_id=1)
         assert verona.missed() == []
         host = verona.here()
         host.says("four", 1)
@@ -188,7 +195,7 @@ class MissedTests:
         verona.hears(juliet, "five")
         host.says("six", 2)
         verona.turn()
-        detach(host, seen=4)
+        detach(host, last_seen_id=4)
         assert verona.missed() == ["five", "six"]
 
     def test_own_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +220,7 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one", "two")
-        host.sends({"ping": 1, "seen": 1, "room": "lobby"})
+        host.sends({"type": "ping", "number": 1, "last_seen_id": 1, "room": "lobby"})
         host.transport.breaks()
         verona.turn()
         assert verona.missed() == ["two"]
@@ -224,7 +231,11 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one", "two")
-        host.sends({"do": "quit"}, {"say": "too late", "seq": 1}, {"bye": True, "seen": 2, "room": "lobby"})
+        host.sends(
+            {"type": "command", "name": "quit"},
+            {"type": "message", "kind": "text", "text": "too late", "seq": 1},
+            {"type": "bye", "last_seen_id": 2, "room": "lobby"},
+        )
         verona.turn()
         assert verona.missed() == []
         assert verona.house.lobby.log.last == 2
@@ -235,7 +246,7 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one", "two")
-        host.sends({"ping": 1, "seen": 2, "room": "lobby"})
+        host.sends({"type": "ping", "number": 1, "last_seen_id": 2, "room": "lobby"})
         verona.desk.keep_all()
         host.door.come_back_later()
         host.transport.peer_closes()
@@ -247,7 +258,7 @@ class MissedTests:
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
-        verona.here().sends({"ping": 1, "seen": 1, "room": "lobby"})
+        verona.here().sends({"type": "ping", "number": 1, "last_seen_id": 1, "room": "lobby"})
         verona.desk.keep_all()
         assert verona.missed() == ["one"]
         assert verona.missed() == []
@@ -258,9 +269,12 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one")
-        host.sends({"ping": 1, "seen": 1, "room": "lobby"}, {"do": "join", "args": ["balcony"]})
+        host.sends(
+            {"type": "ping", "number": 1, "last_seen_id": 1, "room": "lobby"},
+            {"type": "command", "name": "join", "args": ["balcony"]},
+        )
         verona.hears(juliet, "two")
-        host.sends({"bye": True, "seen": 0, "room": "balcony"})
+        host.sends({"type": "bye", "last_seen_id": 0, "room": "balcony"})
         verona.turn()
         assert verona.missed() == ["two"]
 
@@ -269,11 +283,14 @@ class MissedTests:
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         host = verona.here()
-        host.sends({"do": "join", "args": ["balcony"]})
+        host.sends({"type": "command", "name": "join", "args": ["balcony"]})
         verona.hears(juliet, "one")
         host.says("a\nb\nc", 1)
         verona.turn()
-        host.sends({"do": "join", "args": ["tomb"]}, {"bye": True, "seen": 0, "room": "tomb"})
+        host.sends(
+            {"type": "command", "name": "join", "args": ["tomb"]},
+            {"type": "bye", "last_seen_id": 0, "room": "tomb"},
+        )
         verona.turn()
         assert verona.missed() == ["one"]
 
@@ -284,8 +301,8 @@ class MissedTests:
         for number in range(10):
             verona.hears(juliet, f"{number} {'x' * 100}")
         frames = verona.attach().hears()
-        [missed] = [frame["missed"] for frame in frames if "missed" in frame]
-        assert missed + len([frame for frame in frames if "say" in frame]) == 10
+        [missed] = [frame["count"] for frame in frames if frame["type"] == "skipped"]
+        assert missed + len([frame for frame in frames if frame["type"] == "message"]) == 10
 
     def test_own_forgotten(self) -> None:
         """So it is after what the host said last."""
@@ -296,9 +313,9 @@ class MissedTests:
         for number in range(1, 10):
             host.says("x" * 100, number)
             verona.turn()
-        detach(host, seen=0)
+        detach(host, last_seen_id=0)
         verona.turn()
-        assert "missed" in verona.attach().hears()[1]
+        assert verona.attach().hears()[1]["type"] == "skipped"
 
 
 class Unreadable:
@@ -322,64 +339,69 @@ class QuietTests:
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
-        quiet = verona.attach(hears=False)
+        quiet = verona.attach(subscribe=False)
         [welcome] = quiet.reads()
-        assert (welcome["name"], welcome["after"]) == ("romeo", 1)
+        assert (welcome["name"], welcome["after_id"]) == ("romeo", 1)
         quiet.says("back at nine", 1)
         verona.turn()
-        quiet.sends({"bye": True})
+        quiet.sends({"type": "bye"})
         verona.settle()
-        assert quiet.reads() == [{"stored": 2, "id": 2}, {"bye": "closed"}]
+        assert quiet.reads() == [
+            {"type": "ack", "next_seq": 2, "last_id": 2},
+            {"type": "bye", "reason": "closed"},
+        ]
         frames = juliet.reads()
-        assert [frame.get("say") for frame in frames] == [None, "back at nine"]
+        assert [frame.get("text") for frame in frames] == [None, "back at nine"]
         assert frames[-1]["from"] == "romeo"
 
     def test_hears_nothing(self) -> None:
         """What others say, and who comes and goes, it is not told."""
         verona = Verona()
-        quiet = verona.attach(hears=False)
+        quiet = verona.attach(subscribe=False)
         quiet.reads()
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
         assert quiet.reads() == []
-        quiet.sends({"bye": True})
-        assert quiet.reads() == [{"bye": "closed"}]
+        quiet.sends({"type": "bye"})
+        assert quiet.reads() == [{"type": "bye", "reason": "closed"}]
 
     def test_comes_back(self) -> None:
         """A quiet one that returns is not sent what others said, and is told that nothing follows."""
         verona = Verona()
         [juliet] = verona.company_of("juliet")
-        quiet = verona.attach(hears=False)
+        quiet = verona.attach(subscribe=False)
         quiet.transport.breaks()
         verona.hears(juliet, "one", "two")
-        quiet = verona.attach(hears=False, session="own token1", log=verona.logs.id, room="lobby", seen=0)
+        quiet = verona.attach(
+            subscribe=False, session="own token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=0
+        )
         verona.settle()
         [welcome] = quiet.reads()
-        assert (welcome["after"], welcome["last"]) == (2, 2)
+        assert (welcome["after_id"], welcome["last_id"]) == (2, 2)
 
     def test_slow(self) -> None:
         """A quiet one that has read its answers late is not sent what others said, nor is it behind."""
         verona = Verona()
         [juliet] = verona.company_of("juliet")
-        quiet = verona.attach(hears=False)
+        quiet = verona.attach(subscribe=False)
         quiet.reads()
         quiet.socket.room = 0
-        quiet.sends({"do": "who"})
+        quiet.sends({"type": "command", "name": "who"})
         verona.hears(juliet, "one", "two")
         assert verona.house.lagging == 0
         quiet.socket.make_room()
         verona.settle()
-        assert quiet.reads() == [{"notice": "1 here: juliet"}]
+        assert quiet.reads() == [{"type": "notice", "text": "1 here: juliet"}]
 
     def test_missed(self) -> None:
         """What was said meanwhile is as much missed as before."""
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
-        quiet = verona.attach(hears=False)
+        quiet = verona.attach(subscribe=False)
         quiet.says("two", 1)
         verona.turn()
-        detach(quiet, seen=2)
+        detach(quiet, last_seen_id=2)
         verona.turn()
         assert verona.missed() == ["one", "two"]
 
@@ -396,9 +418,9 @@ class SessionTests:
         verona.hears(juliet, "two", "three")
         host.transport.breaks()
         verona.settle()
-        host = verona.attach(session="own token1", log=verona.logs.id, room="lobby", seen=2)
+        host = verona.attach(session="own token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=2)
         welcome, said = host.hears()
-        assert (welcome["next"], welcome["session"], said["say"]) == (2, "own token1", "three")
+        assert (welcome["next_seq"], welcome["session"], said["text"]) == (2, "own token1", "three")
         assert [member.host for member in verona.house.members.values()] == [False, True]
 
     def test_gone_at_once(self) -> None:
@@ -410,7 +432,7 @@ class SessionTests:
         host.transport.breaks()
         verona.turn()
         verona.settle()
-        assert juliet.reads() == [{"notice": "romeo left"}]
+        assert juliet.reads() == [{"type": "notice", "text": "romeo left"}]
 
     def test_other_door(self) -> None:
         """A token of this door opens no other one, nor the other way round."""
@@ -422,7 +444,7 @@ class SessionTests:
         verona.turn()
         juliet.transport.breaks()
         back = verona.attach(session="token1").reads()[0]
-        assert (back["name"], back["session"], back["next"]) == ("romeo", "own token2", 1)
+        assert (back["name"], back["session"], back["next_seq"]) == ("romeo", "own token2", 1)
         assert [member.name for member in verona.house.members.values() if member.absent] == ["juliet"]
 
     def test_record_of_the_host(self) -> None:
@@ -439,7 +461,7 @@ class SessionTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one")
-        detach(host, seen=1)
+        detach(host, last_seen_id=1)
         verona.hears(juliet, "two")
         assert Verona(logs=settled(verona)).missed() == ["two"]
 
@@ -447,10 +469,10 @@ class SessionTests:
         """A nickname goes on with the session, unless the operator is here by another way already."""
         verona = Verona()
         host = verona.attach()
-        host.sends({"do": "nick", "args": ["montague"]})
+        host.sends({"type": "command", "name": "nick", "args": ["montague"]})
         verona.turn()
         again = Verona(logs=verona.logs, first_token=10)
-        quiet = again.attach(hears=False)
+        quiet = again.attach(subscribe=False)
         assert quiet.hears()[0]["name"] == "romeo"
         assert again.attach(session="own token1").hears()[0]["name"] == "montague"
         assert quiet.door.member.name == "montague"
@@ -461,7 +483,7 @@ class SessionTests:
     def test_nick_taken(self) -> None:
         """The one who took it meanwhile keeps it."""
         verona = Verona()
-        verona.attach().sends({"do": "nick", "args": ["montague"]})
+        verona.attach().sends({"type": "command", "name": "nick", "args": ["montague"]})
         verona.turn()
         verona = Verona(logs=verona.logs, first_token=10)
         verona.company_of("montague")
@@ -492,20 +514,20 @@ class SessionTests:
         [juliet] = verona.company_of("juliet")
         host = verona.here()
         verona.hears(juliet, "one")
-        detach(host, seen=1)
+        detach(host, last_seen_id=1)
         verona.turn(1000)
         verona.desk.keep_all()
         verona.turn()
         verona.hall.prune(None, verona.wall() - 10)
         again = Verona(logs=settled(verona))
-        assert again.attach(session="own token1").reads()[0]["after"] == 1
+        assert again.attach(session="own token1").reads()[0]["after_id"] == 1
 
     def test_other_lodging(self) -> None:
         """The door is a lodging like others: who is in use is stored by `keep_all`."""
         verona = Verona()
         assert isinstance(verona.desk, Lodging)
         host = verona.here()
-        host.sends({"ping": 1, "seen": 0, "room": "lobby"})
+        host.sends({"type": "ping", "number": 1, "last_seen_id": 0, "room": "lobby"})
         verona.turn(50)
         verona.desk.keep_all()
         verona.turn()

@@ -213,6 +213,30 @@ class GroupTests:
         storing.clock.advance(60)
         assert storing.committer.waiting == 0
 
+    def test_when_settled(self) -> None:
+        """Something can wait until all that was said so far is stored and brought."""
+        storing, done = Storing(), list[str]()
+        one, two = storing.listeners
+        storing.hall.when_settled(lambda: done.append("nothing waits"))
+        assert done.pop() == "nothing waits"
+        storing.scene.says(one, "a")
+        storing.house.said(two.member, "b")
+        storing.hall.when_settled(lambda: done.append(two.data.decode()))
+        storing.committer.answer()
+        assert done == []
+        storing.clock.advance(0)
+        storing.committer.answer()
+        assert done == ["guest1: a\nguest2: b\n"]
+
+    def test_when_settled_after_refusal(self) -> None:
+        """So it is if it cannot be stored."""
+        storing, done = Storing(), list[str]()
+        storing.scene.says(storing.listeners[0], "a")
+        storing.hall.when_settled(lambda: done.append("refused"))
+        storing.committer.refuse()
+        storing.clock.advance(0)
+        assert done == ["refused"]
+
     def test_rooms_together(self) -> None:
         """What is said in several rooms is one group."""
         storing = Storing()

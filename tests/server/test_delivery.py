@@ -51,7 +51,7 @@ class BehindTests:
         verona.turn()
         assert juliet.reads() == []
         juliet.transport.breaks()
-        juliet = verona.hello(session="token2", log=verona.logs.id, room="lobby", seen=0)
+        juliet = verona.hello(session="token2", log_epoch=verona.logs.id, room="lobby", last_seen_id=0)
         assert juliet.hears_said() == ["one", "two"]
 
     def test_stalled(self) -> None:
@@ -73,12 +73,12 @@ class BehindTests:
         for number in range(1, 11):
             nurse.says("x" * 50, number)
             verona.turn()
-        juliet = verona.hello(session="token2", log=verona.logs.id, room="lobby", seen=0)
+        juliet = verona.hello(session="token2", log_epoch=verona.logs.id, room="lobby", last_seen_id=0)
         for _ in range(20):
             verona.turn()
         _, missed, *rest = juliet.hears()
-        assert missed["missed"] == missed["upto"] > 0
-        assert [frame["id"] for frame in rest] == list(range(missed["upto"] + 1, 11))
+        assert missed["count"] == missed["through_id"] > 0
+        assert [frame["id"] for frame in rest] == list(range(missed["through_id"] + 1, 11))
 
     @pytest.mark.parametrize("restarts", [True, False])
     def test_missed_at_the_end(self, restarts: bool) -> None:
@@ -96,9 +96,9 @@ class BehindTests:
             juliet.door.goodbye("enough")
         verona.settle()
         first, missed, after, bye = juliet.hears()
-        assert (first["id"], missed["upto"], missed["missed"]) == (1, after["id"] - 1, after["id"] - 2)
+        assert (first["id"], missed["through_id"], missed["count"]) == (1, after["id"] - 1, after["id"] - 2)
         assert after["id"] > 2
-        assert "bye" in bye
+        assert bye["type"] == "bye"
 
 
 class AllMissedTests:
@@ -108,28 +108,28 @@ class AllMissedTests:
         """Let bob lose three lines of alice's in a quiet room, and come back; return both."""
         bob, alice = verona.company_of("bob", "alice")
         for caller in (bob, alice):
-            caller.sends({"do": "join", "args": ["quiet"]})
+            caller.sends({"type": "command", "name": "join", "args": ["quiet"]})
         verona.settle()
         bob.transport.breaks()
         alice.says("one\ntwo\nthree", 1)
         verona.turn()
         for act in forget:
             act()
-        bob = verona.hello("bob", session="token1", log=verona.logs.id, room="quiet", seen=0)
+        bob = verona.hello("bob", session="token1", log_epoch=verona.logs.id, room="quiet", last_seen_id=0)
         alice.reads()
         return bob, alice
 
     def check(self, verona: NativeVerona, bob: Caller, alice: Caller) -> None:
         """Check that bob is told once how many lines are gone, and then lives on."""
         welcome, *rest = bob.hears()
-        assert (welcome["room"], welcome["after"], welcome["last"]) == ("quiet", 0, 3)
-        assert rest == [{"missed": 3, "upto": 3}]
+        assert (welcome["room"], welcome["after_id"], welcome["last_id"]) == ("quiet", 0, 3)
+        assert rest == [{"type": "skipped", "count": 3, "through_id": 3}]
         assert not [
             call for call in verona.clock.getDelayedCalls() if call.getTime() <= verona.clock.seconds()
         ]
         alice.says("four", 4)
         verona.turn()
-        assert [(frame["id"], frame["say"]) for frame in bob.hears()] == [(4, "four")]
+        assert [(frame["id"], frame["text"]) for frame in bob.hears()] == [(4, "four")]
 
     def test_busy_room(self) -> None:
         """A busy room has used up the memory of a quiet one."""
@@ -157,16 +157,19 @@ class OffsetTests:
         monkeypatch.setattr(native, "UNSTORED_LIMIT", 2)
         verona = NativeVerona()
         bob, alice = verona.company_of("bob", "alice")
-        bob.sends({"do": "join", "args": ["quiet"]})
+        bob.sends({"type": "command", "name": "join", "args": ["quiet"]})
         verona.settle()
         bob.reads()
-        bob.sends({"say": "going back", "seq": 1}, {"do": "join", "args": ["lobby"]})
+        bob.sends(
+            {"type": "message", "kind": "text", "text": "going back", "seq": 1},
+            {"type": "command", "name": "join", "args": ["lobby"]},
+        )
         alice.says("hello", 1)
         verona.turn()
         frames = bob.hears()
-        [after] = [frame["after"] for frame in frames if "room" in frame]
-        assert after == 1 or [frame["id"] for frame in frames if "say" in frame] == [1]
-        assert len([frame for frame in frames if "say" in frame]) <= 1
+        [after] = [frame["after_id"] for frame in frames if frame["type"] == "room_changed"]
+        assert after == 1 or [frame["id"] for frame in frames if frame["type"] == "message"] == [1]
+        assert len([frame for frame in frames if frame["type"] == "message"]) <= 1
 
     @pytest.mark.parametrize("offset", [0, 1, 2, 3])
     def test_any(self, offset: int) -> None:
@@ -189,7 +192,7 @@ class OffsetTests:
         alice.says("one\ntwo", 1)
         verona.turn()
         for seen in (2, 1):
-            bob.sends({"ping": 1, "seen": seen, "room": "lobby"})
+            bob.sends({"type": "ping", "number": 1, "last_seen_id": seen, "room": "lobby"})
         assert bob.door.member.session.seen == 2
 
 
@@ -224,8 +227,8 @@ class AnyRoomTests:
                 case "returns":
                     note(reader, heard)
                     reader.transport.breaks()
-                    known = {"session": "token2", "log": verona.logs.id, "room": "lobby"}
-                    reader = verona.hello("reader", **known, seen=heard[-1][0])
+                    known = {"session": "token2", "log_epoch": verona.logs.id, "room": "lobby"}
+                    reader = verona.hello("reader", **known, last_seen_id=heard[-1][0])
                     reader.socket.room = 0
             verona.turn()
         for _ in range(20 + said):
@@ -244,5 +247,5 @@ class AnyRoomTests:
 def note(reader: Caller, heard: list[tuple[int, str]]) -> None:
     """Write down the lines, with their ids, that came in whole frames."""
     for frame in reader.reads():
-        if "say" in frame:
-            heard += list(enumerate(frame["say"].split("\n"), frame["id"]))
+        if frame["type"] == "message":
+            heard += list(enumerate(frame["text"].split("\n"), frame["id"]))

@@ -13,7 +13,7 @@ from techboy.server.plain import GuestDoor
 from tests.native import DEAD, PING, NativeVerona
 from tests.transports import SocketTransport, cuts
 
-HELLO = b'{"hello": 1, "name": "juliet"}\n'
+HELLO = b'{"type": "hello", "version": 1, "name": "juliet"}\n'
 
 
 class Entrance:
@@ -39,6 +39,18 @@ class Entrance:
         return self.transport.flush()
 
 
+class BytesTests:
+    """Bytes that arrive are counted."""
+
+    @pytest.mark.parametrize("data", [HELLO, b"hello\n", b'{"help": 1}\n'])
+    def test_once(self, data: bytes) -> None:
+        """Each byte is counted once, also of a beginning that is kept until the protocol is known."""
+        entrance = Entrance()
+        for piece in (data[:1], data[1:]):
+            entrance.transport.receive(piece)
+        assert entrance.door.stranger.tally.bytes_received == len(data)
+
+
 class KnownTests:
     """What a caller is taken for."""
 
@@ -48,7 +60,7 @@ class KnownTests:
         entrance = Entrance()
         for piece in pieces:
             entrance.transport.receive(piece)
-        assert json.loads(entrance.reads().split(b"\n")[0])["welcome"] == 1
+        assert json.loads(entrance.reads().split(b"\n")[0])["type"] == "welcome"
         assert entrance.names() == ["juliet"]
 
     @pytest.mark.parametrize("said", [b"hello\n", b"{hello}\n", b'{"help": 1}\n', b"\n"])
@@ -84,11 +96,11 @@ class KnownTests:
         entrance.verona.turn(PATIENCE)
         entrance.reads()
         entrance.transport.receive(HELLO)
-        assert b'{"welcome": 1' in entrance.reads()
+        assert b'{"type": "welcome", "version": 1' in entrance.reads()
         entrance.verona.settle()
-        assert nurse.reads() == [{"notice": "juliet joined"}]
-        entrance.transport.receive(b'{"ping": 1}\n')
-        assert entrance.reads().endswith(b'{"pong": 1}\n')
+        assert nurse.reads() == [{"type": "notice", "text": "juliet joined"}]
+        entrance.transport.receive(b'{"type": "ping", "number": 1}\n')
+        assert entrance.reads().endswith(b'{"type": "pong", "number": 1}\n')
 
 
 class EndTests:

@@ -1,52 +1,14 @@
-"""Tests of `techboy.server.direct_sessions`."""
+"""Tests of `techboy.server.direct_sessions` and `techboy.server.latest_client`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from techboy.chat.conversation import Conversation, IllegalEventError, Keyboard, State
-from techboy.chat.outbox import Outbox
-from techboy.client.plain import PlainDoor
-from techboy.server.direct_sessions import Duet
-from techboy.wire.plain import HOST
-from tests.native import HeldCommitter, NativeVerona, tokens
-from tests.transports import connected
-
-
-class Romeo:
-    """Romeo's screen and program, which write down what they are told."""
-
-    def __init__(self) -> None:
-        self.shown: list[str] = []
-        self.ended: list[bool] = []
-
-    def show_words(self, words: Any) -> None:
-        self.shown += words.text.split("\n")
-
-    def over(self, whole: bool) -> None:
-        self.ended.append(whole)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *args: None
-
-
-class Balcony(NativeVerona):
-    """A house for two, whose host is at a keyboard."""
-
-    def __init__(self, keyboard: Keyboard = Keyboard.PERSON, **options: Any) -> None:
-        stays, grace = options.pop("stays", True), options.pop("grace", 600)
-        super().__init__(history=0, **options)
-        self.romeo = Romeo()
-        self.conversation = Conversation(self.romeo, self.romeo, keyboard, Outbox(), hosts=True, stays=stays)
-        self.conversation.start()
-        self.lodging: Duet = Duet(self.house, self.hall, self.conversation, tokens(), grace)
-
-    def says(self, text: str) -> None:
-        """Say ``text`` at the keyboard."""
-        self.conversation.said(text)
-        self.turn()
+from techboy.chat.conversation import Keyboard
+from techboy.server.operator import Output
+from tests.chat.fakes import FakeGuest
+from tests.direct import Balcony
+from tests.native import HeldCommitter
 
 
 class TalkTests:
@@ -76,10 +38,10 @@ class TalkTests:
         balcony = Balcony()
         juliet = balcony.hello()
         if leaves:
-            juliet.sends({"bye": True})
+            juliet.sends({"type": "bye"})
             juliet.transport.breaks()
             balcony.turn()
-        juliet = balcony.hello(session="token1", log=balcony.logs.id, room="garden", seen=0)
+        juliet = balcony.hello(session="token1", log_epoch=balcony.logs.id, room="garden", last_seen_id=0)
         balcony.says("are you there?")
         assert juliet.hears_said() == ["are you there?"]
 
@@ -90,7 +52,7 @@ class TalkTests:
         one, other = balcony.hello("ann"), balcony.hello("bob")
         committer.answer_all()
         balcony.turn()
-        assert [next(iter(caller.hears()[-1])) for caller in (one, other)] == ["welcome", "bye"]
+        assert [caller.hears()[-1]["type"] for caller in (one, other)] == ["welcome", "bye"]
         balcony.says("secret")
         assert (one.hears_said(), other.hears_said()) == (["secret"], [])
 
@@ -98,8 +60,8 @@ class TalkTests:
         """Who comes third is turned away; who comes back is not."""
         balcony = Balcony()
         juliet = balcony.hello()
-        assert [frame.get("bye") for frame in balcony.hello("nurse").reads()] == ["busy"]
-        again = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        assert [frame.get("reason") for frame in balcony.hello("nurse").reads()] == ["busy"]
+        again = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         assert again.reads()[0]["session"] == "token1"
         assert juliet.events == ["abort"]
         again.says("one", 1)
@@ -113,19 +75,18 @@ class TalkTests:
         juliet.says("one", 1)
         balcony.turn()
         juliet.transport.breaks()
-        nc = PlainDoor(balcony.conversation, HOST, "nc", balcony.clock)
-        transport = connected(nc)
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
-        assert [frame.get("bye") for frame in back.reads()] == ["busy"]
+        nc = balcony.plain()
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
+        assert [frame.get("reason") for frame in back.reads()] == ["busy"]
         balcony.says("for nc")
-        assert transport.flush() == b"for nc\n"
-        nc.abort()
+        assert nc.reads() == "for nc\n"
+        nc.transport.breaks()
         balcony.says("for juliet")
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
         welcome, *said = back.hears()
-        assert (welcome["name"], welcome["next"]) == ("juliet", 2)
-        assert [frame["say"] for frame in said] == ["for juliet"]
+        assert (welcome["name"], welcome["next_seq"]) == ("juliet", 2)
+        assert [frame["text"] for frame in said] == ["for juliet"]
 
     def test_place_taken_by_a_session(self) -> None:
         """So it is if the other one has a session, too."""
@@ -133,17 +94,10 @@ class TalkTests:
         balcony.hello().transport.breaks()
         nurse = balcony.hello("nurse")
         nurse.reads()
-        assert balcony.hello(session="token1").reads()[0]["bye"] == "busy"
+        assert balcony.hello(session="token1").reads()[0]["reason"] == "busy"
         balcony.says("secret")
         assert nurse.hears_said() == ["secret"]
         assert nurse.events == []
-
-    def test_two_at_once(self) -> None:
-        """A client is never let in while another is there, whatever its door believes."""
-        balcony = Balcony()
-        balcony.hello()
-        with pytest.raises(IllegalEventError):
-            balcony.lodging.entered(balcony.call().door)
 
     def test_taken_over_at_the_end(self) -> None:
         """At the end of a script a client can go on by another connection, and gets the rest there."""
@@ -151,11 +105,14 @@ class TalkTests:
         juliet = balcony.hello()
         juliet.socket.room = 0
         balcony.says("last words")
-        balcony.conversation.input_ended()
+        balcony.operator.input_ended()
         balcony.turn()
-        back = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
-        assert [frame.get("say", frame.get("bye")) for frame in back.hears()[1:]] == ["last words", "closed"]
+        assert [frame.get("text", frame.get("reason")) for frame in back.hears()[1:]] == [
+            "last words",
+            "closed",
+        ]
         assert balcony.romeo.ended == []
 
     def test_lost(self) -> None:
@@ -163,9 +120,9 @@ class TalkTests:
         balcony = Balcony()
         juliet = balcony.hello()
         juliet.transport.breaks()
-        assert balcony.conversation.state is State.WAITING
+        assert balcony.operator.is_free
         balcony.says("art thou gone so?")
-        juliet = balcony.hello(session="token1", log=balcony.logs.id, seen=0)
+        juliet = balcony.hello(session="token1", log_epoch=balcony.logs.id, last_seen_id=0)
         balcony.turn()
         assert juliet.hears_said() == ["art thou gone so?"]
 
@@ -179,56 +136,89 @@ class TalkTests:
         juliet.says("one", 1)
         balcony.turn()
         committer.refuse()
-        assert [frame["error"] for frame in juliet.reads()] == ["storage"]
+        assert [frame["code"] for frame in juliet.reads()] == ["storage_unavailable"]
         committer.prompt = True
         juliet.says("one", 1)
         balcony.turn()
         assert balcony.romeo.shown == ["one"]
 
 
-class GoodbyeTests:
-    """How it ends."""
+class SessionTests:
+    """Each client sees what was said in its own session."""
 
-    def test_hers(self) -> None:
-        """Her goodbye is answered, and he waits for the next."""
+    def test_new(self) -> None:
+        """A new client cannot ask for what was said before, but the operator can."""
         balcony = Balcony()
-        juliet = balcony.hello()
+        first = balcony.plain()
+        first.says(b"secret\n")
+        balcony.turn()
+        first.transport.breaks()
+        other = balcony.plain()
+        other.says(b"/last\n")
+        assert other.reads() == "* there are no messages yet\n"
+        balcony.operator.commanded("last", "last")
+        assert balcony.romeo.past == ["secret"]
+
+    def test_own(self) -> None:
+        """It can ask for its own session."""
+        balcony = Balcony()
+        juliet = balcony.plain()
+        balcony.says("hello")
         juliet.reads()
-        juliet.sends({"bye": True})
-        assert juliet.reads() == [{"bye": "closed"}]
-        juliet.transport.peer_closes()
-        balcony.turn()
-        assert balcony.conversation.state is State.WAITING
-        assert balcony.hello("nurse").reads()[0]["name"] == "nurse"
+        juliet.says(b"/last\n")
+        assert juliet.reads() == "[12:00] romeo: hello\n"
 
-    def test_his(self) -> None:
-        """When he leaves, what he said last comes before his goodbye."""
-        balcony = Balcony(stays=False)
-        juliet = balcony.hello()
-        juliet.reads()
-        balcony.conversation.said("good night")
-        balcony.conversation.leave()
-        balcony.turn()
-        balcony.turn()
-        assert [frame.get("say", frame.get("bye")) for frame in juliet.reads()] == ["good night", "closed"]
-        juliet.transport.peer_closes()
-        balcony.turn()
-        assert balcony.romeo.ended == [True]
-
-    def test_with_hello(self) -> None:
-        """A goodbye that comes together with the hello is a goodbye."""
+    def test_returns_after_another(self) -> None:
+        """A client that returns after another one goes on with what is said from then on, time and again."""
         balcony = Balcony()
-        juliet = balcony.call()
-        juliet.sends({"hello": 1, "name": "juliet"}, {"bye": True})
+        balcony.hello().transport.breaks()
+        other = balcony.plain()
+        other.says(b"from the other\n")
+        balcony.says("for the other")
+        other.transport.breaks()
+        for _ in range(2):
+            back = balcony.hello(session="token1", log_epoch=balcony.logs.id, room=None, last_seen_id=0)
+            balcony.turn()
+            assert back.hears_said() == []
+            back.transport.breaks()
+        balcony.says("for her")
+        back = balcony.hello(session="token1", log_epoch=balcony.logs.id, room=None, last_seen_id=0)
         balcony.turn()
-        balcony.turn()
-        assert [frame["bye"] for frame in juliet.reads() if "bye" in frame] == ["closed"]
+        assert back.hears_said() == ["for her"]
 
-    def test_command_with_hello(self) -> None:
-        """So is a command a command, of which there are none."""
-        balcony = Balcony()
-        juliet = balcony.call()
-        juliet.sends({"hello": 1, "name": "juliet"}, {"do": "help\tme"})
+    def test_history(self) -> None:
+        """A terminal is shown what was said last, a pipe is not."""
+        for output, shown in ((Output.TERMINAL, ["again"]), (Output.STREAM, [])):
+            balcony = Balcony()
+            balcony.plain().says(b"again\n")
+            balcony.turn()
+            logs = balcony.logs
+            later = Balcony(output=output, logs=logs)
+            assert later.romeo.past == shown
+            later.operator.commanded("last", "last")
+            assert later.romeo.states == ([] if shown else ["[12:00] juliet: again"])
+
+    @pytest.mark.parametrize(("output", "shown"), [(Output.TERMINAL, ["mine"]), (Output.STREAM, [])])
+    def test_by_another_way(self, output: Output, shown: list[str]) -> None:
+        """What the operator says by another way is shown at the terminal alone."""
+        balcony = Balcony(output=output)
+        other = balcony.house.enter(FakeGuest(), 0, host=True)
+        balcony.house.said(other, "mine")
         balcony.turn()
-        notices = [frame["notice"] for frame in juliet.reads() if "notice" in frame]
-        assert "there is no command /help; // at the start of a line says a slash" in notices
+        assert balcony.romeo.shown == shown
+
+    def test_name(self) -> None:
+        """A plain client has a name that it can have, whatever the operator is called."""
+        balcony = Balcony()
+        assert balcony.plain().name == "juliet"
+
+    def test_other_room(self) -> None:
+        """A command for rooms is unknown, to the operator as well."""
+        balcony = Balcony()
+        balcony.operator.commanded("join verona", "join")
+        assert balcony.romeo.states[0].startswith("* unknown command /join")
+        balcony.operator.commanded("ping", "ping")
+        assert balcony.romeo.states[1] == "* not connected; 0 lines wait"
+        balcony.hello()
+        balcony.operator.commanded("ping", "ping")
+        assert balcony.romeo.states[-1] == "* juliet was last heard 0 s ago; 0 lines wait"

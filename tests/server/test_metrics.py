@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
+from techboy import __version__
 from techboy.chat.counters import Refusal
 from techboy.ops.histogram import Durations
 from techboy.ops.reactor_lag import EVERY, Lag
@@ -18,17 +20,22 @@ from tests.native import HeldCommitter, NativeVerona
 
 OURS = {
     "techboy_connections": "gauge",
+    "techboy_connections_opened": "counter",
     "techboy_members": "gauge",
     "techboy_rooms": "gauge",
-    "techboy_lagging_members": "gauge",
-    "techboy_waiting_lines": "gauge",
+    "techboy_members_lagging": "gauge",
+    "techboy_lines_pending": "gauge",
     "techboy_lines": "counter",
-    "techboy_stored_lines": "counter",
-    "techboy_duplicates": "counter",
-    "techboy_reconnects": "counter",
-    "techboy_refused": "counter",
-    "techboy_commit_seconds": "histogram",
-    "techboy_reactor_lag_seconds": "gauge",
+    "techboy_lines_stored": "counter",
+    "techboy_lines_deduplicated": "counter",
+    "techboy_sessions_resumed": "counter",
+    "techboy_build_info": "gauge",
+    "techboy_bytes": "counter",
+    "techboy_lines_rejected": "counter",
+    "techboy_frames_rejected": "counter",
+    "techboy_connections_rejected": "counter",
+    "techboy_commit_duration_seconds": "histogram",
+    "techboy_reactor_lag_max_seconds": "gauge",
 }
 
 
@@ -79,8 +86,10 @@ class FiguresTests:
         """Open connections are told by what they speak."""
         scene = Scene()
         scene.spoken = [Spoken.PLAIN, Spoken.NATIVE, Spoken.PLAIN]
-        told = {kind: scene.read("techboy_connections", dialect=kind.value) for kind in Spoken}
+        told = {kind: scene.read("techboy_connections", protocol=kind.value) for kind in Spoken}
         assert told == {Spoken.UNKNOWN: 0, Spoken.PLAIN: 2, Spoken.NATIVE: 1}
+        scene.verona.hall.tally.connections = 5
+        assert scene.read("techboy_connections_opened_total") == 5
 
     def test_present(self) -> None:
         """Who is in the house, who has not been sent everything, and rooms."""
@@ -90,7 +99,7 @@ class FiguresTests:
         for data in (b"hello\n", b"are you there?\n", b"/join garden\n"):
             one.says(data)
             scene.verona.settle()
-        told = [scene.read(f"techboy_{name}") for name in ("members", "rooms", "lagging_members")]
+        told = [scene.read(f"techboy_{name}") for name in ("members", "rooms", "members_lagging")]
         assert told == [2, 2, 1]
 
     def test_lines(self) -> None:
@@ -105,8 +114,8 @@ class FiguresTests:
         one.says(b"d\ne\n")
         assert scene.read("techboy_lines_total", direction="in") == 3
         assert scene.read("techboy_lines_total", direction="out") == 4
-        assert scene.read("techboy_stored_lines_total") == 2
-        assert scene.read("techboy_waiting_lines") == 3
+        assert scene.read("techboy_lines_stored_total") == 2
+        assert scene.read("techboy_lines_pending") == 3
 
     def test_returns(self) -> None:
         """Who came back, and what came twice."""
@@ -117,39 +126,58 @@ class FiguresTests:
         again = scene.verona.hello(session="token1")
         again.says("one\ntwo", 1)
         scene.verona.turn()
-        assert scene.read("techboy_reconnects_total") == 1
-        assert scene.read("techboy_duplicates_total") == 2
+        assert scene.read("techboy_sessions_resumed_total") == 1
+        assert scene.read("techboy_lines_deduplicated_total") == 2
 
     def test_refused(self) -> None:
         """What was refused, by each of the reasons."""
         scene = Scene()
         scene.verona.hall.tally.refuse(Refusal.GAP, 5)
-        told = {why: scene.read("techboy_refused_total", reason=why.value) for why in Refusal}
+        told = {
+            why: scene.read(f"techboy_{why.what.name.lower()}_rejected_total", reason=why.value)
+            for why in Refusal
+        }
         assert told == {**dict.fromkeys(Refusal, 0), Refusal.GAP: 5}
+
+    def test_build(self) -> None:
+        """The versions are labels of a metric that is always 1."""
+        python = platform.python_version()
+        assert Scene().read("techboy_build_info", version=__version__, python=python) == 1
+
+    def test_bytes(self) -> None:
+        """Bytes are counted when they arrive, and when they are written to a member."""
+        scene = Scene()
+        one, two = scene.verona.company(2)
+        before = scene.verona.hall.tally.bytes_sent
+        one.says(b"hello\n")
+        scene.verona.settle()
+        sent = scene.read("techboy_bytes_total", direction="out") - before
+        assert sent == len(one.reads() + two.reads())
+        assert sent > 0
 
     def test_commits(self) -> None:
         """How long storing took: each bound counts what took no longer."""
         scene = Scene()
         for seconds in (0.0004, 0.002, 0.002, 60):
             scene.commits.add(seconds)
-        assert scene.read("techboy_commit_seconds_bucket", le="0.0005") == 1
-        assert scene.read("techboy_commit_seconds_bucket", le="0.0025") == 3
-        assert scene.read("techboy_commit_seconds_bucket", le="+Inf") == 4
-        assert scene.read("techboy_commit_seconds_count") == 4
-        assert scene.read("techboy_commit_seconds_sum") == pytest.approx(60.0044)
+        assert scene.read("techboy_commit_duration_seconds_bucket", le="0.0005") == 1
+        assert scene.read("techboy_commit_duration_seconds_bucket", le="0.0025") == 3
+        assert scene.read("techboy_commit_duration_seconds_bucket", le="+Inf") == 4
+        assert scene.read("techboy_commit_duration_seconds_count") == 4
+        assert scene.read("techboy_commit_duration_seconds_sum") == pytest.approx(60.0044)
 
     def test_lag(self) -> None:
         """How late the reactor was."""
         scene = Scene()
         scene.lag.start()
         scene.clock.advance(EVERY + 1.5)
-        assert scene.read("techboy_reactor_lag_seconds") == 1.5
+        assert scene.read("techboy_reactor_lag_max_seconds") == 1.5
 
     def test_nobody_is_named(self) -> None:
         """No name, text, address or room of anybody is told."""
         scene = Scene()
         juliet, nurse = scene.verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "join", "args": ["balcony"]})
+        juliet.sends({"type": "command", "name": "join", "args": ["balcony"]})
         nurse.says("a secret", 1)
         scene.verona.settle()
         text = scene.figures.text().decode()

@@ -54,13 +54,13 @@ class WatchTests:
         first, body = scene.asks(b"/metrics")
         assert first == b"HTTP/1.1 200 OK"
         assert b"\ntechboy_members 1.0\n" in body
-        assert b"\ntechboy_commit_seconds_count 1.0\n" in body
+        assert b"\ntechboy_commit_duration_seconds_count 1.0\n" in body
 
     def test_lag(self) -> None:
         """How late the reactor is, is measured all the time."""
         scene = Scene("tcp:9190").start()
         scene.reactor.advance(EVERY + 3)
-        assert b"\ntechboy_reactor_lag_seconds 3.0\n" in scene.asks(b"/metrics")[1]
+        assert b"\ntechboy_reactor_lag_max_seconds 3.0\n" in scene.asks(b"/metrics")[1]
 
     def test_health(self) -> None:
         """Whether it is well is told as it is at the moment."""

@@ -9,6 +9,7 @@ from techboy.server.native import FRAME_LIMIT, SIGN_OF_LIFE
 from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN
 from techboy.storage.interface import Batch, StorageError
 from techboy.storage.memory import MemoryLog
+from techboy.wire.native import milliseconds
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 
@@ -25,11 +26,11 @@ class HelloTests:
         verona = NativeVerona()
         welcome, *notices = verona.hello().reads()
         assert welcome == {
-            "welcome": 1, "name": "juliet", "session": "token1", "next": 1, "log": verona.logs.id,
-            "room": "lobby", "after": 0, "last": 0, "host": "romeo",
+            "type": "welcome", "version": 1, "name": "juliet", "session": "token1", "next_seq": 1,
+            "log_epoch": verona.logs.id, "room": "lobby", "after_id": 0, "last_id": 0, "server": "romeo",
             "limits": {"line": 4096, "frame": FRAME_LIMIT},
         }  # fmt: skip
-        assert [notice["notice"] for notice in notices] == [
+        assert [notice["text"] for notice in notices] == [
             "welcome to lobby, juliet; /help lists what you can do", "1 here: juliet",
         ]  # fmt: skip
 
@@ -40,7 +41,7 @@ class HelloTests:
         author.says("one\ntwo\nthree", 1)
         verona.turn()
         frames = verona.hello().hears()
-        assert fields(frames, "after", "last", "id", "say") == [
+        assert fields(frames, "after_id", "last_id", "id", "text") == [
             (1, 3, None, None),
             (None, None, 2, "two\nthree"),
         ]
@@ -51,46 +52,54 @@ class HelloTests:
         [author] = verona.company_of("author")
         author.says("one\ntwo", 1)
         verona.turn()
-        frames = verona.hello(hears=False).hears()
-        assert fields(frames, "after", "last", "say") == [(2, 2, None)]
+        frames = verona.hello(subscribe=False).hears()
+        assert fields(frames, "after_id", "last_id", "text") == [(2, 2, None)]
 
     @pytest.mark.parametrize("end", [b"", b'"}\n'])
     def test_too_long(self, end: bytes) -> None:
         """[P20] A hello is short, and nothing more is kept of one that is not."""
         caller = NativeVerona().call()
-        caller.transport.receive(b'{"hello": 1, "name": "' + b"x" * HELLO_LIMIT + end)
+        caller.transport.receive(b'{"type": "hello", "version": 1, "name": "' + b"x" * HELLO_LIMIT + end)
         error, bye = caller.reads()
-        assert error == {"error": "frame", "text": "a hello has at most 8192 bytes"}
-        assert bye["bye"] == "refused"
+        assert error == {"type": "error", "code": "bad_frame", "text": "a hello has at most 8192 bytes"}
+        assert bye["reason"] == "refused"
         assert caller.door.unfinished == b""
 
     def test_long_frame_at_once(self) -> None:
         """What comes together with the hello may be longer."""
         verona = NativeVerona(max_line=FRAME_LIMIT)
         caller = verona.call()
-        caller.sends({"hello": 1, "name": "juliet"}, {"say": "x" * HELLO_LIMIT, "seq": 1})
+        caller.sends(
+            {"type": "hello", "version": 1, "name": "juliet"},
+            {"type": "message", "kind": "text", "text": "x" * HELLO_LIMIT, "seq": 1},
+        )
         verona.turn()
         verona.turn()
-        assert fields(caller.hears(), "welcome", "stored") == [(1, None), (None, 2)]
+        assert fields(caller.hears(), "type", "next_seq") == [("welcome", 1), ("ack", 2)]
 
     def test_version(self) -> None:
         """Another version is refused."""
         caller = NativeVerona().call()
-        caller.sends({"hello": 2, "name": "juliet"})
-        assert caller.reads() == [{"bye": "refused", "text": "version 1 is spoken here"}]
+        caller.sends({"type": "hello", "version": 2, "name": "juliet"})
+        assert caller.reads() == [{"type": "bye", "reason": "refused", "text": "version 1 is spoken here"}]
         assert "half close" in caller.events
 
     def test_bad_name(self) -> None:
         """So is a name that nobody gets."""
         verona = NativeVerona()
-        assert verona.hello("romeo").reads() == [{"bye": "refused", "text": "romeo is not a name for you"}]
+        assert verona.hello("romeo").reads() == [
+            {"type": "bye", "reason": "refused", "text": "romeo is reserved"}
+        ]
         assert verona.house.members == {}
 
     def test_broken(self) -> None:
         """A hello that can't be read is answered, and refused."""
         caller = NativeVerona().call()
-        caller.transport.receive(b'{"hello": "one"}\n')
-        assert [frame.get("error", frame.get("bye")) for frame in caller.reads()] == ["field", "refused"]
+        caller.transport.receive(b'{"type": "hello", "version": "one"}\n')
+        assert [frame.get("code", frame.get("reason")) for frame in caller.reads()] == [
+            "bad_field",
+            "refused",
+        ]
 
     def test_taken_name(self) -> None:
         """Who wants a name that somebody has gets it with a number."""
@@ -102,18 +111,22 @@ class HelloTests:
         """A second hello is an error that the connection survives."""
         verona = NativeVerona()
         [caller] = verona.company_of("juliet")
-        caller.sends({"hello": 1, "name": "nurse"}, {"ping": 1})
-        assert fields(caller.reads(), "error", "pong") == [("unknown", None), (None, 1)]
+        caller.sends({"type": "hello", "version": 1, "name": "nurse"}, {"type": "ping", "number": 1})
+        assert fields(caller.reads(), "code", "number") == [("unknown_type", None), (None, 1)]
 
     def test_at_once(self) -> None:
         """What comes together with the hello is heard after the welcome."""
         verona = NativeVerona()
         caller = verona.call()
-        caller.sends({"hello": 1, "name": "juliet"}, {"say": "one", "seq": 1}, {"ping": 5})
+        caller.sends(
+            {"type": "hello", "version": 1, "name": "juliet"},
+            {"type": "message", "kind": "text", "text": "one", "seq": 1},
+            {"type": "ping", "number": 5},
+        )
         verona.turn()
         verona.turn()
-        assert fields(caller.hears(), "welcome", "pong", "stored") == [
-            (1, None, None), (None, 5, None), (None, None, 2),
+        assert fields(caller.hears(), "type", "number", "next_seq") == [
+            ("welcome", None, 1), ("pong", 5, None), ("ack", None, 2),
         ]  # fmt: skip
 
     def test_not_stored(self) -> None:
@@ -123,9 +136,11 @@ class HelloTests:
         caller = verona.hello()
         assert caller.reads() == []
         verona.turn(SIGN_OF_LIFE)
-        assert caller.reads() == [{"ping": 0}]
+        assert caller.reads() == [{"type": "ping", "number": 0}]
         committer.refuse()
-        assert caller.reads() == [{"bye": "restart", "text": "the server cannot store messages now"}]
+        assert caller.reads() == [
+            {"type": "bye", "reason": "restart", "text": "the server cannot store messages now"}
+        ]
         assert verona.house.members == {}
 
     def test_gone_before_welcome(self) -> None:
@@ -140,6 +155,25 @@ class HelloTests:
 class SayTests:
     """What a guest says."""
 
+    def test_action(self) -> None:
+        """[P6] An action is numbered like text, keeps its place, and is stored once."""
+        verona = NativeVerona()
+        plain = verona.visit()
+        juliet, nurse = verona.company_of("juliet", "nurse")
+        plain.reads()
+        juliet.says("one", 1)
+        action = {"type": "message", "kind": "action", "seq": 2, "text": "waves\nsighs"}
+        juliet.sends(action, action)
+        juliet.says("two", 4)
+        verona.turn()
+        assert fields(juliet.reads(), "type", "next_seq")[-1] == ("ack", 5)
+        assert fields(nurse.reads(), "kind", "id", "text") == [
+            ("text", 1, "one"), ("action", 2, "waves\nsighs"), ("text", 4, "two"),
+        ]  # fmt: skip
+        assert plain.reads() == "juliet: one\n** juliet waves\n** juliet sighs\njuliet: two\n"
+        back = verona.hello(session="token1")
+        assert back.reads()[0]["next_seq"] == 5
+
     def test_everybody(self) -> None:
         """It is acknowledged to its author, and brought to all others, in both dialects."""
         verona = NativeVerona()
@@ -148,12 +182,21 @@ class SayTests:
         plain.reads()
         juliet.says("one\ntwo", 1)
         verona.turn()
-        assert juliet.reads() == [{"stored": 3, "id": 2}]
-        assert nurse.reads() == [{"id": 1, "at": verona.wall(), "from": "juliet", "say": "one\ntwo"}]
+        assert juliet.reads() == [{"type": "ack", "next_seq": 3, "last_id": 2}]
+        assert nurse.reads() == [
+            {
+                "type": "message",
+                "kind": "text",
+                "id": 1,
+                "at": milliseconds(verona.wall()),
+                "from": "juliet",
+                "text": "one\ntwo",
+            }
+        ]
         assert plain.reads() == "juliet: one\njuliet: two\n"
         plain.says(b"three\n")
         verona.turn()
-        assert fields(juliet.reads(), "id", "from", "say") == [(3, "guest1", "three")]
+        assert fields(juliet.reads(), "id", "from", "text") == [(3, "guest1", "three")]
 
     def test_stored_first(self) -> None:
         """[P5] Nothing is acknowledged or shown before it is stored."""
@@ -165,7 +208,10 @@ class SayTests:
         verona.turn()
         assert (juliet.reads(), nurse.reads()) == ([], [])
         committer.answer()
-        assert (juliet.reads(), nurse.hears_said()) == ([{"stored": 2, "id": 1}], ["one"])
+        assert (juliet.reads(), nurse.hears_said()) == (
+            [{"type": "ack", "next_seq": 2, "last_id": 1}],
+            ["one"],
+        )
 
     def test_again(self) -> None:
         """[P6] What comes again is acknowledged again, and not said again."""
@@ -176,7 +222,7 @@ class SayTests:
         juliet.says("one", 1)
         juliet.says("one\ntwo", 1)
         verona.turn()
-        assert fields(juliet.reads(), "stored") == [(2,), (2,), (3,)]
+        assert fields(juliet.reads(), "next_seq") == [(2,), (2,), (3,)]
         assert nurse.hears_said() == ["one", "two"]
 
     def test_gap(self) -> None:
@@ -185,7 +231,7 @@ class SayTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.says("two", 2)
         verona.turn()
-        assert fields(juliet.reads(), "error", "next") == [("gap", 1)]
+        assert fields(juliet.reads(), "code", "next_seq") == [("out_of_order", 1)]
         assert nurse.reads() == []
 
     def test_not_stored(self) -> None:
@@ -199,12 +245,12 @@ class SayTests:
         juliet.says("two", 2)
         committer.refuse()
         verona.turn()
-        assert fields(juliet.reads(), "error", "next") == [("storage", 1)]
+        assert fields(juliet.reads(), "code", "next_seq") == [("storage_unavailable", 1)]
         assert committer.waiting == 0
         committer.prompt = True
         juliet.says("one\ntwo", 1)
         verona.turn()
-        assert juliet.reads() == [{"stored": 3, "id": 2}]
+        assert juliet.reads() == [{"type": "ack", "next_seq": 3, "last_id": 2}]
         assert nurse.hears_said() == ["one", "two"]
 
     def test_too_long(self) -> None:
@@ -213,7 +259,7 @@ class SayTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.says("one\n" + "x" * 11 + "\ntwo", 1)
         verona.turn()
-        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 4)]
+        assert fields(juliet.reads(), "code", "next_seq") == [("line_too_long", None), (None, 4)]
         assert nurse.hears_said() == ["one", "two"]
 
     def test_too_long_and_broken(self) -> None:
@@ -233,7 +279,7 @@ class SayTests:
         [juliet] = verona.company_of("juliet")
         juliet.says("x" * 11, 1)
         verona.turn()
-        assert fields(juliet.reads(), "error", "stored") == [("line", None), (None, 2)]
+        assert fields(juliet.reads(), "code", "next_seq") == [("line_too_long", None), (None, 2)]
 
     def test_only_too_long_and_not_stored(self) -> None:
         """That its number was used may not be stored: the client says it again later, and learns no path."""
@@ -244,7 +290,12 @@ class SayTests:
         juliet.says("x" * 11, 1)
         verona.turn()
         committer.refuse("/var/lib/romeo.sqlite: the disk is full")
-        storage = {"error": "storage", "text": "the server cannot store messages now", "next": 1}
+        storage = {
+            "type": "error",
+            "code": "storage_unavailable",
+            "text": "the server cannot store messages now",
+            "next_seq": 1,
+        }
         assert juliet.reads()[1:] == [storage]
 
     def test_after_too_long(self) -> None:
@@ -255,10 +306,10 @@ class SayTests:
         juliet.says("two", 2)
         verona.turn()
         verona.turn()
-        assert max(frame.get("stored", 0) for frame in juliet.reads()) == 3
+        assert max(frame.get("next_seq", 0) for frame in juliet.reads()) == 3
         juliet.transport.breaks()
-        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=0)
-        assert back.reads()[0]["next"] == 3
+        back = verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=0)
+        assert back.reads()[0]["next_seq"] == 3
 
     def test_rate(self) -> None:
         """Who says much is not read from for a while; nothing is lost."""
@@ -270,7 +321,10 @@ class SayTests:
         assert not juliet.transport.reading
         verona.turn(0.2)
         assert juliet.transport.reading
-        assert juliet.reads() == [{"throttled": 2}, {"stored": 5, "id": 4}]
+        assert juliet.reads() == [
+            {"type": "throttled", "rate": 2},
+            {"type": "ack", "next_seq": 5, "last_id": 4},
+        ]
 
     def test_throttled(self) -> None:
         """[P19] It is told so once, and once more if that begins anew after it kept to the limit."""
@@ -281,10 +335,10 @@ class SayTests:
             assert not juliet.transport.reading
             verona.turn(seconds)
             assert juliet.transport.reading
-        assert fields(juliet.reads(), "throttled").count((2,)) == 1
+        assert fields(juliet.reads(), "rate").count((2,)) == 1
         verona.turn(3)
         juliet.says("1\n2\n3", 10)
-        assert juliet.reads() == [{"throttled": 2}]
+        assert juliet.reads() == [{"type": "throttled", "rate": 2}]
 
     def test_throttled_back(self) -> None:
         """A client that returns by another connection, and is throttled still, is told there, too."""
@@ -293,9 +347,9 @@ class SayTests:
         juliet.says("1\n2\n3\n4", 1)
         verona.turn(1)
         juliet.transport.breaks()
-        back = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=4)
+        back = verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=4)
         back.says("5", 5)
-        assert {"throttled": 2} in back.reads()
+        assert {"type": "throttled", "rate": 2} in back.reads()
 
     def test_slow_store(self) -> None:
         """Nothing more is read from whose lines wait for the disk, until they are stored."""
@@ -331,31 +385,31 @@ class FrameTests:
     def test_ping(self) -> None:
         """A ping is answered."""
         [juliet] = NativeVerona().company_of("juliet")
-        juliet.sends({"ping": 7, "seen": 0})
-        assert juliet.reads() == [{"pong": 7}]
+        juliet.sends({"type": "ping", "number": 7, "last_seen_id": 0})
+        assert juliet.reads() == [{"type": "pong", "number": 7}]
 
     def test_command(self) -> None:
         """Commands are obeyed, with or without arguments."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "me", "args": ["sighs"]})
+        juliet.sends({"type": "command", "name": "me", "args": ["sighs"]})
         verona.turn()
-        assert fields(nurse.reads(), "me", "from") == [("sighs", "juliet")]
+        assert fields(nurse.reads(), "kind", "text", "from") == [("action", "sighs", "juliet")]
 
     def test_long_command(self) -> None:
         """A command has no more bytes than a line."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "me", "args": ["x" * 5000]})
+        juliet.sends({"type": "command", "name": "me", "args": ["x" * 5000]})
         verona.turn()
-        assert [frame["error"] for frame in juliet.reads()] == ["field"]
+        assert [frame["code"] for frame in juliet.reads()] == ["bad_field"]
         assert nurse.reads() == []
 
     def test_many_commands(self) -> None:
         """Who gives many commands is not read from for a while."""
         verona = NativeVerona(rate=1, burst=2)
         [juliet] = verona.company_of("juliet")
-        juliet.sends(*[{"do": "who"}] * 5)
+        juliet.sends(*[{"type": "command", "name": "who"}] * 5)
         assert not juliet.transport.reading
         verona.turn(4)
         assert juliet.transport.reading
@@ -376,35 +430,43 @@ class FrameTests:
         assert len(juliet.reads()) == sent
 
     def test_no_hello_after_all(self) -> None:
-        """What looks like a hello, and is none, is answered with a goodbye."""
+        """Another frame than a hello is answered with a goodbye."""
         caller = NativeVerona().call()
-        caller.transport.receive(b'{"hello": null, "ping": 1}\n')
-        assert caller.reads() == [{"bye": "refused", "text": "a hello comes first"}]
+        caller.transport.receive(b'{"type": "ping", "number": 1}\n')
+        assert caller.reads() == [{"type": "bye", "reason": "refused", "text": "a hello comes first"}]
 
     def test_broken(self) -> None:
         """[P3] What is no frame is an error that the connection survives."""
         [juliet] = NativeVerona().company_of("juliet")
-        for line in (b"what?", b"", b"[]", b'{"say": 1, "seq": 1}', b'{"sing": true}', b"\xff{"):
+        for line in (b"what?", b"", b"[]", b'{"type": "message", "seq": 1}', b'{"type": "sing"}', b"\xff{"):
             juliet.transport.receive(line + b"\n")
-        juliet.sends({"ping": 1})
-        errors = [frame.get("error") for frame in juliet.reads()]
-        assert errors == ["frame", "frame", "frame", "field", "unknown", "frame", None]
+        juliet.sends({"type": "ping", "number": 1})
+        errors = [frame.get("code") for frame in juliet.reads()]
+        assert errors == [
+            "bad_frame",
+            "bad_frame",
+            "bad_frame",
+            "bad_field",
+            "unknown_type",
+            "bad_frame",
+            None,
+        ]
 
     def test_too_long(self) -> None:
         """A frame without an end is refused, with a goodbye."""
         [juliet] = NativeVerona().company_of("juliet")
         juliet.transport.receive(b"x" * (FRAME_LIMIT + 2))
-        assert fields(juliet.reads(), "error", "bye") == [("frame", None), (None, "refused")]
+        assert fields(juliet.reads(), "code", "reason") == [("bad_frame", None), (None, "refused")]
         assert "half close" in juliet.events
 
     def test_goodbye(self) -> None:
         """A goodbye is answered, and the guest is gone."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.settle()
-        assert juliet.reads() == [{"bye": "closed"}]
-        assert nurse.reads() == [{"notice": "juliet left"}]
+        assert juliet.reads() == [{"type": "bye", "reason": "closed"}]
+        assert nurse.reads() == [{"type": "notice", "text": "juliet left"}]
 
     def test_goodbye_seen(self) -> None:
         """A goodbye tells up to where all was shown, and counts for who comes back without knowing it."""
@@ -412,16 +474,19 @@ class FrameTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo", 1)
         verona.turn()
-        juliet.sends({"bye": True, "seen": 1, "room": "lobby"})
+        juliet.sends({"type": "bye", "last_seen_id": 1, "room": "lobby"})
         verona.turn()
-        assert verona.hello(session="token1").reads()[0]["after"] == 1
+        assert verona.hello(session="token1").reads()[0]["after_id"] == 1
 
     def test_unreadable_history(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """History that cannot be read is left out for a new guest, and for one that enters a room."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one", 1)
-        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "two\nthree", "seq": 2})
+        nurse.sends(
+            {"type": "command", "name": "join", "args": ["garden"]},
+            {"type": "message", "kind": "text", "text": "two\nthree", "seq": 2},
+        )
         verona.settle()
         juliet.reads()
 
@@ -431,16 +496,16 @@ class FrameTests:
         with monkeypatch.context() as patch:
             patch.setattr(MemoryLog, "read", unreadable)
             new = verona.hello("new")
-            juliet.sends({"do": "join", "args": ["garden"]})
+            juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
             verona.turn()
             for guest, lines in ((new, 1), (juliet, 2)):
                 *_, notice, missed = guest.reads()
-                assert notice == {"notice": "the server cannot read its history now"}
-                assert missed == {"missed": lines, "upto": lines}
+                assert notice == {"type": "notice", "text": "the server cannot read its history now"}
+                assert missed == {"type": "skipped", "count": lines, "through_id": lines}
         nurse.says("four", 4)
         verona.turn()
         assert juliet.hears_said() == ["four"]
-        juliet.sends({"do": "part"})
+        juliet.sends({"type": "command", "name": "part"})
         juliet.says("five", 1)
         verona.turn()
         assert new.hears_said() == ["five"]
@@ -452,7 +517,7 @@ class FrameTests:
         juliet.transport.breaks()
         nurse.says("one", 1)
         verona.turn()
-        known = {"session": "token1", "log": verona.logs.id, "room": "lobby", "seen": 0}
+        known = {"session": "token1", "log_epoch": verona.logs.id, "room": "lobby", "last_seen_id": 0}
 
         def unreadable(*_: object) -> list[Batch]:
             raise StorageError("the disk is broken")
@@ -480,19 +545,19 @@ class FrameTests:
         monkeypatch.setattr(verona.house.lobby, "log", Unreadable())
         for guest in (juliet.door, plain.door):
             guest.goodbye("farewell")
-        assert juliet.reads() == [{"bye": "closed", "text": "farewell"}]
+        assert juliet.reads() == [{"type": "bye", "reason": "closed", "text": "farewell"}]
         assert verona.reading_again(plain).endswith("* farewell\n")
 
     def test_after_goodbye(self) -> None:
         """What comes after the goodbye of either side is not heard, whatever it is."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "quit"})
-        assert juliet.reads()[-1] == {"bye": "closed", "text": "goodbye"}
+        juliet.sends({"type": "command", "name": "quit"})
+        assert juliet.reads()[-1] == {"type": "bye", "reason": "closed", "text": "goodbye"}
         juliet.says("ghost", 1)
-        juliet.transport.receive(b'"bye"\n{"bye": false}\n' + b"x" * (FRAME_LIMIT + 2))
+        juliet.transport.receive(b'"bye"\n{"type": "bye", "room": 1}\n' + b"x" * (FRAME_LIMIT + 2))
         juliet.transport.receive(b"\n")
-        juliet.sends({"bye": True}, {"bye": True})
+        juliet.sends({"type": "bye"}, {"type": "bye"})
         verona.turn()
         assert juliet.reads() == []
         assert nurse.hears_said() == []
@@ -500,28 +565,37 @@ class FrameTests:
     def test_refused_for_good(self) -> None:
         """Nor what comes after a stranger was refused."""
         caller = NativeVerona().call()
-        caller.sends({"hello": 2, "name": "juliet"}, {"bye": True}, {"hello": 1, "name": "juliet"})
-        assert [frame["bye"] for frame in caller.reads()] == ["refused"]
+        caller.sends(
+            {"type": "hello", "version": 2, "name": "juliet"},
+            {"type": "bye"},
+            {"type": "hello", "version": 1, "name": "juliet"},
+        )
+        assert [frame["reason"] for frame in caller.reads()] == ["refused"]
 
     def test_move_to_history(self) -> None:
         """In another room its history follows; back in the lobby, what was said there meanwhile."""
         verona = NativeVerona(history=2)
         juliet, nurse = verona.company_of("juliet", "nurse")
-        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one\ntwo\nthree", "seq": 1})
+        nurse.sends(
+            {"type": "command", "name": "join", "args": ["garden"]},
+            {"type": "message", "kind": "text", "text": "one\ntwo\nthree", "seq": 1},
+        )
         verona.settle()
         juliet.reads()
-        juliet.sends({"do": "join", "args": ["garden"]})
+        juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
         verona.settle()
-        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+        assert fields(juliet.hears(), "room", "after_id", "last_id", "id", "text") == [
             ("garden", 1, 3, None, None),
             (None, None, None, 2, "two\nthree"),
         ]
-        nurse.sends({"do": "part"}, {"say": "four", "seq": 4})
+        nurse.sends(
+            {"type": "command", "name": "part"}, {"type": "message", "kind": "text", "text": "four", "seq": 4}
+        )
         verona.settle()
         juliet.reads()
-        juliet.sends({"do": "part"})
+        juliet.sends({"type": "command", "name": "part"})
         verona.settle()
-        assert fields(juliet.hears(), "room", "after", "last", "id", "say") == [
+        assert fields(juliet.hears(), "room", "after_id", "last_id", "id", "text") == [
             ("lobby", 0, 1, None, None),
             (None, None, None, 1, "four"),
         ]
@@ -532,19 +606,24 @@ class FrameTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one", 1)
         verona.settle()
-        juliet.sends({"do": "join", "args": ["garden"]}, {"do": "part"})
+        juliet.sends(
+            {"type": "command", "name": "join", "args": ["garden"]}, {"type": "command", "name": "part"}
+        )
         verona.settle()
-        assert [frame["after"] for frame in juliet.hears() if "room" in frame] == [0, 1]
+        assert [frame["after_id"] for frame in juliet.hears() if frame["type"] == "room_changed"] == [0, 1]
         assert juliet.hears_said() == []
 
     def test_move_without_hearing(self) -> None:
         """Who does not want to hear is sent no history."""
         verona = NativeVerona()
         (nurse,) = verona.company_of("nurse")
-        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one", "seq": 1})
+        nurse.sends(
+            {"type": "command", "name": "join", "args": ["garden"]},
+            {"type": "message", "kind": "text", "text": "one", "seq": 1},
+        )
         verona.settle()
-        bot = verona.hello("bot", hears=False)
-        bot.sends({"do": "join", "args": ["garden"]})
+        bot = verona.hello("bot", subscribe=False)
+        bot.sends({"type": "command", "name": "join", "args": ["garden"]})
         verona.settle()
         assert bot.hears_said() == []
 
@@ -552,8 +631,8 @@ class FrameTests:
         """In another room, only what is said there is heard."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        juliet.sends({"do": "join", "args": ["garden"]})
-        assert fields(juliet.hears(), "room", "after", "last") == [("garden", 0, 0)]
+        juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
+        assert fields(juliet.hears(), "room", "after_id", "last_id") == [("garden", 0, 0)]
         nurse.says("where?", 1)
         verona.turn()
         assert juliet.hears_said() == []
@@ -567,8 +646,8 @@ class SilenceTests:
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         verona.turn(PING)
-        assert juliet.reads() == [{"ping": 1}]
-        juliet.sends({"pong": 1})
+        assert juliet.reads() == [{"type": "ping", "number": 1}]
+        juliet.sends({"type": "pong", "number": 1})
         verona.turn(DEAD - 1)
         assert juliet.events == []
 
@@ -587,7 +666,7 @@ class SilenceTests:
         caller = verona.call()
         caller.socket.room = 0
         verona.turn(WELCOME_WITHIN - 1)
-        caller.transport.receive(b'{"hello": 1, ')
+        caller.transport.receive(b'{"type": "hello", "version": 1, ')
         caller.socket.make_room()
         assert caller.reads() == []
         verona.turn(1)
@@ -609,7 +688,7 @@ class SilenceTests:
         caller = verona.hello()
         verona.turn(WELCOME_WITHIN)
         ping, bye = caller.reads()
-        assert (ping, bye["bye"]) == ({"ping": 0}, "restart")
+        assert (ping, bye["reason"]) == ({"type": "ping", "number": 0}, "restart")
         committer.answer_all()
         verona.turn()
         assert verona.house.members == {}
@@ -625,12 +704,15 @@ class LostTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.transport.peer_closes()
         assert [member.absent for member in verona.house.members.values()] == [True, False]
-        nurse.sends({"do": "msg", "args": ["juliet psst"]})
-        assert "your message was not delivered" in nurse.reads()[0]["notice"]
+        nurse.sends({"type": "command", "name": "msg", "args": ["juliet psst"]})
+        assert "your message was not delivered" in nurse.reads()[0]["text"]
         juliet.transport.flush()
         assert juliet.events == ["close"]
         assert not juliet.door.is_open
-        assert verona.hello(session="token1", log=verona.logs.id, room="lobby").reads()[0]["name"] == "juliet"
+        assert (
+            verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby").reads()[0]["name"]
+            == "juliet"
+        )
 
     def test_half_closed_reads_nothing(self) -> None:
         """If it does not take what was sent before, the connection is cut after a second."""
@@ -646,7 +728,7 @@ class LostTests:
     def test_half_closed_hello(self) -> None:
         """So it is with a client that closed its half in the middle of its hello."""
         caller = NativeVerona().call()
-        caller.transport.receive(b'{"hello": 1, "na')
+        caller.transport.receive(b'{"type": "hello", "version": 1, "na')
         caller.transport.peer_closes()
         caller.transport.flush()
         assert caller.events == ["close"]
@@ -677,7 +759,7 @@ class CountTests:
         nurse.says("three", 3)
         verona.turn()
         assert verona.hall.tally.sent == 2
-        juliet = verona.hello(session="token1", log=verona.logs.id, room="lobby", seen=2)
+        juliet = verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=2)
         assert verona.hall.tally.sent == 3
         juliet.socket.room = 0
         nurse.says("four", 4)
@@ -693,11 +775,15 @@ class CountTests:
         [
             (b"{}\n", Refusal.FRAME, 1),
             (b"nonsense\n" * 3, Refusal.FRAME, 3),
-            (b'{"hello": 1, "name": "nurse"}\n', Refusal.FRAME, 1),
+            (b'{"type": "hello", "version": 1, "name": "nurse"}\n', Refusal.FRAME, 1),
             (b"x" * (FRAME_LIMIT + 1), Refusal.FRAME, 1),
-            (b'{"say": "one", "seq": 9}\n', Refusal.GAP, 1),
-            (b'{"say": "12345678901\\n1\\n12345678901", "seq": 1}\n', Refusal.LINE, 2),
-            (b'{"do": "me", "args": ["12345678901"]}\n', Refusal.LINE, 1),
+            (b'{"type": "message", "kind": "text", "seq": 9, "text": "one"}\n', Refusal.GAP, 1),
+            (
+                b'{"type": "message", "kind": "text", "seq": 1, "text": "12345678901\\n1\\n12345678901"}\n',
+                Refusal.LINE,
+                2,
+            ),
+            (b'{"type": "command", "name": "me", "args": ["12345678901"]}\n', Refusal.LINE, 1),
         ],
     )
     def test_refused(self, data: bytes, why: Refusal, count: int) -> None:
@@ -712,10 +798,10 @@ class CountTests:
     @pytest.mark.parametrize(
         ("hello", "why"),
         [
-            ({"hello": 2, "name": "juliet"}, Refusal.FRAME),
-            ({"hello": "one"}, Refusal.FRAME),
-            ({"ping": 1}, Refusal.FRAME),
-            ({"hello": 1, "name": "romeo"}, Refusal.NAME),
+            ({"type": "hello", "version": 2, "name": "juliet"}, Refusal.FRAME),
+            ({"type": "hello", "version": "one"}, Refusal.FRAME),
+            ({"type": "ping", "number": 1}, Refusal.FRAME),
+            ({"type": "hello", "version": 1, "name": "romeo"}, Refusal.NAME),
         ],
     )
     def test_refused_caller(self, hello: dict, why: Refusal) -> None:

@@ -138,7 +138,7 @@ class HostTests:
         home.types(b"/who\n")
         assert home.seen() == "* 2 here: romeo, guest1\n"
         home.types(b"/kick guest1 too loud\n")
-        assert guest.reads() == "* romeo sent you away: too loud\n"
+        assert guest.reads() == "* you were kicked by romeo: too loud\n"
 
     def test_private_message(self) -> None:
         """A guest can tell the host something alone."""
@@ -150,7 +150,7 @@ class HostTests:
         """What was said before is shown with its time."""
         home = Home()
         home.types(b"/last\n")
-        assert home.seen() == "* nothing was said here yet\n"
+        assert home.seen() == "* there are no messages yet\n"
         home.guest().says(b"hello\n/me waves\n")
         home.types(b"again\n")
         home.seen()
@@ -274,7 +274,7 @@ class FullScreenTests:
             guest.says(message)
         assert len(home.terminal.written) <= NOTICE_LIMIT
         *_, last = guest.reads().splitlines()
-        assert last == "* romeo takes nothing at the moment; your message was not delivered"
+        assert last == "* romeo is not reading at the moment; your message was not delivered"
         for number in range(1000):
             guest.says(f"/topic {number}\n".encode())
         home.verona.settle()
@@ -394,7 +394,7 @@ class Recording:
     def __init__(self, bridge: StdioBridge) -> None:
         self._bridge, self.told = bridge, []
 
-    def said_here(self, text: str) -> None:
+    def said_here(self, text: str, kind: str) -> None:
         self.told.append(("said", text))
 
     def unstored(self, lines: int) -> None:
@@ -425,7 +425,7 @@ class OwnLinesTests:
         return home, recording
 
     def test_in_order(self) -> None:
-        """They are known to be stored where everybody hears them; what the host does is none of them."""
+        """They are known to be stored where everybody hears them, and so is what the host does."""
         home, screen = self.home(committer=(committer := HeldCommitter()))
         guest = home.guest()
         guest.says(b"before\n")
@@ -433,11 +433,11 @@ class OwnLinesTests:
         guest.says(b"after\n")
         home.verona.turn()
         committed = screen.since()
-        assert committed == [("said", "one\ntwo"), ("unstored", 2)]
+        assert committed == [("said", "one\ntwo"), ("unstored", 2), ("said", "waves"), ("unstored", 3)]
         while not screen.told or screen.told[-1] != ("heard", "after"):
             committer.answer()
             home.verona.turn()
-        assert screen.since() == [("heard", "before"), ("unstored", 0), ("heard", "after")]
+        assert screen.since() == [("heard", "before"), ("unstored", 1), ("unstored", 0), ("heard", "after")]
 
     def test_refused(self) -> None:
         """Those that will not be stored wait no longer."""
@@ -501,7 +501,7 @@ class StoringTests:
         home.types(b"x\n" * (UNSTORED_LIMIT // 2 + 2))
         assert not home.terminal.reading
         committer.refuse()
-        assert home.seen() == "* not stored, and not said: the disk is full; say it again later\n"
+        assert home.seen() == "* message not sent: the disk is full. Try again later.\n"
         assert home.terminal.reading
 
 

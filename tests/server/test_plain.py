@@ -219,7 +219,7 @@ class CommandTests:
         one.says(b"/dance now\n//dance\n")
         verona.settle()
         assert one.reads() == (
-            "* there is no command /dance; /help lists them, // at the start of a line says a slash\n"
+            "* unknown command /dance: type /help for a list, or // to send a message that starts with /\n"
         )
         assert two.reads() == "guest1: /dance\n"
 
@@ -236,7 +236,7 @@ class CommandTests:
         verona = Verona()
         (one,) = verona.company(1)
         one.says(b"/last\n")
-        assert one.reads() == "* nothing was said here yet\n"
+        assert one.reads() == "* there are no messages yet\n"
         one.says(b"a\nb\n")
         verona.turn()
         one.says(b"/last 5\n")
@@ -269,7 +269,7 @@ class CommandTests:
         waiting = len(two.transport.written) + len(two.door._backlog)
         assert UNREAD_LIMIT - 2000 < waiting <= UNREAD_LIMIT
         one.says(b"/msg guest2 " + b"x" * 4000 + b"\n")
-        assert one.reads() == "* guest2 takes nothing at the moment; your message was not delivered\n"
+        assert one.reads() == "* guest2 is not reading at the moment; your message was not delivered\n"
         verona.reading_again(two)
         one.says(b"/msg guest2 hello\n")
         assert two.reads() == "* guest1 says to you: hello\n"
@@ -805,7 +805,7 @@ class StoringTests:
         verona.settle()
         assert author.transport.reading
         assert author.reads() == (
-            "* not stored, and not said: the server cannot store messages now; say it again later\n"
+            "* message not sent: the server cannot store messages now. Try again later.\n"
         )
         assert reader.reads() == ""
 
@@ -885,7 +885,7 @@ class GoodbyeTests:
         for _ in range(LONGEST_UNENDED // 1024 + 1):
             two.says(b"x" * 1024)
         assert two.reads() == (
-            "* a line of more than 64 bytes was not taken\n* 65536 bytes without a line's end: closed\n"
+            "* a line of more than 64 bytes was discarded\n* 65536 bytes without a line end: closed\n"
         )
         assert two.transport.events == ["half close"]
         verona.turn(1)
@@ -1014,7 +1014,7 @@ class NoiseTests:
         one, two = verona.company(2)
         two.says(b"x" * 65 + b"\nshort\n")
         verona.turn()
-        assert two.reads() == "* a line of more than 64 bytes was not taken\n"
+        assert two.reads() == "* a line of more than 64 bytes was discarded\n"
         assert one.reads() == "guest2: short\n"
         assert verona.hall.tally.refused[Refusal.LINE] == 1
 

@@ -45,7 +45,7 @@ def attached(host: Running, **known: Any) -> SocketTransport:
 def attach(host: Running, **known: Any) -> SocketTransport:
     """Let somebody say hello at the host's own door."""
     transport = knock(host)
-    transport.receive(frame(hello=1, name="juliet", **known))
+    transport.receive(frame(type="hello", version=1, name="juliet", **known))
     host.reactor.advance(0)
     return transport
 
@@ -60,7 +60,7 @@ def knock(host: Running) -> SocketTransport:
 
 def without_notices(guest: SocketTransport) -> list[dict[str, Any]]:
     """Return what a guest was sent since the last time."""
-    return [values for values in frames(guest) if "notice" not in values]
+    return [values for values in frames(guest) if values["type"] != "notice"]
 
 
 def welcomed(guest: SocketTransport) -> bool:
@@ -124,7 +124,7 @@ class GuestTests:
         factory = host.reactor.tcpServers[0][1]
         half_open = [call(host) for _ in range(LEAST)]
         for caller in half_open:
-            caller.receive(b'{"hello": 1, ')
+            caller.receive(b'{"type": "hello", "version": 1, ')
         assert [factory.buildProtocol(JULIET) for _ in range(40)] == [None] * 40
         assert host.program.hall.tally.refused[Refusal.STRANGERS] == 40
         assert host.program.guests == 0
@@ -142,20 +142,20 @@ class GuestTests:
         assert host.reactor.tcpServers[0][1].buildProtocol(JULIET) is None
         committer.answer_all()
         host.reactor.advance(0)
-        assert native(host).flush().startswith(b'{"welcome": 1')
+        assert native(host).flush().startswith(b'{"type": "welcome", "version": 1')
 
     def test_late_hello_takes_no_place(self) -> None:
         """A caller taken for a plain guest gives the place back when its hello begins."""
         host = running("--guests", "1").start()
         late = visit(host)
         assert host.program.guests == 1
-        late.receive(b'{"hello"')
+        late.receive(b'{"type": "hello"')
         assert host.program.guests == 0
         guest = visit(host)
         assert welcomed(guest)
         late.flush()
-        late.receive(b': 1, "name": "juliet"}\n')
-        assert [bye["bye"] for bye in frames(late)] == ["busy"]
+        late.receive(b', "version": 1, "name": "juliet"}\n')
+        assert [bye["reason"] for bye in frames(late)] == ["busy"]
 
     def test_room_taken_while_storing(self) -> None:
         """Two callers whose sessions are stored together do not both get the last place."""
@@ -166,7 +166,7 @@ class GuestTests:
         committer.answer_all()
         host.reactor.advance(0)
         first = [frames(caller)[0] for caller in callers]
-        assert [next(iter(values)) for values in first] == ["welcome", "bye"]
+        assert [values["type"] for values in first] == ["welcome", "bye"]
         assert len(host.program.house.members) == 1
 
     def test_room_is_taken_until_closed(self) -> None:
@@ -184,7 +184,7 @@ class GuestTests:
         guest = visit(host)
         guest.flush()
         guest.receive(b"x" * 65 + b"\n")
-        assert guest.flush() == b"* a line of more than 64 bytes was not taken\n"
+        assert guest.flush() == b"* a line of more than 64 bytes was discarded\n"
 
     def test_rate(self) -> None:
         """A guest may say ten seconds' worth of lines at once, then is read more slowly."""
@@ -209,7 +209,7 @@ class GuestTests:
 
     def test_stall(self) -> None:
         """Who takes nothing for as long as was said is ended."""
-        host = running("--stall", "5").start()
+        host = running("--send-timeout", "5").start()
         reader, guest = visit(host), visit(host)
         settle(host)
         reader.room = 0
@@ -222,7 +222,7 @@ class GuestTests:
 
     def test_memory(self) -> None:
         """No more is kept than he was told."""
-        host = running("--keep-memory", "2000", "--rate", "0").start()
+        host = running("--history-memory", "2000", "--rate", "0").start()
         guest = visit(host)
         for _ in range(20):
             guest.receive(b"x" * 100 + b"\n")
@@ -257,16 +257,16 @@ class NativeGuestTests:
         juliet, plain = native(host), visit(host)
         settle(host)
         (welcome,) = without_notices(juliet)
-        assert (welcome["name"], welcome["room"], welcome["host"]) == ("juliet", "lobby", "romeo")
+        assert (welcome["name"], welcome["room"], welcome["server"]) == ("juliet", "lobby", "romeo")
         plain.flush()
-        juliet.receive(frame(say="hello\nyou", seq=1))
+        juliet.receive(frame(type="message", kind="text", text="hello\nyou", seq=1))
         host.reactor.advance(0)
         assert plain.flush() == b"juliet: hello\njuliet: you\n"
         plain.receive(b"good day\n")
         host.reactor.advance(0)
         stored, said = without_notices(juliet)
-        assert stored == {"stored": 3, "id": 2}
-        assert (said["id"], said["from"], said["say"]) == (3, "guest1", "good day")
+        assert stored == {"type": "ack", "next_seq": 3, "last_id": 2}
+        assert (said["id"], said["from"], said["text"]) == (3, "guest1", "good day")
 
     def test_full(self) -> None:
         """One more than there is room for is told so, unless it was here before."""
@@ -274,7 +274,7 @@ class NativeGuestTests:
         juliet = native(host)
         (welcome,) = without_notices(juliet)
         (bye,) = frames(native(host, "nurse"))
-        assert bye == {"bye": "busy", "text": "capulet has no room for more guests"}
+        assert bye == {"type": "bye", "reason": "busy", "text": "capulet has no room for more guests"}
         assert not welcomed(visit(host))
         (again,) = without_notices(native(host, session=welcome["session"]))
         assert again["session"] == welcome["session"]
@@ -282,7 +282,7 @@ class NativeGuestTests:
 
     def test_grace(self) -> None:
         """Who lost the connection counts as present for as long as was said."""
-        host = running("--grace", "5").start()
+        host = running("--resume-timeout", "5").start()
         other = visit(host)
         native(host).breaks()
         settle(host)
@@ -297,7 +297,7 @@ class NativeGuestTests:
         """They are read more slowly, too, when they say too much."""
         host = running("--rate", "4").start()
         juliet = native(host)
-        juliet.receive(frame(say="\n".join(["x"] * 48), seq=1))
+        juliet.receive(frame(type="message", kind="text", text="\n".join(["x"] * 48), seq=1))
         assert not juliet.reading
         host.reactor.pump([1, 1])
         assert juliet.reading
@@ -308,18 +308,18 @@ class NativeGuestTests:
         juliet = native(host)
         (welcome,) = without_notices(juliet)
         assert welcome["limits"]["line"] == 64
-        juliet.receive(frame(say="x" * 65, seq=1))
+        juliet.receive(frame(type="message", kind="text", text="x" * 65, seq=1))
         host.reactor.advance(0)
         error, stored = without_notices(juliet)
-        assert (error["error"], stored["stored"]) == ("line", 2)
+        assert (error["code"], stored["next_seq"]) == ("line_too_long", 2)
 
     def test_ping(self) -> None:
         """Who is silent is asked, and given up, when he was told to."""
-        host = running("--ping", "2", "--dead", "5").start()
+        host = running("--ping-interval", "2", "--ping-timeout", "5").start()
         juliet = native(host)
         frames(juliet)
         host.reactor.advance(2)
-        assert without_notices(juliet) == [{"ping": 1}]
+        assert without_notices(juliet) == [{"type": "ping", "number": 1}]
         host.reactor.advance(3)
         assert juliet.events == ["abort"]
 
@@ -331,7 +331,7 @@ class NativeGuestTests:
         frames(juliet)
         plain.flush()
         done = host.stop()
-        assert without_notices(juliet) == [{"bye": "restart"}]
+        assert without_notices(juliet) == [{"type": "bye", "reason": "restart"}]
         assert plain.flush() == b"* romeo is leaving\n"
         leave(plain)
         assert not done.called
@@ -344,7 +344,7 @@ class NativeGuestTests:
         juliet = native(host)
         frames(juliet)
         host.interrupt()
-        assert without_notices(juliet) == [{"bye": "closed", "text": "romeo is leaving"}]
+        assert without_notices(juliet) == [{"type": "bye", "reason": "closed", "text": "romeo is leaving"}]
         leave(juliet)
         assert host.reactor.stops == 1
 
@@ -373,7 +373,7 @@ class NativeGuestTests:
         guest.flush()
         host.interrupt()
         late = native(host)
-        assert frames(late) == [{"bye": "closed"}]
+        assert frames(late) == [{"type": "bye", "reason": "closed"}]
         leave(late)
         leave(guest)
         assert host.reactor.stops == 1
@@ -392,10 +392,10 @@ class OwnDoorTests:
         guest, romeo = visit(host), attached(host)
         settle(host)
         guest.flush()
-        romeo.receive(frame(say="good day", seq=1))
+        romeo.receive(frame(type="message", kind="text", text="good day", seq=1))
         host.reactor.advance(0)
         assert guest.flush() == b"romeo: good day\n"
-        romeo.receive(frame(bye=True))
+        romeo.receive(frame(type="bye"))
         leave(romeo)
         settle(host)
         assert guest.flush() == b"* romeo left\n"
@@ -419,7 +419,7 @@ class OwnDoorTests:
         """The host may say as much as there is to say."""
         host = running("--rate", "1", "--socket", "/run/romeo").start()
         romeo = attached(host)
-        romeo.receive(frame(say="\n".join(["x"] * 1000), seq=1))
+        romeo.receive(frame(type="message", kind="text", text="\n".join(["x"] * 1000), seq=1))
         assert romeo.reading
 
     @pytest.mark.parametrize("words", [b"", b"hello\n"])
@@ -430,7 +430,7 @@ class OwnDoorTests:
         if words:
             caller.receive(words)
         host.reactor.advance(PATIENCE)
-        assert caller.flush() == b"* this is the host's own door: twist juliet --socket\n"
+        assert caller.flush() == b"* this is the operator's socket: use twist juliet --socket\n"
         assert caller.events == ["half close"]
         assert host.program.house.members == {}
 
@@ -438,12 +438,12 @@ class OwnDoorTests:
         """With --once he ends when the last guest has left, whether or not the host came and went."""
         host = running("--once", "--socket", "/run/romeo").start()
         romeo = attached(host)
-        romeo.receive(frame(bye=True))
+        romeo.receive(frame(type="bye"))
         leave(romeo)
         assert host.reactor.stops == 0
         romeo = attached(host)
         leave(visit(host))
-        assert frames(romeo)[-1] == {"bye": "closed", "text": "romeo is leaving"}
+        assert frames(romeo)[-1] == {"type": "bye", "reason": "closed", "text": "romeo is leaving"}
         leave(romeo)
         assert host.reactor.stops == 1
 
@@ -452,9 +452,9 @@ class OwnDoorTests:
         host = running("--socket", "/run/romeo").start()
         guest, one, two = visit(host), attached(host), attached(host)
         guest.flush()
-        one.receive(frame(do="shutdown"))
+        one.receive(frame(type="command", name="shutdown"))
         for way in (one, two):
-            assert without_notices(way) == [{"bye": "closed", "text": "romeo is leaving"}]
+            assert without_notices(way) == [{"type": "bye", "reason": "closed", "text": "romeo is leaving"}]
             leave(way)
         assert host.reactor.stops == 0
         leave(guest)
@@ -465,7 +465,7 @@ class OwnDoorTests:
         host = running("--socket", "/run/romeo").start()
         romeo = attached(host)
         done = host.stop()
-        assert without_notices(romeo) == [{"bye": "restart"}]
+        assert without_notices(romeo) == [{"type": "bye", "reason": "restart"}]
         assert not done.called
         leave(romeo)
         assert done.called
@@ -477,15 +477,15 @@ class OwnDoorTests:
         visit(host).flush()
         getattr(host, how)()
         late = attach(host)
-        assert frames(late) == [{"bye": word}]
+        assert frames(late) == [{"type": "bye", "reason": word}]
 
     def test_hello_under_way(self) -> None:
         """Who has not said a whole hello by then is told so as well."""
         host = running("--socket", "/run/romeo").start()
         caller = knock(host)
-        caller.receive(b'{"hello": 1, "name"')
+        caller.receive(b'{"type": "hello", "version": 1, "name"')
         host.interrupt()
-        assert frames(caller) == [{"bye": "closed"}]
+        assert frames(caller) == [{"type": "bye", "reason": "closed"}]
         leave(caller)
         assert host.reactor.stops == 1
 
@@ -497,13 +497,13 @@ class OwnDoorTests:
         assert b"* 2 here: romeo, guest1\n" in guest.flush()
         host.terminal.receive(b"one\n")
         host.reactor.advance(0)
-        assert [values["say"] for values in without_notices(romeo)] == ["one"]
-        romeo.receive(frame(say="two", seq=1))
+        assert [values["text"] for values in without_notices(romeo)] == ["one"]
+        romeo.receive(frame(type="message", kind="text", text="two", seq=1))
         host.reactor.advance(0)
         assert "romeo: two\n" in host.shown
         assert guest.flush() == b"romeo: one\nromeo: two\n"
         host.terminal.receive(b"exit\n")
-        assert without_notices(romeo)[-1] == {"bye": "closed", "text": "romeo is leaving"}
+        assert without_notices(romeo)[-1] == {"type": "bye", "reason": "closed", "text": "romeo is leaving"}
 
     def test_missed(self) -> None:
         """How far the host had read is stored when he ends, told only with the last goodbye or not."""
@@ -511,8 +511,8 @@ class OwnDoorTests:
         guest, romeo = visit(host), attached(host)
         guest.receive(b"one\n")
         host.reactor.advance(0)
-        romeo.receive(frame(do="shutdown"))
-        romeo.receive(frame(bye=True, seen=1, room="lobby"))
+        romeo.receive(frame(type="command", name="shutdown"))
+        romeo.receive(frame(type="bye", last_seen_id=1, room="lobby"))
         for caller in (romeo, guest):
             leave(caller)
         assert host.reactor.stops == 1
@@ -575,8 +575,8 @@ class EndTests:
         assert guest.flush() == b""
         host.reactor.advance(0.1)
         assert guest.flush() == b"* romeo is leaving\n"
-        assert without_notices(romeo) == [{"bye": "restart"}]
-        assert host.said[-1] == "romeo: not all that was said is stored"
+        assert without_notices(romeo) == [{"type": "bye", "reason": "restart"}]
+        assert host.said[-1] == "romeo: some messages could not be saved"
         host.reactor.pump([1, 1])
         assert done.called
         assert host.status == exit_status.IO_FAILED
@@ -590,7 +590,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.said[-1] == "romeo: some messages could not be shown"
         assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_ending(self) -> None:
@@ -605,7 +605,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.said[-1] == "romeo: not all that was said is shown"
+        assert host.said[-1] == "romeo: some messages could not be shown"
         assert host.status == exit_status.IO_FAILED
 
     def test_stopped_while_stopping(self) -> None:
@@ -718,7 +718,7 @@ class WatchedTests:
         call(host)
         body = asked(host, b"/metrics")[1]
         for kind, count in (("plain", 2), ("native", 1), ("unknown", 1)):
-            assert f'techboy_connections{{dialect="{kind}"}} {count}.0\n'.encode() in body
+            assert f'techboy_connections{{protocol="{kind}"}} {count}.0\n'.encode() in body
 
     def test_turned_away(self) -> None:
         """Who finds no room is counted, however it speaks."""
@@ -726,7 +726,9 @@ class WatchedTests:
         visit(host)
         visit(host)
         native(host)
-        assert b'techboy_refused_total{reason="full"} 2.0\n' in asked(host, b"/metrics")[1]
+        assert (
+            b'techboy_connections_rejected_total{reason="server_full"} 2.0\n' in asked(host, b"/metrics")[1]
+        )
 
     def test_drain(self) -> None:
         """While he leaves that is told, until the guests are gone; who comes then is counted."""
@@ -734,8 +736,8 @@ class WatchedTests:
         assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
         guest, late = visit(host), call(host)
         done = host.stop()
-        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"leaving\n")
-        late.receive(frame(hello=1, name="juliet"))
+        assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"shutting down\n")
+        late.receive(frame(type="hello", version=1, name="juliet"))
         native(host)
         call(host).receive(b"hello\n")
         assert host.program.hall.tally.refused[Refusal.LEAVING] == 3
@@ -752,7 +754,7 @@ class WatchedTests:
         guest.receive(b"hello\n")
         host.reactor.advance(0)
         committer.refuse()
-        told = b"storing fails: the disk is full\n"
+        told = b"storage failed: the disk is full\n"
         assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", told)
         guest.receive(b"hello\n")
         host.reactor.advance(0)
@@ -797,9 +799,9 @@ class SeatTests:
         two.flush()
         host.terminal.receive(b"/kick guest1 enough\n")
         settle(host)
-        assert one.flush() == b"* romeo sent you away: enough\n"
+        assert one.flush() == b"* you were kicked by romeo: enough\n"
         assert one.events == ["half close"]
-        assert two.flush() == b"* romeo sent guest1 away: enough\n* guest1 left\n"
+        assert two.flush() == b"* guest1 was kicked by romeo: enough\n* guest1 left\n"
 
     def test_script(self) -> None:
         """The end of a script's input is the end, after all was said."""
@@ -828,4 +830,4 @@ class SeatTests:
         guest = visit(host)
         guest.flush()
         guest.receive(b"/nick Capulet\n")
-        assert guest.flush() == b"* Capulet is not a name for you\n"
+        assert guest.flush() == b"* Capulet is reserved\n"

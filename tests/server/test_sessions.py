@@ -22,7 +22,9 @@ from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 
 def back(verona: NativeVerona, **known: Any) -> Caller:
     """Let a guest come back, with what it knows: by default the first session, in the lobby, nothing seen."""
-    return verona.hello(**{"session": "token1", "log": verona.logs.id, "room": "lobby", "seen": 0, **known})
+    return verona.hello(
+        **{"session": "token1", "log_epoch": verona.logs.id, "room": "lobby", "last_seen_id": 0, **known}
+    )
 
 
 class UnreadableLogs(MemoryLogs):
@@ -44,25 +46,28 @@ class ReturnTests:
         juliet.transport.breaks()
         nurse.says("three", 3)
         verona.turn()
-        juliet = back(verona, seen=1)
+        juliet = back(verona, last_seen_id=1)
         welcome, *lines = juliet.hears()
-        assert (welcome["name"], welcome["session"], welcome["next"]) == ("juliet", "token1", 1)
-        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two"), (3, "three")]
-        assert [frame for frame in nurse.reads() if "notice" in frame] == []
+        assert (welcome["name"], welcome["session"], welcome["next_seq"]) == ("juliet", "token1", 1)
+        assert [(frame["id"], frame["text"]) for frame in lines] == [(2, "two"), (3, "three")]
+        assert [frame for frame in nurse.reads() if frame["type"] == "notice"] == []
 
     def test_in_another_room(self) -> None:
         """It goes on in the room that it names, though the server that was killed had not stored its move."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
-        nurse.sends({"do": "join", "args": ["garden"]}, {"say": "one\ntwo", "seq": 1})
+        nurse.sends(
+            {"type": "command", "name": "join", "args": ["garden"]},
+            {"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1},
+        )
         verona.settle()
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         juliet.transport.breaks()
         verona.settle()
-        juliet = back(verona, seen=1, room="garden")
+        juliet = back(verona, last_seen_id=1, room="garden")
         welcome, *lines = juliet.hears()
-        assert (welcome["room"], welcome["after"]) == ("garden", 1)
-        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two")]
+        assert (welcome["room"], welcome["after_id"]) == ("garden", 1)
+        assert [(frame["id"], frame["text"]) for frame in lines] == [(2, "two")]
 
     @pytest.mark.parametrize("away", [True, False])
     def test_move_not_heard_of(self, *, away: bool) -> None:
@@ -75,17 +80,17 @@ class ReturnTests:
         juliet.socket.room = 0
         nurse.says("two\nthree", 2)
         verona.turn()
-        juliet.sends({"do": "join", "args": ["garden"]})
+        juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
         verona.settle()
         if away:
             juliet.transport.breaks()
-        juliet = back(verona, seen=1)
+        juliet = back(verona, last_seen_id=1)
         welcome, *lines = juliet.hears()
-        assert (welcome["room"], welcome["after"]) == ("lobby", 1)
-        assert [(frame["id"], frame["say"]) for frame in lines] == [(2, "two\nthree")]
+        assert (welcome["room"], welcome["after_id"]) == ("lobby", 1)
+        assert [(frame["id"], frame["text"]) for frame in lines] == [(2, "two\nthree")]
         assert list(verona.house.rooms) == ["lobby"]
-        juliet.sends({"do": "join", "args": ["garden"]})
-        assert juliet.hears() == [{"room": "garden", "after": 0, "last": 0}]
+        juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
+        assert juliet.hears() == [{"type": "room_changed", "room": "garden", "after_id": 0, "last_id": 0}]
 
     @pytest.mark.parametrize("leaves", [True, False])
     def test_beyond_in_another_room(self, *, leaves: bool) -> None:
@@ -94,12 +99,12 @@ class ReturnTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo\nthree", 1)
         verona.turn()
-        juliet.sends({"ping": 1, "seen": 3, "room": "lobby"})
+        juliet.sends({"type": "ping", "number": 1, "last_seen_id": 3, "room": "lobby"})
         if leaves:
-            juliet.sends({"bye": True})
+            juliet.sends({"type": "bye"})
             juliet.transport.breaks()
             verona.settle()
-        assert back(verona, room="garden", seen=99).hears()[0]["after"] == 0
+        assert back(verona, room="garden", last_seen_id=99).hears()[0]["after_id"] == 0
         verona.settle()
         record = verona.logs.session(digest_of("token1"))
         assert (record.room, record.seen) == ("garden", 0)
@@ -115,9 +120,11 @@ class ReturnTests:
         with monkeypatch.context() as patch:
             patch.setattr(verona.logs, "open", unreadable)
             again = back(verona, room="garden")
-        assert again.hears() == [{"bye": "restart", "text": "the server cannot read its history now"}]
-        juliet.sends({"ping": 1})
-        assert juliet.hears() == [{"pong": 1}]
+        assert again.hears() == [
+            {"type": "bye", "reason": "restart", "text": "the server cannot read its history now"}
+        ]
+        juliet.sends({"type": "ping", "number": 1})
+        assert juliet.hears() == [{"type": "pong", "number": 1}]
 
     def test_room_without_offset(self) -> None:
         """A room without an offset there is none to go on in; a room is the same in any case."""
@@ -125,15 +132,15 @@ class ReturnTests:
         _, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo", 1)
         verona.turn()
-        assert back(verona, room="garden", seen=None).hears()[0]["room"] == "lobby"
-        assert back(verona, room="LOBBY", seen=1).hears()[0]["after"] == 1
+        assert back(verona, room="garden", last_seen_id=None).hears()[0]["room"] == "lobby"
+        assert back(verona, room="LOBBY", last_seen_id=1).hears()[0]["after_id"] == 1
 
-    @pytest.mark.parametrize("known", [{"room": "no room"}, {"room": "garden", "log": "another"}])
+    @pytest.mark.parametrize("known", [{"room": "no room"}, {"room": "garden", "log_epoch": "another"}])
     def test_in_no_other_room(self, known: dict[str, str]) -> None:
         """It does not, if no room can be called so, or it speaks of another log."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         juliet.transport.breaks()
         verona.settle()
         assert back(verona, **known).hears()[0]["room"] == "lobby"
@@ -146,7 +153,7 @@ class ReturnTests:
         verona.turn()
         juliet.transport.breaks()
         juliet = back(verona)
-        assert [frame.get("next") for frame in juliet.hears()] == [3]
+        assert [frame.get("next_seq") for frame in juliet.hears()] == [3]
 
     def test_still_open(self) -> None:
         """[P11] An earlier connection that is still open is ended, and what it still brings is not heard."""
@@ -166,23 +173,26 @@ class ReturnTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         nurse.says("one\ntwo", 1)
         verona.turn()
-        juliet.sends({"ping": 1, "seen": 1, "room": "lobby"}, {"ping": 2, "seen": 2, "room": "balcony"})
+        juliet.sends(
+            {"type": "ping", "number": 1, "last_seen_id": 1, "room": "lobby"},
+            {"type": "ping", "number": 2, "last_seen_id": 2, "room": "balcony"},
+        )
         juliet.transport.breaks()
-        juliet = verona.hello(session="token1", log="other", room="lobby", seen=2)
-        assert juliet.hears()[0]["after"] == 1
+        juliet = verona.hello(session="token1", log_epoch="other", room="lobby", last_seen_id=2)
+        assert juliet.hears()[0]["after_id"] == 1
 
     def test_beyond(self) -> None:
         """A cursor beyond the end of the log is at its end."""
         verona = NativeVerona()
         verona.company_of("juliet")[0].transport.breaks()
-        assert back(verona, seen=99).hears()[0]["after"] == 0
+        assert back(verona, last_seen_id=99).hears()[0]["after_id"] == 0
 
     def test_beyond_is_not_remembered(self) -> None:
         """An id that the log has not given yet is not taken for what was shown, and hides nothing later."""
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.transport.breaks()
-        juliet = back(verona, seen=99)
+        juliet = back(verona, last_seen_id=99)
         juliet.transport.breaks()
         nurse.says("one\ntwo", 1)
         verona.turn()
@@ -199,12 +209,12 @@ class ReturnTests:
         verona.turn()
         juliet.transport.breaks()
         juliet = back(verona)
-        assert juliet.hears()[0]["next"] == 1
+        assert juliet.hears()[0]["next_seq"] == 1
         juliet.says("one", 1)
         verona.turn()
         committer.answer_all()
         verona.turn()
-        assert [frame["stored"] for frame in juliet.hears()] == [2]
+        assert [frame["next_seq"] for frame in juliet.hears()] == [2]
         assert nurse.hears_said() == ["one"]
 
     def test_stored_after_goodbye(self) -> None:
@@ -215,7 +225,7 @@ class ReturnTests:
         committer.prompt = False
         juliet.says("one", 1)
         verona.turn()
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         juliet = back(verona)
         for _ in range(3):
             committer.answer_all()
@@ -237,8 +247,8 @@ class ReturnTests:
         nurse.says("two", 1)
         verona.turn()
         verona = NativeVerona(logs=verona.logs)
-        welcome, line = back(verona, seen=1).hears()
-        assert (welcome["next"], line["say"]) == (2, "two")
+        welcome, line = back(verona, last_seen_id=1).hears()
+        assert (welcome["next_seq"], line["text"]) == (2, "two")
 
 
 class GraceTests:
@@ -254,7 +264,7 @@ class GraceTests:
         assert nurse.reads() == []
         verona.turn(1)
         verona.settle()
-        assert nurse.reads() == [{"notice": "juliet left"}]
+        assert nurse.reads() == [{"type": "notice", "text": "juliet left"}]
         assert back(verona).reads()[0]["session"] == "token1"
 
     def test_places(self) -> None:
@@ -264,7 +274,7 @@ class GraceTests:
         first.transport.breaks()
         second.transport.breaks()
         verona.settle()
-        assert nurse.reads() == [{"notice": "first left"}]
+        assert nurse.reads() == [{"type": "notice", "text": "first left"}]
 
     def test_back_in_time(self) -> None:
         """Who is back keeps its place for good."""
@@ -289,9 +299,9 @@ class GraceTests:
     def test_remembered(self) -> None:
         """Sessions in use are not forgotten with the old ones."""
         verona = NativeVerona()
-        verona.company_of("juliet", "nurse")[1].sends({"bye": True})
+        verona.company_of("juliet", "nurse")[1].sends({"type": "bye"})
         verona.turn(25)
-        verona.callers[0].sends({"pong": 1})
+        verona.callers[0].sends({"type": "pong", "number": 1})
         verona.lodging.keep_all()
         verona.turn()
         verona.hall.prune(None, verona.wall() - 1)
@@ -304,7 +314,7 @@ class GraceTests:
 
 def does(caller: Caller, command: str, *args: str) -> None:
     """Let ``caller`` give a command."""
-    caller.sends({"do": command, "args": list(args)})
+    caller.sends({"type": "command", "name": command, "args": list(args)})
 
 
 def restarted(verona: NativeVerona, **options: Any) -> NativeVerona:
@@ -330,7 +340,7 @@ class RestartTests:
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         does(juliet, "nick", "rosaline")
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.turn()
         assert back(verona).hears()[0]["name"] == "rosaline"
 
@@ -378,7 +388,7 @@ class RestartTests:
         assert juliet.hears_said() == []
         does(juliet, "unignore", "tybalt")
         verona = restarted(verona)
-        juliet, paris = back(verona, seen=1), verona.hello("paris", session="token2")
+        juliet, paris = back(verona, last_seen_id=1), verona.hello("paris", session="token2")
         paris.says("two", 2)
         verona.turn()
         assert juliet.hears_said() == ["two"]
@@ -410,7 +420,7 @@ class RestartTests:
         does(juliet, "topic", "the moon")
         verona.settle()
         verona = restarted(verona)
-        notices = [frame.get("notice") for frame in verona.hello("nurse").reads()]
+        notices = [frame.get("text") for frame in verona.hello("nurse").reads()]
         assert "topic: two households" in notices
         assert verona.house.room("balcony").topic == "the moon"
 
@@ -421,7 +431,7 @@ class RestartTests:
         for command in (["join", "balcony"], ["topic", "the moon"], ["part"], ["join", "balcony"], ["topic"]):
             does(juliet, *command)
             verona.settle()
-        assert juliet.reads()[-1] == {"notice": "topic: the moon"}
+        assert juliet.reads()[-1] == {"type": "notice", "text": "topic: the moon"}
 
     def test_topic_not_stored(self) -> None:
         """A topic that can't be stored is, as soon as anything can be."""
@@ -467,7 +477,7 @@ class Sessions:
             "hello": self._hello,
             "back": lambda which, name: self._hello(name, session=self._token(which)),
             "breaks": lambda which: self._caller(which).transport.breaks(),
-            "leaves": lambda which: self._caller(which).sends({"bye": True}),
+            "leaves": lambda which: self._caller(which).sends({"type": "bye"}),
             "nick": lambda which, name: does(self._caller(which), "nick", name),
             "visit": lambda: self.verona.visit(),
             "wait": lambda: self.verona.turn(11),
@@ -490,7 +500,7 @@ class Sessions:
     def _hello(self, name: str, **known: Any) -> None:
         caller = self.verona.hello(name, **known)
         for frame in caller.reads():
-            if "welcome" in frame:
+            if frame["type"] == "welcome":
                 self.callers[frame["session"]] = caller
 
     def _restart(self) -> None:
@@ -527,26 +537,33 @@ class ManySessionsTests:
         juliet, nurse, paris = verona.company_of("juliet", "nurse", "paris")
         for caller in (juliet, nurse):
             caller.says("one", 1)
-        paris.sends({"bye": True})
+        paris.sends({"type": "bye"})
         nurse.transport.breaks()
         for number in range(9):
-            verona.hello(f"stranger{number}").sends({"bye": True})
+            verona.hello(f"stranger{number}").sends({"type": "bye"})
             verona.turn()
         kept = [verona.logs.session(digest_of(f"token{number}")) is not None for number in (1, 2, 3)]
         assert kept == [True, True, False]
         verona.turn(11)
-        assert [back(verona, session=token).hears()[0]["next"] for token in ("token1", "token2")] == [2, 2]
+        assert [back(verona, session=token).hears()[0]["next_seq"] for token in ("token1", "token2")] == [
+            2,
+            2,
+        ]
 
     def test_all_in_use(self) -> None:
         """A newcomer is refused if all are, and comes in when one is free again; the others stay."""
         verona = NativeVerona(logs=MemoryLogs(sessions=2))
         juliet, nurse = verona.company_of("juliet", "nurse")
-        full = {"bye": "busy", "text": "the server has no room for more sessions; try again later"}
+        full = {
+            "type": "bye",
+            "reason": "busy",
+            "text": "the server has no room for more sessions; try again later",
+        }
         assert verona.hello("paris").reads() == [full]
         assert verona.hall.tally.refused[Refusal.FULL] == 1
         nurse.transport.breaks()
         assert verona.hello("paris").reads() == [full]
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.turn()
         assert verona.hello("paris").hears()[0]["name"] == "paris"
         verona.callers[-1].transport.breaks()
@@ -561,7 +578,7 @@ class ManySessionsTests:
         assert [caller.events for caller in callers][:2] == [[], []]
         committer.answer_all()
         verona.turn()
-        assert ["welcome" in caller.hears()[0] for caller in callers] == [True, True, False]
+        assert [caller.hears()[0]["type"] == "welcome" for caller in callers] == [True, True, False]
 
     def test_never_came_in(self) -> None:
         """One that can't be stored, or whose client is gone by then, is not in use."""
@@ -577,9 +594,9 @@ class ManySessionsTests:
     def test_refused_name(self) -> None:
         """Nor is one whose name is refused."""
         verona = NativeVerona(logs=MemoryLogs(sessions=1))
-        verona.company_of("juliet")[0].sends({"bye": True})
+        verona.company_of("juliet")[0].sends({"type": "bye"})
         verona.turn()
-        assert verona.hello("romeo", session="token1").reads()[0]["bye"] == "refused"
+        assert verona.hello("romeo", session="token1").reads()[0]["reason"] == "refused"
         assert verona.hello("nurse").hears()[0]["name"] == "nurse"
 
 
@@ -591,7 +608,7 @@ def kicked(verona: NativeVerona, name: str = "juliet") -> None:
     verona.settle()
 
 
-SENT_AWAY = {"bye": "refused", "text": "romeo sent you away: flooding"}
+SENT_AWAY = {"type": "bye", "reason": "refused", "text": "you were kicked by romeo: flooding"}
 
 
 class KickTests:
@@ -603,8 +620,8 @@ class KickTests:
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.transport.breaks()
         kicked(verona)
-        assert [frame["notice"] for frame in nurse.reads()] == [
-            "romeo sent juliet away: flooding",
+        assert [frame["text"] for frame in nurse.reads()] == [
+            "juliet was kicked by romeo: flooding",
             "juliet left",
         ]
         assert [member.name for member in verona.house.members.values()] == ["nurse"]
@@ -624,7 +641,7 @@ class KickTests:
         verona.settle()
         assert nurse.reads() == []
         welcome = back(verona).hears()[0]
-        assert (welcome["session"], welcome["next"]) == ("token1", 2)
+        assert (welcome["session"], welcome["next_seq"]) == ("token1", 2)
 
     def test_not_over_yet(self) -> None:
         """The time for which its place was kept ends without anything more."""
@@ -643,14 +660,16 @@ class KickTests:
         verona.company_of("juliet")[0].transport.breaks()
         kicked(verona)
         verona = NativeVerona(logs=verona.logs)
-        assert [back(verona).reads()[0].get("bye") for _ in range(2)] == ["refused", None]
+        assert [back(verona).reads()[0].get("reason") for _ in range(2)] == ["refused", None]
 
     def test_dead_connection(self) -> None:
         """So is one whose connection is dead without anybody knowing: it never heard the goodbye."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         kicked(verona)
-        assert juliet.hears() == [{"bye": "closed", "text": "romeo sent you away: flooding"}]
+        assert juliet.hears() == [
+            {"type": "bye", "reason": "closed", "text": "you were kicked by romeo: flooding"}
+        ]
         juliet.transport.breaks()
         assert back(verona).reads() == [SENT_AWAY]
 
@@ -661,7 +680,7 @@ class KickTests:
         [juliet] = verona.company_of("juliet")
         committer.prompt = False
         kicked(verona)
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.turn()
         again = back(verona)
         for _ in range(5):
@@ -675,7 +694,7 @@ class KickTests:
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
         kicked(verona)
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         assert back(verona).hears()[0]["session"] == "token1"
 
 
@@ -692,7 +711,7 @@ class CountTests:
         assert verona.hall.tally.returns == 1
         juliet = back(verona)
         assert verona.hall.tally.returns == 2
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.turn()
         back(verona)
         assert verona.hall.tally.returns == 3
@@ -711,13 +730,13 @@ class CountTests:
         verona = NativeVerona(committer=committer)
         [juliet] = verona.company_of("juliet")
         committer.prompt = False
-        juliet.sends({"bye": True})
+        juliet.sends({"type": "bye"})
         verona.turn()
         again = back(verona)
         while committer.waiting:
             committer.refuse()
             verona.turn()
-        assert again.hears()[-1]["bye"] == "restart"
+        assert again.hears()[-1]["reason"] == "restart"
         assert verona.hall.tally.refused[Refusal.SESSION] == 1
         assert verona.hall.tally.returns == 0
 
@@ -725,5 +744,7 @@ class CountTests:
         """So does one whose session can't be read."""
         verona = NativeVerona(logs=UnreadableLogs())
         caller = verona.hello(session="token1")
-        assert caller.reads() == [{"bye": "restart", "text": "the server cannot read its history now"}]
+        assert caller.reads() == [
+            {"type": "bye", "reason": "restart", "text": "the server cannot read its history now"}
+        ]
         assert verona.hall.tally.refused[Refusal.SESSION] == 1

@@ -33,8 +33,14 @@ class FakeOptions(dict[str, Any]):
     program = "romeo"
 
     def __init__(self, **given: Any) -> None:
-        defaults = {"state": None, "keep-memory": 100_000, "sync": "full", "stall": 30.0, "keep": None}
-        super().__init__({**defaults, "remember": 86400.0, **given})
+        defaults = {
+            "state": None,
+            "history-memory": 100_000,
+            "sync": "full",
+            "send-timeout": 30.0,
+            "retention": None,
+        }
+        super().__init__({**defaults, "session-ttl": 86400.0, **given})
 
 
 def home(**options: Any) -> Home:
@@ -117,7 +123,7 @@ class KeepTests:
         """Every hour, of a clock that nobody sets, what was stored longer ago than it is kept goes."""
         reactor = FakeReactor()
         wall = Wall(reactor)
-        it = Home(reactor, wall, FakeOptions(keep=5000.0), Rules())
+        it = Home(reactor, wall, FakeOptions(retention=5000.0), Rules())
         it.startService()
         it.house.said(it.house.enter(FakeGuest(), 0.0), "hello")
         reactor.advance(PRUNED_EVERY - 1)

@@ -46,6 +46,7 @@ class StrangersTests:
         assert (port.welcomed, len(port.strangers)) == (1, 11)
         other.closed()
         assert [port.come() is None for _ in range(3)] == [False, False, True]
+        assert port.tally.connections == 16
 
     def test_least(self) -> None:
         """A server of few members takes some all the same."""

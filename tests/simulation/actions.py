@@ -114,7 +114,9 @@ def _words(chance: random.Random) -> list[str]:
 
 def _command(world: World, chance: random.Random, person: Process | Peer) -> str:
     if chance.random() < 0.15:
-        # an action has no number, and may come before lines that were said earlier: it counts apart
+        if isinstance(person, Process):
+            return f"me {person.tagged('waves')}"
+        # a command has no number, and may come before lines that were said earlier: it counts apart
         person.lines += 1
         return f"me {world.truth.tagged(f'a{person.name}', person.lines, 'waves')}"
     name = chance.choice(["c1", "c2", "juliet", "juliet2", "guest", "guest1", "n", "guest2", "romeo"])
@@ -257,7 +259,7 @@ def _strangers(world: World, chance: random.Random) -> None:
 
 def _operator(world: World, chance: random.Random) -> None:
     server = world.server
-    if world.direct or chance.random() < 0.4:
+    if chance.random() < 0.4:
         world.note("the operator says something")
         server.say(_words(chance))
         return
@@ -361,7 +363,7 @@ def _rolls_back(world: World, chance: random.Random) -> None:
 def _faulty_connection(world: World, chance: random.Random) -> None:
     """A member's connection raises what nobody expects when it is written to."""
     link = _some_link(world, chance)
-    if link is not None and link.far.open and not world.direct:
+    if link is not None and link.far.open:
         world.note(f"link {link.number} will raise an error when the server writes to it")
         link.far.has_fault = True
         link.was_disturbed = True

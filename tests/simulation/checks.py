@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from techboy.client.plain import PlainDoor
 from techboy.server.native import NativeGuest
+from techboy.server.plain import GuestDoor
 from techboy.storage.memory import MemoryLogs
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from tests.simulation import bounds
@@ -123,8 +123,8 @@ def _door(monitor: Monitor, world: World) -> Any:
 
 def _talks(door: Any) -> bool:
     if isinstance(door, NativeGuest):
-        return door._session is not None and door.is_open
-    return isinstance(door, PlainDoor) and not door._parting.begun
+        return door._session is not None and door.is_open and not door.member.host
+    return isinstance(door, GuestDoor) and not door._parting.begun
 
 
 def check_at_rest(world: World) -> None:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from techboy.server.native import NativeGuest
 from techboy.wire.frames import (
-    Goodbye,
+    Ack,
+    ClientBye,
+    ClientMessage,
     Hello,
-    Lines,
-    Misread,
-    Missed,
-    Moved,
+    InvalidFrame,
     Ping,
     Pong,
-    Say,
-    Stored,
+    RoomChanged,
+    ServerMessage,
+    Skipped,
     Welcome,
 )
 from techboy.wire.lines import LF
-from techboy.wire.native import read_caller, read_host
+from techboy.wire.native import read_client, read_server
 from techboy.wire.plain import in_room
 from tests.simulation.truth import TAG, BrokenPromiseError, Entry
 
@@ -64,7 +64,7 @@ class Monitor:
         self._left_out: set[int] = set()
         self._plain_offsets: dict[tuple[str, str], int] = {}
         self._plain_room: tuple[str, str] | None = None
-        self._gone = 0
+        self._gone = self._bare = 0
         link.up.tap, link.down.tap = self._sent, self._received
 
     def look(self) -> None:
@@ -80,7 +80,10 @@ class Monitor:
         if self._plain_room is not None and self.hello is None:
             room, offset = self._truth.room(*self._plain_room), self._plain_offsets[self._plain_room]
         elif (
-            self.welcome is not None and self.hello is not None and self.hello.hears and not self.said_goodbye
+            self.welcome is not None
+            and self.hello is not None
+            and self.hello.subscribe
+            and not self.said_goodbye
         ):
             room, offset = self._room, self._offset
         else:
@@ -92,13 +95,13 @@ class Monitor:
 
     def _sent(self, data: bytes) -> None:
         for line in self._up.lines(data):
-            frame = read_caller(line)
+            frame = read_client(line)
             if self.hello is None:
                 if isinstance(frame, Hello):
                     self.hello = frame
-            elif isinstance(frame, Say):
+            elif isinstance(frame, ClientMessage):
                 self._said.update(enumerate(frame.text.split("\n"), frame.seq))
-            elif isinstance(frame, Goodbye):
+            elif isinstance(frame, ClientBye):
                 self.said_goodbye = True
 
     # the server's side
@@ -107,7 +110,7 @@ class Monitor:
         self.look()
         for line in self._down.lines(data):
             if line.startswith(b"{"):
-                self._frame(read_host(line))
+                self._frame(read_server(line))
             else:
                 self._line(line.decode())
 
@@ -116,62 +119,74 @@ class Monitor:
         return None if self.door is None else self.door.door
 
     @property
+    def _is_only_client(self) -> bool:
+        """Whether this is the client in direct mode, to which the room has no name."""
+        return self.welcome is not None and self.welcome.room is None
+
+    @property
     def _room(self) -> RoomTruth:
         assert self.welcome is not None
-        return self._truth.room(self.welcome.log, self._key)
+        return self._truth.room(self.welcome.log_epoch, self._key)
 
     def _frame(self, frame: Any) -> None:
         if not isinstance(frame, Ping | Pong):
             self.frames += 1
         match frame:
-            case Misread():
+            case InvalidFrame():
                 raise BrokenPromiseError(f"the server sent a frame that cannot be read: {frame}")
             case Welcome():
                 self._welcomed(frame)
-            case Lines():
-                self._lines(frame)
-            case Missed():
-                self._missed(frame)
-            case Moved(room, after, last):
-                if after > last:
-                    raise BrokenPromiseError(f"moved to after {after} of {last}")
-                self._key, self._offset = room, after
-            case Stored(before, _):
-                self._stored(before)
+            case ServerMessage():
+                self._message(frame)
+            case Skipped():
+                self._skipped(frame)
+            case RoomChanged(room, after_id, last_id):
+                if after_id > last_id:
+                    raise BrokenPromiseError(f"moved to after {after_id} of {last_id}")
+                self._key, self._offset = room, after_id
+            case Ack(next_seq, _):
+                self._stored(next_seq)
 
     def _welcomed(self, welcome: Welcome) -> None:
         hello = self.hello
         if self.welcome is not None or hello is None:
             raise BrokenPromiseError("a second welcome, or one without a hello")
-        self.welcome, self._key, self._offset = welcome, welcome.room or LOBBY, welcome.after
-        if welcome.after > welcome.last:
-            raise BrokenPromiseError(f"welcome after {welcome.after} of {welcome.last}")
-        same = hello.session == welcome.session and hello.log == welcome.log and hello.room == welcome.room
-        if same and hello.seen is not None and welcome.after > hello.seen:
-            raise BrokenPromiseError(f"welcome after {welcome.after}, seen was {hello.seen}")
+        self.welcome, self._key, self._offset = welcome, welcome.room or LOBBY, welcome.after_id
+        if welcome.after_id > welcome.last_id:
+            raise BrokenPromiseError(f"welcome after {welcome.after_id} of {welcome.last_id}")
+        same = (
+            hello.session == welcome.session
+            and hello.log_epoch == welcome.log_epoch
+            and hello.room == welcome.room
+        )
+        since = self._guest.member.since if self._is_only_client else 0
+        if same and hello.last_seen_id is not None and welcome.after_id > max(hello.last_seen_id, since):
+            raise BrokenPromiseError(f"welcome after {welcome.after_id}, seen was {hello.last_seen_id}")
 
-    def _lines(self, lines: Lines) -> None:
+    def _message(self, message: ServerMessage) -> None:
         room = self._room
-        if lines.first <= self._offset:
-            raise BrokenPromiseError(f"id {lines.first} was delivered when {self._offset} was")
-        for number in range(self._offset + 1, lines.first):
+        if message.id <= self._offset:
+            raise BrokenPromiseError(f"id {message.id} was delivered when {self._offset} was")
+        for number in range(self._offset + 1, message.id):
             self._may_skip(room, number)
-        for number, text in enumerate(lines.text.split("\n"), lines.first):
+        for number, text in enumerate(message.text.split("\n"), message.id):
             entry = room.entries.get(number)
             if entry is None:
                 raise BrokenPromiseError(f"id {number} was delivered before it was stored")
-            if (entry.author, entry.kind, entry.text) != (lines.author, lines.kind, text):
-                raise BrokenPromiseError(f"{entry} was delivered as {lines.author}: {text}")
+            if (entry.author, entry.kind, entry.text) != (message.author, message.kind, text):
+                raise BrokenPromiseError(f"{entry} was delivered as {message.author}: {text}")
+            if self._is_only_client and entry.author != "romeo":
+                raise BrokenPromiseError(f"{entry} was delivered to another client")
             if isinstance(self._guest, NativeGuest) and entry.number == self._guest.member.number:
                 raise BrokenPromiseError(f"{entry} was delivered to its author")
-        self._offset = lines.last
+        self._offset = message.last_id
 
-    def _missed(self, missed: Missed) -> None:
-        if missed.upto <= self._offset or missed.count > missed.upto - self._offset:
-            raise BrokenPromiseError(f"{missed} when {self._offset} was delivered")
-        for number in range(self._offset + 1, missed.upto - missed.count + 1):
+    def _skipped(self, skipped: Skipped) -> None:
+        if skipped.through_id <= self._offset or skipped.count > skipped.through_id - self._offset:
+            raise BrokenPromiseError(f"{skipped} when {self._offset} was delivered")
+        for number in range(self._offset + 1, skipped.through_id - skipped.count + 1):
             self._may_skip(self._room, number)
-        self._offset = missed.upto
+        self._offset = skipped.through_id
 
     def _may_skip(self, room: RoomTruth, number: int) -> None:
         entry = room.entries.get(number)
@@ -186,7 +201,7 @@ class Monitor:
             if found is None or len(text.encode()) > self._longest:
                 continue
             places = self._truth.places((found[1], int(found[2])))
-            if not any(place[0] == self.welcome.log for place in places):
+            if not any(place[0] == self.welcome.log_epoch for place in places):
                 raise BrokenPromiseError(f"{text} was acknowledged and is not stored")
 
     # plain lines
@@ -206,8 +221,21 @@ class Monitor:
             is_fragment = line.rpartition("] ")[2] in self._truth.fragments
             if not (line.startswith("*") or is_fragment or self._direct):
                 raise BrokenPromiseError(f"neither a notice nor what somebody said: {line!r}")
-        elif not (line.startswith("[") or self._direct):
+        elif line.startswith("["):
+            return
+        elif self._direct:
+            self._bare_line(line, int(found[2]))
+        else:
             self._plain_line(line, (found[1], int(found[2])))
+
+    def _bare_line(self, line: str, number: int) -> None:
+        """Check that the only client is sent what the operator said, in order."""
+        if not line.startswith(("r1:", "* ", "** ", "o1:")):
+            raise BrokenPromiseError(f"{line!r} was sent to the only client, and is not the operator's")
+        if line.startswith("r1:"):
+            if number <= self._bare:
+                raise BrokenPromiseError(f"{line!r} was sent after line {self._bare}")
+            self._bare = number
 
     def _plain_line(self, line: str, tag: tuple[str, int]) -> None:
         for log_id, key, number in reversed(self._truth.places(tag)):

@@ -6,6 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+from techboy.storage.interface import ACTION, TEXT
 from tests.simulation.monitors import LineBuffer
 from tests.simulation.network import Link
 
@@ -118,7 +119,7 @@ class NativePeer(Peer):
         self.known: dict[str, Any] = {}
         self._hears = True
         self._next = 1
-        self._unstored: dict[int, str] = {}
+        self._unstored: dict[int, tuple[str, str]] = {}
         self._welcomed = False
 
     def connected(self) -> None:
@@ -127,30 +128,34 @@ class NativePeer(Peer):
         if chance.random() < 0.2:
             self.known = {}
         self._welcomed = False
-        seen = self.known.get("seen")
+        seen = self.known.get("last_seen_id")
         known = dict(self.known)
         if seen is not None and chance.random() < 0.3:
-            known["seen"] = chance.randrange(seen + 1)
-        extra = {"hears": False} if chance.random() < 0.1 else {}
-        self.frame({"hello": 1, "name": self.nickname, **known, **extra})
+            known["last_seen_id"] = chance.randrange(seen + 1)
+        extra = {"subscribe": False} if chance.random() < 0.1 else {}
+        self.frame({"type": "hello", "version": 1, "name": self.nickname, **known, **extra})
 
     def say(self, texts: list[str]) -> None:
-        """Say lines, in one frame."""
+        """Say lines, or do something, in one frame."""
         if self._welcomed:
             text = "\n".join(map(self.tagged, texts))
-            self._unstored[self._next] = text
-            self.frame({"say": text, "seq": self._next})
+            kind = self.world.chance.choice([TEXT, TEXT, ACTION])
+            self._unstored[self._next] = text, kind
+            self._send_message(self._next, text, kind)
             self._next += len(texts)
 
     def repeat(self) -> None:
         """Say once more what is not known to be stored."""
-        for seq, text in self._unstored.items() if self._welcomed else ():
-            self.frame({"say": text, "seq": seq})
+        for seq, (text, kind) in self._unstored.items() if self._welcomed else ():
+            self._send_message(seq, text, kind)
+
+    def _send_message(self, seq: int, text: str, kind: str) -> None:
+        self.frame({"type": "message", "kind": kind, "seq": seq, "text": text})
 
     def command(self, line: str) -> None:
         """Give a command."""
         if self._welcomed:
-            self.frame({"do": line})
+            self.frame({"type": "command", "name": line})
 
     def frame(self, values: dict[str, Any]) -> None:
         """Send a frame."""
@@ -161,29 +166,31 @@ class NativePeer(Peer):
         if not line.startswith(b"{"):
             return
         frame = json.loads(line)
-        if "welcome" in frame:
+        if frame["type"] == "welcome":
             self._is_welcome(frame)
-        elif "stored" in frame:
-            before = frame["stored"]
-            self._unstored = {seq: text for seq, text in self._unstored.items() if seq >= before}
-        elif "room" in frame:
-            self.known |= {"room": frame["room"], "seen": frame["after"]}
-        elif "id" in frame:
-            text = frame.get("say") or frame.get("me") or ""
-            self.known["seen"] = frame["id"] + text.count("\n")
-        elif "missed" in frame:
-            self.known["seen"] = frame["upto"]
-        elif "ping" in frame:
-            self.frame({"pong": frame["ping"]})
+        elif frame["type"] == "ack":
+            before = frame["next_seq"]
+            self._unstored = {seq: said for seq, said in self._unstored.items() if seq >= before}
+        elif frame["type"] == "room_changed":
+            self.known |= {"room": frame["room"], "last_seen_id": frame["after_id"]}
+        elif frame["type"] == "message":
+            self.known["last_seen_id"] = frame["id"] + frame["text"].count("\n")
+        elif frame["type"] == "skipped":
+            self.known["last_seen_id"] = frame["through_id"]
+        elif frame["type"] == "ping":
+            self.frame({"type": "pong", "number": frame["number"]})
 
     def _is_welcome(self, frame: dict[str, Any]) -> None:
         self._welcomed = True
-        same = (frame["session"], frame["log"]) == (self.known.get("session"), self.known.get("log"))
-        self.known = {"session": frame["session"], "log": frame["log"], "room": frame["room"]}
-        self.known["seen"] = frame["after"]
-        before = frame["next"]
-        self._unstored = {seq: text for seq, text in self._unstored.items() if same and seq >= before}
-        self._next = max([before, *(seq + text.count("\n") + 1 for seq, text in self._unstored.items())])
+        before = self.known
+        self.known = {name: frame.get(name) for name in ("session", "log_epoch", "room")}
+        same = all(self.known[name] == before.get(name) for name in ("session", "log_epoch"))
+        self.known["last_seen_id"] = frame["after_id"]
+        next_seq = frame["next_seq"]
+        self._unstored = {seq: said for seq, said in self._unstored.items() if same and seq >= next_seq}
+        self._next = max(
+            [next_seq, *(seq + text.count("\n") + 1 for seq, (text, _) in self._unstored.items())]
+        )
         if not self._unstored:
-            self._next = before
+            self._next = next_seq
         self.repeat()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from techboy.config import reactor
 from techboy.juliet import Juliet
 from techboy.juliet import Options as JulietOptions
 from techboy.romeo import Options as RomeoOptions
-from techboy.romeo import Romeo
 from techboy.server import storage_service
 from techboy.server.service import Host
 from tests.programs import Running
@@ -151,15 +149,24 @@ class Server(Process):
         self.storage = Storage()
         self.storage.disk = disk
         words = ["--host", "127.0.0.1", "--name", "romeo", "--output", "json", "--max-line", str(SERVER_LINE)]
-        words += ["--ping", str(PING), "--dead", str(DEAD), "--stall", str(STALL), "--grace", str(GRACE)]
-        words += ["--stay"] if self.direct else ["--guests", str(PLACES), "--socket", "/run/romeo.sock"]
+        words += [
+            "--ping-interval",
+            str(PING),
+            "--ping-timeout",
+            str(DEAD),
+            "--send-timeout",
+            str(STALL),
+            "--resume-timeout",
+            str(GRACE),
+        ]
+        words += ["--socket", "/run/romeo.sock"]
+        words += ["--keep-open"] if self.direct else ["--guests", str(PLACES)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
-        kind: Callable[..., Any] = Romeo if self.direct else Host
         with self.world.patched(
             storage_service, InThread=lambda _: self.storage, AtOnce=lambda: self.storage
         ):
             running = Running(
-                kind,
+                Host,
                 RomeoOptions(),
                 [*words, *self._arguments],
                 Keyboard.PERSON,
@@ -290,7 +297,7 @@ class Client(Process):
             self.shown, self.sessions = {}, 1
         words = ["--name", self.nickname, "--output", "json", "--max-line", str(CLIENT_LINE)]
         words += ["--socket", self._port] if isinstance(self._port, str) else ["--host", "127.0.0.1"]
-        words += ["--ping", str(PING), "--dead", str(DEAD)]
+        words += ["--ping-interval", str(PING), "--ping-timeout", str(DEAD)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         running = Running(
             Juliet,
@@ -319,8 +326,8 @@ class Client(Process):
     def _watch_outbox(self, outbox: Any) -> None:
         add = outbox.add
 
-        def added(text: str, **how: Any) -> bool:
-            taken = bool(add(text, **how))
+        def added(text: str, *how: Any, **named: Any) -> bool:
+            taken = bool(add(text, *how, **named))
             for line in text.split("\n") if taken else ():
                 found = TAG.search(line)
                 if found and len(line.encode()) <= SERVER_LINE:

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.conversation import Conversation, State
 from techboy.chat.room import News, Room
 from techboy.chat.server import House
 from techboy.config import reactor as reactors
-from techboy.net.addresses import peer_of
 from techboy.net.rendering import Delivery
 from techboy.server.broker import Hall
 from techboy.server.delivery import Flow, FlowingDoor
-from techboy.server.direct_sessions import Duet, Ending
+from techboy.server.direct_sessions import DirectSessions
 from techboy.server.sessions import Lodging
 from techboy.storage.memory import MemoryLogs
 from tests.simulation.__main__ import STEPS, run
@@ -50,27 +48,11 @@ def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
 def two_clients(patch: pytest.MonkeyPatch) -> None:
     """A client whose connection was lost comes back to a conversation of two, where another is now."""
 
-    def arrive(self: Any, guest: Any, hello: Any) -> None:
-        known = hello.session is not None and self.knows(hello.session)
-        if (known and self._conversation.is_talking) or self.may_enter(guest):
+    def arrive(self: DirectSessions, guest: Any, hello: Any) -> None:
+        if (hello.session is not None and self.knows(hello.session)) or self.may_enter(guest):
             Lodging.arrive(self, guest, hello)
 
-    def entered(self: Any, guest: Any) -> None:
-        if self._guest is not None:
-            self._conversation.peer_lost(unsure=True)
-        self._guest, self._ending, self._answered = guest, Ending.NONE, False
-        self.name, self.address = guest.member.name, peer_of(guest.transport.getPeer())
-        self._conversation.peer_came(self)
-
-    peer_came = Conversation.peer_came
-
-    def came(self: Conversation, peer: Any) -> None:
-        self.state = State.WAITING
-        peer_came(self, peer)
-
-    patch.setattr(Duet, "arrive", arrive)
-    patch.setattr(Duet, "entered", entered)
-    patch.setattr(Conversation, "peer_came", came)
+    patch.setattr(DirectSessions, "arrive", arrive)
 
 
 def two_rooms_on_a_log(patch: pytest.MonkeyPatch) -> None:

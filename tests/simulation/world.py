@@ -17,6 +17,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from techboy.net.connection_log import End
 from tests.simulation import bounds
 from tests.simulation.checks import check_now
 from tests.simulation.monitors import Monitor
@@ -29,6 +30,7 @@ from tests.simulation.truth import BrokenPromiseError, Truth
 
 PORT, ADMIN = 4444, "/run/romeo.sock"
 MOST_TURNS = 300
+TIMEOUTS = (End.SILENT.value, End.STALLED.value)
 """Turns of all processes at one moment, with nothing delivered, that can only be work for nothing."""
 
 _CALLER = IPv4Address("TCP", "127.0.0.1", 33770)
@@ -100,9 +102,9 @@ class World:
         self.direct = chance.random() < 0.3
         keeps = chance.random() < 0.5
         arguments = ["--rate", str(chance.choice([0, 0, 5]))] if not self.direct else []
-        arguments += ["--keep-memory", str(chance.choice([3000, 8000, 1_000_000]))]
+        arguments += ["--history-memory", str(chance.choice([3000, 8000, 1_000_000]))]
         arguments += ["--history", str(chance.choice([0, 3]))] if not self.direct else []
-        arguments += ["--keep", "0.0005"] if chance.random() < 0.5 else []
+        arguments += ["--retention", "43s"] if chance.random() < 0.5 else []
         state = directory / "romeo" if keeps else None
         self.server = Server(self, arguments, state, direct=self.direct)
         for number in range(1, chance.randrange(2, 5)):
@@ -110,7 +112,7 @@ class World:
             place = directory / name if chance.random() < 0.6 else None
             nickname = chance.choice([name, "juliet", "guest"])
             self.clients.append(Client(self, name, nickname, place, PORT))
-        if not self.direct and chance.random() < 0.4:
+        if chance.random() < 0.4:
             self.clients.append(Client(self, "o1", "juliet", None, ADMIN))
         self.peers += [PlainPeer(self, f"p{number}") for number in range(1, chance.randrange(2, 4))]
         self.peers += [
@@ -322,8 +324,8 @@ class World:
         failure = event.get("log_failure")
         if failure is not None and not failure.check(InjectedError):
             self.problems.append(f"{event.get('log_format', '')}: {failure.getTraceback()}")
-        if event.get("event") == "ended" and event.get("end") in ("silent", "stalled"):
-            self._closed_as_dead(event["end"])
+        if event.get("event") == "connection_closed" and event.get("close_reason") in TIMEOUTS:
+            self._closed_as_dead(event["close_reason"])
 
     def _closed_as_dead(self, end: str) -> None:
         """A connection was closed because it seemed dead: one of those there are has to have been so."""

@@ -55,7 +55,7 @@ def texts_of(batches: Sequence[Batch]) -> list[str]:
     return [batch.text for batch in batches]
 
 
-def draft(text: str, author: str = "juliet", kind: str = "say", by: int = 1) -> Draft:
+def draft(text: str, author: str = "juliet", kind: str = "text", by: int = 1) -> Draft:
     """Return what ``author`` says."""
     return Draft(by, author, kind, text)
 
@@ -71,7 +71,7 @@ def appended() -> st.SearchStrategy[list[list[Draft]]]:
         Draft,
         st.integers(1, 3),
         st.sampled_from(["juliet", "nurse"]),
-        st.sampled_from(["say", "me"]),
+        st.sampled_from(["text", "action"]),
         texts(),
     )
     return st.lists(st.lists(drafts, max_size=4), max_size=5)
@@ -216,11 +216,11 @@ class LogsContract(ForgetfulLogsContract):
 
     def test_append(self, logs: Logs, log: Log) -> None:
         """What is stored is returned as it is: ids count lines, from 1 on and without holes."""
-        batches = append(logs, log, [draft("a\nb"), draft("", "nurse", "me", 2)])
+        batches = append(logs, log, [draft("a\nb"), draft("", "nurse", "action", 2)])
         assert lines_of(batches) == [
-            Line(1, 7.0, 1, "juliet", "say", "a"),
-            Line(2, 7.0, 1, "juliet", "say", "b"),
-            Line(3, 7.0, 2, "nurse", "me", ""),
+            Line(1, 7.0, 1, "juliet", "text", "a"),
+            Line(2, 7.0, 1, "juliet", "text", "b"),
+            Line(3, 7.0, 2, "nurse", "action", ""),
         ]
         assert len(batches) == 2
         assert self.again(logs).open(ROOM).last == 3
@@ -236,7 +236,7 @@ class LogsContract(ForgetfulLogsContract):
 
     def test_read_all(self, logs: Logs, log: Log) -> None:
         """All that was stored can be read, from the beginning, as it was."""
-        stored = append(logs, log, [draft("a\nb"), draft("c", "nurse", "me", 2)], 7.5)
+        stored = append(logs, log, [draft("a\nb"), draft("c", "nurse", "action", 2)], 7.5)
         stored += append(logs, log, [draft("\u00e9\t\U0001f339")], 1795349686.158)
         assert lines_of(self.again(logs).open(ROOM).read(0, EVERYTHING)) == lines_of(stored)
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.storage.client_store import SCHEMA, Keepsake, Known
-from techboy.storage.interface import StorageError
+from techboy.storage.interface import ACTION, TEXT, StorageError
 from techboy.storage.schema import connect
 from tests.marks import needs_permissions, needs_renaming
 from tests.wire.texts import quick
@@ -84,13 +84,13 @@ class OutboxTests:
     def full(self, keepsake: Keepsake) -> Keepsake:
         """Give one that keeps six lines."""
         keepsake.keep(5, "a\n\nc")
-        keepsake.keep(8, "d")
+        keepsake.keep(8, "d", ACTION)
         keepsake.keep(9, "é\n\U0001f339")
         return keepsake
 
     def test_kept(self, full: Keepsake, path: Path) -> None:
         """All lines are there as they were, with their numbers."""
-        lines = [(5, "a\n\nc"), (8, "d"), (9, "é\n\U0001f339")]
+        lines = [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]
         assert full.kept() == lines
         with closing(killed(path)) as left:
             assert left.kept() == lines
@@ -98,18 +98,18 @@ class OutboxTests:
     @pytest.mark.parametrize(
         ("before", "kept"),
         [
-            (0, [(5, "a\n\nc"), (8, "d"), (9, "é\n\U0001f339")]),
-            (5, [(5, "a\n\nc"), (8, "d"), (9, "é\n\U0001f339")]),
-            (6, [(6, "\nc"), (8, "d"), (9, "é\n\U0001f339")]),
-            (7, [(7, "c"), (8, "d"), (9, "é\n\U0001f339")]),
-            (8, [(8, "d"), (9, "é\n\U0001f339")]),
-            (9, [(9, "é\n\U0001f339")]),
-            (10, [(10, "\U0001f339")]),
+            (0, [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]),
+            (5, [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]),
+            (6, [(6, "\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]),
+            (7, [(7, "c", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]),
+            (8, [(8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]),
+            (9, [(9, "é\n\U0001f339", TEXT)]),
+            (10, [(10, "\U0001f339", TEXT)]),
             (11, []),
             (99, []),
         ],
     )
-    def test_forget(self, full: Keepsake, path: Path, before: int, kept: list[tuple[int, str]]) -> None:
+    def test_forget(self, full: Keepsake, path: Path, before: int, kept: list[tuple[int, str, str]]) -> None:
         """What is said is forgotten, in the middle of what was kept together too."""
         full.forget(before)
         assert full.kept() == kept
@@ -121,7 +121,11 @@ class OutboxTests:
         """All of it may get other numbers, lower or higher ones."""
         full.forget(6)
         full.replace(first)
-        assert full.kept() == [(first, "\nc"), (first + 2, "d"), (first + 3, "é\n\U0001f339")]
+        assert full.kept() == [
+            (first, "\nc", TEXT),
+            (first + 2, "d", ACTION),
+            (first + 3, "é\n\U0001f339", TEXT),
+        ]
 
     def test_sending(self, full: Keepsake, path: Path) -> None:
         """Up to where lines may have been sent is known in the next run, too, until they get new numbers."""
@@ -135,12 +139,19 @@ class OutboxTests:
 
     @pytest.mark.parametrize(
         ("kept", "before", "tried"),
-        [([(1, "a\n\nc"), (4, "d\né")], 1, 6), ([(1, "a\n\nc")], 3, 4), ([(1, "a")], 5, 5), ([], 1, 1)],
+        [
+            ([(1, "a\n\nc", TEXT), (4, "d\né", TEXT)], 1, 6),
+            ([(1, "a\n\nc", TEXT)], 3, 4),
+            ([(1, "a", TEXT)], 5, 5),
+            ([], 1, 1),
+        ],
     )
-    def test_older(self, path: Path, kept: list[tuple[int, str]], before: int, tried: int) -> None:
+    def test_older(self, path: Path, kept: list[tuple[int, str, str]], before: int, tried: int) -> None:
         """In a file of a version that did not note it, all that is kept may have been sent."""
         with closing(connect(path, SCHEMA.upto(2))) as connection:
-            connection.executemany("INSERT INTO outbox (first, text) VALUES (?, ?)", kept)
+            connection.executemany(
+                "INSERT INTO outbox (first, text) VALUES (?, ?)", [lines[:2] for lines in kept]
+            )
             connection.execute("UPDATE known SET next = ?", (before,))
         with closing(Keepsake(path)) as keepsake:
             assert (keepsake.tried, keepsake.kept(), keepsake.next) == (tried, kept, before)
@@ -154,7 +165,7 @@ class OutboxTests:
         """A number is given once."""
         with pytest.raises(StorageError):
             full.keep(8, "x")
-        assert full.kept() == [(5, "a\n\nc"), (8, "d"), (9, "é\n\U0001f339")]
+        assert full.kept() == [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]
 
     def test_as_a_list(self, tmp_path: Path) -> None:
         """Whatever is done: it is a list of lines, and the number of the first of them."""
@@ -188,7 +199,7 @@ class OutboxTests:
                     keepsake = Keepsake(path)
                 kept = [
                     (number + place, line)
-                    for number, text in keepsake.kept()
+                    for number, text, _ in keepsake.kept()
                     for place, line in enumerate(text.split("\n"))
                 ]
                 assert kept == list(enumerate(lines, first))
@@ -219,7 +230,7 @@ class FailureTests:
             with pytest.raises(StorageError, match="removed or replaced"):
                 each()
         elsewhere.rename(path)
-        assert (keepsake.known, keepsake.kept(), keepsake.tried) == (Known(), [(1, "a\nb")], 2)
+        assert (keepsake.known, keepsake.kept(), keepsake.tried) == (Known(), [(1, "a\nb", TEXT)], 2)
         keepsake.keep(3, "c")
         assert len(keepsake.kept()) == 2
 
@@ -234,7 +245,7 @@ class FailureTests:
         for each in tries:
             with pytest.raises(StorageError, match=r": database or disk is full$"):
                 each()
-        assert (keepsake.known, keepsake.kept()) == (Known(), [(1, "a\nb")])
+        assert (keepsake.known, keepsake.kept()) == (Known(), [(1, "a\nb", TEXT)])
         keepsake._connection.execute("PRAGMA max_page_count = 1000")
         keepsake.keep(3, "x" * 20_000)
         assert len(keepsake.kept()) == 2
@@ -249,7 +260,7 @@ class FailureTests:
         for each in (keepsake.forget, keepsake.replace):
             with pytest.raises(StorageError, match=r": no$"):
                 each(2)
-            assert keepsake.kept() == [(1, "a\nb"), (3, "c")]
+            assert keepsake.kept() == [(1, "a\nb", TEXT), (3, "c", TEXT)]
 
     def test_closed(self, path: Path) -> None:
         """After it was closed nothing is done any more."""

@@ -10,13 +10,13 @@ from tests.storage.contract import Line, lines_of
 
 def batch() -> Batch:
     """Return three lines of Juliet's."""
-    return Batch(5, 7, 7.0, 1, "juliet", "me", "a\n\nc")
+    return Batch(5, 7, 7.0, 1, "juliet", "action", "a\n\nc")
 
 
 LINES = [
-    Line(5, 7.0, 1, "juliet", "me", "a"),
-    Line(6, 7.0, 1, "juliet", "me", ""),
-    Line(7, 7.0, 1, "juliet", "me", "c"),
+    Line(5, 7.0, 1, "juliet", "action", "a"),
+    Line(6, 7.0, 1, "juliet", "action", ""),
+    Line(7, 7.0, 1, "juliet", "action", "c"),
 ]
 
 

@@ -320,6 +320,6 @@ class PortionTests:
     def test_taken(self, size: int, taken: int) -> None:
         """Of any number there may be."""
         numbers = count(1)
-        batches = (Batch(line, line, 7.0, 1, "juliet", "say", "xxx") for line in numbers)
+        batches = (Batch(line, line, 7.0, 1, "juliet", "text", "xxx") for line in numbers)
         assert len(portion(batches, 0, size)) == taken
         assert next(numbers) == taken + 1

@@ -248,7 +248,7 @@ class RefusedFileTests:
     def test_other_kind(self, path: Path) -> None:
         """It may be ours, and keep something else."""
         make(path, KEEPSAKE)
-        assert refused(path) == "it is not a file of techboy's, or not of this kind"
+        assert refused(path) == "it is not a Techboy file, or not of this kind"
 
     @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
     def test_foreign(self, path: Path, journal: str) -> None:
@@ -256,24 +256,24 @@ class RefusedFileTests:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(f"PRAGMA journal_mode = {journal}")
             connection.execute("CREATE TABLE rose (name)")
-        assert refused(path) == "it is not a file of techboy's, or not of this kind"
+        assert refused(path) == "it is not a Techboy file, or not of this kind"
 
     def test_foreign_waiting(self, path: Path) -> None:
         """Also where it is in use."""
         sqlite3.connect(path).close()
         leave_waiting(path, "CREATE TABLE rose (name)")
-        assert refused(path) == "it is not a file of techboy's, or not of this kind"
+        assert refused(path) == "it is not a Techboy file, or not of this kind"
 
     @pytest.mark.parametrize("content", [b"a rose by any other name\n" * 500, b"a", b"\0" * 4096])
     def test_no_database(self, path: Path, content: bytes) -> None:
         """It may be anything."""
         path.write_bytes(content)
-        assert refused(path).startswith("it is not a file of techboy's")
+        assert refused(path).startswith("it is not a Techboy file")
 
     def test_empty(self, path: Path) -> None:
         """It may be empty, which ours never are."""
         path.touch()
-        assert refused(path) == "it is not a file of techboy's, or not of this kind"
+        assert refused(path) == "it is not a Techboy file, or not of this kind"
 
     @pytest.mark.parametrize("kept", [1, 20, 99, 100, 1000, 4095, 4096, 4097, 8192, 50_000, -4096, -1])
     @pytest.mark.parametrize("whole", [True, False])
@@ -433,7 +433,7 @@ class PresenceTests:
             self.delete(connection, presence)
         connection.set_trace_callback(None)
         elsewhere.rename(path)
-        with pytest.raises(StorageError, match="the program has to be started again"):
+        with pytest.raises(StorageError, match="restart the program"):
             self.delete(connection, presence)
 
     @needs_renaming

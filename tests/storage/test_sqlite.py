@@ -305,8 +305,8 @@ from techboy.storage.sqlite import SqliteLogs
 logs = SqliteLogs(Path(sys.argv[1]), sys.argv[2])
 first, second = logs.open("first"), logs.open("second")
 for number in count():
-    draft = Draft(1, "juliet", "say", str(number))
-    drafts = [(first, [Draft(1, "juliet", "say", f"{number}\\nb")]), (second, [draft])]
+    draft = Draft(1, "juliet", "text", str(number))
+    drafts = [(first, [Draft(1, "juliet", "text", f"{number}\\nb")]), (second, [draft])]
     group = logs.group(drafts, [SessionRecord(1, b"d", "juliet", number + 1, "first", 0, 7.0)], 7.0)
     logs.write(group)
     logs.settle(group)
@@ -444,7 +444,7 @@ hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
 
 def store(text):
-    group = logs.group([(log, [Draft(1, "juliet", "say", text)])], [], 7.0)
+    group = logs.group([(log, [Draft(1, "juliet", "text", text)])], [], 7.0)
     logs.write(group)
     logs.settle(group)
 
@@ -644,7 +644,7 @@ class CloseOverTests:
                     assert number > highest
                     highest = number
                     text = f"{number}\n" + "x" * 100
-                    append(logs, logs.open(room), [Draft(number, "juliet", "say", text)])
+                    append(logs, logs.open(room), [Draft(number, "juliet", "text", text)])
                     said[room] += text.split("\n")
                 for each, lines in said.items():
                     assert read_all(logs.open(each)) == lines

@@ -37,7 +37,7 @@ class FakeConversation:
         self.events: list[Any] = []
         self.ended: Deferred[None] = Deferred()
 
-    def said(self, text: str) -> None:
+    def said(self, text: str, kind: str) -> None:
         self.events.append(("said", text))
 
     def commanded(self, line: str, word: str) -> None:
@@ -153,7 +153,7 @@ class ReadingTests:
         """A person is told, and that is all."""
         bridge = Bridge(Person(16))
         bridge.connect().receive(b"x" * 20 + b"\n")
-        assert bridge.states.written == "* not said: more than 16 bytes in a line\n"
+        assert bridge.states.written == "* not sent: more than 16 bytes in a line\n"
         assert bridge.bridge.status == exit_status.OK
 
     def test_paused(self) -> None:
@@ -332,7 +332,7 @@ class ShowingTests:
         bridge.bridge.show_words(Words("juliet", "hello"))
         bridge.bridge.show_names()
         bridge.bridge.show_words(Words("nurse", "what noise\nis this"))
-        bridge.bridge.show_words(Words("juliet", "sighs", "me", at=1.0, past=True))
+        bridge.bridge.show_words(Words("juliet", "sighs", "action", at=1.0, past=True))
         assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] ** juliet sighs\n"
 
     def test_signed(self) -> None:
@@ -346,8 +346,8 @@ class ShowingTests:
         """A line that the other end did not take is told of, by the status too."""
         bridge = Bridge()
         bridge.connect()
-        bridge.bridge.refuse("* a line of more than 64 bytes was not taken")
-        assert bridge.states.written == "* a line of more than 64 bytes was not taken\n"
+        bridge.bridge.refuse("* a line of more than 64 bytes was discarded")
+        assert bridge.states.written == "* a line of more than 64 bytes was discarded\n"
         assert bridge.bridge.status == exit_status.DATA_REFUSED
 
     def test_lost(self) -> None:

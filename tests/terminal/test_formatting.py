@@ -140,7 +140,7 @@ class PainterTests:
         [
             (Words("nurse", "hello"), "12:00 nurse: hello\n"),
             (Words("nurse", "a\n\nb"), "12:00 nurse: a\n12:00 nurse: \n12:00 nurse: b\n"),
-            (Words("nurse", "waves\nsighs", "me"), "12:00 ** nurse waves\n12:00 ** nurse sighs\n"),
+            (Words("nurse", "waves\nsighs", "action"), "12:00 ** nurse waves\n12:00 ** nurse sighs\n"),
             (Words("nurse", "hello", at=NOON - 3540), "11:01 nurse: hello\n"),
             (Words("nurse", "hello", at=NOON - 60, past=True), "11:59 nurse: hello\n"),
         ],
@@ -153,7 +153,7 @@ class PainterTests:
         """The name is in its colour and bold, and nothing else is."""
         text = painter(colours=True, bold=True).words(Words("nurse", "hello"), NOON).text
         assert re.fullmatch(r"12:00 \x1b\[1;38;5;\d+mnurse\x1b\[0m: hello\n", text)
-        text = painter(colours=True).words(Words("nurse", "bows", "me"), NOON).text
+        text = painter(colours=True).words(Words("nurse", "bows", "action"), NOON).text
         assert re.fullmatch(r"12:00 \*\* \x1b\[38;5;\d+mnurse\x1b\[0m bows\n", text)
         assert painter(bold=True).words(Words("nurse", "a"), NOON).text == "12:00 \x1b[1mnurse\x1b[0m: a\n"
 
@@ -202,7 +202,7 @@ class PainterTests:
         first, second, third, fourth, last = shown.text.splitlines()
         assert first + "\n" == painted.words(Words("nurse", "hello"), NOON).text
         assert second == "12:00 * tybalt joined"
-        assert third + "\n" == painted.words(Words("nurse", "bows", "me"), NOON).text
+        assert third + "\n" == painted.words(Words("nurse", "bows", "action"), NOON).text
         assert fourth.startswith("12:00 [11:59] \x1b[1;38;5;")
         assert last == "12:00 no name at all"
 
@@ -219,7 +219,7 @@ class PainterTests:
             True,
         )
         assert juliet.signed("** nurse nods to juliet", NOON) == juliet.words(
-            Words("nurse", "nods to juliet", "me"), NOON
+            Words("nurse", "nods to juliet", "action"), NOON
         )
         assert not juliet.signed("** juliet is juliet", NOON).mentions
 
@@ -232,7 +232,7 @@ class PainterTests:
 
     def test_action_and_notice(self) -> None:
         """What somebody does never looks like a notice."""
-        left = Words("nurse", "left", "me")
+        left = Words("nurse", "left", "action")
         shown = {painter().words(left, NOON).text, painter().signed("** nurse left", NOON).text}
         assert shown == {"12:00 ** nurse left\n"}
         assert painter().state("* nurse left", NOON).text == "12:00 * nurse left\n"
@@ -273,7 +273,7 @@ class PainterTests:
     @given(
         st.text(alphabet=st.characters(), max_size=20),
         st.text(alphabet=st.sampled_from("juliet \n:*[]019\x1b\x85\u2028\u202e\udcff")),
-        st.sampled_from(["say", "me"]),
+        st.sampled_from(["text", "action"]),
         st.booleans(),
     )
     def test_safe(self, author: str, text: str, kind: str, coloured: bool) -> None:
@@ -306,7 +306,11 @@ class UndecoratedTests:
         [
             ("names", "nurse: hello\n"),
             ("bare", "hello\n"),
-            ("json", '{"id": 7, "at": 1795435200.0, "from": "nurse", "text": "hello"}\n'),
+            (
+                "json",
+                '{"type": "message", "kind": "text", "id": 7, "at": 1795435200000,'
+                ' "from": "nurse", "text": "hello"}\n',
+            ),
         ],
     )
     def test_words(self, choice: str, text: str) -> None:
@@ -318,7 +322,11 @@ class UndecoratedTests:
         [
             ("names", "nurse: hello\n"),
             ("bare", "nurse: hello\n"),
-            ("json", '{"id": 1, "at": 1795435200.0, "from": "romeo", "text": "nurse: hello"}\n'),
+            (
+                "json",
+                '{"type": "message", "kind": "text", "id": 1, "at": 1795435200000,'
+                ' "from": "romeo", "text": "nurse: hello"}\n',
+            ),
         ],
     )
     def test_signed(self, choice: str, text: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from techboy.storage.interface import ACTION
 from techboy.terminal.input_parser import Enter, Person, Refused, Script
 from techboy.wire.plain import CALLER, HOST, Command, Goodbye, Plain, Said
 from tests.wire.texts import any_bytes, quick
@@ -38,6 +39,15 @@ class PersonTests:
         """Who types `exit` leaves."""
         assert Person(LIMIT).lines(line) == [Goodbye()]
 
+    @pytest.mark.parametrize("line", [b"/me waves", b"/ME   waves "])
+    def test_action(self, line: bytes) -> None:
+        """What a person does is a message of its own kind."""
+        assert Person(LIMIT).lines(b"a\n" + line) == [Said("a"), Said("waves", ACTION)]
+
+    def test_no_action(self) -> None:
+        """Without a text it is a command, which is answered with its usage; so is another word."""
+        assert Person(LIMIT).lines(b"/me \n/mean it") == [Command("me "), Command("mean it")]
+
     def test_command(self) -> None:
         """A line that begins with a slash is a command, with two it is said."""
         assert Person(LIMIT).lines(b"/nick rosaline\n//nick") == [Command("nick rosaline"), Said("/nick")]
@@ -59,7 +69,7 @@ class PersonTests:
 
     def test_overlong(self) -> None:
         """Who types too much is told so; it is no reason for the program to fail."""
-        assert Person(LIMIT).overlong() == Refused("not said: more than 20 bytes in a line", counts=False)
+        assert Person(LIMIT).overlong() == Refused("not sent: more than 20 bytes in a line", counts=False)
 
 
 class ScriptTests:

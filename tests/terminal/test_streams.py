@@ -181,7 +181,7 @@ class StandardStreamTests:
             error.write("three\n")
             assert error.settle(5)
         assert reading.read(6) == "three\n"
-        assert log.texts == ["2 entries of standard error could not be written"]
+        assert log.texts == ["standard error: 2 entries were dropped"]
 
     def test_one_place(self, opened: Opened) -> None:
         """Lines for standard output and for standard error come in their order where both are one."""

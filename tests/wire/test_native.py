@@ -9,129 +9,155 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.storage.interface import Batch
+from techboy.storage.interface import ACTION, TEXT, Batch
 from techboy.wire.frames import (
-    FIELD,
-    FRAME,
+    BAD_FIELD,
+    BAD_FRAME,
     LARGEST,
-    UNKNOWN,
-    Bye,
-    Do,
+    UNKNOWN_TYPE,
+    Ack,
+    ClientBye,
+    ClientFrame,
+    ClientMessage,
+    CommandRequest,
     Error,
-    Goodbye,
     Hello,
+    InvalidFrame,
     Limits,
-    Lines,
-    Misread,
-    Missed,
-    Moved,
     Notice,
     Ping,
     Pong,
-    Say,
-    Stored,
+    RoomChanged,
+    ServerBye,
+    ServerFrame,
+    ServerMessage,
+    Skipped,
     Throttled,
     Welcome,
 )
 from techboy.wire.native import (
+    batch_frame,
     is_hello,
-    lines_frame,
-    read_caller,
-    read_host,
-    say_frame,
+    message_frame,
+    read_client,
+    read_server,
     within,
     written,
 )
 from techboy.wire.sanitize import REPLACEMENT, clean, cleaned, cleaned_line
 from tests.wire.texts import any_bytes, any_texts, clean_texts, is_unsafe, quick
 
-FROM_CALLER = [
-    (Hello("juliet"), {"hello": 1, "name": "juliet"}),
+FROM_CLIENT: list[tuple[ClientFrame, dict[str, Any]]] = [
+    (Hello("juliet"), {"type": "hello", "version": 1, "name": "juliet", "subscribe": True}),
     (
-        Hello("juliet", "t0ken", "l0g", "#all", 58, version=2),
-        {"hello": 2, "name": "juliet", "session": "t0ken", "log": "l0g", "room": "#all", "seen": 58},
+        Hello("juliet", "t0ken", "l0g", "#all", 58, subscribe=False, version=2),
+        {
+            "type": "hello",
+            "version": 2,
+            "name": "juliet",
+            "session": "t0ken",
+            "log_epoch": "l0g",
+            "room": "#all",
+            "last_seen_id": 58,
+            "subscribe": False,
+        },
     ),
-    (Hello("juliet", hears=False), {"hello": 1, "name": "juliet", "hears": False}),
-    (Say(17, "one\ntwo"), {"say": "one\ntwo", "seq": 17}),
-    (Do("nick", ("rosaline",)), {"do": "nick", "args": ["rosaline"]}),
-    (Do("who"), {"do": "who", "args": []}),
-    (Ping(3), {"ping": 3}),
-    (Ping(3, 58), {"ping": 3, "seen": 58}),
-    (Pong(3), {"pong": 3}),
-    (Goodbye(), {"bye": True}),
+    (ClientMessage(17, "one\ntwo"), {"type": "message", "kind": "text", "seq": 17, "text": "one\ntwo"}),
+    (ClientMessage(19, "bows", ACTION), {"type": "message", "kind": "action", "seq": 19, "text": "bows"}),
+    (CommandRequest("nick", ("rosaline",)), {"type": "command", "name": "nick", "args": ["rosaline"]}),
+    (CommandRequest("who"), {"type": "command", "name": "who", "args": []}),
+    (Ping(3), {"type": "ping", "number": 3}),
+    (Ping(3, 58, "#all"), {"type": "ping", "number": 3, "last_seen_id": 58, "room": "#all"}),
+    (Pong(3), {"type": "pong", "number": 3}),
+    (ClientBye(), {"type": "bye"}),
+    (ClientBye(58, "#all"), {"type": "bye", "last_seen_id": 58, "room": "#all"}),
 ]
 WELCOME = {
-    "welcome": 1,
+    "type": "welcome",
+    "version": 1,
     "name": "juliet",
     "session": "t0ken",
-    "next": 17,
-    "log": "l0g",
-    "room": None,
-    "after": 50,
-    "last": 58,
-    "host": "romeo",
+    "next_seq": 17,
+    "log_epoch": "l0g",
+    "after_id": 50,
+    "last_id": 58,
+    "server": "romeo",
     "limits": {"line": 4096, "frame": 262144},
 }
-FROM_HOST = [
-    (Welcome("juliet", "t0ken", 17, "l0g", None, 50, 58, "romeo", Limits(4096, 262144)), WELCOME),
+FROM_SERVER: list[tuple[ServerFrame, dict[str, Any]]] = [
+    (Welcome("juliet", "t0ken", 17, "l0g", 50, 58, "romeo", Limits(4096, 262144)), WELCOME),
     (
-        Welcome("juliet", "t0ken", 17, "l0g", "#all", 50, 58, "romeo", Limits(4096, 262144)),
+        Welcome("juliet", "t0ken", 17, "l0g", 50, 58, "romeo", Limits(4096, 262144), room="#all"),
         {**WELCOME, "room": "#all"},
     ),
-    (Stored(19, 58), {"stored": 19, "id": 58}),
+    (Ack(19, 58), {"type": "ack", "next_seq": 19, "last_id": 58}),
     (
-        Lines(59, 1795349686.158, "romeo", "say", "one\ntwo"),
-        {"id": 59, "at": 1795349686.158, "from": "romeo", "say": "one\ntwo"},
+        ServerMessage(59, 1795349686158, "romeo", "one\ntwo"),
+        {
+            "type": "message",
+            "kind": "text",
+            "id": 59,
+            "at": 1795349686158,
+            "from": "romeo",
+            "text": "one\ntwo",
+        },
     ),
-    (Lines(59, 0.5, "romeo", "me", "climbs"), {"id": 59, "at": 0.5, "from": "romeo", "me": "climbs"}),
-    (Moved("#all", 50, 58), {"room": "#all", "after": 50, "last": 58}),
-    (Notice("rosaline is here"), {"notice": "rosaline is here"}),
-    (Throttled(20), {"throttled": 20}),
-    (Missed(7, 57), {"missed": 7, "upto": 57}),
-    (Error("gap", "17 is missing", 17), {"error": "gap", "text": "17 is missing", "next": 17}),
-    (Error("line", "too long"), {"error": "line", "text": "too long"}),
-    (Ping(3), {"ping": 3}),
-    (Pong(3), {"pong": 3}),
-    (Bye("busy", "come later"), {"bye": "busy", "text": "come later"}),
-    (Bye("restart"), {"bye": "restart"}),
+    (
+        ServerMessage(59, 0, "romeo", "climbs", ACTION),
+        {"type": "message", "kind": "action", "id": 59, "at": 0, "from": "romeo", "text": "climbs"},
+    ),
+    (RoomChanged("#all", 50, 58), {"type": "room_changed", "room": "#all", "after_id": 50, "last_id": 58}),
+    (Notice("rosaline is here"), {"type": "notice", "text": "rosaline is here"}),
+    (Throttled(20), {"type": "throttled", "rate": 20}),
+    (Skipped(7, 57), {"type": "skipped", "count": 7, "through_id": 57}),
+    (
+        Error("out_of_order", "17 is missing", 17),
+        {"type": "error", "code": "out_of_order", "text": "17 is missing", "next_seq": 17},
+    ),
+    (Error("line_too_long", "too long"), {"type": "error", "code": "line_too_long", "text": "too long"}),
+    (Ping(3), {"type": "ping", "number": 3}),
+    (Pong(3), {"type": "pong", "number": 3}),
+    (ServerBye("busy", "come later"), {"type": "bye", "reason": "busy", "text": "come later"}),
+    (ServerBye("restart"), {"type": "bye", "reason": "restart"}),
 ]
 BOTH = [
-    *((frame, fields, read_caller) for frame, fields in FROM_CALLER),
-    *((frame, fields, read_host) for frame, fields in FROM_HOST),
+    *((frame, fields, read_client) for frame, fields in FROM_CLIENT),
+    *((frame, fields, read_server) for frame, fields in FROM_SERVER),
 ]
 EACH = pytest.mark.parametrize(("frame", "fields", "read"), BOTH, ids=[repr(frame) for frame, _, _ in BOTH])
-ENDS = pytest.mark.parametrize("read", [read_caller, read_host], ids=["from caller", "from host"])
+ENDS = pytest.mark.parametrize("read", [read_client, read_server], ids=["from client", "from server"])
 
 OPTIONAL = {
-    "hello": {"session", "log", "room", "seen", "hears"},
-    "do": {"args"},
-    "ping": {"seen"},
-    "welcome": {"room"},
-    "error": {"next"},
+    Hello: {"session", "log_epoch", "room", "last_seen_id", "subscribe"},
+    CommandRequest: {"args"},
+    Ping: {"last_seen_id", "room"},
+    ClientBye: {"last_seen_id", "room"},
+    Welcome: {"room"},
+    Error: {"next_seq"},
+    ServerBye: {"text"},
 }
 NOT_A_NUMBER = [True, False, -1, LARGEST + 1, 10**399, 1.0, 1.5, "1", [1], {"1": 1}]
-NOT_A_MOMENT = [True, -1, -0.5, LARGEST + 1, 1e17, 10**399, "1", [1], {}]
-NOT_YES_OR_NO = [0, 1, "true", [True], {}]
+NOT_A_BOOLEAN = [0, 1, "true", [True], {}]
 NOT_A_STRING = [True, False, 0, 1.5, ["a"], {"a": "a"}]
 NOT_STRINGS = [True, 0, "a", {"a": "a"}, ["a", 1], [["a"]], [None]]
 NOT_LIMITS = [True, 1, "a", [1, 2], {}, {"line": 1}, {"line": 1, "frame": "2"}, {"line": None, "frame": 2}]
 
 numbers = st.integers(0, LARGEST)
-moments = st.floats(0, LARGEST)
 texts = clean_texts()
+kinds = st.sampled_from([TEXT, ACTION])
 strings = texts.map(lambda text: text.replace("\n", ""))
 maybe_numbers = st.none() | numbers
 maybe_strings = st.none() | strings
 hellos = st.builds(
-    Hello, strings, maybe_strings, maybe_strings, maybe_strings, maybe_numbers, st.booleans(), numbers
+    Hello, strings, maybe_strings, maybe_strings, maybe_strings, maybe_numbers, st.booleans(), version=numbers
 )
-caller_frames = st.one_of(
+client_frames = st.one_of(
     hellos,
-    st.builds(Say, numbers, texts),
-    st.builds(Do, strings, st.lists(strings).map(tuple)),
-    st.builds(Ping, numbers, maybe_numbers),
+    st.builds(ClientMessage, numbers, texts, kinds),
+    st.builds(CommandRequest, strings, st.lists(strings).map(tuple)),
+    st.builds(Ping, numbers, maybe_numbers, maybe_strings),
     st.builds(Pong, numbers),
-    st.just(Goodbye()),
+    st.builds(ClientBye, maybe_numbers, maybe_strings),
 )
 limits = st.builds(Limits, numbers, numbers)
 welcomes = st.builds(
@@ -140,38 +166,38 @@ welcomes = st.builds(
     strings,
     numbers,
     strings,
-    maybe_strings,
     numbers,
     numbers,
     strings,
     limits,
-    numbers,
+    room=maybe_strings,
+    version=numbers,
 )
-host_frames = st.one_of(
+server_frames = st.one_of(
     welcomes,
-    st.builds(Stored, numbers, numbers),
-    st.builds(Lines, numbers, moments, strings, st.sampled_from(["say", "me"]), texts),
-    st.builds(Moved, strings, numbers, numbers),
+    st.builds(Ack, numbers, numbers),
+    st.builds(ServerMessage, numbers, numbers, strings, texts, kinds),
+    st.builds(RoomChanged, strings, numbers, numbers),
     st.builds(Notice, strings),
     st.builds(Throttled, numbers),
-    st.builds(Missed, numbers, numbers),
+    st.builds(Skipped, numbers, numbers),
     st.builds(Error, strings, strings, maybe_numbers),
     st.builds(Ping, numbers),
     st.builds(Pong, numbers),
-    st.builds(Bye, strings, maybe_strings),
+    st.builds(ServerBye, strings, maybe_strings),
 )
 # what a frame must be a whole line with, whoever filled it
 wild = st.text(st.characters() | st.sampled_from('\n\r\x1b\x85\u2028\ud800\udc00"\\'))
 wild_frames = st.one_of(
     st.builds(Hello, wild, wild),
-    st.builds(Say, numbers, wild),
-    st.builds(Do, wild, st.lists(wild).map(tuple)),
-    st.builds(Lines, numbers, moments, wild, st.sampled_from(["say", "me"]), wild),
+    st.builds(ClientMessage, numbers, wild, kinds),
+    st.builds(CommandRequest, wild, st.lists(wild).map(tuple)),
+    st.builds(ServerMessage, numbers, numbers, wild, wild, kinds),
     st.builds(Notice, wild),
     st.builds(Error, wild, wild),
-    st.builds(Bye, wild, wild),
+    st.builds(ServerBye, wild, wild),
 )
-names = st.sampled_from(sorted({name for _, fields in [*FROM_CALLER, *FROM_HOST] for name in fields}))
+names = st.sampled_from(sorted({name for _, fields in [*FROM_CLIENT, *FROM_SERVER] for name in fields}))
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | wild | numbers,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names | wild, inner, max_size=3),
@@ -191,15 +217,13 @@ def line_of(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def wrong_values(kind: str, name: str, value: object) -> list[Any]:
-    """Return what the field ``name`` of a frame of that ``kind``, where ``value`` is right, must not be."""
-    if kind == "bye" and value is True:
-        return [False, 1, "true", [True]]
-    if name == "hears":
-        return NOT_YES_OR_NO
-    if name == "at":
-        return NOT_A_MOMENT
-    if name == "room" or isinstance(value, str):
+def wrong_values(name: str, value: object) -> list[Any]:
+    """Return what the field ``name`` of a frame, where ``value`` is right, must not be."""
+    if name == "kind":
+        return [*NOT_A_STRING, "say", ""]
+    if isinstance(value, bool):
+        return NOT_A_BOOLEAN
+    if isinstance(value, str):
         return NOT_A_STRING
     if isinstance(value, int):
         return NOT_A_NUMBER
@@ -219,9 +243,16 @@ class WrittenTests:
     @pytest.mark.parametrize(
         ("frame", "line"),
         [
-            (Hello("juliet"), '{"hello": 1, "name": "juliet"}\n'),
-            (Say(17, 'é\tü\n"\\'), '{"say": "é\tü\\n\\"\\\\", "seq": 17}\n'.replace("\t", "\\t")),
-            (Lines(5, 1.25, "romeo", "me", "ж\n"), '{"id": 5, "at": 1.25, "from": "romeo", "me": "ж\\n"}\n'),
+            (Hello("juliet"), '{"type": "hello", "version": 1, "name": "juliet", "subscribe": true}\n'),
+            (
+                ClientMessage(17, 'é\tü\n"\\'),
+                '{"type": "message", "kind": "text", "seq": 17, "text": "é\\tü\\n\\"\\\\"}\n',
+            ),
+            (
+                ServerMessage(5, 1250, "romeo", "ж\n", ACTION),
+                '{"type": "message", "kind": "action", "id": 5, "at": 1250,'
+                ' "from": "romeo", "text": "ж\\n"}\n',
+            ),
         ],
     )
     def test_bytes(self, frame: Any, line: str) -> None:
@@ -230,13 +261,15 @@ class WrittenTests:
 
     def test_bulk(self) -> None:
         """What is said in bulk has a short way, to the same lines."""
-        batch = Batch(59, 60, 1795349686.158, 7, "romeo", "say", "one\ntwo")
-        assert say_frame(17, "one\ntwo") == written(Say(17, "one\ntwo"))
-        assert lines_frame(batch) == written(Lines(59, 1795349686.158, "romeo", "say", "one\ntwo"))
+        batch = Batch(59, 60, 1795349686.158, 7, "romeo", TEXT, "one\ntwo")
+        assert message_frame(17, "one\ntwo") == written(ClientMessage(17, "one\ntwo"))
+        assert batch_frame(batch) == written(ServerMessage(59, 1795349686158, "romeo", "one\ntwo"))
 
     def test_misread(self) -> None:
         """What could not be read is answered as it is."""
-        assert read_host(written(Misread(FIELD, "seq is missing"))) == Error(FIELD, "seq is missing")
+        assert read_server(written(InvalidFrame(BAD_FIELD, "seq is missing"))) == Error(
+            BAD_FIELD, "seq is missing"
+        )
 
     @quick
     @given(wild_frames)
@@ -247,16 +280,16 @@ class WrittenTests:
         assert isinstance(json.loads(line.decode()), dict)
 
     @quick
-    @given(caller_frames)
-    def test_caller(self, frame: Any) -> None:
-        """A host reads what a caller wrote."""
-        assert read_caller(written(frame)) == frame
+    @given(client_frames)
+    def test_client(self, frame: Any) -> None:
+        """A server reads what a client wrote."""
+        assert read_client(written(frame)) == frame
 
     @quick
-    @given(host_frames)
-    def test_host(self, frame: Any) -> None:
-        """A caller reads what a host wrote."""
-        assert read_host(written(frame)) == frame
+    @given(server_frames)
+    def test_server(self, frame: Any) -> None:
+        """A client reads what a server wrote."""
+        assert read_server(written(frame)) == frame
 
 
 class ReadTests:
@@ -276,15 +309,14 @@ class ReadTests:
     @EACH
     def test_missing(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
         """A frame without a field that it needs, or with null there, is an error."""
-        kind = next(iter(set(fields) & {"say", "me"}), next(iter(fields)))
-        for name in set(fields) - OPTIONAL.get(kind, set()) - {kind} - ({"text"} if kind == "bye" else set()):
+        for name in set(fields) - OPTIONAL.get(type(frame), set()) - {"type"}:
             for others in ({**fields, name: None}, {key: fields[key] for key in fields if key != name}):
-                assert read(line_of(others)) == Misread(FIELD, f"{name} is missing")
+                assert read(line_of(others)) == InvalidFrame(BAD_FIELD, f"{name} is missing")
 
     @EACH
     def test_optional(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
         """Null is the same as a field that may be missing."""
-        for name in OPTIONAL.get(next(iter(fields)), set()):
+        for name in OPTIONAL.get(type(frame), set()):
             without = {key: value for key, value in fields.items() if key != name}
             there = read(line_of({**without, name: None}))
             assert there == read(line_of(without))
@@ -293,75 +325,72 @@ class ReadTests:
     @EACH
     def test_wrong(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
         """A field that is something else than it has to be is an error that names it."""
-        kind = next(iter(set(fields) & {"say", "me"}), next(iter(fields)))
         for name, value in fields.items():
-            for wrong in wrong_values(kind, name, value):
+            for wrong in wrong_values(name, value) if name != "type" else NOT_A_STRING:
                 answer = read(line_of({**fields, name: wrong}))
-                assert isinstance(answer, Misread), wrong
-                assert answer.code == FIELD
+                assert isinstance(answer, InvalidFrame), wrong
+                assert answer.code == BAD_FIELD
                 assert answer.text.startswith(f"{name}: ")
 
     @pytest.mark.parametrize(
         ("line", "text"),
         [
-            (b"", "this is not JSON: Expecting value at character 0"),
-            (b"\n", "this is not JSON: Expecting value at character 1"),
-            (b"hello", "this is not JSON: Expecting value at character 0"),
-            (b'{"ping": 1', "this is not JSON: Expecting ',' delimiter at character 10"),
-            (b'{"ping": 1} {}', "this is not JSON: Extra data at character 12"),
-            (b'\xef\xbb\xbf{"ping": 1}', "this is not JSON: Expecting value at character 0"),
-            (b'{"say": "a\tb", "seq": 1}', "this is not JSON: Invalid control character at at character 10"),
-            (b'{"ping": 1, "a": NaN}', "this is not JSON: NaN"),
-            (b'{"ping": 1, "a": [-Infinity]}', "this is not JSON: -Infinity"),
-            (b'{"ping": 1, "a": 1e999}', "this has a number that is too large"),
-            (b'{"ping": 1, "ping": 1}', "this has a name twice"),
-            (b'{"ping": 1, "a": [{"b": 1, "\\u0062": 1}]}', "this has a name twice"),
-            (b'{"say": "caf\xe9", "seq": 1}', "this is not UTF-8"),
-            (b'{"say": "\xed\xa0\x80", "seq": 1}', "this is not UTF-8"),
-            ('{"ping": 1}'.encode("utf-16"), "this is not UTF-8"),
-            (b"[1]", "this is not an object"),
-            (b'"hello"', "this is not an object"),
-            (b"1", "this is not an object"),
-            (b"null", "this is not an object"),
-            (b'{"ping": ' + b"9" * 401 + b"}", "this has a number of too many digits"),
-            (b'{"ping": -' + b"9" * 200_000 + b"}", "this has a number of too many digits"),
-            (b"[" * 200_000, "this is nested too deeply"),
-            (b'{"a":' * 50_000, "this is nested too deeply"),
+            (b"", "not JSON: Expecting value at character 0"),
+            (b"\n", "not JSON: Expecting value at character 1"),
+            (b"hello", "not JSON: Expecting value at character 0"),
+            (b'{"ping": 1', "not JSON: Expecting ',' delimiter at character 10"),
+            (b'{"ping": 1} {}', "not JSON: Extra data at character 12"),
+            (b'\xef\xbb\xbf{"ping": 1}', "not JSON: Expecting value at character 0"),
+            (b'{"say": "a\tb", "seq": 1}', "not JSON: Invalid control character at at character 10"),
+            (b'{"ping": 1, "a": NaN}', "not JSON: NaN"),
+            (b'{"ping": 1, "a": [-Infinity]}', "not JSON: -Infinity"),
+            (b'{"ping": 1, "a": 1e999}', "a number is too large"),
+            (b'{"ping": 1, "ping": 1}', "a name is used twice"),
+            (b'{"ping": 1, "a": [{"b": 1, "\\u0062": 1}]}', "a name is used twice"),
+            (b'{"say": "caf\xe9", "seq": 1}', "not UTF-8"),
+            (b'{"say": "\xed\xa0\x80", "seq": 1}', "not UTF-8"),
+            ('{"ping": 1}'.encode("utf-16"), "not UTF-8"),
+            (b"[1]", "expected an object"),
+            (b'"hello"', "expected an object"),
+            (b"1", "expected an object"),
+            (b"null", "expected an object"),
+            (b'{"ping": ' + b"9" * 401 + b"}", "a number has too many digits"),
+            (b'{"ping": -' + b"9" * 200_000 + b"}", "a number has too many digits"),
+            (b"[" * 200_000, "nested too deeply"),
+            (b'{"a":' * 50_000, "nested too deeply"),
         ],
         ids=lambda value: repr(value)[:40],
     )
     @ENDS
     def test_broken(self, read: Any, line: bytes, text: str) -> None:
         """A line that is no object, or not one for all readers of JSON, is no frame."""
-        assert read(line) == Misread(FRAME, text)
+        assert read(line) == InvalidFrame(BAD_FRAME, text)
 
     @pytest.mark.parametrize(
-        "fields", [{}, {"sing": "la"}, {"Ping": 1}, {"ping": None}, {"seq": 1}, {"id": 1, "text": "a"}]
+        ("fields", "text"),
+        [
+            ({}, "type is missing"),
+            ({"type": None, "number": 1}, "type is missing"),
+            ({"type": "Ping", "number": 1}, "unknown frame type 'Ping'"),
+            ({"type": "", "number": 1}, "unknown frame type ''"),
+            ({"type": "sing\n\u202e" + "a" * 99}, f"unknown frame type 'sing\ufffd\ufffd{'a' * 26}'"),
+        ],
     )
     @ENDS
-    def test_unknown(self, read: Any, fields: dict[str, Any]) -> None:
-        """A frame of no known kind is an error, and not a broken one."""
-        assert read(line_of(fields)) == Misread(UNKNOWN, "this is no frame that is known here")
+    def test_unknown(self, read: Any, fields: dict[str, Any], text: str) -> None:
+        """A frame of an unknown type is an error that names it, as far as that is short and safe."""
+        assert read(line_of(fields)) == InvalidFrame(UNKNOWN_TYPE, text)
 
-    @pytest.mark.parametrize("fields", [fields for _, fields in FROM_HOST[:8]])
-    def test_not_from_caller(self, fields: dict[str, Any]) -> None:
-        """A caller can't take the host's part."""
-        answer = read_caller(line_of({key: fields[key] for key in fields if key != "say"}))
-        assert answer == Misread(UNKNOWN, "this is no frame that is known here")
+    @pytest.mark.parametrize("type_", ["welcome", "ack", "room_changed", "notice", "skipped", "error"])
+    def test_not_from_client(self, type_: str) -> None:
+        """A client cannot take the server's part."""
+        [fields, *_] = (fields for _, fields in FROM_SERVER if fields["type"] == type_)
+        assert read_client(line_of(fields)) == InvalidFrame(UNKNOWN_TYPE, f"unknown frame type '{type_}'")
 
-    def test_several_kinds(self) -> None:
-        """A frame that could be of several kinds is always of the same, in whatever order its fields are."""
-        assert read_caller(b'{"ping": 1, "seq": 2, "say": "a"}') == Say(2, "a")
-        assert read_caller(b'{"say": "a", "ping": 1, "seq": 2}') == Say(2, "a")
-        assert read_host(b'{"room": "a", "id": 1, "at": 1, "from": "b", "say": "c"}') == Lines(
-            1, 1, "b", "say", "c"
-        )
-
-    def test_whole_moment(self) -> None:
-        """A time may be a whole number."""
-        frame = read_host(b'{"id": 1, "at": 1795349686, "from": "romeo", "say": ""}')
-        assert isinstance(frame, Lines)
-        assert isinstance(frame.at, float)
+    @EACH
+    def test_any_order(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
+        """The type of a frame may stand anywhere in it."""
+        assert read(line_of(dict(reversed(fields.items())))) == frame
 
     @pytest.mark.parametrize(
         ("escaped", "text"),
@@ -382,16 +411,16 @@ class ReadTests:
     )
     def test_text(self, escaped: str, text: str) -> None:
         """[P4] What is said is safe to show and to store, escaped or not, and its lines end with LF."""
-        assert read_caller(f'{{"say": "{escaped}", "seq": 1}}'.encode()) == Say(1, text)
-        lines = f'{{"id": 1, "at": 1, "from": "romeo", "me": "{escaped}"}}'.encode()
-        assert read_host(lines) == Lines(1, 1.0, "romeo", "me", text)
+        fields = f'"type": "message", "kind": "action", "text": "{escaped}"'
+        assert read_client(f'{{{fields}, "seq": 1}}'.encode()) == ClientMessage(1, text, ACTION)
+        sent = read_server(f'{{{fields}, "id": 1, "at": 1, "from": "romeo"}}'.encode())
+        assert sent == ServerMessage(1, 1, "romeo", text, ACTION)
 
     @EACH
     def test_one_line(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
         """A string that is one line stays one, and is as safe as all text."""
-        for name in (
-            name for name, value in fields.items() if isinstance(value, str) and name not in ("say", "me")
-        ):
+        several = {"type", "kind", *(["text"] if fields["type"] == "message" else [])}
+        for name in (name for name in fields if isinstance(fields[name], str) and name not in several):
             for wild, tame in [
                 ("a\nb", "a\ufffdb"),
                 ("a\r\n", "a\ufffd\ufffd"),
@@ -401,19 +430,19 @@ class ReadTests:
 
     def test_args(self) -> None:
         """So is each argument of a command."""
-        assert read_caller(rb'{"do": "a\nb", "args": ["\n", "\u0007 \t"]}') == Do(
-            f"a{REPLACEMENT}b", (REPLACEMENT, f"{REPLACEMENT} \t")
-        )
+        assert read_client(
+            rb'{"type": "command", "name": "a\nb", "args": ["\n", "\u0007 \t"]}'
+        ) == CommandRequest(f"a{REPLACEMENT}b", (REPLACEMENT, f"{REPLACEMENT} \t"))
 
     @quick
     @given(objects | pieces)
     def test_anything(self, line: bytes) -> None:
         """Whatever arrives, it is read without an exception, and what it is can be written."""
-        for read in (read_caller, read_host):
+        for read in (read_client, read_server):
             frame = read(line)
             text = written(frame).decode()
             assert not any(is_unsafe(char) for char in text[:-1])
-            if not isinstance(frame, Misread):
+            if not isinstance(frame, InvalidFrame):
                 assert read(text.encode()) == frame
 
 
@@ -423,21 +452,26 @@ class FramesTests:
     @pytest.mark.parametrize(("text", "last"), [("", 59), ("a", 59), ("a\nb", 60), ("\n\n", 61)])
     def test_last(self, text: str, last: int) -> None:
         """Lines have ids, one after the other."""
-        assert Lines(59, 0.0, "romeo", "say", text).last == last
+        assert ServerMessage(59, 0, "romeo", text).last_id == last
 
     def test_token(self) -> None:
         """The token of a session, which is a secret, is not shown where a frame is."""
-        [welcome, *_] = (frame for frame, _ in FROM_HOST)
+        [welcome, *_] = (frame for frame, _ in FROM_SERVER)
         assert "t0ken" not in repr(welcome)
         assert "t0ken" not in repr(Hello("juliet", "t0ken"))
 
 
 class IsHelloTests:
-    """A native caller is known as early as it can be, and so is a plain one."""
+    """A native client is detected as early as possible, and so is a plain one."""
 
     @pytest.mark.parametrize(
         "beginning",
-        [b'{"hello"', b'{"hello": 1, "name": "juliet"}\n', b' { "hello"', b'{"hello" :', b'{"hello"?'],
+        [
+            b'{"type":"hello"',
+            b'{"type": "hello", "version": 1, "name": "juliet"}\n',
+            b' \t{ "type" :\t"hello"',
+            b'{"type":"hello"?',
+        ],
     )
     def test_yes(self, beginning: bytes) -> None:
         assert is_hello(beginning) is True
@@ -449,25 +483,32 @@ class IsHelloTests:
             b"hello",
             b"\n",
             b" \n",
-            b'\n{"hello"',
+            b'\n{"type": "hello"',
             b"{{",
             b"{}",
             b"{\n",
-            b'{"h\n',
-            b'{"help"',
-            b'{"hello1"',
-            b'{"Hello"',
-            b"{'hello'",
-            b'{"name": "juliet", "hello": 1}',
-            b'\t{"hello"',
+            b'{"t\n',
+            b'{"text"',
+            b'{"type1"',
+            b'{"Type": "hello"',
+            b'{"type"; "hello"',
+            b'{"type": "hell0"',
+            b'{"type": "hello1"',
+            b'{"type": "message"',
+            b'{"hello": 1, "name": "juliet"}',
+            b"{'type': 'hello'",
+            b'{"name": "juliet", "type": "hello"}',
             b'"hello"',
-            b'\xff{"hello"',
+            b'\xff{"type": "hello"',
         ],
     )
     def test_no(self, beginning: bytes) -> None:
         assert is_hello(beginning) is False
 
-    @pytest.mark.parametrize("beginning", [b"", b"  ", b"{", b" { ", b'{"', b'{"h', b'  {"hello'])
+    @pytest.mark.parametrize(
+        "beginning",
+        [b"", b"  ", b"{", b" { ", b'{"', b'{"t', b'  {"type', b'{"type" ', b'{"type": ', b'{"type":"hello'],
+    )
     def test_not_yet(self, beginning: bytes) -> None:
         assert is_hello(beginning) is None
 

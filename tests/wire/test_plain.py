@@ -174,12 +174,12 @@ class InRoomTests:
     @pytest.mark.parametrize(
         ("kind", "text", "shown"),
         [
-            ("say", "hello", "romeo: hello"),
-            ("say", "", "romeo: "),
-            ("say", "hello\n\nyou", "romeo: hello\nromeo: \nromeo: you"),
-            ("say", "juliet: hello", "romeo: juliet: hello"),
-            ("me", "climbs", "** romeo climbs"),
-            ("me", "climbs\nfalls", "** romeo climbs\n** romeo falls"),
+            ("text", "hello", "romeo: hello"),
+            ("text", "", "romeo: "),
+            ("text", "hello\n\nyou", "romeo: hello\nromeo: \nromeo: you"),
+            ("text", "juliet: hello", "romeo: juliet: hello"),
+            ("action", "climbs", "** romeo climbs"),
+            ("action", "climbs\nfalls", "** romeo climbs\n** romeo falls"),
         ],
     )
     def test_shown(self, kind: str, text: str, shown: str) -> None:
@@ -187,7 +187,7 @@ class InRoomTests:
         assert in_room("romeo", kind, text) == shown
 
     @quick
-    @given(st.sampled_from([("say", "romeo: "), ("me", "** romeo ")]), clean_texts())
+    @given(st.sampled_from([("text", "romeo: "), ("action", "** romeo ")]), clean_texts())
     def test_every_line(self, how: tuple[str, str], text: str) -> None:
         """Whatever is said, no line of it stands without its author."""
         kind, before = how
@@ -197,7 +197,9 @@ class InRoomTests:
 
     @quick
     @given(
-        st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True), st.sampled_from(["say", "me"]), clean_texts()
+        st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True),
+        st.sampled_from(["text", "action"]),
+        clean_texts(),
     )
     def test_no_notice(self, name: str, kind: str, text: str) -> None:
         """No line of anybody begins as a notice does, whatever the name, and what is said or done."""

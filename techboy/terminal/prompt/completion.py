@@ -40,7 +40,7 @@ HOST = _offers(COMMANDS)
 GUEST = _offers(command for command in COMMANDS if command.who is Who.ANYBODY)
 """What a guest in a house can do."""
 
-TWO = (Offer("ping", "", "when the other was last heard, and how many lines wait"), _BELL)
+TWO = (Offer("ping", "", "show when the peer was last heard, and how many lines wait"), _BELL)
 """What can be done in a conversation of two."""
 
 _NEW_NAMES = {"nick", "join"}  # what they want is not the name of somebody who is here

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
+from typing import NamedTuple
+
+from techboy.storage.interface import ACTION, TEXT
 
 ROWS = 5
 """Lines that are shown at most; of more it is told how many."""
@@ -12,17 +15,28 @@ MARK = "… "
 """What a line that waits begins with."""
 
 
+class PendingLine(NamedTuple):
+    """A line of some kind."""
+
+    text: str
+    kind: str = TEXT
+
+    def __str__(self) -> str:
+        """The line as it was typed, marked."""
+        return f"{MARK}{'/me ' if self.kind == ACTION else ''}{self.text}"
+
+
 class Pending:
     """Lines in the order in which they were said, each until it is stored."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque()
+        self._lines: deque[PendingLine] = deque()
 
-    def said(self, text: str) -> None:
-        """``text``, lines joined by LF, was said and waits."""
-        self._lines += text.split("\n")
+    def said(self, text: str, kind: str = TEXT) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said and waits."""
+        self._lines += [PendingLine(line, kind) for line in text.split("\n")]
 
-    def unstored(self, lines: int) -> list[str]:
+    def unstored(self, lines: int) -> list[PendingLine]:
         """Return, and forget, the lines that are stored where only the last ``lines`` are not.
 
         There may be more of these than wait here: from an earlier run, or given back by the other end.
@@ -31,7 +45,7 @@ class Pending:
 
     def rows(self) -> list[str]:
         """Return what to show, marked, the oldest first."""
-        rows = [f"{MARK}{line}" for line in islice(self._lines, ROWS)]
+        rows = list(map(str, islice(self._lines, ROWS)))
         more = len(self._lines) - len(rows)
         if more:
             rows.append(f"{MARK}{more} more line{' waits' if more == 1 else 's wait'}")

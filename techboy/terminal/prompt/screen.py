@@ -6,6 +6,8 @@ It stands where the stdio bridge stands elsewhere, on a terminal that can do mor
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
@@ -24,7 +26,7 @@ from techboy.terminal.formatting import Painted, Paints
 from techboy.terminal.input_parser import Enter, Reader, Refused
 from techboy.terminal.prompt.app import Region
 from techboy.terminal.prompt.key_bindings import keys
-from techboy.terminal.prompt.pending import MARK, Pending
+from techboy.terminal.prompt.pending import Pending
 from techboy.terminal.prompt.scrollback import not_shown
 from techboy.terminal.prompt.session import Reactor, Stage
 from techboy.terminal.prompt.tty import Opened, opened
@@ -168,17 +170,17 @@ class PromptScreen:
         self._alone = True
         self._stage.refresh()
 
-    def said_here(self, text: str) -> None:
-        """``text``, lines joined by LF, was said here: it is marked until it is stored."""
+    def said_here(self, text: str, kind: str) -> None:
+        """``text``, lines of one ``kind`` joined by LF, was said here: it is marked until it is stored."""
         self._taken = True
-        self._pending.said(cleaned(text))
+        self._pending.said(cleaned(text), kind)
         self._stage.refresh()
 
     def unstored(self, lines: int) -> None:
         """Print what is stored now as own words."""
-        stored = self._pending.unstored(lines)
-        if stored:
-            self._stage.show(self._painter.own("\n".join(stored), self._seconds()).text)
+        for kind, stored in groupby(self._pending.unstored(lines), attrgetter("kind")):
+            text = "\n".join(line.text for line in stored)
+            self._stage.show(self._painter.own(text, self._seconds(), kind).text)
         self._stage.refresh()
 
     def unsaid(self) -> None:
@@ -240,7 +242,7 @@ class PromptScreen:
 
     def question(self) -> str:
         """Whether what was pasted is to be said."""
-        return f"say these {len(self._pasted)} lines? y/n" if self._pasted else ""
+        return f"send these {len(self._pasted)} lines? y/n" if self._pasted else ""
 
     def status_line(self) -> str:
         """How things are."""
@@ -261,7 +263,7 @@ class PromptScreen:
         elif any(map(self._is_too_long, lines)):
             self._refuse(self._reader.overlong())
         elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
-            self.state(f"* not said: more than {PASTED_LIMIT} characters")
+            self.state(f"* not sent: more than {PASTED_LIMIT} characters")
         else:
             self._pasted += lines
             self._hold(None)  # a yes that waits was the answer to fewer lines
@@ -305,9 +307,9 @@ class PromptScreen:
         self._taken = True
         for event in self._reader.lines(_bytes(text)):
             match event:
-                case Said(said):
+                case Said(said, kind):
                     self._taken = False
-                    self.conversation.said(said)
+                    self.conversation.said(said, kind)
                 case Command(line):
                     self._echo(text)
                     self._obey(line, event.word)
@@ -342,7 +344,7 @@ class PromptScreen:
 
     def _show_unsaid(self) -> None:
         for line in self._pending.unstored(0):
-            self._stage.show(_dim(f"{MARK}{line}"))
+            self._stage.show(_dim(str(line)))
 
     def _show_said(self, painted: Painted) -> None:
         self._spoken = True

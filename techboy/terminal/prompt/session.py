@@ -213,12 +213,12 @@ class Stage:
         """Something went wrong in a task, a timer or a key."""
         error = context.get("exception")
         if error is None:
-            self._log.warn("asyncio: {message}", message=context["message"])
+            self._log.warn("asyncio: {message}", event="asyncio_error", message=context["message"])
         else:
             self._break(error)
 
     def _break(self, error: BaseException) -> None:
-        self._log.failure("the prompt failed", Failure(error))
+        self._log.failure("the prompt failed", Failure(error), event="prompt_failed")
         if self._phase in _WITH_REGION:
             self._clear()
             self._owner.broke()

@@ -54,7 +54,7 @@ class CommandsTests:
     def test_help(self) -> None:
         """Each is shown as it is used, with what it does."""
         (nick,) = offered("/nick")
-        assert (nick.display_text, nick.display_meta_text) == ("/nick NAME", "be called something else")
+        assert (nick.display_text, nick.display_meta_text) == ("/nick NAME", "change your nickname")
 
     @pytest.mark.parametrize("line", ["//wh", " /wh", "say /wh", "/who/"])
     def test_no_command(self, line: str) -> None:

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.outbox import Outbox
-from techboy.terminal.prompt.pending import Pending
+from techboy.storage.interface import ACTION, TEXT
+from techboy.terminal.prompt.pending import Pending, PendingLine
+
+
+def texts(lines: list[PendingLine]) -> list[str]:
+    """Return the texts of ``lines``."""
+    return [line.text for line in lines]
 
 
 class PendingTests:
@@ -29,9 +35,17 @@ class PendingTests:
         pending.said("1\n2")
         pending.said("3")
         assert pending.unstored(3) == []
-        assert pending.unstored(1) == ["1", "2"]
+        assert texts(pending.unstored(1)) == ["1", "2"]
         assert pending.rows() == ["… 3"]
-        assert pending.unstored(0) == ["3"]
+        assert texts(pending.unstored(0)) == ["3"]
+
+    def test_action(self) -> None:
+        """An action waits as it was typed."""
+        pending = Pending()
+        pending.said("hello")
+        pending.said("waves", ACTION)
+        assert pending.rows() == ["… hello", "… /me waves"]
+        assert pending.unstored(0) == [("hello", TEXT), ("waves", ACTION)]
 
     def test_others_before(self) -> None:
         """Lines of an earlier run, which wait too, are not taken for those said here."""
@@ -40,7 +54,7 @@ class PendingTests:
         pending.said("mine")
         assert pending.unstored(3) == []
         assert pending.unstored(1) == []
-        assert pending.unstored(0) == ["mine"]
+        assert texts(pending.unstored(0)) == ["mine"]
 
     @given(
         kept=st.integers(0, 3),
@@ -48,9 +62,9 @@ class PendingTests:
     )
     def test_exactly_once(self, kept: int, steps: list[tuple[str, int]]) -> None:
         """Whatever is said and stored whenever, each line is printed once, in order, and not too soon."""
-        outbox = Outbox(None, [(1 + number, f"kept {number}") for number in range(kept)])
+        outbox = Outbox(None, [(1 + number, f"kept {number}", TEXT) for number in range(kept)])
         pending, printed, said, stored = Pending(), [], [], 0
-        printed += pending.unstored(outbox.lines)
+        printed += texts(pending.unstored(outbox.lines))
         for step, lines in steps:
             if step == "said":
                 new = [f"line {len(said) + number}" for number in range(lines)]
@@ -60,6 +74,6 @@ class PendingTests:
             elif outbox.lines:
                 stored += 1
                 outbox.stored(stored + 1)
-            printed += pending.unstored(outbox.lines)
+            printed += texts(pending.unstored(outbox.lines))
             assert printed == said[: max(stored - kept, 0)]
-        assert printed + pending.unstored(0) == said
+        assert printed + texts(pending.unstored(0)) == said

@@ -18,6 +18,7 @@ from twisted.logger import capturedLogs
 
 from techboy import exit_status
 from techboy.chat.conversation import Words
+from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown
 from techboy.terminal.formatting import Undecorated
@@ -43,11 +44,11 @@ class Conversation:
         self.waiting, self.takes, self.full, self.shown = 0, True, False, False
         self.screen: PromptScreen
 
-    def said(self, text: str) -> None:
+    def said(self, text: str, kind: str = TEXT) -> None:
         self.events.append(("said", text))
         if self.takes:
             self.waiting += text.count("\n") + 1
-            self.screen.said_here(text)
+            self.screen.said_here(text, kind)
             self.screen.unstored(self.waiting)
 
     def stores(self, lines: int) -> None:
@@ -185,7 +186,7 @@ class ShowingTests:
         """What comes in stands above the prompt, and what is typed stands as it was."""
         await at.types("half a l")
         at.screen.show("romeo", "hello\nyou\x1b[2J")
-        at.screen.show_words(Words("nurse", "sighs", "me"))
+        at.screen.show_words(Words("nurse", "sighs", "action"))
         at.screen.show_signed("romeo", "tybalt: ho")
         at.screen.state("* guest1 joined")
         rows = ["romeo: hello", "romeo: you\ufffd[2J", "** nurse sighs", "tybalt: ho", "* guest1 joined"]
@@ -446,6 +447,15 @@ class SayingTests:
         await at.sees("romeo: meanwhile", "juliet: one", "juliet: two", "juliet: three", "alone")
 
     @at_prompt
+    async def test_own_action(self, at: At) -> None:
+        """An action waits as it was typed, and is printed as the others see it, in its place."""
+        await at.types(f"one{ENTER}/me waves{ENTER}two{ENTER}")
+        assert at.events == [("said", "one"), ("said", "waves"), ("said", "two")]
+        await at.sees("… one", "… /me waves", "… two", "juliet:", "alone")
+        at.conversation.stores(3)
+        await at.sees("juliet: one", "** juliet waves", "juliet: two", "juliet:", "alone")
+
+    @at_prompt
     async def test_not_taken(self, at: At) -> None:
         """A line that the conversation does not take stays in the prompt."""
         at.conversation.takes = False
@@ -498,7 +508,7 @@ class SayingTests:
     async def test_too_long(self, at: At) -> None:
         """A line that is too long stays, to be shortened; bytes count."""
         await at.types("é" * 21 + ENTER)
-        told = "* not said: more than 40 bytes in a line"
+        told = "* not sent: more than 40 bytes in a line"
         await at.sees(told, "juliet: " + "é" * 21, "alone")
         await at.types("\x7f" + ENTER)
         assert at.events == [("said", "é" * 20)]
@@ -588,7 +598,7 @@ class PastingTests:
         """Many are said after yes, as they stand; what was typed stays."""
         await at.types("half")
         at.terminal.pastes("exit\r\n\r\n/who\n  x\r")
-        await at.sees("juliet: half", "say these 4 lines? y/n", "alone")
+        await at.sees("juliet: half", "send these 4 lines? y/n", "alone")
         await at.types(f"{ENTER}{CTRL_D}{CTRL_Z}{CTRL_L}x")
         assert at.events == []
         await at.types("y")
@@ -600,7 +610,7 @@ class PastingTests:
         """What is pasted while it is asked about the first is asked about with it, and is no answer."""
         for text, count in (("one\ntwo", 2), ("three\nfour\n", 4), ("y", 5)):
             at.terminal.pastes(text)
-            await at.sees("juliet:", f"say these {count} lines? y/n", "alone")
+            await at.sees("juliet:", f"send these {count} lines? y/n", "alone")
         assert at.events == []
         await at.types("y")
         assert at.events == [("said", "one\ntwo\nthree\nfour\ny")]
@@ -609,10 +619,10 @@ class PastingTests:
     async def test_too_much(self, at: At) -> None:
         """What is beyond the limit is refused; what was pasted before is still asked about."""
         at.terminal.pastes("one\ntwo")
-        await at.sees("juliet:", "say these 2 lines? y/n", "alone")
+        await at.sees("juliet:", "send these 2 lines? y/n", "alone")
         at.screen.pasted(("x" * 39 + "\n") * (PASTED_LIMIT // 40 + 1))
-        refusal = f"* not said: more than {PASTED_LIMIT} characters"
-        await at.sees(refusal, "juliet:", "say these 2 lines? y/n", "alone")
+        refusal = f"* not sent: more than {PASTED_LIMIT} characters"
+        await at.sees(refusal, "juliet:", "send these 2 lines? y/n", "alone")
 
     @pytest.mark.parametrize("answer", ["n", "N", CTRL_C])
     def test_declined(self, answer: str) -> None:
@@ -621,7 +631,7 @@ class PastingTests:
         @at_prompt
         async def test(_: None, at: At) -> None:
             at.terminal.pastes("one\ntwo")
-            await at.sees("juliet:", "say these 2 lines? y/n", "alone")
+            await at.sees("juliet:", "send these 2 lines? y/n", "alone")
             await at.types(answer)
             await at.sees("juliet:", "alone")
             assert at.events == []
@@ -632,7 +642,7 @@ class PastingTests:
     async def test_too_long(self, at: At) -> None:
         """Where one of them is too long, none is said."""
         at.terminal.pastes("one\n" + "x" * 41)
-        await at.sees("* not said: more than 40 bytes in a line", "juliet:", "alone")
+        await at.sees("* not sent: more than 40 bytes in a line", "juliet:", "alone")
         await at.types("y")
         assert at.events == []
 
@@ -658,7 +668,7 @@ class PastingTests:
         at.terminal.pastes("three\nfour")
         await settle()
         at.screen.resume()
-        await at.sees("juliet:", "say these 4 lines? y/n", "alone")
+        await at.sees("juliet:", "send these 4 lines? y/n", "alone")
         assert at.events == []
 
 
@@ -832,7 +842,7 @@ class LostTests:
         """So is what goes wrong because of a key."""
         at.conversation.takes = None
 
-        def said(text: str) -> None:
+        def said(text: str, kind: str) -> None:
             raise ZeroDivisionError
 
         at.conversation.said = said
