@@ -54,7 +54,7 @@ class Losses(Protocol):
         """After a failure, all that waited is written."""
 
 
-class Phase(Enum):
+class WriterPhase(Enum):
     """What becomes of a piece."""
 
     OPEN = auto()  # it is written soon
@@ -88,7 +88,7 @@ class BoundedWriter:
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._lock = RLock()
         self._thread: Thread | None = None
-        self._phase, self._deadline = Phase.OPEN, 0.0
+        self._phase, self._deadline = WriterPhase.OPEN, 0.0
         self._accepted = self._handled = 0
         self._failing = self._over = self._telling = False
         self._lost, self._why = 0, ""
@@ -110,7 +110,7 @@ class BoundedWriter:
 
     def write(self, data: bytes) -> None:
         """Write ``data`` soon, or drop it. While finishing: wait until it is written, as `finish` says."""
-        if self._phase is Phase.CLOSED:
+        if self._phase is WriterPhase.CLOSED:
             return
         with self._lock:
             waiting = self.waiting
@@ -119,7 +119,7 @@ class BoundedWriter:
                 self._put(data)
             else:
                 self._lose(FULL, self._count(data))
-        if self._phase is Phase.FINISHING:
+        if self._phase is WriterPhase.FINISHING:
             self._await_all()
 
     def run(self, work: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
@@ -148,14 +148,14 @@ class BoundedWriter:
 
         That is a moment of `time.monotonic`. What is to be told is told in the thread that waits.
         """
-        if self._phase is Phase.OPEN:
-            self._phase, self._deadline, self._call = Phase.FINISHING, deadline, _never
+        if self._phase is WriterPhase.OPEN:
+            self._phase, self._deadline, self._call = WriterPhase.FINISHING, deadline, _never
             self._await_all()
 
     def close(self) -> None:
         """Write what waits, and nothing after it; the thread ends then."""
-        if self._phase is not Phase.CLOSED:
-            self._phase = Phase.CLOSED
+        if self._phase is not WriterPhase.CLOSED:
+            self._phase = WriterPhase.CLOSED
             self._put(None)
 
     def _put(self, item: Item) -> None:
@@ -166,8 +166,10 @@ class BoundedWriter:
         self._items.put(item)
 
     def _await_all(self) -> None:
-        if self._phase is Phase.FINISHING and not self.settle(max(self._deadline - time.monotonic(), LEAST)):
-            self._phase = Phase.STUCK
+        if self._phase is WriterPhase.FINISHING and not self.settle(
+            max(self._deadline - time.monotonic(), LEAST)
+        ):
+            self._phase = WriterPhase.STUCK
         self._tell()
 
     # in the thread

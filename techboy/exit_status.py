@@ -24,10 +24,10 @@ from techboy import systems
 
 OK = 0
 USAGE = 64  # the command line is wrong
-DATA_REFUSED = 65  # some lines of the input were too long, the rest was said
+DATA_ERROR = 65  # some lines of the input were too long, the rest was said
 UNAVAILABLE = 69  # nobody answered in time, or it is not sure that everything arrived
-NO_LISTENING = 71  # a port or address can't be had
-IO_FAILED = 74  # standard output can't be written to, or what is to be kept can't be
+CANNOT_LISTEN = 71  # a port or address can't be had
+IO_ERROR = 74  # standard output can't be written to, or what is to be kept can't be
 CONFIG = 78  # what the environment or the configuration file says is wrong
 
 CLOSED_WITHIN = 10.0
@@ -48,30 +48,30 @@ def fail(status: int, message: str) -> NoReturn:
 def answer(program: str, text: str) -> NoReturn:
     """End ``program`` before the reactor runs, with ``text``, which was asked for, on standard output.
 
-    The status is 0, also if whoever reads it has read enough and closed the pipe, or `IO_FAILED` with one
+    The status is 0, also if whoever reads it has read enough and closed the pipe, or `IO_ERROR` with one
     line if it cannot be written.
     """
     why = _write(sys.stdout, text)
     if why is not None:
-        fail(IO_FAILED, f"{program}: standard output: {why}")
+        fail(IO_ERROR, f"{program}: standard output: {why}")
     raise SystemExit(OK)
 
 
-def end_with(status: int) -> None:
+def set_exit_status(status: int) -> None:
     """Let the process end with ``status`` where it would else have ended with 0."""
     if status != OK:
         atexit.register(_end_now, status)
 
 
-def end_whatever_comes(reactor: IReactorCore, status: int) -> None:
+def force_exit_status(reactor: IReactorCore, status: int) -> None:
     """Let the process end with ``status`` as soon as ``reactor`` is through, also where a signal ended it.
 
-    With that `twist` would end the process once more, and what is set by `end_with` would come too late.
+    With that `twist` would end the process once more, and `set_exit_status` would come too late.
     """
     reactor.addSystemEventTrigger("after", "shutdown", _end_now, status)
 
 
-def on_interrupt(leave: Callable[[], None]) -> None:
+def handle_sigint(leave: Callable[[], None]) -> None:
     """Call ``leave`` at the first Ctrl-C; a second one ends the process at once.
 
     To be called before the reactor runs, which leaves a handler alone that is not Python's own.
@@ -84,7 +84,7 @@ def on_interrupt(leave: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, interrupted)
 
 
-def on_terminate(act: Callable[[], None]) -> None:
+def handle_sigterm(act: Callable[[], None]) -> None:
     """Call ``act`` at SIGTERM from now on: a reactor that stops already would take it for a mistake."""
     signal.signal(signal.SIGTERM, lambda number, frame: act())
 

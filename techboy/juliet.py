@@ -17,25 +17,25 @@ from twisted.internet.protocol import Protocol, ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from techboy import exit_status
-from techboy.chat.acquaintance import Acquaintance, Forgetful
-from techboy.chat.conversation import Keyboard, State, lines_wait
-from techboy.chat.nicknames import checked_name
+from techboy.chat.acquaintance import ClientSession, MemorySessionStore
+from techboy.chat.conversation import ConversationState, InputSource, lines_wait
+from techboy.chat.nicknames import checked_nickname
 from techboy.chat.outbox import Outbox
 from techboy.client.connector import EndpointConnector, reason_for
-from techboy.client.handshake import Greeting
-from techboy.client.native import NativeCaller
-from techboy.client.plain import PlainDoor
-from techboy.config.options import PORT, ConversationOptions, option
+from techboy.client.handshake import ClientHandshake
+from techboy.client.native import NativeClientProtocol
+from techboy.client.plain import PlainPeerProtocol
+from techboy.config.options import PORT, ConversationOptions, option_type
 from techboy.config.reactor import current, steady
 from techboy.config.values import duration, place, socket_path, whole_number
 from techboy.net.addresses import endpoint_of, host_and_port
-from techboy.net.connection_log import Record, escaped, unrecorded
-from techboy.net.reply_timeout import Patience
+from techboy.net.connection_log import ConnectionLogEntry, escaped, null_log_entry
+from techboy.net.reply_timeout import ReplyTimeout
 from techboy.service import IReactor
-from techboy.storage.client_store import Keepsake, Known
+from techboy.storage.client_store import ClientState, ClientStore
 from techboy.storage.interface import StorageError
-from techboy.storage.state_dir import StateFolder
-from techboy.talk import Talk
+from techboy.storage.state_dir import StateDirectory
+from techboy.talk import PeerChat
 from techboy.terminal.progress import FileRead
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -71,23 +71,23 @@ class Options(ConversationOptions):
             None,
             None,
             f"Name or address of the server, with or without :PORT [default: {HOST}]",
-            option("host", _PLACE),
+            option_type("host", _PLACE),
         ],
-        ["port", "p", None, f"Port of the server [default: {PORT}]", option("port", _CALLED)],
-        ["name", None, "juliet", "Your nickname", option("name", checked_name)],
+        ["port", "p", None, f"Port of the server [default: {PORT}]", option_type("port", _CALLED)],
+        ["name", None, "juliet", "Your nickname", option_type("name", checked_nickname)],
         [
             "timeout",
             None,
             None,
             "Exit if the server cannot be reached, or does not acknowledge, for so long [default: never]",
-            option("timeout", duration()),
+            option_type("timeout", duration()),
         ],
         [
             "socket",
             None,
             None,
             "Connect to the operator's socket of a server, instead of host and port",
-            option("socket", socket_path),
+            option_type("socket", socket_path),
         ],
     ]
     optFlags = [["plain", None, "Send plain text lines, without acknowledgement"]]
@@ -99,7 +99,7 @@ class Options(ConversationOptions):
         self.split_host()
         if self["socket"] is not None:
             self._refuse_with_socket()
-        self["hears"] = self["socket"] is None or self.streams().keyboard is not Keyboard.SCRIPT
+        self["hears"] = self["socket"] is None or self.streams().keyboard is not InputSource.SCRIPT
         super().postOptions()
         self["dialect"] = self._dialect()
         self["host"] = HOST if self["host"] is None else self["host"]
@@ -111,10 +111,10 @@ class Options(ConversationOptions):
         if self["plain"]:
             self.refuse("--socket cannot be combined with --plain", "socket", "plain")
 
-    def _dialect(self) -> Dialect:
+    def _dialect(self) -> WireProtocol:
         if self["socket"] is not None:
-            return Dialect.NATIVE
-        return Dialect.PLAIN if self["plain"] else Dialect.UNKNOWN
+            return WireProtocol.NATIVE
+        return WireProtocol.PLAIN if self["plain"] else WireProtocol.UNKNOWN
 
     def ask(self, streams: Streams) -> None:
         """Ask where Romeo is, as the original did."""
@@ -125,7 +125,7 @@ class Options(ConversationOptions):
             self["port"] = ask(streams, "Enter Romeo port number - ex: 13005  : ", PORT, _CALLED)
 
 
-class Dialect(Enum):
+class WireProtocol(Enum):
     """How Romeo is spoken to."""
 
     UNKNOWN = auto()
@@ -133,53 +133,53 @@ class Dialect(Enum):
     PLAIN = auto()
 
 
-class Return(Enum):
+class ReconnectDelay(Enum):
     """How soon to call again."""
 
     SOON = auto()
     WITH_OTHERS = auto()  # Romeo was started again, and many call
 
 
-class Guarded:
+class ReportingStore:
     """A keepsake to which nothing more is written after a first failure, of which ``failed`` is told why.
 
     So what it keeps stays as it was then, whatever happens until the program ends.
     """
 
-    def __init__(self, keepsake: Keepsake, failed: Callable[[str], None]) -> None:
-        self._keepsake, self._failed = keepsake, failed
+    def __init__(self, client_store: ClientStore, failed: Callable[[str], None]) -> None:
+        self._client_store, self._failed = client_store, failed
         self._failure: StorageError | None = None
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ClientState:
         """What is known, as it was stored last."""
-        return self._keepsake.known
+        return self._client_store.known
 
-    def know(self, known: Known) -> None:
+    def save_session(self, known: ClientState) -> None:
         """Store what is known now."""
-        self._guard(lambda: self._keepsake.know(known))
+        self._guard(lambda: self._client_store.save_session(known))
 
-    def saw(self, seen: int) -> None:
+    def save_seen(self, seen: int) -> None:
         """Store up to which id lines were shown."""
-        self._guard(lambda: self._keepsake.saw(seen))
+        self._guard(lambda: self._client_store.save_seen(seen))
 
-    def keep(self, first: int, text: str, kind: str) -> None:
+    def save(self, first: int, text: str, kind: str) -> None:
         """Keep lines of one ``kind`` with numbers from ``first`` on, or raise StorageError."""
-        self._guard(lambda: self._keepsake.keep(first, text, kind))
+        self._guard(lambda: self._client_store.save(first, text, kind))
         if self._failure is not None:
             raise self._failure
 
     def forget(self, before: int) -> None:
         """Keep lines with lower numbers no more."""
-        self._guard(lambda: self._keepsake.forget(before))
+        self._guard(lambda: self._client_store.forget(before))
 
     def replace(self, first: int) -> None:
         """Give what is kept new numbers."""
-        self._guard(lambda: self._keepsake.replace(first))
+        self._guard(lambda: self._client_store.replace(first))
 
     def sending(self, before: int) -> bool:
         """Store that lines with lower numbers may have been sent; return whether that is stored."""
-        self._guard(lambda: self._keepsake.sending(before))
+        self._guard(lambda: self._client_store.sending(before))
         return self._failure is None
 
     def _guard(self, store: Callable[[], None]) -> None:
@@ -191,38 +191,40 @@ class Guarded:
                 self._failed(str(refused))
 
 
-class Kept:
+class ClientStorage:
     """What Juliet keeps, in a directory if ``options`` say so: lines not stored yet, and where she was.
 
     Making it ends the process with one line where that directory can't be used.
     """
 
     def __init__(self, options: ConversationOptions, failed: Callable[[str], None]) -> None:
-        self._folder: StateFolder | None = None
-        self._keepsake: Keepsake | None = None
-        self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
+        self._folder: StateDirectory | None = None
+        self._client_store: ClientStore | None = None
+        self.outbox, self.client_session = Outbox(), ClientSession(MemorySessionStore())
         path = options["state"]
         if path is None:
             return
         try:
-            self._folder = StateFolder(path)
-            self._keepsake = Keepsake(Path(path, STATE_FILE))
-            shelf = Guarded(self._keepsake, failed)
-            self.outbox = Outbox(shelf, self._keepsake.kept(), self._keepsake.next, self._keepsake.tried)
+            self._folder = StateDirectory(path)
+            self._client_store = ClientStore(Path(path, STATE_FILE))
+            outbox_store = ReportingStore(self._client_store, failed)
+            self.outbox = Outbox(
+                outbox_store, self._client_store.kept(), self._client_store.next, self._client_store.tried
+            )
         except StorageError as refused:
-            exit_status.fail(exit_status.IO_FAILED, f"{options.program}: {refused}")
-        self.acquaintance = Acquaintance(shelf)
+            exit_status.fail(exit_status.IO_ERROR, f"{options.program}: {refused}")
+        self.client_session = ClientSession(outbox_store)
 
     def what_becomes_of(self, lines: int) -> str:
         """Return whether ``lines`` that are not stored are lost."""
-        if self._keepsake is None:
+        if self._client_store is None:
             return f"{_lines(lines)} not stored, and lost"
         return f"{_lines(lines)} kept for the next time"
 
     def close(self) -> None:
         """Let go of the directory."""
-        if self._keepsake is not None:
-            self._keepsake.close()
+        if self._client_store is not None:
+            self._client_store.close()
         if self._folder is not None:
             self._folder.close()
 
@@ -231,7 +233,7 @@ def _lines(count: int) -> str:
     return "1 line is" if count == 1 else f"{count} lines are"
 
 
-class Calling(Enum):
+class ConnectorState(Enum):
     """What the factory is doing: at most one timer, connection attempt or connection at a time."""
 
     IDLE = auto()
@@ -241,7 +243,7 @@ class Calling(Enum):
     STOPPED = auto()  # for good
 
 
-class JulietFactory(ReconnectingClientFactory):
+class ChatClientFactory(ReconnectingClientFactory):
     """Connects to the server, and again after a delay when that fails or the connection is lost.
 
     ``juliet`` is told the outcome. ``spread`` returns the part of a delay that is waited: it is random, so
@@ -254,10 +256,10 @@ class JulietFactory(ReconnectingClientFactory):
     maxDelay = 15
     jitter = 0.0  # the base class' own has no bound, and goes past maxDelay
     connector: EndpointConnector
-    state = Calling.IDLE
+    state = ConnectorState.IDLE
     _callID: IDelayedCall | None = None
 
-    def __init__(self, juliet: Juliet, spread: Callable[[], float]) -> None:
+    def __init__(self, juliet: ChatClient, spread: Callable[[], float]) -> None:
         self.clock = cast(Any, juliet.reactor)
         self.connector = EndpointConnector(juliet.endpoint, self)
         self._juliet, self._spread = juliet, spread
@@ -265,7 +267,7 @@ class JulietFactory(ReconnectingClientFactory):
 
     def call(self) -> None:
         """Connect now, with short delays from here on, unless an attempt or a connection is there already."""
-        if self.state in (Calling.IDLE, Calling.WAITING):
+        if self.state in (ConnectorState.IDLE, ConnectorState.WAITING):
             self.resetDelay()
             self._connect()
 
@@ -295,22 +297,22 @@ class JulietFactory(ReconnectingClientFactory):
 
     def stopTrying(self) -> None:
         """Stop for good: no timer and no attempt is left, and none begins."""
-        self.state = Calling.STOPPED
+        self.state = ConnectorState.STOPPED
         super().stopTrying()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """The server answers: return the door, or None if this is not the attempt that is awaited."""
         juliet = self._juliet
-        if self.state is not Calling.CONNECTING or not juliet.conversation.free:
+        if self.state is not ConnectorState.CONNECTING or not juliet.conversation.free:
             return None
-        self.state = Calling.CONNECTED
+        self.state = ConnectorState.CONNECTED
         self._answered_at = juliet.reactor.seconds()
-        return juliet.door(juliet.journal.came(endpoint_of(addr)))
+        return juliet.handler(juliet.connection_log.opened(endpoint_of(addr)))
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         """The attempt failed: say why, and connect again later."""
-        if self.state is Calling.CONNECTING:
-            self.state = Calling.IDLE
+        if self.state is ConnectorState.CONNECTING:
+            self.state = ConnectorState.IDLE
             self._juliet.not_answered(reason_for(reason))
             super().clientConnectionFailed(connector, reason)
 
@@ -320,25 +322,25 @@ class JulietFactory(ReconnectingClientFactory):
         self.delay = min(self.delay * self.factor, self.maxDelay)
 
     def _connect_after(self, seconds: float) -> None:
-        if self.state is Calling.IDLE:
-            self.state = Calling.WAITING
+        if self.state is ConnectorState.IDLE:
+            self.state = ConnectorState.WAITING
             self._callID = self._juliet.reactor.callLater(seconds, self._connect)
 
     def _connect(self) -> None:
         if self._callID is not None and self._callID.active():
             self._callID.cancel()
-        self._callID, self.state = None, Calling.CONNECTING
+        self._callID, self.state = None, ConnectorState.CONNECTING
         self.connector.connect()
 
     def _disconnected(self) -> bool:
         """Note that the connection is gone; return whether there was one."""
-        if self.state is not Calling.CONNECTED:
+        if self.state is not ConnectorState.CONNECTED:
             return False
-        self.state = Calling.IDLE
+        self.state = ConnectorState.IDLE
         return True
 
 
-class Juliet(Talk):
+class ChatClient(PeerChat):
     """Calls until Romeo answers, and again when the connection breaks."""
 
     def __init__(
@@ -349,18 +351,18 @@ class Juliet(Talk):
         wall: Callable[[], float] = time.time,
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
-        self._kept = Kept(options, lambda why: self.not_kept(why))
+        self._kept = ClientStorage(options, lambda why: self.not_kept(why))
         patient = not options["plain"]
         super().__init__(reactor, options, streams, self._kept.outbox, wall, patient=patient)
         self.endpoint, self._place = _whereabouts(reactor, options)
-        self._factory = JulietFactory(self, spread)
+        self._factory = ChatClientFactory(self, spread)
         self._dialect = options["dialect"]
-        self._return = Return.SOON
+        self._return = ReconnectDelay.SOON
         self._unread = ""  # how much of the input was not read when it was left, for people
         self._reason = ""
         self._was_connected = False
-        self._record = unrecorded(reactor.seconds)  # of the last connection there was
-        self._patience = Patience(
+        self._log_entry = null_log_entry(reactor.seconds)  # of the last connection there was
+        self._reply_timeout = ReplyTimeout(
             reactor, options["timeout"] or math.inf, lambda: self._awaits_a_word, self._time_is_up
         )
 
@@ -370,7 +372,7 @@ class Juliet(Talk):
         return f"calling {self._place}"
 
     @property
-    def hindrance(self) -> str:
+    def storage_error(self) -> str:
         """Why there was no answer."""
         return self._reason
 
@@ -379,45 +381,47 @@ class Juliet(Talk):
         super().startService()
         lines = self.outbox.lines
         if lines:
-            self.here.state(f"* {_lines(lines)} kept from the last time")
+            self.ui.state(f"* {_lines(lines)} kept from the last time")
         if self.options["timeout"] is not None:
-            self._patience.start()
+            self._reply_timeout.start()
         self._factory.call()
         self.all_open()
 
     def stopService(self) -> Deferred[Any]:
         """Call no more, say goodbye; fires when everything was sent and shown."""
         self._factory.stopTrying()
-        self._patience.stop()
+        self._reply_timeout.stop()
         return super().stopService().addCallback(lambda _: self._kept.close())
 
     def leave(self) -> None:
         """Leave the conversation, saying at once if that takes a while, and in the end what was not sent."""
         lines = self.outbox.lines
-        if self.conversation.state in (State.WAITING, State.TALKING):
+        if self.conversation.state in (ConversationState.WAITING, ConversationState.TALKING):
             self._unread = self._rest_of_input()
         if lines and self.conversation.is_talking and self._status == exit_status.OK:
-            self.here.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
+            self.ui.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
         super().leave()
 
     def ended(self) -> None:
         """The conversation is over: connect no more, and wait for nothing."""
         self._factory.stopTrying()
-        self._patience.stop()
+        self._reply_timeout.stop()
         super().ended()
 
     # what the factory calls
 
-    def door(self, record: Record) -> Protocol:
-        """Return what speaks to Romeo, or finds out how he speaks, in a connection with that ``record``."""
-        self._record = record
-        if self._dialect is Dialect.PLAIN:
-            record.speaks("plain")
+    def handler(self, log_entry: ConnectionLogEntry) -> Protocol:
+        """Return the protocol of a new connection with that ``log_entry``."""
+        self._log_entry = log_entry
+        if self._dialect is WireProtocol.PLAIN:
+            log_entry.protocol_detected("plain")
             self.heard()
-            return self.plain_door()
-        may_be_plain = self._dialect is Dialect.UNKNOWN and not self._kept.acquaintance.exists
+            return self.plain_protocol()
+        may_be_plain = self._dialect is WireProtocol.UNKNOWN and not self._kept.client_session.exists
         hello, dead = self._hello(), self.options["ping-timeout"]
-        return Greeting(self, hello, self.reactor, dead, may_be_plain=may_be_plain, record=record)
+        return ClientHandshake(
+            self, hello, self.reactor, dead, may_be_plain=may_be_plain, log_entry=log_entry
+        )
 
     def not_answered(self, reason: str) -> None:
         """Romeo does not answer: say so, once for each reason."""
@@ -427,7 +431,7 @@ class Juliet(Talk):
         if reason != self._reason:
             self._reason = reason
             self._log.info("connecting failed: {reason}", event="connect_failed", reason=escaped(reason))
-            self.here.state(f"* {text}")
+            self.ui.state(f"* {text}")
 
     # what the greeting calls
 
@@ -436,28 +440,28 @@ class Juliet(Talk):
         """Whether a conversation may begin, as nobody ended it meanwhile."""
         return self.conversation.free
 
-    def native_door(self) -> NativeCaller:
+    def native_protocol(self) -> NativeClientProtocol:
         """Romeo speaks the native dialect, and is not spoken to in another any more."""
-        self._dialect = Dialect.NATIVE
+        self._dialect = WireProtocol.NATIVE
         kept, options = self._kept, self.options
-        return NativeCaller(
+        return NativeClientProtocol(
             self.conversation,
             self,
             kept.outbox,
-            kept.acquaintance,
+            kept.client_session,
             self.reactor,
             options["ping-interval"],
             options["ping-timeout"],
             None if options["socket"] is not None else options["name"],
-            self._record,
+            self._log_entry,
         )
 
-    def plain_door(self) -> PlainDoor:
+    def plain_protocol(self) -> PlainPeerProtocol:
         """Romeo speaks plain lines."""
-        self._dialect = Dialect.PLAIN
+        self._dialect = WireProtocol.PLAIN
         mistaken = None if self.options["plain"] else self._mistaken
         max_line = self.options["max-line"]
-        return PlainDoor(self.conversation, ROMEO, self.reactor, max_line, mistaken, self._record)
+        return PlainPeerProtocol(self.conversation, ROMEO, self.reactor, max_line, mistaken, self._log_entry)
 
     def unanswered(self) -> None:
         """The connection was closed before it was known how Romeo speaks."""
@@ -470,11 +474,11 @@ class Juliet(Talk):
 
     def heard(self) -> None:
         """Romeo gave a sign of life."""
-        self._patience.heard()
+        self._reply_timeout.heard()
 
     def returning(self) -> None:
         """Romeo goes, and will be back."""
-        self._return = Return.WITH_OTHERS
+        self._return = ReconnectDelay.WITH_OTHERS
         if self.conversation.free:
             self.waiting(again=True)
 
@@ -488,7 +492,7 @@ class Juliet(Talk):
 
     def refused(self, why: str) -> None:
         """Romeo does not want to talk."""
-        if self.conversation.state is not State.OVER:
+        if self.conversation.state is not ConversationState.OVER:
             self.give_up(exit_status.UNAVAILABLE, f"juliet: {why}")
 
     # what the conversation calls
@@ -497,12 +501,12 @@ class Juliet(Talk):
         """Nobody is at the other end: call, for no longer than the timeout."""
         super().waiting(again)
         self._reason = ""
-        self.here.state(f"Calling {self._place}...")
+        self.ui.state(f"Calling {self._place}...")
         if not again:
             return
         self._was_connected = True
-        if self._return is Return.WITH_OTHERS and self.options["socket"] is None:
-            self._return = Return.SOON
+        if self._return is ReconnectDelay.WITH_OTHERS and self.options["socket"] is None:
+            self._return = ReconnectDelay.SOON
             self._factory.call_later()
         else:
             self._factory.call_again()
@@ -517,17 +521,17 @@ class Juliet(Talk):
 
     def shown(self) -> None:
         """Remember up to where the conversation was shown."""
-        self._kept.acquaintance.shown()
+        self._kept.client_session.shown()
 
     def over(self, whole: bool) -> None:
         """The conversation is over: say what is not known of what was said."""
-        if whole and self._dialect is Dialect.PLAIN and self.keyboard is Keyboard.SCRIPT:
-            self.here.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
+        if whole and self._dialect is WireProtocol.PLAIN and self.keyboard is InputSource.SCRIPT:
+            self.ui.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
         super().over(whole and not self._unread)
 
     def _mistaken(self) -> None:
         """Romeo speaks the native dialect, and was slow to say so."""
-        self._dialect = Dialect.NATIVE
+        self._dialect = WireProtocol.NATIVE
         self._factory.call_anew()
 
     @property
@@ -542,7 +546,7 @@ class Juliet(Talk):
 
     def _rest_of_input(self) -> str:
         """Return how much of a file was not read, if some was not; of a pipe that is not known."""
-        if self.keyboard is not Keyboard.SCRIPT:
+        if self.keyboard is not InputSource.SCRIPT:
             return ""
         rest = FileRead(self._streams.stdin)
         size = rest.total
@@ -550,7 +554,7 @@ class Juliet(Talk):
         return f"{size} bytes of the input were not read" if size else ""
 
     def _hello(self) -> Hello:
-        known, received = self._kept.acquaintance.known, self._kept.acquaintance.received
+        known, received = self._kept.client_session.known, self._kept.client_session.received
         seen = None if known.session is None else received
         hears = self.options["hears"]
         return Hello(self.options["name"], known.session, known.log, known.room, seen, hears)
@@ -558,7 +562,7 @@ class Juliet(Talk):
     def _time_is_up(self) -> None:
         self._status = exit_status.UNAVAILABLE
         seconds = self.options["timeout"]
-        self.here.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
+        self.ui.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
         self.conversation.abandon()
 
     def _fate(self) -> str:
@@ -575,6 +579,6 @@ def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndp
     return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)
 
 
-def makeService(options: Options) -> Juliet:
+def makeService(options: Options) -> ChatClient:
     """Return Juliet as `twist` runs her."""
-    return Juliet(cast(IReactor, steady(current())), options, options["streams"])
+    return ChatClient(cast(IReactor, steady(current())), options, options["streams"])

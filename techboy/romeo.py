@@ -10,10 +10,10 @@ from typing import Any, cast
 from twisted.logger import Logger
 
 from techboy import exit_status, systems
-from techboy.chat.conversation import Keyboard
-from techboy.chat.nicknames import checked_name
+from techboy.chat.conversation import InputSource
+from techboy.chat.nicknames import checked_nickname
 from techboy.config import endpoints
-from techboy.config.options import PORT, ConversationOptions, option
+from techboy.config.options import PORT, ConversationOptions, option_type
 from techboy.config.reactor import current, steady
 from techboy.config.values import (
     DAY,
@@ -28,14 +28,14 @@ from techboy.config.values import (
     socket_path,
     whole_number,
 )
-from techboy.server.broker import STALL
+from techboy.server.broker import SEND_TIMEOUT
 from techboy.server.metrics_server import require_client
-from techboy.server.service import Host
-from techboy.server.sessions import GRACE, REMEMBER
+from techboy.server.service import RoomServer
+from techboy.server.sessions import RESUME_TIMEOUT, SESSION_TTL
 from techboy.server.storage_service import runtime_directory, state_directory
 from techboy.service import IReactor
-from techboy.storage.memory import KEEP_MEMORY
-from techboy.storage.sqlite import KEEP_RECENT
+from techboy.storage.memory import HISTORY_MEMORY
+from techboy.storage.sqlite import RECENT_MEMORY
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 
@@ -64,7 +64,7 @@ def _socket(manager: Mapping[str, str]) -> str | None:
 
 
 def _number(name: str, lowest: int) -> Callable[[str], Any]:
-    return option(name, whole_number(lowest, _MOST))
+    return option_type(name, whole_number(lowest, _MOST))
 
 
 class Options(ConversationOptions):
@@ -78,10 +78,16 @@ class Options(ConversationOptions):
             None,
             None,
             f"Address to listen on, with or without :PORT [default: {ADDRESS}]",
-            option("host", _PLACE),
+            option_type("host", _PLACE),
         ],
-        ["port", "p", None, f"Port to listen on, 0 for any [default: {PORT}]", option("port", port_number)],
-        ["name", None, "romeo", "Your nickname", option("name", checked_name)],
+        [
+            "port",
+            "p",
+            None,
+            f"Port to listen on, 0 for any [default: {PORT}]",
+            option_type("port", port_number),
+        ],
+        ["name", None, "romeo", "Your nickname", option_type("name", checked_nickname)],
         [
             "guests",
             None,
@@ -89,14 +95,14 @@ class Options(ConversationOptions):
             f"Clients admitted at a time [default: {GUESTS} without a keyboard]",
             _number("guests", 1),
         ],
-        ["motd", None, None, "File with the message of the day", option("motd", _motd)],
+        ["motd", None, None, "File with the message of the day", option_type("motd", _motd)],
         ["history", None, HISTORY, "Earlier messages shown to a client that joins", _number("history", 0)],
         [
             "history-memory",
             None,
             None,
             "Memory limit for message history, for example 512K [default: 16M, 4M with --state]",
-            option("history-memory", size),
+            option_type("history-memory", size),
         ],
         [
             "rate",
@@ -109,50 +115,51 @@ class Options(ConversationOptions):
             "send-timeout",
             None,
             None,
-            f"Disconnect a client that has read nothing for so long [default: {describe_duration(STALL)}]",
-            option("send-timeout", duration()),
+            "Disconnect a client that has read nothing for so long"
+            f" [default: {describe_duration(SEND_TIMEOUT)}]",
+            option_type("send-timeout", duration()),
         ],
         [
             "sync",
             None,
             SYNC[0],
             "Stored messages survive a power failure (full) or a killed process (normal)",
-            option("sync", choice("value", *SYNC)),
+            option_type("sync", choice("value", *SYNC)),
         ],
         [
             "retention",
             None,
             None,
             "Delete messages older than this, for example 7d [default: keep for ever]",
-            option("retention", duration(Bare.REFUSED)),
+            option_type("retention", duration(Bare.REFUSED)),
         ],
         [
             "resume-timeout",
             None,
             None,
-            f"Keep a disconnected user listed for so long [default: {describe_duration(GRACE)}]",
-            option("resume-timeout", duration()),
+            f"Keep a disconnected user listed for so long [default: {describe_duration(RESUME_TIMEOUT)}]",
+            option_type("resume-timeout", duration()),
         ],
         [
             "session-ttl",
             None,
             None,
-            f"Delete a session that was not used for so long [default: {REMEMBER}d]",
-            option("session-ttl", duration(Bare.REFUSED)),
+            f"Delete a session that was not used for so long [default: {SESSION_TTL}d]",
+            option_type("session-ttl", duration(Bare.REFUSED)),
         ],
         [
             "metrics",
             None,
             None,
             "Serve Prometheus metrics and a health check on this endpoint; tcp:PORT is loopback only",
-            option("metrics", endpoints.on_loopback),
+            option_type("metrics", endpoints.on_loopback),
         ],
         [
             "socket",
             None,
             None,
             "Unix socket for the operator: twist juliet --socket PATH [default: in $RUNTIME_DIRECTORY]",
-            option("socket", socket_path),
+            option_type("socket", socket_path),
         ],
     ]
     optFlags = [
@@ -179,7 +186,7 @@ class Options(ConversationOptions):
         if self["once"] and self["keep-open"]:
             self.refuse("--once cannot be combined with --keep-open", "once", "keep-open")
         keyboard = self.streams().keyboard
-        self["many"] = keyboard is Keyboard.NONE or self["guests"] is not None
+        self["many"] = keyboard is InputSource.NONE or self["guests"] is not None
         if self["metrics"] is not None:
             require_client()
         if not self["check"] and systems.has_manager(self.platform):
@@ -190,11 +197,11 @@ class Options(ConversationOptions):
         self["motd-path"], self["motd"] = self["motd"] or (None, [])
         self["state"] = state_directory(self.manager) if self["state"] is None else self["state"]
         self["history-memory"] = self["history-memory"] or (
-            KEEP_MEMORY if self["state"] is None else KEEP_RECENT
+            HISTORY_MEMORY if self["state"] is None else RECENT_MEMORY
         )
-        self["send-timeout"] = self["send-timeout"] or STALL
-        self["resume-timeout"] = self["resume-timeout"] or GRACE
-        self["session-ttl"] = self["session-ttl"] or REMEMBER * DAY
+        self["send-timeout"] = self["send-timeout"] or SEND_TIMEOUT
+        self["resume-timeout"] = self["resume-timeout"] or RESUME_TIMEOUT
+        self["session-ttl"] = self["session-ttl"] or SESSION_TTL * DAY
         super().postOptions()
         self["host"] = ADDRESS if self["host"] is None else self["host"]
         self["port"] = PORT if self["port"] is None else self["port"]
@@ -206,7 +213,7 @@ class Options(ConversationOptions):
 
     def talks(self, streams: Streams) -> bool:
         """A daemon's standard output is its log's, unless --output was said outright."""
-        return self["output"] is not None or streams.keyboard is not Keyboard.NONE
+        return self["output"] is not None or streams.keyboard is not InputSource.NONE
 
     def ask(self, streams: Streams) -> None:
         """Ask for address and port, as the original did."""
@@ -224,7 +231,7 @@ class Options(ConversationOptions):
 
     def _warn_of_passed(self) -> None:
         with suppress(ValueError):  # what is wrong with it does not matter then
-            if endpoints.passed():
+            if endpoints.inherited_sockets():
                 _log.warn(
                     "the sockets from the service manager are not used: an option sets where to listen",
                     event="inherited_sockets_unused",
@@ -232,11 +239,11 @@ class Options(ConversationOptions):
 
     def _passed(self) -> list[str]:
         try:
-            return endpoints.passed()
+            return endpoints.inherited_sockets()
         except ValueError as refused:
             self._fail(exit_status.CONFIG, f"$LISTEN_FDS: {refused}")
 
 
-def makeService(options: Options) -> Host:
+def makeService(options: Options) -> RoomServer:
     """Return the server as `twist` runs it: for many clients, or in direct mode for one."""
-    return Host(cast(IReactor, steady(current())), options, options["streams"])
+    return RoomServer(cast(IReactor, steady(current())), options, options["streams"])

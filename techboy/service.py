@@ -17,19 +17,19 @@ from twisted.logger import Logger
 
 from techboy import __version__, exit_status
 from techboy.background_writer import Call
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.config.options import ConversationOptions
-from techboy.net.connection_log import Journal
+from techboy.net.connection_log import ConnectionLog
 from techboy.ops.notify import Notifier, watchdog_seconds
 from techboy.ops.reload import Reload, on_hangup
-from techboy.ops.systemd import Supervised
+from techboy.ops.systemd import SystemdService
 from techboy.ops.transcript import Transcript, local_iso
 from techboy.storage.state_dir import shown
-from techboy.terminal.bridge import Speaker, StdioBridge
+from techboy.terminal.bridge import InputHandler, StdioBridge
 from techboy.terminal.formats import Shown
-from techboy.terminal.input_parser import Person, Reader, Script
-from techboy.terminal.null_ui import Unseen
-from techboy.terminal.plain_prompt import Prompt, erasing
+from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
+from techboy.terminal.null_ui import NullUI
+from techboy.terminal.plain_prompt import PlainPrompt, erasing
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal
 from techboy.wire.plain import Plain
@@ -57,14 +57,14 @@ class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
     """What is asked of the reactor."""
 
 
-class Written(Protocol):
+class FlushableOutput(Protocol):
     """What is written in the background: see `techboy.background_writer.BoundedWriter`."""
 
     def report_by(self, call: Call) -> None: ...
     def finish(self, deadline: float) -> None: ...
 
 
-class Ending(Enum):
+class ExitCause(Enum):
     """What ends the program."""
 
     NOT_YET = auto()
@@ -72,7 +72,7 @@ class Ending(Enum):
     BY_SIGNAL = auto()
 
 
-class Program(Service):
+class ChatService(Service):
     """A program with somebody, or nobody, at this end. ``dialect`` says which end this is.
 
     ``reactor`` measures intervals. ``wall`` returns the time of day, in seconds since 1970, for what is
@@ -83,11 +83,11 @@ class Program(Service):
 
     _log = Logger()
     on_hangup = staticmethod(on_hangup)
-    on_interrupt = staticmethod(exit_status.on_interrupt)
-    on_terminate = staticmethod(exit_status.on_terminate)
+    on_interrupt = staticmethod(exit_status.handle_sigint)
+    on_terminate = staticmethod(exit_status.handle_sigterm)
     on_console_closed = staticmethod(exit_status.on_console_closed)
-    end_with = staticmethod(exit_status.end_with)
-    end_whatever_comes = staticmethod(exit_status.end_whatever_comes)
+    end_with = staticmethod(exit_status.set_exit_status)
+    end_whatever_comes = staticmethod(exit_status.force_exit_status)
 
     def __init__(
         self,
@@ -100,26 +100,28 @@ class Program(Service):
         self.reactor, self.wall, self.options, self.dialect = reactor, wall, options, dialect
         self.keyboard = streams.keyboard
         self._streams, self._ended, self._status = streams, Deferred[None](), exit_status.OK
-        self._ending, self._ends_at = Ending.NOT_YET, 0.0
+        self._ending, self._ends_at = ExitCause.NOT_YET, 0.0
         self._closing: Deferred[None] | None = None
         self._progress: Progress | None = None
         watchdog = watchdog_seconds(options.manager, os.getpid())
-        self.supervised = Supervised(reactor, Notifier(options.manager), watchdog, lambda: str(self.standing))
+        self.supervised = SystemdService(
+            reactor, Notifier(options.manager), watchdog, lambda: str(self.standing)
+        )
         self._states = streams.states
-        self.here = self._here()
-        self.journal, self.reload = Journal(reactor.seconds), Reload(reactor)
+        self.ui = self._ui()
+        self.connection_log, self.reload = ConnectionLog(reactor.seconds), Reload(reactor)
         self.reload.around = self.supervised.reload
         if options["log-file"] is not None:
             self.reload.add("the log file", options["log-file"].reopen)
         self.transcript = self._transcript()
-        written: list[Written | None] = [self.transcript, self._states, options["log"]]
+        written: list[FlushableOutput | None] = [self.transcript, self._states, options["log"]]
         self._written = [one for one in written if one is not None]
         for one in self._written:
             one.report_by(reactor.callFromThread)
         reactor.addSystemEventTrigger("after", "shutdown", self._finish_writing)
 
     @property
-    def speaker(self) -> Speaker:
+    def speaker(self) -> InputHandler:
         """Who is told what is read here."""
         raise NotImplementedError
 
@@ -137,8 +139,8 @@ class Program(Service):
         if self._progress is not None:
             self._progress.stop()
             self._input.close()
-        if self._ending is Ending.NOT_YET:
-            self._ending = Ending.BY_ITSELF
+        if self._ending is ExitCause.NOT_YET:
+            self._ending = ExitCause.BY_ITSELF
             self.on_terminate(lambda: self.reactor.callFromThread(self._end_soon))
         self._ended.callback(None)
         if self.running:
@@ -146,7 +148,7 @@ class Program(Service):
 
     def listens(self, place: str) -> None:
         """It listens at ``place``: say so."""
-        self.here.state(f"Listening for connection on {place}...")
+        self.ui.state(f"Listening for connection on {place}...")
 
     def all_open(self, _: object = None) -> None:
         """Everything is open, and the program does what it is for: tell the service manager."""
@@ -155,19 +157,19 @@ class Program(Service):
     def give_up(self, status: int, why: str) -> None:
         """End with ``status``, saying why."""
         self._status = status
-        self.here.state(why)
+        self.ui.state(why)
         self.leave()
 
     def startService(self) -> None:
         """Open keyboard and screen."""
         super().startService()
-        if not isinstance(self.here, Unseen):
+        if not isinstance(self.ui, NullUI):
             if self._states.on_screen:
                 self._states.settle(SETTLED_WITHIN)
-            self.here.conversation = self.speaker
-            stdin = None if self.keyboard is Keyboard.NONE else descriptor(self._streams.stdin)
+            self.ui.conversation = self.speaker
+            stdin = None if self.keyboard is InputSource.NONE else descriptor(self._streams.stdin)
             stdout = descriptor(self._streams.stdout) if self.options["hears"] else None
-            self.here.open(self.reactor, stdin, stdout)
+            self.ui.open(self.reactor, stdin, stdout)
         if self._progress is not None:
             self._progress.start()
         self.on_interrupt(lambda: self.reactor.callFromThread(self.leave))
@@ -184,13 +186,13 @@ class Program(Service):
         """
         stream = self._streams.stderr
         if (
-            self.keyboard is Keyboard.PERSON
+            self.keyboard is InputSource.PERSON
             or stream is None
             or not shows(stream, self.options.terminal_type)
         ):
             return
         self._input = script = FileRead(self._streams.stdin)
-        line = self.here if self._states.on_screen and isinstance(self.here, StdioBridge) else self._states
+        line = self.ui if self._states.on_screen and isinstance(self.ui, StdioBridge) else self._states
 
         def with_input() -> Sample:
             return replace(sample(), done=script.done, total=script.total)
@@ -202,7 +204,7 @@ class Program(Service):
 
     def hung_up(self) -> None:
         """The terminal is gone, which ends the program; where there is none, do anew what can be."""
-        if self.keyboard is Keyboard.NONE:
+        if self.keyboard is InputSource.NONE:
             self.reload()
         else:
             self.leave()
@@ -210,7 +212,7 @@ class Program(Service):
     def stopService(self) -> Deferred[Any]:
         """Say goodbye; fires when everything was sent and shown."""
         super().stopService()
-        if self._ending is Ending.NOT_YET:
+        if self._ending is ExitCause.NOT_YET:
             self._hasten()
         self._log.info("{program} stops", event="stopping", program=self.options.program)
         self.supervised.stopService()
@@ -220,7 +222,7 @@ class Program(Service):
     @property
     def hasty(self) -> bool:
         """Whether a signal ends the program, so that there is a limit to everything."""
-        return self._ending is Ending.BY_SIGNAL
+        return self._ending is ExitCause.BY_SIGNAL
 
     @property
     def time_left(self) -> float | None:
@@ -233,21 +235,21 @@ class Program(Service):
 
     def fail(self, why: str) -> None:
         """Say why the program can't end well, and let the status tell, whatever ended it."""
-        self.here.state(f"{self.options.program}: {why}")
-        self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
+        self.ui.state(f"{self.options.program}: {why}")
+        self.end_whatever_comes(self.reactor, exit_status.IO_ERROR)
 
     def _hasten(self) -> None:
-        self._ending, self._ends_at = Ending.BY_SIGNAL, time.monotonic() + ENDED_WITHIN
+        self._ending, self._ends_at = ExitCause.BY_SIGNAL, time.monotonic() + ENDED_WITHIN
 
     def _close(self) -> Deferred[None]:
-        self._closing, left = self.here.close(), self.time_left
+        self._closing, left = self.ui.close(), self.time_left
         if left is not None:
             return self._closing.addTimeout(left, self.reactor, self._not_shown)
         return self._closing
 
     def _terminate(self) -> None:
         """End as at SIGTERM, with a limit to everything."""
-        if self._ending is Ending.NOT_YET:
+        if self._ending is ExitCause.NOT_YET:
             self.reactor.stop()
         else:
             self._end_soon()
@@ -270,13 +272,13 @@ class Program(Service):
 
     def _not_shown(self, failure: object, seconds: float) -> None:
         if self._states.on_screen:  # where nothing can be said either
-            self.end_whatever_comes(self.reactor, exit_status.IO_FAILED)
+            self.end_whatever_comes(self.reactor, exit_status.IO_ERROR)
         else:
             self.fail("some messages could not be shown")
-        self.here.abandon()  # after which all may end at once
+        self.ui.abandon()  # after which all may end at once
 
     def _set_status(self, _: None) -> None:
-        self.end_with(self._status or self.here.status)
+        self.end_with(self._status or self.ui.status)
 
     def _transcript(self) -> Transcript | None:
         path = self.options["transcript"]
@@ -286,7 +288,7 @@ class Program(Service):
             transcript = Transcript(path, local_iso, self.wall)
         except OSError as refused:
             program, why = self.options.program, refused.strerror
-            exit_status.fail(exit_status.IO_FAILED, f"{program}: --transcript {shown(path)}: {why}")
+            exit_status.fail(exit_status.IO_ERROR, f"{program}: --transcript {shown(path)}: {why}")
         self.reload.add("the transcript", transcript.reopen)
         return transcript
 
@@ -299,9 +301,9 @@ class Program(Service):
         if self.transcript is not None:
             self.transcript.close()
 
-    def _here(self) -> StdioBridge | PromptScreen | Unseen:
+    def _ui(self) -> StdioBridge | PromptScreen | NullUI:
         if not self.options["shown"]:
-            return Unseen(self._states.write)
+            return NullUI(self._states.write)
         return self._prompted() if self.options["prompted"] else self._bridge()
 
     def _prompted(self) -> PromptScreen:
@@ -315,16 +317,16 @@ class Program(Service):
         options, streams = self.options, self._streams
         on_terminal = is_terminal(streams.stdout)
         prompt = None
-        if self.keyboard is Keyboard.PERSON and on_terminal:
+        if self.keyboard is InputSource.PERSON and on_terminal:
             columns = get_terminal_size().columns
-            prompt = Prompt(options["name"], erasing(options.terminal_type, columns))
+            prompt = PlainPrompt(options["name"], erasing(options.terminal_type, columns))
         output = Shown(options["output"], on_terminal or options["many"], self.wall, self.time_of_day)
         return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 
-    def _reader(self) -> Reader:
-        if self.keyboard is Keyboard.PERSON:
-            return Person(self.options["max-line"])
-        return Script(self.options["max-line"], self.dialect.written)
+    def _reader(self) -> InputParser:
+        if self.keyboard is InputSource.PERSON:
+            return PersonParser(self.options["max-line"])
+        return ScriptParser(self.options["max-line"], self.dialect.written)
 
 
 def clock_time(at: float, now: float) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from techboy import exit_status
-from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, Here
+from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, UserInterface
 from techboy.chat.outbox import Outbox
-from techboy.chat.status import Alone, Together, unsaid
+from techboy.chat.status import Connected, Disconnected, unsaid
 from techboy.config.options import ConversationOptions
-from techboy.ops.transcript import Recorded
-from techboy.service import IReactor, Program
-from techboy.terminal.bridge import Speaker
+from techboy.ops.transcript import TranscriptTee
+from techboy.service import ChatService, IReactor
+from techboy.terminal.bridge import InputHandler
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import CALLER
@@ -20,7 +20,7 @@ IN_HASTE = 2.0
 """Seconds in which the last words are sent if a signal ends the program."""
 
 
-class Talk(Program):
+class PeerChat(ChatService):
     """The client's conversation as a program, which ends with it. It is the conversation's `Owner`."""
 
     def __init__(
@@ -36,24 +36,26 @@ class Talk(Program):
         super().__init__(reactor, options, streams, CALLER, wall)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
-        here: Here = self.here
+        ui: UserInterface = self.ui
         if self.transcript is not None:
-            here = Recorded(here, self.transcript, options["name"])
-        self.conversation = Conversation(here, self, self.keyboard, outbox, patient=patient)
+            ui = TranscriptTee(ui, self.transcript, options["name"])
+        self.conversation = Conversation(ui, self, self.keyboard, outbox, patient=patient)
         self.show_progress(self._sample)
 
     @property
-    def speaker(self) -> Speaker:
+    def speaker(self) -> InputHandler:
         """Return the conversation."""
         return self.conversation
 
     @property
-    def standing(self) -> Alone | Together:
+    def standing(self) -> Disconnected | Connected:
         """How the conversation stands."""
         peer, waiting = self.conversation.peer, self.outbox.lines
         if peer is None:
-            return Alone(self.doing, self.reactor.seconds() - self._alone_since, self.hindrance, waiting)
-        return Together(peer.name, peer.silence, waiting, peer.missing)
+            return Disconnected(
+                self.doing, self.reactor.seconds() - self._alone_since, self.storage_error, waiting
+            )
+        return Connected(peer.name, peer.idle_seconds, waiting, peer.missing)
 
     @property
     def doing(self) -> str:
@@ -61,7 +63,7 @@ class Talk(Program):
         raise NotImplementedError
 
     @property
-    def hindrance(self) -> str:
+    def storage_error(self) -> str:
         """What came of the last attempt to reach the other end, as far as that is known."""
         return ""
 
@@ -85,9 +87,9 @@ class Talk(Program):
 
     def not_kept(self, why: str) -> None:
         """What is said here can't be kept: say so once, and end as soon as what is under way is done."""
-        if self._status != exit_status.IO_FAILED:
-            self._status = exit_status.IO_FAILED
-            self.here.state(f"{self.options.program}: {why}")
+        if self._status != exit_status.IO_ERROR:
+            self._status = exit_status.IO_ERROR
+            self.ui.state(f"{self.options.program}: {why}")
             self.reactor.callLater(0, self.conversation.leave, PROMPTLY)
 
     def shown(self) -> None:
@@ -97,7 +99,7 @@ class Talk(Program):
         """The conversation is over, and so is the program."""
         if not whole and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
-            self.here.state(f"* {self._unsure()}")
+            self.ui.state(f"* {self._unsure()}")
         self.ended()
 
     def _sample(self) -> Sample:

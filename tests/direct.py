@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.chat.policy import DIRECT, AfterClient
 from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import House, Rules
+from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.direct import DirectOperator
-from techboy.server.direct_sessions import DirectSessions
+from techboy.server.direct_sessions import DirectSessionManager
 from techboy.server.operator import Output
-from techboy.server.plain import GuestDoor
+from techboy.server.plain import PlainServerProtocol
 from techboy.wire.frames import CLOSED, ServerBye
 from tests.houses import Visitor
 from tests.native import NativeVerona, tokens
@@ -32,7 +32,7 @@ class Romeo:
         self.ended: list[str | None] = []
         self.reading = True
 
-    def show_words(self, words: Any) -> None:
+    def show_message(self, words: Any) -> None:
         (self.past if words.past else self.shown).extend(words.text.split("\n"))
 
     def state(self, text: str) -> bool:
@@ -67,7 +67,7 @@ class Balcony(NativeVerona):
 
     def __init__(
         self,
-        keyboard: Keyboard = Keyboard.PERSON,
+        keyboard: InputSource = InputSource.PERSON,
         output: Output = Output.TERMINAL,
         *,
         stays: bool = True,
@@ -76,14 +76,14 @@ class Balcony(NativeVerona):
     ) -> None:
         super().__init__(**options)
         after = AfterClient.WAIT if stays else AfterClient.END
-        rules = Rules("romeo", 1, 20, replace(DIRECT, after_client=after))
-        self.house = House(rules, self.hall, self.logs, lambda at: "12:00")
+        rules = ServerConfig("romeo", 1, 20, replace(DIRECT, after_client=after))
+        self.chat = ChatServer(rules, self.broker, self.logs, lambda at: "12:00")
         self.romeo: Any = Romeo()
-        self.operator = DirectOperator(self.house, self.hall, self.romeo, self.romeo, keyboard, output)
+        self.operator = DirectOperator(self.chat, self.broker, self.romeo, self.romeo, keyboard, output)
         self.options: Any = {"resume-timeout": grace}
-        self.lodging: DirectSessions = DirectSessions(self, self.operator)  # type: ignore[arg-type]
-        self.lodging._new_token = tokens()
-        self.operator.sit()
+        self.session_manager: DirectSessionManager = DirectSessionManager(self, self.operator)  # type: ignore[arg-type]
+        self.session_manager._new_token = tokens()
+        self.operator.join()
 
     def refusal(self, others: int) -> str | None:
         return None if self.operator.is_free else DIRECT.full
@@ -98,9 +98,9 @@ class Balcony(NativeVerona):
 
     def plain(self) -> Visitor:
         """Let somebody in who speaks plain lines."""
-        self.lodging.yield_place()
+        self.session_manager.yield_place()
         bucket = Bucket(0, 0)
-        door = GuestDoor(self.house, self.hall, bucket, 4096, lifecycle=self.operator)
-        visitor = Visitor(door, connected(door, kind=SocketTransport))
+        handler = PlainServerProtocol(self.chat, self.broker, bucket, 4096, lifecycle=self.operator)
+        visitor = Visitor(handler, connected(handler, kind=SocketTransport))
         self.turn()
         return visitor

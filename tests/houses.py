@@ -5,11 +5,11 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import House, Rules
-from techboy.server.broker import NEWS_DELAY, STALL, Hall
-from techboy.server.plain import GuestDoor
-from techboy.storage.executor import AtOnce, Committer
-from techboy.storage.memory import KEEP_MEMORY, MemoryLogs
+from techboy.chat.server import ChatServer, ServerConfig
+from techboy.server.broker import NEWS_DELAY, SEND_TIMEOUT, Broker
+from techboy.server.plain import PlainServerProtocol
+from techboy.storage.executor import InlineExecutor, StorageExecutor
+from techboy.storage.memory import HISTORY_MEMORY, MemoryLogStore
 from tests.clocks import Wall
 from tests.transports import ANY, FakeTransport, SocketTransport
 
@@ -17,13 +17,13 @@ from tests.transports import ANY, FakeTransport, SocketTransport
 class Visitor:
     """A guest, seen from the other end of its connection."""
 
-    def __init__(self, door: GuestDoor, transport: FakeTransport) -> None:
-        self.door, self.transport = door, transport
+    def __init__(self, handler: PlainServerProtocol, transport: FakeTransport) -> None:
+        self.handler, self.transport = handler, transport
 
     @property
     def name(self) -> str:
         """What the guest is called."""
-        return self.door.member.name
+        return self.handler.member.name
 
     @property
     def socket(self) -> SocketTransport:
@@ -50,21 +50,21 @@ class Verona:
     def __init__(
         self,
         *,
-        keep: int = KEEP_MEMORY,
-        stall: float = STALL,
+        keep: int = HISTORY_MEMORY,
+        stall: float = SEND_TIMEOUT,
         rate: int = 0,
         burst: int = 0,
         history: int = 20,
         max_line: int = 4096,
         motd: tuple[str, ...] = (),
-        committer: Committer | None = None,
+        executor: StorageExecutor | None = None,
     ) -> None:
         self.clock, self.shut_down = Clock(), 0
         self.wall = Wall(self.clock)
-        self.logs = MemoryLogs(keep)
-        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), stall)
-        rules = Rules("romeo", 1000, history)
-        self.house = House(rules, self.hall, self.logs, lambda at: "12:00", self._shut_down, list(motd))
+        self.logs = MemoryLogStore(keep)
+        self.broker = Broker(self.clock, self.wall, self.logs, executor or InlineExecutor(), stall)
+        rules = ServerConfig("romeo", 1000, history)
+        self.chat = ChatServer(rules, self.broker, self.logs, lambda at: "12:00", self._shut_down, list(motd))
         self._rate, self._burst, self._max_line = rate, burst, max_line
         self.visitors: list[Visitor] = []
 
@@ -73,9 +73,9 @@ class Verona:
 
     def visit(self, kind: type[FakeTransport] = SocketTransport) -> Visitor:
         """Let a guest in, by a transport of that ``kind``."""
-        door = GuestDoor(self.house, self.hall, Bucket(self._rate, self._burst), self._max_line)
-        visitor = Visitor(door, kind(door))
-        door.makeConnection(visitor.transport)
+        handler = PlainServerProtocol(self.chat, self.broker, Bucket(self._rate, self._burst), self._max_line)
+        visitor = Visitor(handler, kind(handler))
+        handler.makeConnection(visitor.transport)
         self.visitors.append(visitor)
         return visitor
 
@@ -91,7 +91,7 @@ class Verona:
         """Let comings and goings be announced."""
         self.turn(NEWS_DELAY)
 
-    def company(self, count: int) -> list[Visitor]:
+    def roster(self, count: int) -> list[Visitor]:
         """Let ``count`` guests in, one after the other, who have read all there was to read."""
         for _ in range(count):
             self.visit()

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.logger import capturedLogs, formatEvent
 
-from techboy.net.connection_log import Journal
+from techboy.net.connection_log import ConnectionLog
 
 _OURS = "techboy."
 
@@ -51,6 +51,6 @@ def written() -> Iterator[Written]:
         yield Written(events)
 
 
-def journal(seconds: float = 0.0) -> Journal:
+def connection_log(seconds: float = 0.0) -> ConnectionLog:
     """Return a journal of a time that stands still."""
-    return Journal(lambda: seconds)
+    return ConnectionLog(lambda: seconds)

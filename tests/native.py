@@ -8,13 +8,13 @@ from itertools import count
 from typing import Any
 
 from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import House, Rules
-from techboy.server.broker import STALL, Hall
-from techboy.server.native import NativeGuest, Terms
-from techboy.server.sessions import GRACE, Lodging
-from techboy.storage.executor import AtOnce, Committer
+from techboy.chat.server import ChatServer, ServerConfig
+from techboy.server.broker import SEND_TIMEOUT, Broker
+from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.sessions import RESUME_TIMEOUT, SessionManager
+from techboy.storage.executor import InlineExecutor, StorageExecutor
 from techboy.storage.interface import StorageError
-from techboy.storage.memory import KEEP_MEMORY, MemoryLogs
+from techboy.storage.memory import HISTORY_MEMORY, MemoryLogStore
 from tests.houses import Verona
 from tests.transports import FakeTransport, SocketTransport
 
@@ -64,8 +64,8 @@ def tokens(first: int = 1) -> Callable[[], str]:
 class Caller:
     """A guest who speaks the native dialect, seen from the other end of its connection."""
 
-    def __init__(self, door: NativeGuest, transport: FakeTransport) -> None:
-        self.door, self.transport = door, transport
+    def __init__(self, handler: NativeServerProtocol, transport: FakeTransport) -> None:
+        self.handler, self.transport = handler, transport
         self._unread = b""
 
     @property
@@ -109,30 +109,30 @@ class NativeVerona(Verona):
     def __init__(
         self,
         *,
-        committer: Committer | None = None,
-        grace: float = GRACE,
+        executor: StorageExecutor | None = None,
+        grace: float = RESUME_TIMEOUT,
         places: int = 1000,
-        keep: int = KEEP_MEMORY,
-        stall: float = STALL,
+        keep: int = HISTORY_MEMORY,
+        stall: float = SEND_TIMEOUT,
         history: int = 20,
-        logs: MemoryLogs | None = None,
+        logs: MemoryLogStore | None = None,
         name: str = "romeo",
         first_token: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(keep=keep, stall=stall, history=history, **options)
         self.logs = logs or self.logs
-        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), stall)
-        self.house = House(Rules(name, 1000, history), self.hall, self.logs, lambda at: "12:00")
-        self.lodging = Lodging(self.house, self.hall, tokens(first_token), grace, places)
+        self.broker = Broker(self.clock, self.wall, self.logs, executor or InlineExecutor(), stall)
+        self.chat = ChatServer(ServerConfig(name, 1000, history), self.broker, self.logs, lambda at: "12:00")
+        self.session_manager = SessionManager(self.chat, self.broker, tokens(first_token), grace, places)
         self.callers: list[Caller] = []
 
     def call(self, kind: type[FakeTransport] = SocketTransport) -> Caller:
         """Let somebody connect, by a transport of that ``kind``."""
-        bucket, terms = Bucket(self._rate, self._burst), Terms(self._max_line, PING, DEAD)
-        door = NativeGuest(self.lodging, self.hall, bucket, terms)
-        caller = Caller(door, kind(door))
-        door.makeConnection(caller.transport)
+        bucket, terms = Bucket(self._rate, self._burst), ConnectionLimits(self._max_line, PING, DEAD)
+        handler = NativeServerProtocol(self.session_manager, self.broker, bucket, terms)
+        caller = Caller(handler, kind(handler))
+        handler.makeConnection(caller.transport)
         self.callers.append(caller)
         return caller
 

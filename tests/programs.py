@@ -26,11 +26,11 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
-from techboy.server.detect import PATIENCE
-from techboy.service import Program
+from techboy.server.detect import GREETING_DELAY
+from techboy.service import ChatService
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall
@@ -111,13 +111,13 @@ class RecordedStates:
 class FakeStreams(Streams):
     """Streams that are not there, of which somebody at a ``keyboard`` may make use; states are recorded."""
 
-    def __init__(self, states: RecordedStates, keyboard: Keyboard) -> None:
+    def __init__(self, states: RecordedStates, keyboard: InputSource) -> None:
         super().__init__(None, None, None)
         object.__setattr__(self, "_states", states)
         object.__setattr__(self, "_keyboard", keyboard)
 
     @property
-    def keyboard(self) -> Keyboard:
+    def keyboard(self) -> InputSource:
         return self._keyboard
 
     @property
@@ -143,10 +143,10 @@ class Running:
 
     def __init__(
         self,
-        program: Callable[..., Program],
+        program: Callable[..., ChatService],
         options: ConversationOptions,
         arguments: list[str],
-        keyboard: Keyboard = Keyboard.NONE,
+        keyboard: InputSource = InputSource.NONE,
         *,
         reactor: FakeReactor | None = None,
         wall: Callable[[], float] | None = None,
@@ -166,11 +166,11 @@ class Running:
         self.program.on_console_closed = self._on_console_closed
         self.program.end_with = self._end_with
         self.program.end_whatever_comes = lambda reactor, status: self._end_with(status)
-        if isinstance(self.program.here, StdioBridge):
-            self.program.here.open = self._open
+        if isinstance(self.program.ui, StdioBridge):
+            self.program.ui.open = self._open
 
     def _open(self, reactor: object, stdin: None, stdout: None) -> None:
-        self.terminal = connected(self.program.here, kind=Terminal)
+        self.terminal = connected(self.program.ui, kind=Terminal)
 
     def _on_interrupt(self, leave: Callable[[], None]) -> None:
         self.interrupt = leave
@@ -228,7 +228,7 @@ def call(program: Running) -> SocketTransport:
 def visit(program: Running) -> SocketTransport:
     """Connect a caller who says nothing for so long that it is taken for one who speaks plain lines."""
     transport = call(program)
-    program.reactor.advance(PATIENCE)
+    program.reactor.advance(GREETING_DELAY)
     return transport
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from techboy.chat.conversation import Conversation, Keyboard, State, Words
+from techboy.chat.conversation import Conversation, ConversationState, InputSource, Message
 from techboy.chat.outbox import Outbox
-from techboy.client.plain import PlainDoor
+from techboy.client.plain import PlainPeerProtocol
 from tests.direct import Balcony
 from tests.transports import FakeTransport, connected
 
@@ -19,9 +19,9 @@ class Juliet:
     def __init__(self, clock: Clock) -> None:
         self.shown: list[str] = []
         self.ended: list[bool] = []
-        self.conversation = Conversation(self, self, Keyboard.PERSON, Outbox())
+        self.conversation = Conversation(self, self, InputSource.PERSON, Outbox())
         self.conversation.start()
-        self.transport: FakeTransport = connected(PlainDoor(self.conversation, "romeo", clock))
+        self.transport: FakeTransport = connected(PlainPeerProtocol(self.conversation, "romeo", clock))
 
     def show(self, author: str, text: str) -> None:
         self.shown += text.split("\n")
@@ -29,7 +29,7 @@ class Juliet:
     def show_signed(self, author: str, text: str) -> None:
         self.show(author, text)
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         self.show(words.author, words.text)
 
     def state(self, text: str) -> None:
@@ -37,8 +37,8 @@ class Juliet:
 
     refuse = not_kept = state
 
-    invite = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
-    said_here = unstored = called = lambda self, *what: None
+    show_prompt = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
+    show_sent = unstored = set_nick = lambda self, *what: None
 
     def waiting(self, again: bool) -> None:
         """Nobody needs to be called."""
@@ -111,5 +111,5 @@ class BothEndsTests:
             both.carry([7])
         assert both.server.romeo.shown == ["good night"]
         assert both.client.shown == ["wilt thou leave me"]
-        assert both.client.conversation.state is State.OVER
+        assert both.client.conversation.state is ConversationState.OVER
         assert (both.server.romeo.ended, both.client.ended) == ([None], [True])

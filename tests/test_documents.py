@@ -15,15 +15,15 @@ from docutils.nodes import Element, literal, row, section, title
 from prometheus_client.core import Metric
 
 from techboy import exit_status, juliet, romeo
-from techboy.chat.conversation import Keyboard
-from techboy.chat.counters import Refusal
+from techboy.chat.conversation import InputSource
+from techboy.chat.counters import RejectReason
 from techboy.config.options import ConversationOptions
-from techboy.net.connection_log import End
-from techboy.ops.histogram import Durations
-from techboy.ops.reactor_lag import Lag
-from techboy.server.metrics import Figures
-from techboy.server.monitored import Watched
-from techboy.server.service import Host
+from techboy.net.connection_log import CloseReason
+from techboy.ops.histogram import Histogram
+from techboy.ops.reactor_lag import ReactorLagMonitor
+from techboy.server.metrics import MetricsCollector
+from techboy.server.monitored import MonitoredServer
+from techboy.server.service import RoomServer
 from tests.children import run
 from tests.programs import Running
 
@@ -62,10 +62,10 @@ def long_options(options: type[ConversationOptions]) -> set[str]:
 
 def families() -> Iterable[Metric]:
     """Return the figures of a host of many."""
-    host = Running(Host, romeo.Options(), ["--host", "127.0.0.1"], Keyboard.NONE)
-    program: Host = host.program
-    watched = Watched(program.house, program.hall, list, lambda: None)
-    return Figures(watched, Durations(), Lag(host.reactor)).collect()
+    host = Running(RoomServer, romeo.Options(), ["--host", "127.0.0.1"], InputSource.NONE)
+    program: RoomServer = host.program
+    watched = MonitoredServer(program.chat, program.broker, list, lambda: None)
+    return MetricsCollector(watched, Histogram(), ReactorLagMonitor(host.reactor)).collect()
 
 
 def figures() -> set[str]:
@@ -108,7 +108,7 @@ class FiguresTests:
     def test_reasons(self) -> None:
         """It has all reasons for which something is refused, and no other."""
         told = {text for text in literals(part(OPERATING, "Metrics")) if re.fullmatch("[a-z_]+", text)}
-        assert told - {"reason"} - figures() == {why.value for why in Refusal}
+        assert told - {"reason"} - figures() == {why.value for why in RejectReason}
 
     def test_labels(self) -> None:
         """The labels that it shows are those that the figures have."""
@@ -123,16 +123,16 @@ class LogTests:
 
     def test_ends(self) -> None:
         """The page for operators has all ways in which a connection ends."""
-        assert {end.value for end in End} <= set(first_column(part(OPERATING, "The log")))
+        assert {end.value for end in CloseReason} <= set(first_column(part(OPERATING, "The log")))
 
     def test_events(self) -> None:
         """It has all events that a log can have, and no other."""
         sources = [path.read_text("utf-8") for path in CHECKOUT.glob("techboy/**/*.py")]
         said = {event for text in sources for event in re.findall(r'event="(\w+)"', text)}
-        journal = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text("utf-8")
-        said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', journal)) | {"joined", "resumed"}
+        connection_log = (CHECKOUT / "techboy" / "net" / "connection_log.py").read_text("utf-8")
+        said |= set(re.findall(r'"[^"]*[ {][^"]*",\s*"([a-z_]+)"', connection_log)) | {"joined", "resumed"}
         table = part(OPERATING, "The log").findall(row)
-        told = {each[0].astext() for each in table} - {end.value for end in End} - {"event"}
+        told = {each[0].astext() for each in table} - {end.value for end in CloseReason} - {"event"}
         assert told == said
 
 

@@ -10,16 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from techboy.chat import outbox
-from techboy.chat.acquaintance import Acquaintance, Forgetful
-from techboy.chat.conversation import Conversation, Keyboard, Words
+from techboy.chat.acquaintance import ClientSession, MemorySessionStore
+from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.outbox import Outbox
 from techboy.chat.rate_limit import Bucket
-from techboy.client.handshake import Greeting
-from techboy.client.native import SAY_AGAIN, NativeCaller
+from techboy.client.handshake import ClientHandshake
+from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.server import broker
-from techboy.server.broker import STALL
-from techboy.server.native import NativeGuest, Terms
-from techboy.storage.interface import Batch
+from techboy.server.broker import SEND_TIMEOUT
+from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.storage.interface import MessageBatch
 from techboy.wire.frames import Hello
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 from tests.transports import ANY, FakeTransport, SocketTransport
@@ -113,8 +113,10 @@ class Link:
 
     def __init__(self, author: Author, verona: NativeVerona) -> None:
         self.verona = verona
-        caller = author.door()
-        guest = NativeGuest(verona.lodging, verona.hall, Bucket(0, 0), Terms(MAX_LINE, PING, DEAD))
+        caller = author.handler()
+        guest = NativeServerProtocol(
+            verona.session_manager, verona.broker, Bucket(0, 0), ConnectionLimits(MAX_LINE, PING, DEAD)
+        )
         self.here, self.there = FakeTransport(caller), SocketTransport(guest)
         self.here_open = self.there_open = True
         self._seen = 0
@@ -169,8 +171,8 @@ class Author:
         self.lines: list[tuple[int, str]] = []
         self.said: list[str] = []
         self.refusals = 0
-        self.outbox, self.acquaintance = Outbox(), Acquaintance(Forgetful())
-        self.conversation = Conversation(self, self, Keyboard.PERSON, self.outbox, patient=True)
+        self.outbox, self.client_session = Outbox(), ClientSession(MemorySessionStore())
+        self.conversation = Conversation(self, self, InputSource.PERSON, self.outbox, patient=True)
         self.conversation.start()
         self.link: Link | None = None
 
@@ -189,22 +191,29 @@ class Author:
             texts.insert(refused, TOO_LONG)
         self.conversation.said("\n".join(texts))
 
-    def door(self) -> Greeting:
-        known, received = self.acquaintance.known, self.acquaintance.received
+    def handler(self) -> ClientHandshake:
+        known, received = self.client_session.known, self.client_session.received
         seen = None if known.session is None else received
         hello = Hello(self.name, known.session, known.log, known.room, seen)
-        return Greeting(self, hello, self._verona.clock, DEAD, may_be_plain=False)
+        return ClientHandshake(self, hello, self._verona.clock, DEAD, may_be_plain=False)
 
     # what the greeting and its door call
 
     wants_connection = True
 
-    def native_door(self) -> NativeCaller:
-        return NativeCaller(
-            self.conversation, self, self.outbox, self.acquaintance, self._verona.clock, PING, DEAD, self.name
+    def native_protocol(self) -> NativeClientProtocol:
+        return NativeClientProtocol(
+            self.conversation,
+            self,
+            self.outbox,
+            self.client_session,
+            self._verona.clock,
+            PING,
+            DEAD,
+            self.name,
         )
 
-    def plain_door(self) -> NativeCaller:
+    def plain_protocol(self) -> NativeClientProtocol:
         raise AssertionError("the host speaks the native dialect")
 
     def unanswered(self) -> None:
@@ -217,10 +226,10 @@ class Author:
 
     # what the conversation calls
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         for number, line in enumerate(words.text.split("\n")):
             self.lines.append((words.first + number, line))
-        self.conversation.here_shown()
+        self.conversation.output_written()
 
     def refuse(self, text: str) -> None:
         self.refusals += 1
@@ -232,31 +241,31 @@ class Author:
         """It calls again when the test says so."""
 
     def shown(self) -> None:
-        self.acquaintance.shown()
+        self.client_session.shown()
 
     def over(self, whole: bool) -> None:
         raise AssertionError("nobody said goodbye")
 
-    invite = dismiss = pause = resume = hurry = show_names = lambda self: None
-    said_here = unstored = called = lambda self, *what: None
+    show_prompt = dismiss = pause = resume = hurry = show_names = lambda self: None
+    show_sent = unstored = set_nick = lambda self, *what: None
 
 
 class Story:
     """Authors, and the host whose disk is slow and fails."""
 
     def __init__(self) -> None:
-        self.committer = HeldCommitter()
-        self.verona = NativeVerona(committer=self.committer, history=1000)
+        self.executor = HeldCommitter()
+        self.verona = NativeVerona(executor=self.executor, history=1000)
         self.authors = [Author(number, self.verona) for number in range(AUTHORS)]
         self.left: list[Link] = []
 
     def begin(self) -> None:
         """Let all come in; from now on the disk waits for the test."""
-        self.committer.prompt = True
+        self.executor.prompt = True
         for author in self.authors:
             self.call(author)
         self.settle()
-        self.committer.prompt = False
+        self.executor.prompt = False
 
     def play(self, steps: list[object]) -> None:
         for step in steps:
@@ -288,11 +297,11 @@ class Story:
                     link.break_there()
             case Passes(seconds):
                 self.verona.clock.advance(seconds)
-            case Stores(well) if self.committer.waiting:
+            case Stores(well) if self.executor.waiting:
                 if well:
-                    self.committer.answer()
+                    self.executor.answer()
                 else:
-                    self.committer.refuse()
+                    self.executor.refuse()
 
     def call(self, author: Author) -> None:
         if not author.connected:
@@ -302,7 +311,7 @@ class Story:
 
     def finish(self) -> None:
         """Let everything work from now on."""
-        self.committer.answer_all()
+        self.executor.answer_all()
         for author in self.authors:
             if author.link is not None:
                 author.link.break_here()
@@ -326,8 +335,8 @@ class Story:
                 moved |= author.link.down()
 
     @property
-    def stored(self) -> list[Batch]:
-        return self.verona.house.lobby.log.read(0, ANY)
+    def stored(self) -> list[MessageBatch]:
+        return self.verona.chat.lobby.log.read(0, ANY)
 
 
 WHO = st.integers(0, AUTHORS - 1)
@@ -340,7 +349,7 @@ STEP = st.one_of(
     st.builds(Calls, WHO),
     st.builds(Breaks, WHO, st.booleans(), st.booleans()),
     st.builds(Straggles, SIZE),
-    st.builds(Passes, st.sampled_from([0.0, 0.0, 0.0, 0.25, SAY_AGAIN, STALL, DEAD])),
+    st.builds(Passes, st.sampled_from([0.0, 0.0, 0.0, 0.25, SAY_AGAIN, SEND_TIMEOUT, DEAD])),
     st.builds(Stores, st.sampled_from([True, True, False])),
 )
 

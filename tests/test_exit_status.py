@@ -50,10 +50,10 @@ class StatusTests:
         """The statuses are those that other programs use for the same."""
         assert exit_status.OK == os.EX_OK
         assert exit_status.USAGE == os.EX_USAGE
-        assert exit_status.DATA_REFUSED == os.EX_DATAERR
+        assert exit_status.DATA_ERROR == os.EX_DATAERR
         assert exit_status.UNAVAILABLE == os.EX_UNAVAILABLE
-        assert exit_status.NO_LISTENING == os.EX_OSERR
-        assert exit_status.IO_FAILED == os.EX_IOERR
+        assert exit_status.CANNOT_LISTEN == os.EX_OSERR
+        assert exit_status.IO_ERROR == os.EX_IOERR
 
 
 class FailTests:
@@ -114,29 +114,35 @@ class EndWithTests:
 
     def test_status(self) -> None:
         """The process ends with the status, after all that it printed."""
-        ended = run("from techboy import exit_status; exit_status.end_with(65); print('said', end='')")
+        ended = run("from techboy import exit_status; exit_status.set_exit_status(65); print('said', end='')")
         assert (ended.returncode, ended.stdout, ended.stderr) == (65, "said", "")
 
     def test_ok(self) -> None:
         """Without an error the process ends as ever."""
-        assert run("from techboy import exit_status; exit_status.end_with(exit_status.OK)").returncode == 0
+        assert (
+            run("from techboy import exit_status; exit_status.set_exit_status(exit_status.OK)").returncode
+            == 0
+        )
 
     def test_later_exit(self) -> None:
         """It holds although the program says itself that it ends well, as twist does."""
-        ended = run("from techboy import exit_status; exit_status.end_with(69); raise SystemExit(0)")
+        ended = run("from techboy import exit_status; exit_status.set_exit_status(69); raise SystemExit(0)")
         assert ended.returncode == 69
 
     @needs_shell
     @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
     def test_closed(self, redirection: str) -> None:
         """It holds where standard output or error was closed."""
-        assert run("from techboy import exit_status; exit_status.end_with(74)", redirection).returncode == 74
+        assert (
+            run("from techboy import exit_status; exit_status.set_exit_status(74)", redirection).returncode
+            == 74
+        )
 
     @needs_shell
     @pytest.mark.parametrize("print_it", ["print('x')", "print('x', file=sys.stderr)"])
     def test_full(self, print_it: str) -> None:
         """It holds, and nothing else is said, where what was printed can't be written."""
-        program = f"import sys; from techboy import exit_status; exit_status.end_with(74); {print_it}"
+        program = f"import sys; from techboy import exit_status; exit_status.set_exit_status(74); {print_it}"
         redirection = "2> /dev/full" if "stderr" in print_it else "> /dev/full"
         ended = run(program, redirection)
         assert (ended.returncode, ended.stdout, ended.stderr) == (74, "", "")
@@ -154,7 +160,7 @@ class EndWithTests:
             monkeypatch.setattr(sys, "stdout", stdout)
             monkeypatch.setattr(sys, "stderr", None)
             stdout.write("said")
-            exit_status.end_with(exit_status.UNAVAILABLE)
+            exit_status.set_exit_status(exit_status.UNAVAILABLE)
             assert statuses == []
             [end] = at_exit
             end()
@@ -163,7 +169,7 @@ class EndWithTests:
 
     def test_nothing_to_do(self, at_exit: list[Callable[[], object]]) -> None:
         """Without an error nothing is done at the end."""
-        exit_status.end_with(exit_status.OK)
+        exit_status.set_exit_status(exit_status.OK)
         assert at_exit == []
 
 
@@ -176,7 +182,7 @@ class EndWhateverComesTests:
             "import signal; from twisted.application.app import _exitWithSignal\n"
             "from twisted.internet import reactor; from techboy import exit_status\n"
             "reactor.addSystemEventTrigger('before', 'shutdown', print, 'goodbye')\n"
-            "exit_status.end_whatever_comes(reactor, 74)\n"
+            "exit_status.force_exit_status(reactor, 74)\n"
             "reactor.callWhenRunning(signal.raise_signal, signal.SIGTERM)\n"
             "reactor.run()\n"
             "_exitWithSignal(signal.SIGTERM)"
@@ -191,7 +197,7 @@ class OnInterruptTests:
     def test_first(self) -> None:
         """The first one leaves, and the next one will end the process."""
         left: list[str] = []
-        exit_status.on_interrupt(lambda: left.append("left"))
+        exit_status.handle_sigint(lambda: left.append("left"))
         signal.raise_signal(signal.SIGINT)
         assert left == ["left"]
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
@@ -201,7 +207,7 @@ class OnInterruptTests:
         """The second one ends the process at once."""
         ended = run(
             "import signal; from techboy import exit_status\n"
-            "exit_status.on_interrupt(lambda: print('goodbye', flush=True))\n"
+            "exit_status.handle_sigint(lambda: print('goodbye', flush=True))\n"
             "signal.raise_signal(signal.SIGINT)\n"
             "signal.raise_signal(signal.SIGINT)\n"
             "print('never')"
@@ -216,7 +222,7 @@ class OnTerminateTests:
         """Each is told, and ends nothing by itself."""
         ended = run(
             "import signal; from techboy import exit_status\n"
-            "exit_status.on_terminate(lambda: print('hurry', flush=True))\n"
+            "exit_status.handle_sigterm(lambda: print('hurry', flush=True))\n"
             "signal.raise_signal(signal.SIGTERM)\n"
             "signal.raise_signal(signal.SIGTERM)\n"
             "print('the end')"

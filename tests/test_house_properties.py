@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from techboy.net.rendering import Delivery
 from techboy.server import broker
-from techboy.storage.interface import Batch
-from techboy.storage.memory import KEEP_MEMORY
+from techboy.storage.interface import MessageBatch
+from techboy.storage.memory import HISTORY_MEMORY
 from tests.houses import Verona, Visitor
 from tests.transports import ANY
 
@@ -65,10 +65,10 @@ class Recorder:
     """Hears all that is said, at once."""
 
     def __init__(self, verona: Verona) -> None:
-        self.batches: list[Batch] = []
-        verona.hall.observe(verona.house.lobby, self)
+        self.batches: list[MessageBatch] = []
+        verona.broker.subscribe(verona.chat.lobby, self)
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         self.batches += delivery.batches
 
     def stalled(self) -> None:
@@ -83,10 +83,10 @@ class Recorder:
 class Room:
     """Authors with something to say, all of whom read as fast as the test lets them."""
 
-    def __init__(self, texts: list[list[str]], keep: int = KEEP_MEMORY) -> None:
+    def __init__(self, texts: list[list[str]], keep: int = HISTORY_MEMORY) -> None:
         self.verona = Verona(keep=keep)
         self.recorder = Recorder(self.verona)
-        self.guests = self.verona.company(AUTHORS)
+        self.guests = self.verona.roster(AUTHORS)
         self.unsent = ["".join(f"{line}\n" for line in lines).encode() for lines in texts]
         self.read = [""] * AUTHORS
         for guest in self.guests:
@@ -145,10 +145,10 @@ class OneOrderTests:
         room = Room(texts)
         room.play(steps)
         room.finish()
-        lines, tally = sum(map(len, texts)), room.verona.hall.tally
-        assert (tally.said, tally.stored, room.verona.hall.waiting) == (lines, lines, 0)
-        assert tally.sent == sum(read.count("\n") for read in room.read)
-        assert room.verona.house.lagging == 0
+        lines, counters = sum(map(len, texts)), room.verona.broker.counters
+        assert (counters.said, counters.stored, room.verona.broker.pending_lines) == (lines, lines, 0)
+        assert counters.sent == sum(read.count("\n") for read in room.read)
+        assert room.verona.chat.lagging_members == 0
 
     @given(
         st.lists(st.lists(TEXT, max_size=8), min_size=AUTHORS, max_size=AUTHORS),
@@ -211,7 +211,7 @@ class ForgeryTests:
     def test_any_bytes(self, words: list[bytes], size: int, bare: bool, behind: bool) -> None:
         """The others' streams have no control characters, and no line in them is another's than it says."""
         verona = Verona(max_line=64)
-        reader, other, noisy = verona.company(3)
+        reader, other, noisy = verona.roster(3)
         if behind:
             reader.stops_reading(7)
         recorder, data = Recorder(verona), b"".join(words)

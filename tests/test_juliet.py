@@ -21,10 +21,10 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from techboy import exit_status
-from techboy.chat.conversation import PROMPTLY, Keyboard, State
-from techboy.client.handshake import PATIENCE
-from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, Juliet, JulietFactory, Options
-from techboy.net.connection_log import Journal
+from techboy.chat.conversation import PROMPTLY, ConversationState, InputSource
+from techboy.client.handshake import HANDSHAKE_TIMEOUT
+from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, ChatClient, ChatClientFactory, Options
+from techboy.net.connection_log import ConnectionLog
 from techboy.service import SHOWN_WITHIN
 from techboy.talk import IN_HASTE
 from tests.client.test_connector import FakeEndpoint
@@ -32,7 +32,7 @@ from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport
 from tests.wire.texts import quick
 
-PERSON, SCRIPT = Keyboard.PERSON, Keyboard.SCRIPT
+PERSON, SCRIPT = InputSource.PERSON, InputSource.SCRIPT
 
 
 def running(*arguments: str, spread: float = 1.0) -> Running:
@@ -43,10 +43,10 @@ def running(*arguments: str, spread: float = 1.0) -> Running:
     return started("--plain", *arguments, spread=spread)
 
 
-def started(*arguments: str, spread: float = 1.0, keyboard: Keyboard = Keyboard.NONE) -> Running:
+def started(*arguments: str, spread: float = 1.0, keyboard: InputSource = InputSource.NONE) -> Running:
     """Return a Juliet who was given ``arguments`` and has started."""
     words = ["--host", "192.0.2.1", *arguments]
-    return Running(Juliet, Options(), words, keyboard, spread=lambda: spread).start()
+    return Running(ChatClient, Options(), words, keyboard, spread=lambda: spread).start()
 
 
 def attempts(juliet: Running) -> int:
@@ -75,10 +75,10 @@ def answer(juliet: Running) -> FakeTransport:
     return transport
 
 
-def own(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
+def own(*arguments: str, keyboard: InputSource = PERSON) -> Running:
     """Return a Juliet who was sent to the host's own door."""
     words = ["--socket", "/run/romeo", *arguments]
-    return Running(Juliet, Options(), words, keyboard, spread=lambda: 1.0).start()
+    return Running(ChatClient, Options(), words, keyboard, spread=lambda: 1.0).start()
 
 
 def opens(juliet: Running) -> FakeTransport:
@@ -153,7 +153,7 @@ class CallingTests:
 
     def test_chance(self) -> None:
         """Left alone, chance takes up to a half."""
-        juliet = Running(Juliet, Options(), ["--host", "192.0.2.1"]).start()
+        juliet = Running(ChatClient, Options(), ["--host", "192.0.2.1"]).start()
         refuse(juliet)
         assert 0.05 <= waits(juliet) <= 0.1
 
@@ -221,7 +221,7 @@ class CallingTests:
         juliet.reactor.advance(0.1)
         assert ended == [None]
         assert juliet.said[-1] == "juliet: some messages could not be shown"
-        assert juliet.status == exit_status.IO_FAILED
+        assert juliet.status == exit_status.IO_ERROR
 
     def test_stopped_with_stuck_peer(self) -> None:
         """Nor is the other end waited for that takes nothing."""
@@ -246,10 +246,10 @@ class Called:
 
     def __init__(self) -> None:
         self.reactor, self.endpoint, self.conversation = Clock(), FakeEndpoint(), self
-        self.journal = Journal(self.reactor.seconds)
+        self.connection_log = ConnectionLog(self.reactor.seconds)
         self.free, self.connection = True, False
 
-    def door(self, record: object) -> Protocol:
+    def handler(self, record: object) -> Protocol:
         self.connection = True
         return Protocol()
 
@@ -262,7 +262,7 @@ class Caller:
 
     def __init__(self) -> None:
         self.called = Called()
-        self.factory = JulietFactory(self.called, lambda: 0.5)  # type: ignore[arg-type]
+        self.factory = ChatClientFactory(self.called, lambda: 0.5)  # type: ignore[arg-type]
         self.factory.call()
 
     @property
@@ -326,7 +326,7 @@ class OneAtATimeTests:
 
     def test_factory(self) -> None:
         """Reconnecting is the business of Twisted's factory for it."""
-        assert issubclass(JulietFactory, ReconnectingClientFactory)
+        assert issubclass(ChatClientFactory, ReconnectingClientFactory)
 
     @quick
     @given(st.lists(st.sampled_from(EVENTS), max_size=30), st.lists(st.sampled_from(EVENTS), max_size=5))
@@ -634,7 +634,7 @@ class NativeTests:
         juliet.terminal.receive(b"one\n")
         transport = answer(juliet)
         transport.flush()
-        juliet.reactor.advance(PATIENCE)
+        juliet.reactor.advance(HANDSHAKE_TIMEOUT)
         juliet.terminal.receive(b"two\n")
         assert transport.flush() == b"one\ntwo\n"
         transport.receive(frame(**WELCOME))
@@ -652,7 +652,7 @@ class NativeTests:
         calls_again(juliet)
         transport = answer(juliet)
         transport.flush()
-        juliet.reactor.advance(2 * PATIENCE)
+        juliet.reactor.advance(2 * HANDSHAKE_TIMEOUT)
         assert transport.flush() == b""
         assert transport.events == []
 
@@ -701,11 +701,11 @@ class StateFailsTests:
             transport.receive(frame(type="bye", reason="closed"))
             transport.flush()
         juliet.reactor.advance(60)
-        assert juliet.program.conversation.state is State.OVER
+        assert juliet.program.conversation.state is ConversationState.OVER
         assert juliet.reactor.stops == 1
         assert attempts(juliet) == 1
         juliet.stop()
-        assert juliet.status == exit_status.IO_FAILED
+        assert juliet.status == exit_status.IO_ERROR
         (told,) = [line for line in juliet.said if line.startswith("juliet: ")]
         assert told.endswith(f"juliet.sqlite: database is locked; {fate} for the next time")
 
@@ -737,7 +737,7 @@ class StateFailsTests:
             transport.receive(frame(type="bye", reason="closed"))
             transport.flush()
             juliet.stop()
-        assert juliet.status == exit_status.IO_FAILED
+        assert juliet.status == exit_status.IO_ERROR
         again = started("--state", str(tmp_path), keyboard=PERSON)
         assert "* 2 lines are kept from the last time" in again.said
         transport = welcome(again, next_seq=3)
@@ -772,12 +772,12 @@ class StateFailsTests:
         )
         transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
-        assert juliet.program.conversation.state is State.OVER
+        assert juliet.program.conversation.state is ConversationState.OVER
         with locked(tmp_path):
             juliet.terminal.flush()
         juliet.reactor.advance(60)
         juliet.stop()
-        assert juliet.status == exit_status.IO_FAILED
+        assert juliet.status == exit_status.IO_ERROR
         assert juliet.reactor.stops == 1
 
     def test_alone(self, juliet: Running, tmp_path: Path) -> None:
@@ -788,7 +788,7 @@ class StateFailsTests:
         assert juliet.reactor.connectors[0].stoppedConnecting
         juliet.reactor.advance(60)
         juliet.stop()
-        assert (attempts(juliet), juliet.reactor.stops, juliet.status) == (1, 1, exit_status.IO_FAILED)
+        assert (attempts(juliet), juliet.reactor.stops, juliet.status) == (1, 1, exit_status.IO_ERROR)
 
 
 class OverTests:
@@ -800,7 +800,7 @@ class OverTests:
         transport = answer(juliet)
         transport.flush()
         juliet.terminal.receive(b"exit\n")
-        assert juliet.program.conversation.state is State.OVER
+        assert juliet.program.conversation.state is ConversationState.OVER
         return juliet, transport
 
     def over(self, juliet: Running) -> None:
@@ -838,7 +838,7 @@ class OverTests:
         """No plain lines are spoken to one that does not answer."""
         juliet, transport = self.left()
         transport.receive(heard)
-        juliet.reactor.advance(PATIENCE)
+        juliet.reactor.advance(HANDSHAKE_TIMEOUT)
         assert transport.events == ["abort"]
         self.over(juliet)
 
@@ -879,7 +879,7 @@ class PlainTests:
         transport = answer(juliet)
         transport.flush()
         transport.receive(b"good day\n")
-        juliet.reactor.advance(PATIENCE - 0.1)
+        juliet.reactor.advance(HANDSHAKE_TIMEOUT - 0.1)
         assert (juliet.shown, juliet.said[1:]) == ("", [])
         juliet.reactor.advance(0.1)
         assert juliet.shown == "good day\n"
@@ -890,7 +890,7 @@ class PlainTests:
         """Whom she has spoken to in plain lines she does not say hello to."""
         juliet = started()
         transport = answer(juliet)
-        juliet.reactor.advance(PATIENCE)
+        juliet.reactor.advance(HANDSHAKE_TIMEOUT)
         transport.breaks()
         calls_again(juliet)
         assert answer(juliet).flush() == b""
@@ -906,7 +906,7 @@ class PlainTests:
         """A script that was sent as plain lines says that nobody has confirmed them."""
         juliet = started(*["--plain"] * asked, keyboard=SCRIPT)
         transport = answer(juliet)
-        juliet.reactor.advance(PATIENCE)
+        juliet.reactor.advance(HANDSHAKE_TIMEOUT)
         transport.flush()
         juliet.terminal.receive(b"one\nexit\n")
         juliet.terminal.peer_closes()
@@ -948,7 +948,7 @@ class OwnDoorTests:
         juliet = own()
         transport = opens(juliet)
         transport.flush()
-        juliet.reactor.advance(2 * PATIENCE)
+        juliet.reactor.advance(2 * HANDSHAKE_TIMEOUT)
         transport.receive(b"* this is something else\n")
         assert transport.flush() == b""
         assert transport.events == []
@@ -1153,7 +1153,7 @@ class StateTests:
         juliet = started(*state)
         with pytest.raises(SystemExit) as ended:
             started(*state)
-        assert ended.value.code == exit_status.IO_FAILED
+        assert ended.value.code == exit_status.IO_ERROR
         said = capsys.readouterr().err
         assert said.startswith("juliet: ")
         assert said.count("\n") == 1

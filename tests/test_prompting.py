@@ -9,9 +9,9 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from techboy import juliet, romeo
-from techboy.chat.conversation import Keyboard, Words
+from techboy.chat.conversation import InputSource, Message
 from techboy.prompting import prompted
-from techboy.terminal.input_parser import Person
+from techboy.terminal.input_parser import PersonParser
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import StandardStream
 from tests.programs import FakeStreams, RecordedStates
@@ -22,17 +22,17 @@ STATES = RecordedStates()
 def screen(tap: Any, *arguments: str, log: object = None, **environ: str) -> PromptScreen:
     """Return the prompt of ``tap`` with these arguments."""
     options = tap.Options()
-    streams = FakeStreams(STATES, Keyboard.NONE)
+    streams = FakeStreams(STATES, InputSource.NONE)
     options.streams = lambda: streams
     options.parseOptions(list(arguments))
     options["many"] = "--guests" in arguments
     options.parent = None if log is None else {"logFile": log}
-    return prompted(Person(64), options, STATES, lambda: "", lambda: 0.0, environ)
+    return prompted(PersonParser(64), options, STATES, lambda: "", lambda: 0.0, environ)
 
 
 def painted(prompt: PromptScreen) -> str:
     """Return how what is said looks."""
-    return prompt._painter.words(Words("nurse", "hello", at=1.0), 2.0).text
+    return prompt._painter.words(Message("nurse", "hello", at=1.0), 2.0).text
 
 
 def completed(prompt: PromptScreen, line: str) -> set[str]:
@@ -54,7 +54,7 @@ class PromptedTests:
         assert "\x1b[1;38;5;" in painted(screen(juliet, TERM="xterm"))
         assert "38;5;" not in painted(screen(juliet, TERM="xterm", NO_COLOR="1"))
         assert painted(screen(juliet, "--output", "bare")) == "hello\n"
-        past = Words("nurse", "hello", at=1.0, past=True)
+        past = Message("nurse", "hello", at=1.0, past=True)
         text = screen(juliet, "--output", "names")._painter.words(past, 2.0).text
         assert text.endswith("] nurse: hello\n")
 

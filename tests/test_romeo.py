@@ -8,31 +8,31 @@ from typing import Any
 import pytest
 
 from techboy import exit_status
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.chat.policy import DIRECT, ROOMS, Policy
 from techboy.romeo import Options, makeService
-from techboy.server.detect import PATIENCE
-from techboy.server.service import Host
-from techboy.server.storage_service import DRAIN, END
+from techboy.server.detect import GREETING_DELAY
+from techboy.server.service import RoomServer
+from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
 from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
 from tests.native import HeldCommitter
 from tests.programs import FakeStreams, RecordedStates, Running, frame, frames, later_endpoint
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected
 
-PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
 
-def running(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
+def running(*arguments: str, keyboard: InputSource = PERSON) -> Running:
     """Return a Romeo at a ``keyboard``, who was given ``arguments`` and is about to start."""
     place = [] if "--listen" in arguments else ["--host", "127.0.0.1"]
-    return Running(Host, Options(), [*place, *arguments], keyboard)
+    return Running(RoomServer, Options(), [*place, *arguments], keyboard)
 
 
 def call(romeo: Running) -> FakeTransport:
     """Connect a caller who says nothing for so long that it is taken for one who speaks plain lines."""
     factory = romeo.reactor.tcpServers[0][1]
     transport = connected(factory.buildProtocol(JULIET))
-    romeo.reactor.advance(PATIENCE)
+    romeo.reactor.advance(GREETING_DELAY)
     return transport
 
 
@@ -72,13 +72,13 @@ class ModeTests:
             (SCRIPT, ["--guests", "1"], ROOMS),
         ],
     )
-    def test_policy(self, keyboard: Keyboard, arguments: list[str], policy: Policy) -> None:
+    def test_policy(self, keyboard: InputSource, arguments: list[str], policy: Policy) -> None:
         """With a keyboard he talks to one guest, without one or with --guests he is a host of many."""
         options = Options()
         streams = FakeStreams(RecordedStates(), keyboard)
         options.streams = lambda: streams
         options.parseOptions(["--host", "127.0.0.1", *arguments])
-        assert makeService(options).house.rules.policy is policy
+        assert makeService(options).chat.rules.policy is policy
 
 
 class ListeningTests:
@@ -94,7 +94,7 @@ class ListeningTests:
 
     def test_default(self) -> None:
         """A script's Romeo listens on port 4444 of all IPv4 addresses, and says so."""
-        romeo = Running(Host, Options(), [], SCRIPT).start()
+        romeo = Running(RoomServer, Options(), [], SCRIPT).start()
         assert [(port, place) for port, _, _, place in romeo.reactor.tcpServers] == [(4444, "0.0.0.0")]
         assert romeo.said == ["Listening for connection on 0.0.0.0:4444..."]
 
@@ -105,7 +105,7 @@ class ListeningTests:
         later.errback(RuntimeError("no such thing"))
         romeo.stop()
         assert romeo.said == ["romeo: can't listen on later: no such thing"]
-        assert romeo.status == exit_status.NO_LISTENING
+        assert romeo.status == exit_status.CANNOT_LISTEN
         assert romeo.reactor.stops == 1
 
 
@@ -136,7 +136,7 @@ class GuestTests:
         assert caller.flush() == b"* montague is busy talking to somebody else; try again later\n"
 
     @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
-    def test_talk(self, keyboard: Keyboard) -> None:
+    def test_talk(self, keyboard: InputSource) -> None:
         """What is said at the keyboard is sent, what the guest says is shown."""
         romeo = running(keyboard=keyboard).start()
         guest = call(romeo)
@@ -147,7 +147,7 @@ class GuestTests:
         assert romeo.shown == "good day\n"
 
     @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
-    def test_ends_with_the_guest(self, keyboard: Keyboard) -> None:
+    def test_ends_with_the_guest(self, keyboard: InputSource) -> None:
         """When the guest has said exit, he ends, as the original did."""
         romeo = running(keyboard=keyboard).start()
         guest = call(romeo)
@@ -246,7 +246,7 @@ class NativeGuestTests:
     def test_late_hello(self) -> None:
         """A guest whose hello was long under way is understood."""
         romeo = running().start()
-        guest = native(romeo, late=2 * PATIENCE)
+        guest = native(romeo, late=2 * GREETING_DELAY)
         (welcome,) = frames(guest)
         assert welcome["name"] == "juliet"
         types(romeo, b"hello\n")
@@ -256,7 +256,7 @@ class NativeGuestTests:
         """What was typed before that is said in the dialect that is understood, too."""
         romeo = running().start()
         types(romeo, b"hello\n")
-        guest = native(romeo, late=2 * PATIENCE)
+        guest = native(romeo, late=2 * GREETING_DELAY)
         romeo.reactor.advance(0)
         lines = guest.flush().splitlines()
         welcome = next(place for place, line in enumerate(lines) if b"welcome" in line)
@@ -363,17 +363,17 @@ class NativeGuestTests:
     def test_stopped_with_silent_disk(self) -> None:
         """Where the disk does not answer he is through in less than five seconds, and the status tells."""
         romeo = running().start()
-        guest, committer = native(romeo), HeldCommitter()
+        guest, executor = native(romeo), HeldCommitter()
         guest.flush()
-        romeo.program.home.hall._committer = committer
+        romeo.program.storage.broker._executor = executor
         types(romeo, b"last words\n")
         done = romeo.stop()
-        romeo.reactor.advance(DRAIN)
+        romeo.reactor.advance(DRAIN_TIMEOUT)
         assert frames(guest) == [{"type": "bye", "reason": "restart"}]
-        romeo.reactor.pump([0.25] * int((END - DRAIN) * 4))
+        romeo.reactor.pump([0.25] * int((SHUTDOWN_TIMEOUT - DRAIN_TIMEOUT) * 4))
         assert done.called
         assert romeo.said[-1] == "romeo: some messages could not be saved"
-        assert romeo.status == exit_status.IO_FAILED
+        assert romeo.status == exit_status.IO_ERROR
 
     def test_stopped_with_stuck_guest(self) -> None:
         """He is, too, where the guest takes nothing."""
@@ -381,24 +381,24 @@ class NativeGuestTests:
         guest = call(romeo)
         types(romeo, b"last words\n")
         done = romeo.stop()
-        romeo.reactor.advance(DRAIN)
+        romeo.reactor.advance(DRAIN_TIMEOUT)
         assert guest.events[-1] == "abort"
         assert done.called
 
     def test_interrupted_while_storing(self) -> None:
         """What was said last is stored and sent before goodbye, however long the disk takes."""
-        romeo, committer = running().start(), HeldCommitter()
-        romeo.program.home.hall._committer = committer
+        romeo, executor = running().start(), HeldCommitter()
+        romeo.program.storage.broker._executor = executor
         guest = native(romeo)
         for _ in ("its session", "that it is the latest client"):
-            committer.answer()
+            executor.answer()
             romeo.reactor.advance(0)
         frames(guest)
         types(romeo, b"one\n")
         types(romeo, b"two\n")
         romeo.interrupt()
         for _ in range(2):
-            committer.answer()
+            executor.answer()
             romeo.reactor.pump([0, 0])
         assert [said.get("text", "goodbye") for said in frames(guest)] == ["one", "two", "goodbye"]
 

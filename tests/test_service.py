@@ -16,11 +16,11 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from techboy import exit_status, juliet, romeo
-from techboy.server.service import Host
-from techboy.service import Program, clock_time
+from techboy.server.service import RoomServer
+from techboy.service import ChatService, clock_time
 from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.input_parser import Person, Script
-from techboy.terminal.null_ui import Unseen
+from techboy.terminal.input_parser import PersonParser, ScriptParser
+from techboy.terminal.null_ui import NullUI
 from techboy.terminal.progress import Sample
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import Streams
@@ -64,7 +64,7 @@ def program(tap: Any, streams: Streams, *arguments: str, prompted: bool = False)
     options.streams = lambda: streams
     options.parseOptions(["--host", "127.0.0.1", *arguments])
     options["prompted"] = prompted
-    kind = juliet.Juliet if tap is juliet else Host
+    kind = juliet.ChatClient if tap is juliet else RoomServer
     return kind(FakeReactor(), options, streams)
 
 
@@ -75,16 +75,16 @@ class ChoiceTests:
     def test_person(self, tap: Any, ends: Ends) -> None:
         """At a terminal a person reads, types and is prompted."""
         terminal = ends.terminal()
-        here = program(tap, Streams(terminal, terminal, terminal)).here
-        assert isinstance(here._reader, Person)
-        assert here._prompt is not None
+        ui = program(tap, Streams(terminal, terminal, terminal)).ui
+        assert isinstance(ui._reader, PersonParser)
+        assert ui._prompt is not None
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
     def test_script(self, tap: Any, ends: Ends) -> None:
         """A pipe is read as a script, and nobody is prompted."""
-        here = program(tap, Streams(ends.pipe(), ends.terminal(), None)).here
-        assert isinstance(here._reader, Script)
-        assert here._prompt is None
+        ui = program(tap, Streams(ends.pipe(), ends.terminal(), None)).ui
+        assert isinstance(ui._reader, ScriptParser)
+        assert ui._prompt is None
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
     @pytest.mark.parametrize(("prompted", "kind"), [(True, PromptScreen), (False, StdioBridge)])
@@ -92,18 +92,18 @@ class ChoiceTests:
         """A person has a prompt where the options found that there can be one."""
         terminal = ends.terminal()
         streams = Streams(terminal, terminal, terminal)
-        assert isinstance(program(tap, streams, prompted=prompted).here, kind)
+        assert isinstance(program(tap, streams, prompted=prompted).ui, kind)
 
     def test_daemon(self) -> None:
         """A Romeo without keyboard is a host who shows nothing, unless he is told how."""
         host = program(romeo, Streams(None, None, None))
-        assert isinstance(host, Host)
-        assert isinstance(host.here, Unseen)
-        assert isinstance(program(romeo, Streams(None, None, None), "--output", "auto").here, StdioBridge)
+        assert isinstance(host, RoomServer)
+        assert isinstance(host.ui, NullUI)
+        assert isinstance(program(romeo, Streams(None, None, None), "--output", "auto").ui, StdioBridge)
 
     def test_listener(self) -> None:
         """A Juliet without keyboard shows what she hears."""
-        assert isinstance(program(juliet, Streams(None, None, None)).here, StdioBridge)
+        assert isinstance(program(juliet, Streams(None, None, None)).ui, StdioBridge)
 
     @pytest.mark.parametrize(
         ("tap", "arguments", "paused"),
@@ -115,8 +115,8 @@ class ChoiceTests:
         made.on_interrupt = lambda leave: None
         made.on_hangup = lambda act: None
         made.startService()
-        assert made.here.paused is paused
-        made.here._let_go()
+        assert made.ui.paused is paused
+        made.ui._let_go()
 
     @needs_readiness
     def test_started(self, ends: Ends) -> None:
@@ -126,7 +126,7 @@ class ChoiceTests:
         romeo_.on_hangup = romeo_.on_terminate = lambda act: None
         romeo_.end_with = lambda status: None
         romeo_.startService()
-        assert romeo_.here.paused
+        assert romeo_.ui.paused
         romeo_.leave()
         assert romeo_.reactor.stops == 1
         done = romeo_.stopService()
@@ -140,7 +140,7 @@ class ChoiceTests:
         juliet_.on_interrupt = lambda leave: None
         juliet_.on_hangup = lambda act: None
         juliet_.startService()
-        juliet_.here._let_go()
+        juliet_.ui._let_go()
         assert juliet_.conversation.free
 
 
@@ -159,7 +159,7 @@ class ProgressTests:
         made = program(tap, Streams(ends.pipe(), None, terminal))
         assert made._states.above == made._progress.above
         made = program(tap, Streams(ends.pipe(), terminal, terminal))
-        assert made.here.above == made._progress.above
+        assert made.ui.above == made._progress.above
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
     def test_nowhere(self, tap: Any, ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ class ProgressTests:
         options.streams = lambda: streams
         options.parent = {"logFile": streams.states, "logLevel": None}
         options.parseOptions(["--host", "127.0.0.1"])
-        made: Any = juliet.Juliet(FakeReactor(), options, streams)
+        made: Any = juliet.ChatClient(FakeReactor(), options, streams)
         assert options.parent["logFile"].above == made._progress.above
 
     def test_end(self, ends: Ends) -> None:
@@ -193,7 +193,7 @@ class ProgressTests:
         assert made._progress._loop.running
         made.conversation.leave()
         assert not made._progress._loop.running
-        made.here._let_go()
+        made.ui._let_go()
 
     def test_sample(self, ends: Ends) -> None:
         """It tells how many lines were sent, and how many wait."""
@@ -214,10 +214,10 @@ class WritingTests:
         ends.opened.callback(os.close, reading)
         made = program(juliet, Streams(None, None, ends.opened.enter_context(os.fdopen(writing, "w"))))
         for number in range(1000):
-            made.here.state(f"line {number}")
+            made.ui.state(f"line {number}")
         for finish, _, _ in made.reactor.triggers["after"]["shutdown"]:
             finish()
-        made.here.state("the last line")
+        made.ui.state("the last line")
         os.set_blocking(reading, False)
         data = os.read(reading, 1 << 16)
         assert data.count(b"\n") == 1001
@@ -232,8 +232,8 @@ class WritingTests:
         made.on_interrupt = made.on_hangup = lambda act: None
         os.set_blocking(person, False)
         drawn: list[bytes] = []
-        made.here.open = lambda *_: drawn.append(os.read(person, 1 << 16))
-        made.here.state("before")
+        made.ui.open = lambda *_: drawn.append(os.read(person, 1 << 16))
+        made.ui.state("before")
         made.startService()
         assert drawn[0].startswith(b"before\r\n")
 
@@ -246,7 +246,7 @@ class ProgramTests:
         options = juliet.Options()
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions([])
-        bare = Program(FakeReactor(), options, Streams(None, None, None), HOST, lambda: 0.0)
+        bare = ChatService(FakeReactor(), options, Streams(None, None, None), HOST, lambda: 0.0)
         with pytest.raises(NotImplementedError):
             bare.speaker  # noqa: B018 - asking for it is what is tested
         with pytest.raises(NotImplementedError):
@@ -268,7 +268,7 @@ class ManagerTests:
         options = juliet.Options()
         options.platform, options.streams = platform, lambda: Streams(None, None, None)
         options.parseOptions([])
-        made = juliet.Juliet(FakeReactor(), options, Streams(None, None, None))
+        made = juliet.ChatClient(FakeReactor(), options, Streams(None, None, None))
         made.supervised.started()
         assert ("READY=1" in "".join(manager.told())) is told
         made.supervised.stopService()
@@ -299,7 +299,7 @@ class TwistTests:
         """The first Ctrl-C says goodbye, the second is the system's own."""
         before, told = signal.getsignal(signal.SIGINT), []
         try:
-            exit_status.on_interrupt(lambda: told.append("leave"))
+            exit_status.handle_sigint(lambda: told.append("leave"))
             signal.raise_signal(signal.SIGINT)
             assert told == ["leave"]
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL

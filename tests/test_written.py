@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from techboy import exit_status
-from techboy.chat.conversation import Keyboard
-from techboy.client.handshake import PATIENCE as WELCOME_PATIENCE
-from techboy.juliet import Juliet
+from techboy.chat.conversation import InputSource
+from techboy.client.handshake import HANDSHAKE_TIMEOUT as WELCOME_PATIENCE
+from techboy.juliet import ChatClient
 from techboy.juliet import Options as JulietOptions
-from techboy.net.keepalive import DEAD, PING
+from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.romeo import Options
 from techboy.server.native import FRAME_LIMIT
-from techboy.server.service import Host
+from techboy.server.service import RoomServer
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from tests.journals import Written, written
@@ -26,7 +26,7 @@ from tests.native import HeldCommitter
 from tests.programs import Running, call, frame, frames, native, visit
 from tests.transports import FakeTransport, SocketTransport, connected
 
-NONE, PERSON, SCRIPT = Keyboard.NONE, Keyboard.PERSON, Keyboard.SCRIPT
+NONE, PERSON, SCRIPT = InputSource.NONE, InputSource.PERSON, InputSource.SCRIPT
 
 WELCOME: dict[str, Any] = {
     "type": "welcome",
@@ -51,21 +51,21 @@ def log() -> Iterator[Written]:
         yield log
 
 
-def host(*arguments: str, keyboard: Keyboard = NONE) -> Running:
+def host(*arguments: str, keyboard: InputSource = NONE) -> Running:
     """Return a host of many, who has started."""
     many = [] if keyboard is NONE else ["--guests", "5"]
-    return Running(Host, Options(), ["--host", "127.0.0.1", *many, *arguments], keyboard).start()
+    return Running(RoomServer, Options(), ["--host", "127.0.0.1", *many, *arguments], keyboard).start()
 
 
-def romeo(*arguments: str, keyboard: Keyboard = PERSON) -> Running:
+def romeo(*arguments: str, keyboard: InputSource = PERSON) -> Running:
     """Return a Romeo who talks to one guest, and has started."""
-    return Running(Host, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
+    return Running(RoomServer, Options(), ["--host", "127.0.0.1", *arguments], keyboard).start()
 
 
-def juliet(*arguments: str, keyboard: Keyboard = NONE) -> Running:
+def juliet(*arguments: str, keyboard: InputSource = NONE) -> Running:
     """Return a Juliet who has started to call."""
     words = ["--host", "192.0.2.1", *arguments]
-    return Running(Juliet, JulietOptions(), words, keyboard, spread=lambda: 1.0).start()
+    return Running(ChatClient, JulietOptions(), words, keyboard, spread=lambda: 1.0).start()
 
 
 def closes(transport: FakeTransport) -> None:
@@ -275,7 +275,7 @@ class EndingTests:
         """Who speaks the native dialect and falls silent."""
         program = host()
         native(program)
-        program.reactor.pump([PING, DEAD - PING])
+        program.reactor.pump([PING_INTERVAL, PING_TIMEOUT - PING_INTERVAL])
         assert endings(log) == ["ping_timeout"]
 
     def test_never_a_line(self, log: Written) -> None:
@@ -315,7 +315,7 @@ class EndingTests:
 
         program = host()
         speaker = visit(program)
-        monkeypatch.setattr(MemoryLog, "tail", unreadable)
+        monkeypatch.setattr(MemoryLog, "read_last", unreadable)
         for seconds in (0, 59, 1):
             program.reactor.advance(seconds)
             speaker.receive(b"/last\n/last 7\n")
@@ -415,17 +415,17 @@ class OddTests:
 
     def test_storing(self, log: Written) -> None:
         """That nothing can be stored is written when it begins and when it is over, not for each line."""
-        committer = HeldCommitter()
+        executor = HeldCommitter()
         program = host()
-        program.program.hall._committer = committer
+        program.program.broker._executor = executor
         guest = visit(program)
         for _ in range(3):
             guest.receive(b"my secret\nanother\n")
             program.reactor.advance(0)
-            committer.refuse()
+            executor.refuse()
         guest.receive(b"stored\n")
         program.reactor.advance(0)
-        committer.answer()
+        executor.answer()
         about = [
             event for event in log.events if event.get("event") in ("storage_failed", "storage_recovered")
         ]
@@ -482,7 +482,7 @@ class JulietTests:
         """So is that he fell silent."""
         program = juliet()
         answered(program).receive(frame(**WELCOME))
-        program.reactor.pump([PING, DEAD - PING])
+        program.reactor.pump([PING_INTERVAL, PING_TIMEOUT - PING_INTERVAL])
         assert endings(log) == ["ping_timeout"]
 
     def test_leaves(self, log: Written) -> None:
@@ -556,9 +556,9 @@ class ReloadTests:
     def test_nothing_to_read(self, log: Written) -> None:
         """Where there is nothing to read again, what the host said last stays."""
         program = host()
-        program.program.house.motd = ["be kind"]
+        program.program.chat.motd = ["be kind"]
         program.hang_up()
-        assert program.program.house.motd == ["be kind"]
+        assert program.program.chat.motd == ["be kind"]
         assert log.last["event"] == "reloaded"
 
     def test_terminal(self) -> None:
@@ -574,7 +574,7 @@ class ReloadTests:
         assert program.reactor.stops == 1
 
     @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
-    def test_many(self, keyboard: Keyboard) -> None:
+    def test_many(self, keyboard: InputSource) -> None:
         """So does a host with a keyboard."""
         program = host(keyboard=keyboard)
         guest = visit(program)
@@ -643,7 +643,7 @@ class TranscriptTests:
         """Where it can't be written the program ends before it begins, with one line."""
         with pytest.raises(SystemExit) as ended:
             start("--transcript", str(tmp_path / "no\nsuch" / "file"))
-        assert ended.value.code == exit_status.IO_FAILED
+        assert ended.value.code == exit_status.IO_ERROR
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert error.endswith((": No such file or directory\n", ": Invalid argument\n"))

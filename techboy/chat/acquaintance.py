@@ -5,42 +5,42 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from techboy.storage.client_store import Known
+from techboy.storage.client_store import ClientState
 
 
-class Memory(Protocol):
+class ClientSessionStore(Protocol):
     """Where it is kept beyond the life of the program."""
 
     @property
-    def known(self) -> Known: ...
-    def know(self, known: Known) -> None: ...
-    def saw(self, seen: int) -> None: ...
+    def known(self) -> ClientState: ...
+    def save_session(self, known: ClientState) -> None: ...
+    def save_seen(self, seen: int) -> None: ...
 
 
-class Forgetful:
+class MemorySessionStore:
     """Knows as long as the program runs."""
 
     def __init__(self) -> None:
-        self.known = Known()
+        self.known = ClientState()
 
-    def know(self, known: Known) -> None:
+    def save_session(self, known: ClientState) -> None:
         """Know that."""
         self.known = known
 
-    def saw(self, seen: int) -> None:
+    def save_seen(self, seen: int) -> None:
         """Know that too."""
         self.known = replace(self.known, seen=seen)
 
 
-class Acquaintance:
+class ClientSession:
     """A session, from its owner's side. ``received``: the id up to which lines came, shown or not yet."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: ClientSessionStore) -> None:
         self._memory = memory
         self.received = memory.known.seen
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ClientState:
         """What is known, as far as it was shown."""
         return self._memory.known
 
@@ -57,15 +57,15 @@ class Acquaintance:
         if not here or after < self.received:  # a log that went back to an earlier copy gives ids again
             self.received = after
         seen = min(before.seen, after) if here else after
-        self._memory.know(Known(session, log, room, seen, name))
+        self._memory.save_session(ClientState(session, log, room, seen, name))
         return same
 
     def moved(self, room: str, after: int) -> None:
         """Take note of being in another room."""
         self.received = after
-        self._memory.know(replace(self.known, room=room, seen=after))
+        self._memory.save_session(replace(self.known, room=room, seen=after))
 
     def shown(self) -> None:
         """All that came was shown."""
         if self.received > self.known.seen:
-            self._memory.saw(self.received)
+            self._memory.save_seen(self.received)

@@ -17,32 +17,32 @@ from techboy.chat.room import HISTORY_SIZE
 from techboy.storage.interface import ACTION, StorageError
 
 if TYPE_CHECKING:
-    from techboy.chat.server import House
+    from techboy.chat.server import ChatServer
 
 LAST_LINES = 20
-MOST_LAST_LINES = 1000
-LONGEST_NOTE = 200
+MAX_LAST_LINES = 1000
+MAX_AWAY_LENGTH = 200
 """Characters of a topic, or of a reason for being away or for sending somebody away."""
 
-MOST_IGNORED = 100
+MAX_IGNORED = 100
 """Members that a member may ignore."""
 
 FAREWELL = "goodbye"
 """What is said to who leaves by a command."""
 
 
-class RefusedError(Exception):
+class CommandError(Exception):
     """A command can't be obeyed: the sentence is for the one who gave it."""
 
 
-class Who(Enum):
+class Permission(Enum):
     """Who may give a command."""
 
     ANYBODY = auto()
     HOST = auto()
 
 
-Action = Callable[["House", Member, str], "list[str]"]
+Action = Callable[["ChatServer", Member, str], "list[str]"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Command:
 
     name: str
     arguments: str
-    who: Who
+    who: Permission
     help: str
     action: Action
     rooms: Rooms = Rooms.ONE
@@ -64,11 +64,11 @@ class Command:
         """How many arguments there have to be."""
         return sum(not word.startswith("[") for word in self.arguments.split())
 
-    def is_for(self, house: House, member: Member) -> bool:
-        """Return whether ``member`` may give it in ``house``."""
-        return (member.host or self.who is Who.ANYBODY) and self.rooms in (
+    def is_for(self, chat: ChatServer, member: Member) -> bool:
+        """Return whether ``member`` may give it in ``chat``."""
+        return (member.is_operator or self.who is Permission.ANYBODY) and self.rooms in (
             Rooms.ONE,
-            house.rules.policy.rooms,
+            chat.rules.policy.rooms,
         )
 
     @property
@@ -77,201 +77,201 @@ class Command:
         return f"/{self.name} {self.arguments}".rstrip()
 
 
-def obey(house: House, member: Member, line: str) -> list[str]:
+def run_command(chat: ChatServer, member: Member, line: str) -> list[str]:
     """Do what ``line``, without its slash, says, and return the lines to answer."""
     word, arguments = first_word(line)
     command = _TABLE.get(word.lower())
-    if command is None or not command.is_for(house, member):
+    if command is None or not command.is_for(chat, member):
         return [f"unknown command /{word}: type /help for a list, or // to send a message that starts with /"]
     if len(arguments.split()) < command.required:
         return [f"usage: {command.usage}"]
     try:
-        return command.action(house, member, arguments.strip())
-    except (RefusedError, ValueError) as refused:
+        return command.action(chat, member, arguments.strip())
+    except (CommandError, ValueError) as refused:
         return [str(refused)]
     except StorageError as unreadable:
-        house.waker.unreadable(unreadable)
-        return [member.told_of(unreadable, READING_FAILS)]
+        chat.flush_scheduler.report_read_error(unreadable)
+        return [member.describe_error(unreadable, READING_FAILS)]
 
 
-def _help(house: House, member: Member, arguments: str) -> list[str]:
-    return [f"{command.usage} - {command.help}" for command in COMMANDS if command.is_for(house, member)]
+def _help(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    return [f"{command.usage} - {command.help}" for command in COMMANDS if command.is_for(chat, member)]
 
 
-def _nick(house: House, member: Member, arguments: str) -> list[str]:
-    told = house.rename(member, arguments)
+def _nick(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    told = chat.rename(member, arguments)
     return [] if told else [f"you are {member.name} now"]
 
 
-def _me(house: House, member: Member, arguments: str) -> list[str]:
-    member.room.say(member, ACTION, arguments)
+def _me(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    member.room.post(member, ACTION, arguments)
     return []
 
 
-def _msg(house: House, member: Member, arguments: str) -> list[str]:
+def _msg(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     name, text = first_word(arguments)
-    other = _somebody(house, name)
-    ways = [way for way in house.ways_of(other) if member.number not in way.ignoring]
+    other = _somebody(chat, name)
+    ways = [way for way in chat.same_user(other) if member.number not in way.ignoring]
     lines = [f"{member.name} says to you: {text}"]
-    taken = [isolated(way.guest, partial(way.guest.tell, lines)) for way in ways]
+    taken = [isolated(way.connection, partial(way.connection.send_notice, lines)) for way in ways]
     if ways and not any(taken):
-        raise RefusedError(f"{other.name} is not reading at the moment; your message was not delivered")
+        raise CommandError(f"{other.name} is not reading at the moment; your message was not delivered")
     for way in ways:
-        way.answers_to = member.number
+        way.reply_to = member.number
     away = [] if other.away is None else [_away_line(other)]
     return [f"you say to {other.name}: {text}", *away]
 
 
-def _reply(house: House, member: Member, arguments: str) -> list[str]:
-    other = house.members.get(member.answers_to or 0)
+def _reply(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    other = chat.members.get(member.reply_to or 0)
     if other is None:
-        raise RefusedError("no member here has sent you a private message")
-    return _msg(house, member, f"{other.name} {arguments}")
+        raise CommandError("no member here has sent you a private message")
+    return _msg(chat, member, f"{other.name} {arguments}")
 
 
-def _who(house: House, member: Member, arguments: str) -> list[str]:
-    return [house.company(member)]
+def _who(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    return [chat.member_list(member)]
 
 
-def _whois(house: House, member: Member, arguments: str) -> list[str]:
-    other = _somebody(house, arguments)
-    host = ", the operator" if other.host else ""
+def _whois(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    other = _somebody(chat, arguments)
+    host = ", the operator" if other.is_operator else ""
     away = [] if other.away is None else [_away_line(other)]
-    return [f"{other.name} is in {other.room.name}{host}, since {house.clock(other.came_at)}", *away]
+    return [f"{other.name} is in {other.room.name}{host}, since {chat.clock(other.joined_at)}", *away]
 
 
-def _join(house: House, member: Member, arguments: str) -> list[str]:
+def _join(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if arguments.lower() == member.room.name.lower():
-        raise RefusedError(f"you are in {member.room.name} already")
-    house.names.check(arguments)
-    house.move(member, arguments)
+        raise CommandError(f"you are in {member.room.name} already")
+    chat.names.check(arguments)
+    chat.move(member, arguments)
     return []
 
 
-def _part(house: House, member: Member, arguments: str) -> list[str]:
-    if member.room is house.lobby:
-        raise RefusedError(f"you are in {house.lobby.name} already; /quit leaves the server")
-    house.move(member, house.lobby.name)
+def _part(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    if member.room is chat.lobby:
+        raise CommandError(f"you are in {chat.lobby.name} already; /quit leaves the server")
+    chat.move(member, chat.lobby.name)
     return []
 
 
-def _rooms(house: House, member: Member, arguments: str) -> list[str]:
-    rooms = sorted(house.rooms.values(), key=lambda room: (-len(room.listed), room.name))
+def _rooms(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    rooms = sorted(chat.rooms.values(), key=lambda room: (-len(room.listed), room.name))
     lines = [f"{room.name}: {len(room.listed)} here" for room in rooms[:LAST_LINES]]
     more = len(rooms) - LAST_LINES
     return lines if more <= 0 else [*lines, f"and {more} more rooms"]
 
 
-def _topic(house: House, member: Member, arguments: str) -> list[str]:
+def _topic(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     room = member.room
     if not arguments:
         return [f"topic: {room.topic}" if room.topic else "there is no topic"]
-    room.topic = arguments[:LONGEST_NOTE]
+    room.topic = arguments[:MAX_AWAY_LENGTH]
     room.announce(f"{member.name} changed the topic: {room.topic}")
     return []
 
 
-def _last(house: House, member: Member, arguments: str) -> list[str]:
+def _last(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     lines = arguments or str(LAST_LINES)
     if not (lines.isascii() and lines.isdecimal() and lines.strip("0")):
-        raise RefusedError("usage: /last [N]")
+        raise CommandError("usage: /last [N]")
     log = member.room.log
-    asked = min(int(lines), MOST_LAST_LINES, log.last - house.hidden_before(member))
-    batches = log.tail(asked, HISTORY_SIZE)
+    asked = min(int(lines), MAX_LAST_LINES, log.last - chat.hidden_before(member))
+    batches = log.read_last(asked, HISTORY_SIZE)
     if not batches:
-        raise RefusedError("there are no messages yet")
-    if not member.guest.recall(batches):
-        raise RefusedError("too much is waiting to be sent to you. Try again later.")
+        raise CommandError("there are no messages yet")
+    if not member.connection.send_history(batches):
+        raise CommandError("too much is waiting to be sent to you. Try again later.")
     shown = batches[-1].last - batches[0].first + 1
     return [f"these are the last {shown} lines: at most so many are shown at a time"] if shown < asked else []
 
 
-def _away(house: House, member: Member, arguments: str) -> list[str]:
-    for way in house.ways_of(member):
-        way.away = arguments[:LONGEST_NOTE]
+def _away(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    for way in chat.same_user(member):
+        way.away = arguments[:MAX_AWAY_LENGTH]
     return ["you are away; /back ends it"]
 
 
-def _back(house: House, member: Member, arguments: str) -> list[str]:
+def _back(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if member.away is None:
-        raise RefusedError("you were not away")
-    for way in house.ways_of(member):
+        raise CommandError("you were not away")
+    for way in chat.same_user(member):
         way.away = None
     return ["you are back"]
 
 
-def _ignore(house: House, member: Member, arguments: str) -> list[str]:
-    other = _somebody(house, arguments)
+def _ignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    other = _somebody(chat, arguments)
     if other is member:
-        raise RefusedError("you can't ignore yourself")
-    if other.host:
-        raise RefusedError("you can't ignore the operator")
-    member.ignore(_with_room(house, member.ignoring - {other.number}) | {other.number})
+        raise CommandError("you can't ignore yourself")
+    if other.is_operator:
+        raise CommandError("you can't ignore the operator")
+    member.ignore(_with_room(chat, member.ignoring - {other.number}) | {other.number})
     return [f"you ignore {other.name}; /unignore {other.name} ends it"]
 
 
-def _with_room(house: House, ignoring: frozenset[int]) -> frozenset[int]:
+def _with_room(chat: ChatServer, ignoring: frozenset[int]) -> frozenset[int]:
     """Return ``ignoring``, or without its lowest number that nobody here has if there are too many."""
-    if len(ignoring) < MOST_IGNORED:
+    if len(ignoring) < MAX_IGNORED:
         return ignoring
-    gone = ignoring - house.members.keys()
+    gone = ignoring - chat.members.keys()
     if not gone:
-        raise RefusedError(f"you ignore {MOST_IGNORED} members already, and all of them are here")
+        raise CommandError(f"you ignore {MAX_IGNORED} members already, and all of them are here")
     return ignoring - {min(gone)}
 
 
-def _unignore(house: House, member: Member, arguments: str) -> list[str]:
-    other = _somebody(house, arguments)
+def _unignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    other = _somebody(chat, arguments)
     if other.number not in member.ignoring:
-        raise RefusedError(f"you do not ignore {other.name}")
+        raise CommandError(f"you do not ignore {other.name}")
     member.ignore(member.ignoring - {other.number})
     return [f"you hear {other.name} again"]
 
 
-def _ping(house: House, member: Member, arguments: str) -> list[str]:
+def _ping(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if not arguments:
         return ["pong"]
-    other = _somebody(house, arguments)
-    silence = other.guest.silence
+    other = _somebody(chat, arguments)
+    silence = other.connection.idle_seconds
     if silence is None:
         return [f"the connection of {other.name} was lost"]
-    return [f"{last_heard(other.name, silence)}; {lines_wait(other.guest.behind)}"]
+    return [f"{last_heard(other.name, silence)}; {lines_wait(other.connection.backlog)}"]
 
 
-def _quit(house: House, member: Member, arguments: str) -> list[str]:
-    member.guest.goodbye(FAREWELL)
+def _quit(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    member.connection.disconnect(FAREWELL)
     return []
 
 
-def _kick(house: House, member: Member, arguments: str) -> list[str]:
+def _kick(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     name, why = first_word(arguments)
-    other = _somebody(house, name)
-    if other.host:
-        raise RefusedError("the operator cannot be kicked")
-    because = f": {why[:LONGEST_NOTE]}" if why else ""
+    other = _somebody(chat, name)
+    if other.is_operator:
+        raise CommandError("the operator cannot be kicked")
+    because = f": {why[:MAX_AWAY_LENGTH]}" if why else ""
     other.room.announce(f"{other.name} was kicked by {member.name}{because}")
     farewell = f"you were kicked by {member.name}{because}"
     if other.session is not None:
         other.session.kicked = farewell
-    isolated(other.guest, partial(other.guest.goodbye, farewell))
+    isolated(other.connection, partial(other.connection.disconnect, farewell))
     return []
 
 
-def _motd(house: House, member: Member, arguments: str) -> list[str]:
+def _motd(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if arguments:
-        house.motd = [arguments]
-    return house.motd or ["there is no message of the day"]
+        chat.motd = [arguments]
+    return chat.motd or ["there is no message of the day"]
 
 
-def _shutdown(house: House, member: Member, arguments: str) -> list[str]:
-    house.shut_down()
+def _shutdown(chat: ChatServer, member: Member, arguments: str) -> list[str]:
+    chat.shut_down()
     return []
 
 
-def _somebody(house: House, name: str) -> Member:
-    other = house.names.get(name)
+def _somebody(chat: ChatServer, name: str) -> Member:
+    other = chat.names.get(name)
     if other is None:
-        raise RefusedError(f"there is no member called {name}")
+        raise CommandError(f"there is no member called {name}")
     return other
 
 
@@ -280,29 +280,37 @@ def _away_line(member: Member) -> str:
 
 
 COMMANDS = (
-    Command("help", "", Who.ANYBODY, "list the commands", _help),
-    Command("nick", "NAME", Who.ANYBODY, "change your nickname", _nick),
-    Command("me", "TEXT", Who.ANYBODY, "send an action, for example /me waves", _me),
-    Command("msg", "NAME TEXT", Who.ANYBODY, "send a private message", _msg),
-    Command("r", "TEXT", Who.ANYBODY, "reply to the last private message", _reply),
-    Command("who", "", Who.ANYBODY, "list the members of this room", _who),
-    Command("whois", "NAME", Who.ANYBODY, "show which room a member is in, and whether away", _whois),
-    Command("join", "NAME", Who.ANYBODY, "join another room", _join, Rooms.MANY),
-    Command("part", "", Who.ANYBODY, "return to the lobby", _part, Rooms.MANY),
-    Command("rooms", "", Who.ANYBODY, "list the rooms", _rooms, Rooms.MANY),
-    Command("topic", "[TEXT]", Who.ANYBODY, "show or change the topic of this room", _topic, Rooms.MANY),
-    Command("last", "[N]", Who.ANYBODY, "show the last messages of this room", _last),
-    Command("away", "[TEXT]", Who.ANYBODY, "mark yourself as away", _away),
-    Command("back", "", Who.ANYBODY, "mark yourself as back", _back),
-    Command("ignore", "NAME", Who.ANYBODY, "hide the messages of a member other than the operator", _ignore),
-    Command("unignore", "NAME", Who.ANYBODY, "show the messages of a member again", _unignore),
+    Command("help", "", Permission.ANYBODY, "list the commands", _help),
+    Command("nick", "NAME", Permission.ANYBODY, "change your nickname", _nick),
+    Command("me", "TEXT", Permission.ANYBODY, "send an action, for example /me waves", _me),
+    Command("msg", "NAME TEXT", Permission.ANYBODY, "send a private message", _msg),
+    Command("r", "TEXT", Permission.ANYBODY, "reply to the last private message", _reply),
+    Command("who", "", Permission.ANYBODY, "list the members of this room", _who),
+    Command("whois", "NAME", Permission.ANYBODY, "show which room a member is in, and whether away", _whois),
+    Command("join", "NAME", Permission.ANYBODY, "join another room", _join, Rooms.MANY),
+    Command("part", "", Permission.ANYBODY, "return to the lobby", _part, Rooms.MANY),
+    Command("rooms", "", Permission.ANYBODY, "list the rooms", _rooms, Rooms.MANY),
     Command(
-        "ping", "[NAME]", Who.ANYBODY, "test the connection, or show when a member was last heard", _ping
+        "topic", "[TEXT]", Permission.ANYBODY, "show or change the topic of this room", _topic, Rooms.MANY
     ),
-    Command("quit", "", Who.ANYBODY, "leave; /exit or exit alone on a line do the same", _quit),
-    Command("kick", "NAME [WHY]", Who.HOST, "disconnect a member", _kick),
-    Command("motd", "[TEXT]", Who.HOST, "show or change the message of the day", _motd),
-    Command("shutdown", "", Who.HOST, "shut the server down", _shutdown),
+    Command("last", "[N]", Permission.ANYBODY, "show the last messages of this room", _last),
+    Command("away", "[TEXT]", Permission.ANYBODY, "mark yourself as away", _away),
+    Command("back", "", Permission.ANYBODY, "mark yourself as back", _back),
+    Command(
+        "ignore", "NAME", Permission.ANYBODY, "hide the messages of a member other than the operator", _ignore
+    ),
+    Command("unignore", "NAME", Permission.ANYBODY, "show the messages of a member again", _unignore),
+    Command(
+        "ping",
+        "[NAME]",
+        Permission.ANYBODY,
+        "test the connection, or show when a member was last heard",
+        _ping,
+    ),
+    Command("quit", "", Permission.ANYBODY, "leave; /exit or exit alone on a line do the same", _quit),
+    Command("kick", "NAME [WHY]", Permission.HOST, "disconnect a member", _kick),
+    Command("motd", "[TEXT]", Permission.HOST, "show or change the message of the day", _motd),
+    Command("shutdown", "", Permission.HOST, "shut the server down", _shutdown),
 )
 
 _TABLE = {command.name: command for command in COMMANDS}

@@ -1,8 +1,8 @@
 """The client's conversation: the one who is here, and the server at the other end, which may come and go.
 
-It is told what happened (`peer_came`, `said`, `input_ended`, …) and
-tells its three neighbours what to do: `Here`, the keyboard and screen; `Peer`, the connection as long
-as there is one; `Owner`, the program. How a goodbye goes:
+It is told what happened (`peer_connected`, `said`, `input_ended`, …) and
+tells its three neighbours what to do: `UserInterface`, the keyboard and screen; `Peer`, the connection, if
+there is one; `ConversationDelegate`, the program. How a goodbye goes:
 
 - who is told to leave (``exit``, Ctrl-C, SIGTERM) sends what was said, closes its half and waits shortly;
 - who comes to the end of its input does the same, but leaves the other `LAST_WORDS` seconds for the rest;
@@ -33,7 +33,7 @@ GREETING = "* welcome to "
 """How one of the first lines of a host of many begins, after no other than notices."""
 
 
-class Words(NamedTuple):
+class Message(NamedTuple):
     """Lines that were said: ``text``, joined by LF.
 
     Their ids are those from ``first`` on, 0 where that is not known. ``at``: when, in seconds since 1970, 0
@@ -60,7 +60,7 @@ class Peer(Protocol):
         """Where it is."""
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """For how many seconds nothing was heard from it."""
 
     @property
@@ -88,11 +88,11 @@ class Peer(Protocol):
     def abort(self) -> None:
         """Be gone at once; what was not sent is not."""
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
 
 
-class Here(Protocol):
+class UserInterface(Protocol):
     """Keyboard and screen, where the program has them."""
 
     def show(self, author: str, text: str) -> None:
@@ -101,7 +101,7 @@ class Here(Protocol):
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         """Show what was said in a conversation that knows who, when and in which order."""
 
     def show_names(self) -> None:
@@ -113,19 +113,19 @@ class Here(Protocol):
     def state(self, text: str) -> object:
         """Show one line about the conversation itself, unless the screen is too full."""
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
 
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
 
     def unstored(self, lines: int) -> None:
         """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         """Whoever is here is called ``name`` by the other end."""
 
     def pause(self) -> None:
@@ -135,7 +135,7 @@ class Here(Protocol):
         """Read on."""
 
 
-class Owner(Protocol):
+class ConversationDelegate(Protocol):
     """The program that the conversation belongs to."""
 
     def waiting(self, again: bool) -> None:
@@ -154,7 +154,7 @@ class Owner(Protocol):
         """The conversation is over. ``whole``: as far as is known, what was said here has arrived."""
 
 
-class Keyboard(Enum):
+class InputSource(Enum):
     """Where the words said here come from."""
 
     PERSON = auto()  # a terminal: read always
@@ -162,7 +162,7 @@ class Keyboard(Enum):
     NONE = auto()  # a service: nothing is said here
 
 
-class Manner(Enum):
+class PeerFormat(Enum):
     """How the peer's lines are to be taken."""
 
     UNKNOWN = auto()  # nothing was said yet
@@ -170,7 +170,7 @@ class Manner(Enum):
     SIGNED = auto()  # it is a host of many: each line says who spoke
 
 
-class State(Enum):
+class ConversationState(Enum):
     """Where a conversation stands."""
 
     WAITING = auto()  # nobody is at the other end
@@ -184,13 +184,22 @@ class State(Enum):
     OVER = auto()
 
 
-_ALONE = {State.WAITING, State.EXPECTED}
-_SAYING = {State.TALKING, State.LEFT}
-_GOODBYE_SAID = {State.FINISHED, State.LEAVING, State.ANSWERED, State.PARTED}
-_LEAVING = {State.LEAVING, State.PARTED, State.ANSWERED}
-_SILENT = _GOODBYE_SAID | {State.OVER}
-_GOODBYE_HEARD = {State.LEFT, State.ANSWERED, State.PARTED}
-_LINES_UNSURE = {State.FINISHED, State.LEFT, State.ANSWERED}  # where the connection breaks
+_ALONE = {ConversationState.WAITING, ConversationState.EXPECTED}
+_SAYING = {ConversationState.TALKING, ConversationState.LEFT}
+_GOODBYE_SAID = {
+    ConversationState.FINISHED,
+    ConversationState.LEAVING,
+    ConversationState.ANSWERED,
+    ConversationState.PARTED,
+}
+_LEAVING = {ConversationState.LEAVING, ConversationState.PARTED, ConversationState.ANSWERED}
+_SILENT = _GOODBYE_SAID | {ConversationState.OVER}
+_GOODBYE_HEARD = {ConversationState.LEFT, ConversationState.ANSWERED, ConversationState.PARTED}
+_LINES_UNSURE = {
+    ConversationState.FINISHED,
+    ConversationState.LEFT,
+    ConversationState.ANSWERED,
+}  # where the connection breaks
 
 
 class IllegalEventError(Exception):
@@ -217,27 +226,27 @@ def of_peer(
 class Conversation:
     """One conversation of two.
 
-    There is one peer at a time: `peer_came` raises IllegalEventError unless the conversation is `free`, and
-    so does, while there is no peer, all that only its connection can tell.
+    There is one peer at a time: `peer_connected` raises IllegalEventError unless the conversation is `free`.
+    So does each event of a connection while there is no peer.
 
     ``patient``: a script is read, and its end waited for, also while nobody is at the other end.
     """
 
     def __init__(
         self,
-        here: Here,
-        owner: Owner,
-        keyboard: Keyboard,
+        ui: UserInterface,
+        owner: ConversationDelegate,
+        keyboard: InputSource,
         outbox: Outbox,
         *,
         patient: bool = False,
     ) -> None:
-        self.state = State.WAITING
-        self._here, self._owner = here, owner
+        self.state = ConversationState.WAITING
+        self._ui, self._owner = ui, owner
         self._keyboard, self._patient, self._outbox = keyboard, patient, outbox
         self._peer: Peer | None = None
         self._screen_full = False
-        self._manner = Manner.UNKNOWN
+        self._manner = PeerFormat.UNKNOWN
 
     @property
     def free(self) -> bool:
@@ -252,7 +261,7 @@ class Conversation:
     @property
     def is_talking(self) -> bool:
         """Whether the peer may still say something that is heard, and be lost and come back."""
-        return self.state in (State.TALKING, State.FINISHED)
+        return self.state in (ConversationState.TALKING, ConversationState.FINISHED)
 
     def start(self) -> None:
         """Begin, with nobody at the other end."""
@@ -260,72 +269,72 @@ class Conversation:
 
     # what the peer does
 
-    def peer_came(self, peer: Peer) -> None:
+    def peer_connected(self, peer: Peer) -> None:
         """``peer`` is connected. Only when `free`."""
         if not self.free:
             raise IllegalEventError(f"peer_came in the state {self.state.name}")
-        finished = self.state is State.EXPECTED
-        self._peer, self.state, self._manner = peer, State.TALKING, Manner.UNKNOWN
-        self._here.state(f"Connected to {peer.name} {peer.address}")
+        finished = self.state is ConversationState.EXPECTED
+        self._peer, self.state, self._manner = peer, ConversationState.TALKING, PeerFormat.UNKNOWN
+        self._ui.state(f"Connected to {peer.name} {peer.address}")
         if self._screen_full:
             peer.pause()
         peer.send_from(self._outbox)
-        self._here.unstored(self._outbox.lines)
-        self._here.invite()
+        self._ui.unstored(self._outbox.lines)
+        self._ui.show_prompt()
         if finished:
             self._finish()
-        elif self._keyboard is Keyboard.SCRIPT:
+        elif self._keyboard is InputSource.SCRIPT:
             self._read_on()
 
     def peer_hosts_many(self) -> None:
         """The peer speaks for others too."""
-        self._here.show_names()
+        self._ui.show_names()
 
     @of_peer
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
-        if self._manner is Manner.UNKNOWN:
+        if self._manner is PeerFormat.UNKNOWN:
             self._manner = _manner(text)
-        show = self._here.show_signed if self._manner is Manner.SIGNED else self._here.show
+        show = self._ui.show_signed if self._manner is PeerFormat.SIGNED else self._ui.show
         show(self._other.name, text)
 
-    def peer_calls_you(self, name: str) -> None:
+    def peer_assigned_nick(self, name: str) -> None:
         """The peer has a name for whoever is here."""
-        self._here.called(name)
+        self._ui.set_nick(name)
 
-    def peer_told(self, words: Words) -> None:
+    def peer_message(self, words: Message) -> None:
         """The peer passes on what somebody said."""
-        self._here.show_words(words)
+        self._ui.show_message(words)
 
-    def peer_noted(self, text: str) -> None:
+    def peer_notice(self, text: str) -> None:
         """The peer tells a line about the conversation."""
-        self._here.state(f"* {text}")
+        self._ui.state(f"* {text}")
 
     def peer_refused(self, text: str) -> None:
         """The peer did not take a line, which is not sent again."""
-        self._here.refuse(f"* {text}")
+        self._ui.refuse(f"* {text}")
 
     @of_peer
-    def peer_stored(self) -> None:
+    def peer_acknowledged(self) -> None:
         """The peer has stored some of what was said here."""
-        self._here.unstored(self._outbox.lines)
+        self._ui.unstored(self._outbox.lines)
         if self.state in _SAYING:
             self._read_on()
 
     @of_peer
     def peer_left(self) -> None:
         """The peer closed its half, which is a goodbye; it may still listen."""
-        if self.state is State.TALKING and self._keyboard is Keyboard.SCRIPT:
-            self._hear_goodbye(State.LEFT)
-            self._other.end_within(PROMPTLY)
+        if self.state is ConversationState.TALKING and self._keyboard is InputSource.SCRIPT:
+            self._hear_goodbye(ConversationState.LEFT)
+            self._other.limit_close(PROMPTLY)
         else:
             self.peer_said_goodbye()
 
     @of_peer
     def peer_said_goodbye(self) -> None:
         """The peer said ``exit``, and listens no more."""
-        if self.state is State.TALKING:
-            self._hear_goodbye(State.PARTED)
+        if self.state is ConversationState.TALKING:
+            self._hear_goodbye(ConversationState.PARTED)
         if self.state in _GOODBYE_SAID:
             self._part(self.state)
 
@@ -333,12 +342,12 @@ class Conversation:
     def peer_gone(self, clean: bool) -> None:
         """The connection is gone: closed in good order (``clean``), or broken."""
         name, ending, self._peer = self._other.name, self.state, None
-        self._here.dismiss()
-        if ending is State.TALKING:
-            self._here.state(f"Connection to {name} lost.")
-        elif ending in (State.FINISHED, State.LEAVING):
-            self._here.state("Connection closed.")
-        if ending is State.TALKING:
+        self._ui.dismiss()
+        if ending is ConversationState.TALKING:
+            self._ui.state(f"Connection to {name} lost.")
+        elif ending in (ConversationState.FINISHED, ConversationState.LEAVING):
+            self._ui.state("Connection closed.")
+        if ending is ConversationState.TALKING:
             self._wait(again=True)
         else:
             self._end(whole=clean or ending not in _LINES_UNSURE)
@@ -347,38 +356,49 @@ class Conversation:
     def peer_lost(self) -> None:
         """The connection is gone, and may come back; what is not stored then is sent again."""
         ending = self.state
-        if ending is State.TALKING or (ending is State.FINISHED and self._outbox.lines):
-            self._here.dismiss()
-            self._here.state(f"Connection to {self._other.name} lost.")
+        if ending is ConversationState.TALKING or (
+            ending is ConversationState.FINISHED and self._outbox.lines
+        ):
+            self._ui.dismiss()
+            self._ui.state(f"Connection to {self._other.name} lost.")
             self._peer = None
-            self._wait(again=True, state=State.WAITING if ending is State.TALKING else State.EXPECTED)
+            self._wait(
+                again=True,
+                state=ConversationState.WAITING
+                if ending is ConversationState.TALKING
+                else ConversationState.EXPECTED,
+            )
         else:
             self.peer_gone(clean=True)
 
     @of_peer
     def peer_displaced(self, unheard: list[Chunk]) -> None:
         """The peer gave its connection to another, which is sent what was not understood."""
-        self._here.dismiss()
+        self._ui.dismiss()
         self._peer = None
         if self.state in _LEAVING:
             self._end(whole=not unheard)
             return
-        self.state = State.EXPECTED if self.state is State.FINISHED else State.WAITING
+        self.state = (
+            ConversationState.EXPECTED
+            if self.state is ConversationState.FINISHED
+            else ConversationState.WAITING
+        )
         for chunk in unheard:
             self._kept(chunk.text, chunk.kind)
 
     @of_peer
     def peer_full(self) -> None:
         """The connection can take no more for now."""
-        self._here.pause()
-        if self.state is State.LEFT:
-            self._other.end_within(LAST_WORDS)
+        self._ui.pause()
+        if self.state is ConversationState.LEFT:
+            self._other.limit_close(LAST_WORDS)
 
     @of_peer
     def peer_ready(self) -> None:
         """The connection can take more again."""
-        if self.state is State.LEFT:
-            self._other.end_within(PROMPTLY)
+        if self.state is ConversationState.LEFT:
+            self._other.limit_close(PROMPTLY)
         if self.state in _SAYING:
             self._read_on()
 
@@ -388,76 +408,81 @@ class Conversation:
         """``text``, lines of one ``kind`` joined by LF, was said here."""
         if self.state in _SILENT or not self._kept(text, kind):
             return
-        self._here.said_here(text, kind)
-        if self.state is State.LEFT:
-            self._other.end_within(PROMPTLY)
+        self._ui.show_sent(text, kind)
+        if self.state is ConversationState.LEFT:
+            self._other.limit_close(PROMPTLY)
         if self.state in _SAYING:
             self._other.send_from(self._outbox)
-        elif self._keyboard is Keyboard.PERSON:
+        elif self._keyboard is InputSource.PERSON:
             self._owner.hurry()
-        self._here.unstored(self._outbox.lines)
-        if self._outbox.full and self._keyboard is Keyboard.SCRIPT:
-            self._here.pause()
+        self._ui.unstored(self._outbox.lines)
+        if self._outbox.full and self._keyboard is InputSource.SCRIPT:
+            self._ui.pause()
 
     def commanded(self, line: str, word: str) -> None:
         """The person here typed the command ``line``, which begins with ``word``."""
         if word.lower() == "ping":
-            self._here.state(f"* {self._liveness()}")
-        elif self.state is State.TALKING:
+            self._ui.state(f"* {self._liveness()}")
+        elif self.state is ConversationState.TALKING:
             self._other.command(line)
         else:
-            self._here.state(f"* not connected: /{word} was not sent")
+            self._ui.state(f"* not connected: /{word} was not sent")
 
     def enter(self) -> None:
         """The person here pressed Enter on an empty line."""
-        if self.state is State.WAITING:
+        if self.state is ConversationState.WAITING:
             self._owner.hurry()
 
     def input_ended(self) -> None:
         """Nothing more will be said here."""
-        if self.state is State.TALKING:
+        if self.state is ConversationState.TALKING:
             self._finish()
-        elif self.state is State.WAITING and self._patient and self._keyboard is Keyboard.SCRIPT:
-            self.state = State.EXPECTED
-        elif self.state is State.WAITING:
+        elif (
+            self.state is ConversationState.WAITING and self._patient and self._keyboard is InputSource.SCRIPT
+        ):
+            self.state = ConversationState.EXPECTED
+        elif self.state is ConversationState.WAITING:
             self._end(whole=True)
-        if self.state is State.LEFT:
-            self._part(State.ANSWERED)
+        if self.state is ConversationState.LEFT:
+            self._part(ConversationState.ANSWERED)
 
     def leave(self, flushed_within: float = LAST_WORDS) -> None:
         """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
         if self.state in _ALONE:
             self._end(whole=True)
-        elif self.state is not State.OVER:
-            self._part(State.PARTED if self.state in _GOODBYE_HEARD else State.LEAVING, flushed_within)
+        elif self.state is not ConversationState.OVER:
+            self._part(
+                ConversationState.PARTED if self.state in _GOODBYE_HEARD else ConversationState.LEAVING,
+                flushed_within,
+            )
 
     def abandon(self) -> None:
         """End now, without a goodbye: the other end does not answer."""
         if self.state in _ALONE:
             self._end(whole=True)
-        elif self.state is not State.OVER:
-            self.state = State.LEAVING
+        elif self.state is not ConversationState.OVER:
+            self.state = ConversationState.LEAVING
             self._other.abort()
 
-    def here_full(self) -> None:
+    def output_full(self) -> None:
         """The screen can take no more for now."""
         self._screen_full = True
         if self._peer is not None:
             self._peer.pause()
 
-    def here_ready(self) -> None:
+    def output_ready(self) -> None:
         """The screen can take more again."""
         self._screen_full = False
         if self._peer is not None:
             self._peer.resume()
 
-    def here_shown(self) -> None:
+    def output_written(self) -> None:
         """Everything that was to be shown so far is."""
         self._owner.shown()
 
-    def screen_lost(self) -> None:
+    def output_lost(self) -> None:
         """Nobody sees any more what is shown here; a script still says the rest."""
-        if self._keyboard is not Keyboard.SCRIPT:
+        if self._keyboard is not InputSource.SCRIPT:
             self.leave()
 
     @property
@@ -470,47 +495,47 @@ class Conversation:
         return (
             f"not connected; {waiting}"
             if peer is None
-            else f"{last_heard(peer.name, peer.silence)}; {waiting}"
+            else f"{last_heard(peer.name, peer.idle_seconds)}; {waiting}"
         )
 
     def _kept(self, text: str, kind: str) -> bool:
         try:
-            kept = self._outbox.add(text, kind, always=self._keyboard is Keyboard.SCRIPT)
+            kept = self._outbox.add(text, kind, always=self._keyboard is InputSource.SCRIPT)
         except StorageError as refused:
             self._owner.not_kept(str(refused))
             return False
         if not kept:
-            self._here.state("* message not sent: too much is waiting. Try again later.")
+            self._ui.state("* message not sent: too much is waiting. Try again later.")
         return kept
 
-    def _wait(self, again: bool, state: State = State.WAITING) -> None:
+    def _wait(self, again: bool, state: ConversationState = ConversationState.WAITING) -> None:
         self.state = state
-        if self._keyboard is Keyboard.SCRIPT and not self._patient:
-            self._here.pause()
+        if self._keyboard is InputSource.SCRIPT and not self._patient:
+            self._ui.pause()
         elif again:
             self._read_on()  # the connection may have been full when it was lost
         self._owner.waiting(again)
 
     def _read_on(self) -> None:
         if not self._outbox.full:
-            self._here.resume()
+            self._ui.resume()
 
     def _finish(self) -> None:
-        self.state = State.FINISHED
+        self.state = ConversationState.FINISHED
         self._other.part(LAST_WORDS, None)
 
-    def _hear_goodbye(self, state: State) -> None:
+    def _hear_goodbye(self, state: ConversationState) -> None:
         self.state = state
-        self._here.dismiss()
-        self._here.state(f"Connection closed by {self._other.name}.")
+        self._ui.dismiss()
+        self._ui.state(f"Connection closed by {self._other.name}.")
 
-    def _part(self, state: State, flushed_within: float = LAST_WORDS) -> None:
+    def _part(self, state: ConversationState, flushed_within: float = LAST_WORDS) -> None:
         self.state = state
-        self._here.dismiss()
+        self._ui.dismiss()
         self._other.part(PROMPTLY, flushed_within)
 
     def _end(self, whole: bool) -> None:
-        self.state = State.OVER
+        self.state = ConversationState.OVER
         self._owner.over(whole and not self._outbox.lines)
 
 
@@ -524,9 +549,9 @@ def lines_wait(lines: int) -> str:
     return f"{lines} line{' waits' if lines == 1 else 's wait'}"
 
 
-def _manner(text: str) -> Manner:
+def _manner(text: str) -> PeerFormat:
     """Return what the first lines say: a host of many may have notices before its greeting."""
     lines = text.split("\n")
     if any(line.startswith(GREETING) for line in lines):
-        return Manner.SIGNED
-    return Manner.UNKNOWN if all(line.startswith("* ") for line in lines) else Manner.BARE
+        return PeerFormat.SIGNED
+    return PeerFormat.UNKNOWN if all(line.startswith("* ") for line in lines) else PeerFormat.BARE

@@ -13,12 +13,12 @@ class Rejected(Enum):
     CONNECTIONS = auto()
 
 
-class Refusal(Enum):
+class RejectReason(Enum):
     """Why something was not accepted; the value is its name for programs, ``what`` is counted."""
 
     what: Rejected
 
-    def __new__(cls, name: str, what: Rejected) -> Refusal:
+    def __new__(cls, name: str, what: Rejected) -> RejectReason:
         """Return the member whose value is ``name``."""
         member = object.__new__(cls)
         member._value_, member.what = name, what
@@ -36,7 +36,7 @@ class Refusal(Enum):
     LEAVING = "shutting_down", Rejected.CONNECTIONS
 
 
-class Tally:
+class Counters:
     """The counters.
 
     ``connections``: accepted. ``bytes_received`` and ``bytes_sent``: see the metrics of that name. ``said``:
@@ -62,8 +62,8 @@ class Tally:
     def __init__(self) -> None:
         self.connections = self.bytes_received = self.bytes_sent = 0
         self.said = self.stored = self.sent = self.duplicates = self.returns = 0
-        self.refused = dict.fromkeys(Refusal, 0)
+        self.refused = dict.fromkeys(RejectReason, 0)
 
-    def refuse(self, why: Refusal, count: int = 1) -> None:
+    def reject(self, why: RejectReason, count: int = 1) -> None:
         """Count so many lines, frames or connections that were not accepted."""
         self.refused[why] += count

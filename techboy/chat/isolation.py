@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Fallible(Protocol):
     """A connection, or the operator's screen, that an error concerns alone."""
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         """Log the exception that is being handled, and close."""
 
 
@@ -20,5 +20,5 @@ def isolated(one: Fallible, act: Callable[[], T]) -> T | None:
     try:
         return act()
     except Exception:
-        one.fail()
+        one.on_error()
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-LONGEST = 32
+MAX_LENGTH = 32
 
 RESERVED = frozenset(
     {"root", "admin", "server", "system", "all", "everyone", "me"}
@@ -15,20 +15,20 @@ RESERVED = frozenset(
 """Names that would mislead, and that nobody gets."""
 
 # letters of other scripts can look the same as these, and two names that look the same are one too many
-_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}")
+_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}")
 _GUEST = re.compile(r"guest[0-9]+")
 
 T = TypeVar("T")
 
 
-def checked_name(name: str) -> str:
+def checked_nickname(name: str) -> str:
     """Return ``name`` if it is 1 to 32 of ``A-Z a-z 0-9 _ . -``; raise ValueError if not."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"invalid name {name!r}: expected 1-{LONGEST} letters (a to z), digits, _ . or -")
+        raise ValueError(f"invalid name {name!r}: expected 1-{MAX_LENGTH} letters (a to z), digits, _ . or -")
     return name
 
 
-class Names(Generic[T]):
+class NicknameRegistry(Generic[T]):
     """Who is called what. Names are compared without case; ``reserved`` ones are given to nobody who asks."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
@@ -51,7 +51,7 @@ class Names(Generic[T]):
 
     def check(self, wanted: str) -> None:
         """Raise ValueError where ``wanted`` is no name, or one that is not given away."""
-        if self._is_kept(checked_name(wanted)):
+        if self._is_kept(checked_nickname(wanted)):
             raise ValueError(f"{wanted} is reserved")
 
     def claim(self, wanted: str, holder: T) -> str:
@@ -64,7 +64,7 @@ class Names(Generic[T]):
         self.take(name, holder)
         return name
 
-    def guest(self, holder: T) -> str:
+    def default_name(self, holder: T) -> str:
         """Give ``holder`` the next name of a guest, and return it."""
         self._guests += 1
         while self.get(f"guest{self._guests}") is not None:
@@ -92,8 +92,8 @@ class Names(Generic[T]):
 
 
 def _numbered(name: str, number: int) -> str:
-    """Return ``name`` with ``number`` after it, cut to `LONGEST`; never a name that only guests get."""
-    numbered = name[: LONGEST - len(str(number))] + str(number)
+    """Return ``name`` with ``number`` after it, cut to `MAX_LENGTH`; never a name that only guests get."""
+    numbered = name[: MAX_LENGTH - len(str(number))] + str(number)
     if not _GUEST.fullmatch(numbered.lower()):
         return numbered
-    return f"{name[: LONGEST - len(str(number)) - 1]}_{number}"
+    return f"{name[: MAX_LENGTH - len(str(number)) - 1]}_{number}"

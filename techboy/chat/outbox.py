@@ -23,10 +23,10 @@ So a rate limit of the other end is known before much is on its way.
 """
 
 
-class Shelf(Protocol):
+class OutboxStore(Protocol):
     """Where what waits is kept beyond the life of the program."""
 
-    def keep(self, first: int, text: str, kind: str) -> None:
+    def save(self, first: int, text: str, kind: str) -> None:
         """Keep lines of one ``kind`` with the numbers from ``first`` on."""
 
     def forget(self, before: int) -> None:
@@ -39,10 +39,10 @@ class Shelf(Protocol):
         """Note that lines with numbers before ``before`` may have been sent; return whether it is noted."""
 
 
-class NoShelf:
+class NullOutboxStore:
     """Keeps nothing: what waits is gone with the program."""
 
-    def keep(self, first: int, text: str, kind: str) -> None:
+    def save(self, first: int, text: str, kind: str) -> None:
         """Keep nothing."""
 
     def forget(self, before: int) -> None:
@@ -81,12 +81,12 @@ class Outbox:
 
     def __init__(
         self,
-        shelf: Shelf | None = None,
+        outbox_store: OutboxStore | None = None,
         kept: Iterable[tuple[int, str, str]] = (),
         following: int = 1,
         tried: int = 1,
     ) -> None:
-        self._shelf = shelf or NoShelf()
+        self._outbox_store = outbox_store or NullOutboxStore()
         self._unsent: deque[Chunk] = deque(_chunk(*lines) for lines in kept)
         self._sent: deque[Chunk] = deque()
         self._next = self._unsent[-1].end if self._unsent else following
@@ -126,7 +126,7 @@ class Outbox:
         if self.full and not always:
             return False
         chunk = _chunk(self._next, text, kind)
-        self._shelf.keep(chunk.first, text, kind)
+        self._outbox_store.save(chunk.first, text, kind)
         self._unsent.append(chunk)
         self._next = chunk.end
         self._size += chunk.size
@@ -173,9 +173,9 @@ class Outbox:
         following = max(self._first, self._tried)
         self._unsent.clear()
         self._size = 0
-        self._shelf.forget(self._next)
+        self._outbox_store.forget(self._next)
         if following != self._next:
-            self._shelf.replace(following)
+            self._outbox_store.replace(following)
             self._next = following
         return chunks
 
@@ -198,7 +198,7 @@ class Outbox:
                     self._size += rest.size
         self._next = max(self._next, before)
         self._tried = max(self._tried, before)
-        self._shelf.forget(before)
+        self._outbox_store.forget(before)
 
     def rewind(self) -> None:
         """Send again what was sent and is not stored."""
@@ -225,7 +225,7 @@ class Outbox:
         self.rewind()
         shift = first - self._first
         if shift or self._tried != first:
-            self._shelf.replace(first)
+            self._outbox_store.replace(first)
             self._unsent = deque(_shifted(chunk, shift) for chunk in self._unsent)
             self._next += shift
             self._tried = first
@@ -237,7 +237,7 @@ class Outbox:
     def _may_send(self) -> bool:
         """Note, once for all that waits, that it may have been sent; return whether that is noted."""
         if self._tried < self._next:
-            if not self._shelf.sending(self._next):
+            if not self._outbox_store.sending(self._next):
                 return False
             self._tried = self._next
         return True

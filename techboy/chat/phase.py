@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 
-class Phase(Enum):
+class DirectPhase(Enum):
     """The phases of the conversation between the operator and one client."""
 
     WAITING = auto()  # no client is connected
@@ -21,32 +21,32 @@ class Phase(Enum):
     @property
     def is_alone(self) -> bool:
         """Whether a client is waited for."""
-        return self in (Phase.WAITING, Phase.WAITING_RESUME)
+        return self in (DirectPhase.WAITING, DirectPhase.WAITING_RESUME)
 
     @property
     def says(self) -> bool:
         """Whether the client is there and may be told something."""
-        return self in (Phase.TALKING, Phase.CLIENT_CLOSED)
+        return self in (DirectPhase.TALKING, DirectPhase.CLIENT_CLOSED)
 
     @property
     def hears(self) -> bool:
         """Whether the client may still say something, and be lost and come back."""
-        return self in (Phase.TALKING, Phase.INPUT_DONE)
+        return self in (DirectPhase.TALKING, DirectPhase.INPUT_DONE)
 
     @property
     def has_said_goodbye(self) -> bool:
         """Whether our goodbye is said, and the connection is not closed yet."""
-        return self in (Phase.INPUT_DONE, Phase.LEAVING) or self in _AFTER_CLIENT
+        return self in (DirectPhase.INPUT_DONE, DirectPhase.LEAVING) or self in _AFTER_CLIENT
 
     @property
     def has_heard_goodbye(self) -> bool:
         """Whether the client said goodbye, and the connection is not closed yet."""
-        return self is Phase.CLIENT_CLOSED or self in _AFTER_CLIENT
+        return self is DirectPhase.CLIENT_CLOSED or self in _AFTER_CLIENT
 
     @property
     def is_unsure(self) -> bool:
         """Whether something may not have arrived if the connection breaks now."""
-        return self in (Phase.INPUT_DONE, Phase.CLIENT_CLOSED, Phase.CLOSING_AFTER_CLIENT)
+        return self in (DirectPhase.INPUT_DONE, DirectPhase.CLIENT_CLOSED, DirectPhase.CLOSING_AFTER_CLIENT)
 
 
-_AFTER_CLIENT = (Phase.CLOSING_AFTER_CLIENT, Phase.CLOSED_BOTH)
+_AFTER_CLIENT = (DirectPhase.CLOSING_AFTER_CLIENT, DirectPhase.CLOSED_BOTH)

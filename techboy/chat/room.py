@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from techboy.chat.policy import Presence
-from techboy.storage.interface import Draft, Log, StorageError
+from techboy.storage.interface import MessageDraft, MessageLog, StorageError
 
 if TYPE_CHECKING:
     from techboy.chat.member import Member
@@ -20,20 +20,20 @@ SHOWN_NAMES = 20
 """Names that are listed where there are many."""
 
 
-class Waker(Protocol):
+class FlushScheduler(Protocol):
     """Whoever sees to it that what is new in a room is settled: stored, and brought to everybody."""
 
-    def wake(self, room: Room) -> None:
+    def schedule_flush(self, room: Room) -> None:
         """Something was said in ``room``: settle it now."""
 
-    def nudge(self, room: Room) -> None:
+    def schedule_flush_soon(self, room: Room) -> None:
         """Somebody came or went in ``room``: settle it soon, with what else comes."""
 
-    def unreadable(self, why: StorageError) -> None:
+    def report_read_error(self, why: StorageError) -> None:
         """Something that was asked for can't be read from where it is kept: log it."""
 
 
-class News:
+class PresenceEvents:
     """What is new about who is in a room: lines for everybody, who came and who left, by number.
 
     Members are told of the latter only if ``presence`` is announced. Nothing is added once it was told.
@@ -72,7 +72,7 @@ class News:
         return {number: place for place, number in enumerate(self.joined, 1)}
 
 
-class Said:
+class PendingMessages:
     """What one member said since the last time, in its order, as runs of one name and kind."""
 
     __slots__ = ("member", "runs", "size")
@@ -85,26 +85,26 @@ class Said:
         """``text``, lines joined by LF, was said."""
         runs, name = self.runs, self.member.name
         self.size += len(text)
-        self.member.unstored += len(text)
+        self.member.pending_chars += len(text)
         if runs and runs[-1][0] == name and runs[-1][1] == kind:
             runs[-1][2].append(text)
         else:
             runs.append((name, kind, [text]))
 
 
-class Segment:
+class PendingBatch:
     """What is new in a room and is brought together: news first, then what was said."""
 
     __slots__ = ("news", "said")
 
     def __init__(self, presence: Presence) -> None:
-        self.news = News(presence)
-        self.said: dict[int, Said] = {}
+        self.news = PresenceEvents(presence)
+        self.said: dict[int, PendingMessages] = {}
 
-    def drafts(self) -> list[Draft]:
+    def drafts(self) -> list[MessageDraft]:
         """Return what was said: each author's lines together."""
         return [
-            Draft(by, name, kind, "\n".join(texts))
+            MessageDraft(by, name, kind, "\n".join(texts))
             for by, said in self.said.items()
             for name, kind, texts in said.runs
         ]
@@ -123,36 +123,38 @@ class Room:
     and the host once, by however many ways at a time.
     """
 
-    def __init__(self, name: str, log: Log, waker: Waker, presence: Presence = Presence.ANNOUNCED) -> None:
+    def __init__(
+        self, name: str, log: MessageLog, waker: FlushScheduler, presence: Presence = Presence.ANNOUNCED
+    ) -> None:
         self.name, self.log, self.topic = name, log, log.topic
         self.members: dict[int, Member] = {}
         self.listed: dict[int, Member] = {}
-        self._waker, self._presence = waker, presence
-        self._segments = [Segment(presence)]
+        self._flush_scheduler, self._presence = waker, presence
+        self._segments = [PendingBatch(presence)]
 
-    def say(self, member: Member, kind: str, text: str) -> None:
+    def post(self, member: Member, kind: str, text: str) -> None:
         """``member`` says ``text``, lines joined by LF."""
         waiting = self._segments[-1].said
         said = waiting.get(member.number)
         if said is None:
-            said = waiting[member.number] = Said(member)
+            said = waiting[member.number] = PendingMessages(member)
         said.add(kind, text)
-        self._waker.wake(self)
+        self._flush_scheduler.schedule_flush(self)
 
-    def take(self) -> list[Segment]:
+    def take_pending(self) -> list[PendingBatch]:
         """Return what is new, in its order, and forget it."""
-        segments, self._segments = self._segments, [Segment(self._presence)]
+        segments, self._segments = self._segments, [PendingBatch(self._presence)]
         return segments
 
     @property
-    def waiting(self) -> int:
+    def pending_lines(self) -> int:
         """How many lines were said since it was last taken from."""
         return sum(segment.lines for segment in self._segments)
 
     def enter(self, member: Member) -> None:
         """``member`` comes in."""
         self.members[member.number] = member
-        if member.quiet or self._twin(member) is not None:
+        if member.hidden or self._twin(member) is not None:
             return
         self.listed[member.number] = member
         news = self._segments[-1].news
@@ -161,7 +163,7 @@ class Room:
             news.joined[member.number] = member.name
         elif before != member.name:
             news.lines.append(f"{before} is now {member.name}")
-        self._waker.nudge(self)
+        self._flush_scheduler.schedule_flush_soon(self)
 
     def leave(self, member: Member) -> None:
         """``member`` goes."""
@@ -175,7 +177,7 @@ class Room:
         news = self._news_after(member)
         if news.joined.pop(member.number, None) is None:
             news.left[member.number] = member.name
-        self._waker.nudge(self)
+        self._flush_scheduler.schedule_flush_soon(self)
 
     def rename(self, member: Member, before: str) -> bool:
         """``member`` was called ``before`` until now; return whether everybody will be told."""
@@ -189,26 +191,26 @@ class Room:
     def announce(self, line: str) -> None:
         """Tell everybody in the room one line."""
         self._segments[-1].news.lines.append(line)
-        self._waker.nudge(self)
+        self._flush_scheduler.schedule_flush_soon(self)
 
     def _twin(self, member: Member) -> Member | None:
         """Return another way by which the host, if ``member`` is that, is in the room."""
-        if not member.host:
+        if not member.is_operator:
             return None
         others = (other for other in self.members.values() if other is not member)
-        return next((other for other in others if other.host and not other.quiet), None)
+        return next((other for other in others if other.is_operator and not other.hidden), None)
 
     def _number_before(self, member: Member) -> int:
         """Return the number that ``member`` may just have left with: the host's may be another each time."""
         left = self._segments[-1].news.left
-        if member.host:
+        if member.is_operator:
             return next((number for number, name in left.items() if name == member.name), member.number)
         return member.number
 
-    def _news_after(self, member: Member) -> News:
+    def _news_after(self, member: Member) -> PresenceEvents:
         """Return where news of ``member`` goes, so that it comes after what they said."""
         if member.number in self._segments[-1].said:
-            self._segments.append(Segment(self._presence))
+            self._segments.append(PendingBatch(self._presence))
         return self._segments[-1].news
 
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from techboy.chat import commands
-from techboy.chat.member import Guest, Member
-from techboy.chat.nicknames import Names
+from techboy.chat.member import Member, MemberConnection
+from techboy.chat.nicknames import NicknameRegistry
 from techboy.chat.policy import ROOMS, History, Policy, Presence
-from techboy.chat.room import HISTORY_SIZE, Room, Waker, listed
+from techboy.chat.room import HISTORY_SIZE, FlushScheduler, Room, listed
 from techboy.chat.session import Session
-from techboy.storage.interface import TEXT, Batch, Logs, StorageError
+from techboy.storage.interface import TEXT, LogStore, MessageBatch, StorageError
 
 LOBBY = "lobby"
 
 
 @dataclass(frozen=True)
-class Rules:
+class ServerConfig:
     """What can be set about a house.
 
     ``host``: the name that is the host's. ``guests``: how many may be in it. ``history``: how many of the
@@ -33,16 +33,16 @@ class Rules:
 
 
 @dataclass
-class House:
-    """A house of rooms. It is told who comes, what they say and who goes, and tells each `Guest`.
+class ChatServer:
+    """A house of rooms. It is told who comes, what they say and who goes, and tells each `MemberConnection`.
 
     ``logs`` keeps what is said. ``clock`` writes a moment, in seconds since 1970, for people.
     ``shut_down`` ends the program. ``motd``: what comes before the word of welcome, lines.
     """
 
-    rules: Rules
-    waker: Waker
-    logs: Logs
+    rules: ServerConfig
+    flush_scheduler: FlushScheduler
+    logs: LogStore
     clock: Callable[[float], str]
     shut_down: Callable[[], None] = lambda: None
     motd: list[str] = field(default_factory=list)
@@ -52,17 +52,17 @@ class House:
         self.rooms: dict[str, Room] = {}
         # rooms that nobody is in, as long as something said there waits to be stored and delivered
         self._empty_rooms: WeakValueDictionary[str, Room] = WeakValueDictionary()
-        self.names: Names[Member] = Names([self.rules.host])
+        self.names: NicknameRegistry[Member] = NicknameRegistry([self.rules.host])
         self.lobby = self.room(LOBBY)
 
     def policy_of(self, member: Member) -> Policy:
         """Return by what policy ``member`` is treated: the operator may see and do what it may in rooms."""
-        return ROOMS if member.host else self.rules.policy
+        return ROOMS if member.is_operator else self.rules.policy
 
     @property
-    def lagging(self) -> int:
+    def lagging_members(self) -> int:
         """How many who are here have not been sent all that was said in their room."""
-        return sum(member.guest.behind > 0 for member in self.members.values())
+        return sum(member.connection.backlog > 0 for member in self.members.values())
 
     def room(self, name: str) -> Room:
         """Return the room ``name``, a new one where there is none.
@@ -72,14 +72,16 @@ class House:
         key = name.lower()
         if key not in self.rooms:
             room = self._empty_rooms.pop(key, None)
-            self.rooms[key] = room or Room(name, self.logs.open(key), self.waker, self.rules.policy.presence)
+            self.rooms[key] = room or Room(
+                name, self.logs.open(key), self.flush_scheduler, self.rules.policy.presence
+            )
         return self.rooms[key]
 
     # who comes and goes
 
-    def enter(
+    def join(
         self,
-        guest: Guest,
+        connection: MemberConnection,
         at: float,
         wanted: str | None = None,
         *,
@@ -87,7 +89,7 @@ class House:
         session: Session | None = None,
         quiet: bool = False,
     ) -> Member:
-        """Somebody comes in by the way ``guest``, and gets a name: ``wanted``, or a guest's.
+        """Somebody comes in by the way ``connection``, and gets a name: ``wanted``, or a guest's.
 
         With a ``session`` they go on with its number, in its room, and do not hear whom they ignored. A
         ``host`` gets the host's name, or ``wanted`` if that can be had, and is the same by however many ways
@@ -95,7 +97,9 @@ class House:
         name, nor the like of it.
         """
         number = self.logs.new_number() if session is None else session.number
-        member = Member(number, guest, self.lobby, host=host, came_at=at, session=session, quiet=quiet)
+        member = Member(
+            number, connection, self.lobby, is_operator=host, joined_at=at, session=session, hidden=quiet
+        )
         member.name = self._name(member, wanted)
         try:
             room = member.room = self.lobby if session is None else self.room(session.room)
@@ -107,11 +111,11 @@ class House:
         room.enter(member)
         return member
 
-    def welcome(self, member: Member) -> list[str]:
+    def welcome_lines(self, member: Member) -> list[str]:
         """Return the lines that greet ``member`` in the house."""
-        return [*self.motd, *self.arrival(member)]
+        return [*self.motd, *self.room_greeting(member)]
 
-    def arrival(self, member: Member) -> list[str]:
+    def room_greeting(self, member: Member) -> list[str]:
         """Return the lines that greet ``member`` in a room."""
         room = member.room
         topic = [f"topic: {room.topic}"] if room.topic else []
@@ -121,9 +125,9 @@ class House:
         """Return the lines that a member is sent, if any, when it enters or comes ``back``."""
         if self.policy_of(member).presence is Presence.UNANNOUNCED:
             return []
-        return [*([] if back else self.welcome(member)), self.company(member)]
+        return [*([] if back else self.welcome_lines(member)), self.member_list(member)]
 
-    def company(self, member: Member) -> str:
+    def member_list(self, member: Member) -> str:
         """Return the line that tells ``member`` who is here."""
         here = member.room.listed
         return f"{len(here)} here: {listed(map(_shown, here.values()), len(here))}"
@@ -142,34 +146,34 @@ class House:
             return max(forgotten, member.since)
         return forgotten
 
-    def history(self, member: Member) -> list[Batch]:
+    def history(self, member: Member) -> list[MessageBatch]:
         """Return the history that ``member`` is shown of its room: a page at most; raise StorageError."""
         log = member.room.log
-        return log.tail(log.last - member.since, HISTORY_SIZE) if log.last > member.since else []
+        return log.read_last(log.last - member.since, HISTORY_SIZE) if log.last > member.since else []
 
     def leave(self, member: Member) -> None:
         """``member`` is gone."""
         if self.members.pop(member.number, None) is None:
             return
         self._release(member.name, member)
-        self._hand_on(member)
+        self._redirect_replies(member)
         self._leave_room(member)
 
     # what they do
 
-    def said(self, member: Member, text: str, kind: str = TEXT) -> None:
+    def post(self, member: Member, text: str, kind: str = TEXT) -> None:
         """``member`` sends messages of one ``kind``: ``text``, lines joined by LF."""
-        member.room.say(member, kind, text)
+        member.room.post(member, kind, text)
 
-    def commanded(self, member: Member, line: str) -> list[str]:
+    def run_command(self, member: Member, line: str) -> list[str]:
         """``member`` gives the command ``line``, without its slash; return what to answer."""
-        return commands.obey(self, member, line)
+        return commands.run_command(self, member, line)
 
-    def ways_of(self, member: Member) -> list[Member]:
+    def same_user(self, member: Member) -> list[Member]:
         """Return ``member`` as everybody who is the same one: the host may be here by several ways."""
-        if not member.host:
+        if not member.is_operator:
             return [member]
-        return [way for way in self._all_ways_of(member) if not way.quiet]
+        return [way for way in self._all_of_same_user(member) if not way.hidden]
 
     def move(self, member: Member, name: str) -> None:
         """Bring ``member`` into the room ``name``; raise StorageError, and leave it where it is.
@@ -179,9 +183,9 @@ class House:
         room = self.room(name)
         member.remember_offset()
         self._put(member, room, self.history_after(room, member.left.pop(name.lower(), 0)))
-        member.guest.moved()
+        member.connection.on_room_changed()
 
-    def put_back(self, member: Member, name: str, seen: int) -> None:
+    def restore_room(self, member: Member, name: str, seen: int) -> None:
         """Have ``member`` in the room ``name``, of which it has seen all up to the id ``seen``.
 
         It knows that it is there. Raise StorageError, and leave it where it is.
@@ -195,47 +199,47 @@ class House:
 
         Raise ValueError where it can't be called so.
         """
-        if member.host and self.ways_of(member) != [member]:
+        if member.is_operator and self.same_user(member) != [member]:
             raise ValueError("the operator has other sessions, and keeps the nickname")
         before = member.name
-        if member.given and wanted.lower() == member.given.lower():
-            self.names.take(member.given, member)
-            name = member.given
+        if member.default_name and wanted.lower() == member.default_name.lower():
+            self.names.take(member.default_name, member)
+            name = member.default_name
         else:
             name = self.names.claim(wanted, member)
-        for way in self._all_ways_of(member):
+        for way in self._all_of_same_user(member):
             way.rename(name)
         if before.lower() != name.lower():
             self.names.release(before, member)
         return before != name and member.room.rename(member, before)
 
     def _name(self, member: Member, wanted: str | None) -> str:
-        if member.host:
-            return self._name_of_host(member, wanted)
+        if member.is_operator:
+            return self._operator_name(member, wanted)
         if wanted is not None:
             return self.names.claim(wanted, member)
-        member.given = self.names.guest(member)
-        return member.given
+        member.default_name = self.names.default_name(member)
+        return member.default_name
 
-    def _name_of_host(self, member: Member, wanted: str | None) -> str:
+    def _operator_name(self, member: Member, wanted: str | None) -> str:
         """Return the name that the host has now; who comes in by another way is away where the host is."""
-        member.given = self.rules.host
-        for way in self.ways_of(member):
-            member.away, member.answers_to = way.away, way.answers_to
+        member.default_name = self.rules.host
+        for way in self.same_user(member):
+            member.away, member.reply_to = way.away, way.reply_to
             return way.name
-        if member.quiet:
-            return member.given
-        name = self._claim_for_host(member, wanted)
-        for way in self._all_ways_of(member):
+        if member.hidden:
+            return member.default_name
+        name = self._claim_operator_name(member, wanted)
+        for way in self._all_of_same_user(member):
             way.name = name
         return name
 
-    def _claim_for_host(self, member: Member, wanted: str | None) -> str:
+    def _claim_operator_name(self, member: Member, wanted: str | None) -> str:
         if wanted is not None:
             with suppress(ValueError):  # it may be reserved by now
                 return self.names.claim(wanted, member)
-        self.names.take(member.given, member)
-        return member.given
+        self.names.take(member.default_name, member)
+        return member.default_name
 
     def _release(self, name: str, member: Member) -> None:
         """Take ``name`` from ``member``; the host keeps it by any other way in.
@@ -244,26 +248,26 @@ class House:
         nobody else gets.
         """
         self.names.release(name, member)
-        others = [way for way in self._all_ways_of(member) if way is not member]
-        heir = next((way for way in others if not way.quiet), None)
+        others = [way for way in self._all_of_same_user(member) if way is not member]
+        heir = next((way for way in others if not way.hidden), None)
         if heir is None:
             for way in others:
-                way.name = way.given
+                way.name = way.default_name
         elif self.names.get(name) is None:
             self.names.take(name, heir)
 
-    def _all_ways_of(self, member: Member) -> list[Member]:
+    def _all_of_same_user(self, member: Member) -> list[Member]:
         """Return what `ways_of` does, and the host's quiet ways."""
-        if not member.host:
+        if not member.is_operator:
             return [member]
-        return [other for other in self.members.values() if other.host]
+        return [other for other in self.members.values() if other.is_operator]
 
-    def _hand_on(self, member: Member) -> None:
+    def _redirect_replies(self, member: Member) -> None:
         """Let answers to ``member``, who is gone, go to the host where the host is here by another way."""
-        for heir in self.ways_of(member) if member.host else ():
+        for heir in self.same_user(member) if member.is_operator else ():
             for other in self.members.values():
-                if other.answers_to == member.number:
-                    other.answers_to = heir.number
+                if other.reply_to == member.number:
+                    other.reply_to = heir.number
 
     def _put(self, member: Member, room: Room, since: int) -> None:
         self._leave_room(member)

@@ -32,14 +32,14 @@ class Session:
     """
 
     __slots__ = (
-        *("accepted", "bucket", "digest", "heard", "ignoring", "kicked"),
+        *("accepted", "bucket", "digest", "last_active", "ignoring", "kicked"),
         *("name", "next", "nick", "number", "room", "seen"),
     )
 
     def __init__(self, record: SessionRecord) -> None:
         self.number, self.digest, self.name = record.number, record.digest, record.name
         self.next = self.accepted = record.next
-        self.room, self.seen, self.heard = record.room, record.seen, record.heard
+        self.room, self.seen, self.last_active = record.room, record.seen, record.last_active
         self.kicked, self.nick, self.ignoring = record.kicked, record.nick, record.ignoring
         self.bucket: Bucket | None = None
 
@@ -51,11 +51,11 @@ class Session:
         self.accepted += lines - known
         return known
 
-    def stored(self, before: int) -> None:
+    def mark_stored(self, before: int) -> None:
         """What was accepted before the number ``before`` is stored; it may be told in any order."""
         self.next = max(self.next, before)
 
-    def refused(self) -> None:
+    def reset_accepted(self) -> None:
         """What was accepted and not stored never will be: it is expected once more."""
         self.accepted = self.next
 
@@ -68,7 +68,7 @@ class Session:
             self.accepted,
             self.room,
             self.seen,
-            self.heard,
+            self.last_active,
             self.kicked,
             self.nick,
             self.ignoring,

@@ -13,7 +13,7 @@ _UNITS = (("day", 86400), ("h", 3600), ("min", 60))
 
 
 @dataclass(frozen=True)
-class Alone:
+class Disconnected:
     """Nobody is at the other end.
 
     ``doing``: what is done about it, for so many ``seconds``. ``why``: what came of the last attempt, if that
@@ -32,27 +32,27 @@ class Alone:
 
 
 @dataclass(frozen=True)
-class Together:
-    """Somebody, ``name``, is at the other end, of whom nothing was heard for ``silence`` seconds.
+class Connected:
+    """Somebody, ``name``, is at the other end, of whom nothing was heard for ``idle_seconds`` seconds.
 
     ``waiting``: how many lines are not stored there. ``missing``: how many that were said before are still to
     come.
     """
 
     name: str
-    silence: float
+    idle_seconds: float
     waiting: int = 0
     missing: int = 0
 
     def __str__(self) -> str:
         """Return it as a line."""
-        heard = f", last heard {duration(self.silence)} ago" if self.silence >= QUIET else ""
+        heard = f", last heard {duration(self.idle_seconds)} ago" if self.idle_seconds >= QUIET else ""
         coming = f", catching up: {in_lines(self.missing)} to come" if self.missing else ""
         return _with(f"connected to {self.name}{heard}{coming}", waiting=self.waiting)
 
 
 @dataclass(frozen=True)
-class Hosting:
+class ServerStatus:
     """A host of many: how many guests are here, lines were said, and wait to be stored."""
 
     guests: int

@@ -11,32 +11,32 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.net.connection_handler import Door
-from techboy.net.connection_log import Record, unrecorded
+from techboy.net.connection_handler import ConnectionHandler
+from techboy.net.connection_log import ConnectionLogEntry, null_log_entry
 from techboy.net.graceful_close import cut
 from techboy.net.sockets import send_promptly
 from techboy.wire.frames import Hello, Ping, ServerBye, Welcome
 from techboy.wire.lines import LF
 from techboy.wire.native import read_server, written
 
-PATIENCE = 2.0
+HANDSHAKE_TIMEOUT = 2.0
 """Seconds for the welcome to come, from somebody who may not speak the native dialect."""
 
 LONGEST_BEFORE = 64 * 1024
 """Bytes before a welcome at most; where there are more there will be none."""
 
 
-class Caller(Interface):
+class IHandshakeOwner(Interface):
     """Who calls."""
 
     @property
     def wants_connection(self) -> bool:
         """Whether a conversation may begin, as nobody ended it meanwhile."""
 
-    def native_door(self) -> Door:
+    def native_protocol(self) -> ConnectionHandler:
         """There is an answer in the native dialect."""
 
-    def plain_door(self) -> Door:
+    def plain_protocol(self) -> ConnectionHandler:
         """There is none, and plain lines are spoken."""
 
     def unanswered(self) -> None:
@@ -44,77 +44,77 @@ class Caller(Interface):
 
 
 @implementer(IHalfCloseableProtocol)
-class Greeting(Protocol):
+class ClientHandshake(Protocol):
     """A connection that begins with ``hello``: it is given a native door when it is answered, or a plain one.
 
     What came before a welcome is ignored; without one, it is the first that the plain door gets.
     ``may_be_plain``: it is given up in favour of plain lines after PATIENCE seconds, else after ``dead``.
-    ``record``: what is written about the connection.
+    ``log_entry``: what is written about the connection.
     """
 
     transport: Any
     _before = b""
-    _door: Door | None = None
+    _handler: ConnectionHandler | None = None
 
     def __init__(
         self,
-        caller: Caller,
+        caller: IHandshakeOwner,
         hello: Hello,
         clock: IReactorTime,
         dead: float,
         *,
         may_be_plain: bool,
-        record: Record | None = None,
+        log_entry: ConnectionLogEntry | None = None,
     ) -> None:
         self._caller, self._hello, self._clock = caller, hello, clock
         self._dead, self._may_be_plain = dead, may_be_plain
-        self._record = record or unrecorded(clock.seconds)
+        self._log_entry = log_entry or null_log_entry(clock.seconds)
         self._silence: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """Say hello."""
         send_promptly(self.transport)
         self._write(written(self._hello))
-        patience = PATIENCE if self._may_be_plain else self._dead
-        self._silence = self._clock.callLater(patience, self._waited_in_vain)
+        reply_timeout = HANDSHAKE_TIMEOUT if self._may_be_plain else self._dead
+        self._silence = self._clock.callLater(reply_timeout, self._waited_in_vain)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""
-        if self._door is not None:
-            self._door.dataReceived(data)
+        if self._handler is not None:
+            self._handler.dataReceived(data)
             return
         self._before += data
         answer = answer_at(self._before)
         if answer >= 0:
-            self._record.speaks("native")
-            self._give_to(self._caller.native_door(), self._before[answer:])
+            self._log_entry.protocol_detected("native")
+            self._give_to(self._caller.native_protocol(), self._before[answer:])
         elif len(self._before) > LONGEST_BEFORE:
             self._waited_in_vain()
 
     def readConnectionLost(self) -> None:
         """The other end closed its half."""
-        if self._door is None and self._before and self._is_plain:
+        if self._handler is None and self._before and self._is_plain:
             self._waited_in_vain()
-        if self._door is not None:
-            self._door.readConnectionLost()
+        if self._handler is not None:
+            self._handler.readConnectionLost()
         else:
             self._close()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed."""
-        if self._door is not None:
-            self._door.writeConnectionLost()
+        if self._handler is not None:
+            self._handler.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; what came before a welcome that never came may have been plain lines."""
         self._stop_waiting()
-        if self._door is None and self._before and self._is_plain:
+        if self._handler is None and self._before and self._is_plain:
             self._waited_in_vain()
-        if self._door is not None:
-            self._door.connectionLost(reason)
+        if self._handler is not None:
+            self._handler.connectionLost(reason)
         else:
             self._caller.unanswered()
-        self._record.ended(clean=reason.check(ConnectionDone) is not None)
+        self._log_entry.closed(clean=reason.check(ConnectionDone) is not None)
 
     @property
     def _is_plain(self) -> bool:
@@ -123,17 +123,17 @@ class Greeting(Protocol):
 
     def _waited_in_vain(self) -> None:
         if self._is_plain:
-            self._record.speaks("plain")
-            self._give_to(self._caller.plain_door(), self._before)
+            self._log_entry.protocol_detected("plain")
+            self._give_to(self._caller.plain_protocol(), self._before)
         else:
             self._close()
 
-    def _give_to(self, door: Door, data: bytes) -> None:
+    def _give_to(self, handler: ConnectionHandler, data: bytes) -> None:
         self._stop_waiting()
-        self._door, self._before = door, b""
-        door.makeConnection(self.transport)
+        self._handler, self._before = handler, b""
+        handler.makeConnection(self.transport)
         if data:
-            door.dataReceived(data)
+            handler.dataReceived(data)
 
     def _write(self, data: bytes) -> None:
         assert self.transport is not None

@@ -13,16 +13,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.arguments import first_word
-from techboy.chat.acquaintance import Acquaintance
-from techboy.chat.conversation import Peer, Words, lines_wait
+from techboy.chat.acquaintance import ClientSession
+from techboy.chat.conversation import Message, Peer, lines_wait
 from techboy.chat.outbox import Outbox
 from techboy.chat.status import in_lines
 from techboy.net.addresses import peer_of
-from techboy.net.batch_receiver import ChunkReceiver
-from techboy.net.connection_log import End, Record, unrecorded
-from techboy.net.flow_control import Congestion
-from techboy.net.graceful_close import Parting
-from techboy.net.keepalive import Pulse
+from techboy.net.batch_receiver import BatchReceiver
+from techboy.net.connection_log import CloseReason, ConnectionLogEntry, null_log_entry
+from techboy.net.flow_control import ProducerBridge
+from techboy.net.graceful_close import GracefulClose
+from techboy.net.keepalive import Keepalive
 from techboy.net.rendering import gone
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -56,22 +56,22 @@ SAY_AGAIN = 15.0
 _BYE_WITHIN = 1.0  # seconds for the connection to be closed, once both said goodbye
 
 
-class Listener(Protocol):
+class NativePeerEvents(Protocol):
     """The conversation, as this door sees it."""
 
-    def peer_came(self, peer: Peer) -> None: ...
+    def peer_connected(self, peer: Peer) -> None: ...
     def peer_hosts_many(self) -> None: ...
-    def peer_calls_you(self, name: str) -> None: ...
-    def peer_told(self, words: Words) -> None: ...
-    def peer_noted(self, text: str) -> None: ...
+    def peer_assigned_nick(self, name: str) -> None: ...
+    def peer_message(self, words: Message) -> None: ...
+    def peer_notice(self, text: str) -> None: ...
     def peer_refused(self, text: str) -> None: ...
-    def peer_stored(self) -> None: ...
+    def peer_acknowledged(self) -> None: ...
     def peer_left(self) -> None: ...
     def peer_lost(self) -> None: ...
     def peer_gone(self, clean: bool) -> None: ...
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """The program, as this door sees it."""
 
     @property
@@ -94,7 +94,7 @@ class Owner(Protocol):
         """The connection is gone before there was a welcome."""
 
 
-class Standing(Enum):
+class NativeClientState(Enum):
     """What was said last."""
 
     HELLO = auto()
@@ -106,19 +106,19 @@ class Standing(Enum):
     ANSWERED = auto()  # it was said by the other end
 
 
-_LEAVING = (Standing.PARTING, Standing.LEAVING)
+_LEAVING = (NativeClientState.PARTING, NativeClientState.LEAVING)
 
 
 @implementer(IHalfCloseableProtocol)
-class NativeCaller(ChunkReceiver):
+class NativeClientProtocol(BatchReceiver):
     """A connection that was answered with a welcome, or a goodbye: the `Peer` of a conversation.
 
-    ``record``: what is written about it.
+    ``log_entry``: what is written about it.
     """
 
     MAX_LENGTH = LONGEST_FRAME
     address = ""
-    _standing = Standing.HELLO
+    _standing = NativeClientState.HELLO
     _bye_heard = False  # the other end said goodbye
     _full = False
     _again: IDelayedCall | None = None
@@ -128,46 +128,46 @@ class NativeCaller(ChunkReceiver):
 
     def __init__(
         self,
-        conversation: Listener,
-        owner: Owner,
+        conversation: NativePeerEvents,
+        owner: ConnectionOwner,
         outbox: Outbox,
-        acquaintance: Acquaintance,
+        client_session: ClientSession,
         clock: IReactorTime,
         ping: float,
         dead: float,
         name: str | None,
-        record: Record | None = None,
+        log_entry: ConnectionLogEntry | None = None,
     ) -> None:
-        self._record = record or unrecorded(clock.seconds)
+        self._log_entry = log_entry or null_log_entry(clock.seconds)
         self.name, self._wanted = "", name
         self._conversation, self._owner, self._clock = conversation, owner, clock
-        self._outbox, self._acquaintance = outbox, acquaintance
+        self._outbox, self._client_session = outbox, client_session
         self._last = 0  # the id up to which lines were said when this end came in, or into a room
         self._last_lines_at = 0.0
         self._past = 0  # the id up to which lines were said before this end came in
-        self.pulse = Pulse(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
+        self.keepalive = Keepalive(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
 
     # what Twisted calls
 
     def connectionMade(self) -> None:
         """There is an answer."""
         self.address = peer_of(self.transport.getPeer())
-        self._parting = Parting(self.transport, self._clock)
-        self.transport.registerProducer(Congestion(self._transport_full, self._transport_ready), True)
-        self.pulse.start()
+        self._graceful_close = GracefulClose(self.transport, self._clock)
+        self.transport.registerProducer(ProducerBridge(self._transport_full, self._transport_ready), True)
+        self.keepalive.start()
 
     def dataReceived(self, data: bytes) -> None:
         """Something arrived."""
-        self.pulse.heard()
+        self.keepalive.heard()
         self._owner.heard()
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
         """A frame arrived."""
         frame = read_server(line)
-        if self._standing is Standing.HELLO:
+        if self._standing is NativeClientState.HELLO:
             self._answered(frame)
-        elif self._standing is not Standing.TURNED_AWAY:
+        elif self._standing is not NativeClientState.TURNED_AWAY:
             self._told(frame)
 
     def readConnectionLost(self) -> None:
@@ -179,26 +179,26 @@ class NativeCaller(ChunkReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._parting.done()
-        self.pulse.stop()
+        self._graceful_close.done()
+        self.keepalive.stop()
         for call in (self._again, self._deadline):
             if call is not None and call.active():
                 call.cancel()
-        self._record.ends(End.LOST)
+        self._log_entry.closing(CloseReason.LOST)
         broken = not self._bye_heard or not reason.check(ConnectionDone)
-        if self._standing in (Standing.WELCOME, *_LEAVING) and broken:
+        if self._standing in (NativeClientState.WELCOME, *_LEAVING) and broken:
             self._conversation.peer_lost()
-        elif self._standing is Standing.HELLO:
+        elif self._standing is NativeClientState.HELLO:
             self._owner.unanswered()
-        elif self._standing is not Standing.TURNED_AWAY:
+        elif self._standing is not NativeClientState.TURNED_AWAY:
             self._conversation.peer_gone(clean=True)
 
     # what the conversation calls
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """For how many seconds nothing was heard."""
-        return self.pulse.silence
+        return self.keepalive.idle_seconds
 
     @property
     def missing(self) -> int:
@@ -208,11 +208,11 @@ class NativeCaller(ChunkReceiver):
         """
         if self._clock.seconds() - self._last_lines_at > CAUGHT_UP and not self.paused:
             return 0
-        return max(self._last - self._acquaintance.received, 0)
+        return max(self._last - self._client_session.received, 0)
 
     def send_from(self, outbox: Outbox) -> None:
         """Send what waits, as fast as it is taken; it is kept until it is stored."""
-        if self._standing is Standing.LEAVING or (self._again is not None and self._again.active()):
+        if self._standing is NativeClientState.LEAVING or (self._again is not None and self._again.active()):
             return
         while not self._full and (chunk := outbox.take()) is not None:
             self.transport.write(message_frame(chunk.first, chunk.text, chunk.kind))
@@ -238,11 +238,11 @@ class NativeCaller(ChunkReceiver):
 
         To a host that throttles this client, nothing more is sent if there is so little time.
         """
-        if self._standing is Standing.BYE:
+        if self._standing is NativeClientState.BYE:
             return
         self._within = within
         in_vain = flushed_within is not None and self._outbox.rate is not None
-        self._standing = Standing.LEAVING if in_vain else Standing.PARTING
+        self._standing = NativeClientState.LEAVING if in_vain else NativeClientState.PARTING
         self._stop_deadline()
         if self._all_said:
             self._say_goodbye()
@@ -252,16 +252,18 @@ class NativeCaller(ChunkReceiver):
     @property
     def _all_said(self) -> bool:
         """Whether nothing is waited for before the goodbye."""
-        return not (self._outbox.on_the_way if self._standing is Standing.LEAVING else self._outbox.lines)
+        return not (
+            self._outbox.on_the_way if self._standing is NativeClientState.LEAVING else self._outbox.lines
+        )
 
     def abort(self) -> None:
         """Be gone at once."""
-        self._record.ends(End.CLOSED)
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.CLOSED)
+        self._graceful_close.cut()
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
-        self._parting.end_within(seconds)
+        self._graceful_close.limit_close(seconds)
 
     # the frames
 
@@ -272,8 +274,8 @@ class NativeCaller(ChunkReceiver):
             case Ping(number):
                 self.transport.write(written(Pong(number)))
             case ServerBye(reason, text):
-                self._standing = Standing.TURNED_AWAY
-                self._record.turned_away(text or reason)
+                self._standing = NativeClientState.TURNED_AWAY
+                self._log_entry.rejected(text or reason)
                 self._close()
                 if reason == frames.RESTART:
                     self._owner.returning()
@@ -284,16 +286,16 @@ class NativeCaller(ChunkReceiver):
 
     def _welcomed(self, welcome: Welcome) -> None:
         if not self._owner.wants_connection:
-            self._standing = Standing.TURNED_AWAY
-            self._record.ends(End.CLOSED)
+            self._standing = NativeClientState.TURNED_AWAY
+            self._log_entry.closing(CloseReason.CLOSED)
             self.transport.write(written(ClientBye()))
             self._close()
             return
-        self._standing = Standing.WELCOME
+        self._standing = NativeClientState.WELCOME
         self.name = welcome.server
         self._to_catch_up(welcome.last_id)
-        known = self._acquaintance.exists
-        same = self._acquaintance.welcomed(
+        known = self._client_session.exists
+        same = self._client_session.welcomed(
             welcome.session, welcome.log_epoch, welcome.room, welcome.name, welcome.after_id
         )
         agreed = True
@@ -303,13 +305,13 @@ class NativeCaller(ChunkReceiver):
             self._outbox.renumber(welcome.next_seq)
             self._past = 0 if known else welcome.last_id
         self._outbox.connected()
-        self._record.entered(welcome.name, welcome.room, back=known and same)
+        self._log_entry.joined(welcome.name, welcome.room, back=known and same)
         if welcome.room is not None:
             self._conversation.peer_hosts_many()
-        self._conversation.peer_calls_you(welcome.name)
-        self._conversation.peer_came(self)
+        self._conversation.peer_assigned_nick(welcome.name)
+        self._conversation.peer_connected(self)
         if self._wanted not in (None, welcome.name):
-            self._conversation.peer_noted(f"you are {welcome.name}")
+            self._conversation.peer_notice(f"you are {welcome.name}")
         if not agreed:
             self._disagreed()
 
@@ -317,8 +319,8 @@ class NativeCaller(ChunkReceiver):
         """Tell that the host and the outbox disagreed about what is stored, and what is done about it."""
         lines = self._outbox.lines
         again = f"; {in_lines(lines)} will be sent again, some perhaps twice" if lines else ""
-        self._record.renumbered(lines)
-        self._conversation.peer_noted(
+        self._log_entry.renumbered(lines)
+        self._conversation.peer_notice(
             f"{self.name} and this client disagree about what is stored,"
             f" for example after a backup was restored{again}"
         )
@@ -334,7 +336,7 @@ class NativeCaller(ChunkReceiver):
             case Ack(next_seq, _):
                 self._stored(next_seq)
             case Notice(text):
-                conversation.peer_noted(text)
+                conversation.peer_notice(text)
             case Throttled(rate):
                 self._throttled(rate)
             case Ping(number):
@@ -344,37 +346,37 @@ class NativeCaller(ChunkReceiver):
             case ServerBye():
                 self._said_goodbye(frame)
             case Skipped(count, through_id):
-                self._acquaintance.received = max(self._acquaintance.received, through_id)
-                conversation.peer_noted(gone(count))
+                self._client_session.received = max(self._client_session.received, through_id)
+                conversation.peer_notice(gone(count))
             case RoomChanged(room, after_id, last_id):
-                self._acquaintance.moved(room, after_id)
+                self._client_session.moved(room, after_id)
                 self._to_catch_up(last_id)
                 self._past = last_id
             case InvalidFrame():
-                self._record.misread(frame.text, LogLevel.warn)
+                self._log_entry.invalid_frame(frame.text, LogLevel.warn)
             case Error():
                 self._failed(frame)
 
     def _message(self, message: ServerMessage) -> None:
         """Show the lines that were not shown yet; those that come once more are left out."""
-        acquaintance = self._acquaintance
-        first, text, received = message.id, message.text, acquaintance.received
+        client_session = self._client_session
+        first, text, received = message.id, message.text, client_session.received
         if message.last_id <= received:
             return
         if first <= received:
             text = text.split("\n", received - first + 1)[-1]
             first = received + 1
-        acquaintance.received = message.last_id
+        client_session.received = message.last_id
         self._last_lines_at = self._clock.seconds()
-        self._record.lines += acquaintance.received - first + 1
+        self._log_entry.lines += client_session.received - first + 1
         past, at = message.last_id <= self._past, message.at / 1000
-        self._conversation.peer_told(Words(message.author, text, message.kind, first, at, past))
+        self._conversation.peer_message(Message(message.author, text, message.kind, first, at, past))
 
     def _stored(self, before: int) -> None:
         self._outbox.stored(before)
         self.send_from(self._outbox)
         if not self._leaves():
-            self._conversation.peer_stored()
+            self._conversation.peer_acknowledged()
 
     def _leaves(self) -> bool:
         """Say goodbye if that waited for what is stored now; return whether it was said."""
@@ -388,8 +390,8 @@ class NativeCaller(ChunkReceiver):
         known = self._outbox.rate is not None
         self._outbox.throttled(rate)
         if not known:
-            self._record.throttled(rate)
-            self._conversation.peer_noted(
+            self._log_entry.throttled(rate)
+            self._conversation.peer_notice(
                 f"{self.name} accepts {in_lines(rate)} a second from this client; the rest waits here"
             )
 
@@ -400,7 +402,7 @@ class NativeCaller(ChunkReceiver):
             case frames.STORAGE_UNAVAILABLE | frames.OUT_OF_ORDER if error.next_seq is not None:
                 self._say_again_later(error)
             case _:
-                self._conversation.peer_noted(error.text)
+                self._conversation.peer_notice(error.text)
 
     def _say_again_later(self, error: Error) -> None:
         if not self._outbox.resume(error.next_seq or 1):
@@ -410,13 +412,13 @@ class NativeCaller(ChunkReceiver):
         if self._again is not None and self._again.active():
             return  # what was on its way is refused too
         if error.code == frames.STORAGE_UNAVAILABLE:
-            self._conversation.peer_noted(
+            self._conversation.peer_notice(
                 f"not stored yet: {error.text}. It will be retried; {lines_wait(self._outbox.lines)}"
             )
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: ServerBye) -> None:
-        self._record.ends(End.LEFT, bye.why)
+        self._log_entry.closing(CloseReason.LEFT, bye.why)
         if bye.reason == frames.RESTART:
             self._owner.returning()
             self._close()
@@ -424,21 +426,21 @@ class NativeCaller(ChunkReceiver):
         if bye.reason != frames.CLOSED:
             self._owner.refused(bye.text or bye.reason)
         elif bye.text:
-            self._conversation.peer_noted(bye.text)
-        if self._standing is Standing.BYE:
+            self._conversation.peer_notice(bye.text)
+        if self._standing is NativeClientState.BYE:
             self._close()
         else:
-            self._bye_heard, self._standing = True, Standing.ANSWERED
+            self._bye_heard, self._standing = True, NativeClientState.ANSWERED
             self._conversation.peer_left()
 
     def _say_goodbye(self) -> None:
         answered = self._bye_heard
-        self._standing = Standing.BYE
-        self._record.ends(End.CLOSED)
+        self._standing = NativeClientState.BYE
+        self._log_entry.closing(CloseReason.CLOSED)
         self._stop_deadline()
-        known = self._acquaintance.known
+        known = self._client_session.known
         self.transport.write(written(ClientBye(known.seen, known.room)))
-        self._parting.end_within(min(self._within, _BYE_WITHIN) if answered else self._within)
+        self._graceful_close.limit_close(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
             self._close()
 
@@ -448,7 +450,7 @@ class NativeCaller(ChunkReceiver):
         self._deadline = None
 
     def _close(self) -> None:
-        self._parting.close()
+        self._graceful_close.close()
 
     def _transport_full(self) -> None:
         self._full = True
@@ -459,9 +461,9 @@ class NativeCaller(ChunkReceiver):
 
     def _ask(self) -> None:
         self._pings += 1
-        known = self._acquaintance.known
+        known = self._client_session.known
         self.transport.write(written(Ping(self._pings, known.seen, known.room)))
 
     def _give_up(self) -> None:
-        self._record.ends(End.SILENT)
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.SILENT)
+        self._graceful_close.cut()

@@ -11,8 +11,8 @@ from techboy.chat.conversation import Peer
 from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from techboy.client.handshake import answer_at
 from techboy.net.addresses import peer_of
-from techboy.net.connection_log import End, Record
-from techboy.net.flow_control import Congestion
+from techboy.net.connection_log import CloseReason, ConnectionLogEntry
+from techboy.net.flow_control import ProducerBridge
 from techboy.net.graceful_close import cut
 from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
@@ -22,10 +22,10 @@ LATE_WELCOME = 30.0
 """Seconds after which the peer is known to speak plain lines."""
 
 
-class Listener(Protocol):
+class PlainPeerEvents(Protocol):
     """The conversation, as a door sees it."""
 
-    def peer_came(self, peer: Peer) -> None: ...
+    def peer_connected(self, peer: Peer) -> None: ...
     def peer_said(self, text: str) -> None: ...
     def peer_said_goodbye(self) -> None: ...
     def peer_left(self) -> None: ...
@@ -35,7 +35,7 @@ class Listener(Protocol):
     def peer_ready(self) -> None: ...
 
 
-class PlainDoor(PlainReceiver):
+class PlainPeerProtocol(PlainReceiver):
     """A connection that speaks the plain dialect, told to and told by a conversation of two.
 
     It is that conversation's `Peer`. ``name``: what the server is called.
@@ -46,14 +46,14 @@ class PlainDoor(PlainReceiver):
 
     def __init__(
         self,
-        conversation: Listener,
+        conversation: PlainPeerEvents,
         name: str,
         clock: IReactorTime,
         max_line: int = MAX_LINE,
         mistaken: Callable[[], None] | None = None,
-        record: Record | None = None,
+        log_entry: ConnectionLogEntry | None = None,
     ) -> None:
-        super().__init__(clock, max_line, record)
+        super().__init__(clock, max_line, log_entry)
         self.name, self.address = name, ""
         self._came_at = self._heard_at = clock.seconds()
         self._unheard: list[Chunk] | None = []
@@ -67,9 +67,9 @@ class PlainDoor(PlainReceiver):
         """Tell the conversation who came."""
         conversation = self._conversation
         self.address = peer_of(self.transport.getPeer())
-        self.transport.registerProducer(Congestion(conversation.peer_full, conversation.peer_ready), True)
-        self._record.entered(self.name, None)
-        conversation.peer_came(self)
+        self.transport.registerProducer(ProducerBridge(conversation.peer_full, conversation.peer_ready), True)
+        self._log_entry.joined(self.name, None)
+        conversation.peer_connected(self)
 
     def heard(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
@@ -79,14 +79,14 @@ class PlainDoor(PlainReceiver):
         self._heard_at = self.clock.seconds()
         if not self._may_be_native:
             self._unheard = None
-        self._record.lines += block.count(LF) + 1
+        self._log_entry.lines += block.count(LF) + 1
         for event in CALLER.understand(block):
             match event:
                 case Said(text):
                     self._conversation.peer_said(text)
                 case Goodbye():
                     self.hear_no_more()
-                    self._record.ends(End.LEFT)
+                    self._log_entry.closing(CloseReason.LEFT)
                     self._conversation.peer_said_goodbye()
 
     def goes_on(self, unfinished: bytes) -> bool:
@@ -101,12 +101,12 @@ class PlainDoor(PlainReceiver):
     def left(self) -> None:
         """Tell the conversation that the peer closed its half."""
         if not self._taken_back:
-            self._record.ends(End.LEFT)
+            self._log_entry.closing(CloseReason.LEFT)
             self._conversation.peer_left()
 
     def gone(self, clean: bool) -> None:
         """Tell the conversation that the connection is gone, if it does not know."""
-        self._record.ended(clean=clean)
+        self._log_entry.closed(clean=clean)
         if self._taken_back:
             return
         self._conversation.peer_gone(clean)
@@ -114,7 +114,7 @@ class PlainDoor(PlainReceiver):
     def _take_back(self, mistaken: Callable[[], None]) -> None:
         """Have said again what was said to a peer who takes no plain lines, in another connection."""
         self._taken_back = True
-        self._record.ends(End.CLOSED, "the other protocol is used")
+        self._log_entry.closing(CloseReason.CLOSED, "the other protocol is used")
         self.displaced()
         self.hear_no_more()
         cut(self.transport)
@@ -122,7 +122,7 @@ class PlainDoor(PlainReceiver):
 
     def displaced(self) -> bool:
         """Go, as the caller speaks another dialect; not where goodbye was said already."""
-        usable = not self._parting.begun
+        usable = not self._graceful_close.begun
         self.retire()
         self._conversation.peer_displaced(self._unheard or [])
         return usable
@@ -130,7 +130,7 @@ class PlainDoor(PlainReceiver):
     # what the conversation calls
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """For how many seconds nothing was heard."""
         return self.clock.seconds() - self._heard_at
 
@@ -160,8 +160,8 @@ class PlainDoor(PlainReceiver):
 
     def abort(self) -> None:
         """Be gone at once."""
-        self._record.ends(End.CLOSED)
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.CLOSED)
+        self._graceful_close.cut()
 
     def pause(self) -> None:
         """Stop reading from the peer."""

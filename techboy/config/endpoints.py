@@ -14,7 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from techboy import systems
-from techboy.net.inherited_socket import PassedSocket
+from techboy.net.inherited_socket import InheritedEndpoint
 
 DOMAINS = ("INET", "INET6", "UNIX")
 
@@ -100,7 +100,7 @@ def on_loopback(text: str) -> str:
     return f"{text}:interface={address}"
 
 
-def passed(descriptors: Callable[[], range] = descriptors) -> list[str]:
+def inherited_sockets(descriptors: Callable[[], range] = descriptors) -> list[str]:
     """Return descriptions of the sockets that a service manager passed to this process.
 
     Raise ValueError where one of them can't be listened on.
@@ -129,7 +129,7 @@ def _nth(passed_descriptors: range, index: int) -> int:
 def _adopted(reactor: Any, descriptor: int, family: socket.AddressFamily) -> IStreamServerEndpoint:
     """Return the endpoint of a socket that listens already."""
     if family is socket.AF_UNIX:
-        return PassedSocket(reactor, descriptor)
+        return InheritedEndpoint(reactor, descriptor)
     return cast(IStreamServerEndpoint, AdoptedStreamServerEndpoint(reactor, descriptor, family))
 
 

@@ -14,7 +14,7 @@ from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, exit_status, systems
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
 from techboy.config.values import (
@@ -26,7 +26,7 @@ from techboy.config.values import (
     file_name,
     whole_number,
 )
-from techboy.net.keepalive import DEAD, PING
+from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
 from techboy.net.plain_receiver import MAX_LINE
 from techboy.ops.log_files import ReopeningFile, reopening
 from techboy.terminal.formats import CHOICES
@@ -53,7 +53,7 @@ def _in_our_words(mistake: str) -> str:
     return mistake
 
 
-def option(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+def option_type(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return ``read``, for the value of ``--name``: what it refuses is a UsageError that names the option."""
 
     def read_option(text: str) -> Any:
@@ -94,49 +94,51 @@ class ConversationOptions(Options):
             None,
             MAX_LINE,
             "Longest line accepted in bytes, without its end",
-            option("max-line", whole_number(64, 65536)),
+            option_type("max-line", whole_number(64, 65536)),
         ],
         [
             "output",
             None,
             None,
             f"Format of messages: {', '.join(CHOICES)} [default: auto]",
-            option("output", choice("format", *CHOICES)),
+            option_type("output", choice("format", *CHOICES)),
         ],
         [
             "state",
             None,
             None,
             "Store messages and sessions in this directory",
-            option("state", directory),
+            option_type("state", directory),
         ],
         [
             "ping-interval",
             None,
             None,
-            f"Send a ping after so long a silence [default: {describe_duration(PING)}, half --ping-timeout]",
-            option("ping-interval", duration()),
+            "Send a ping after so long a silence"
+            f" [default: {describe_duration(PING_INTERVAL)}, half --ping-timeout]",
+            option_type("ping-interval", duration()),
         ],
         [
             "ping-timeout",
             None,
             None,
-            f"Close the connection after so long without a reply [default: {describe_duration(DEAD)}]",
-            option("ping-timeout", duration()),
+            "Close the connection after so long without a reply"
+            f" [default: {describe_duration(PING_TIMEOUT)}]",
+            option_type("ping-timeout", duration()),
         ],
         [
             "transcript",
             None,
             None,
             "Append all messages to this file too",
-            option("transcript", file_name),
+            option_type("transcript", file_name),
         ],
         [
             "config",
             None,
             None,
             "Read defaults from this file (TOML)",
-            option("config", file_name),
+            option_type("config", file_name),
         ],
     ]
     optFlags = [["check", None, "Check the configuration and exit"]]
@@ -162,9 +164,9 @@ class ConversationOptions(Options):
 
     def postOptions(self) -> None:
         """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
-        self["ping-timeout"] = self["ping-timeout"] or DEAD
+        self["ping-timeout"] = self["ping-timeout"] or PING_TIMEOUT
         if self["ping-interval"] is None:
-            self["ping-interval"] = min(PING, self["ping-timeout"] / 2)
+            self["ping-interval"] = min(PING_INTERVAL, self["ping-timeout"] / 2)
         elif self["ping-interval"] >= self["ping-timeout"]:
             self.refuse("--ping-interval must be less than --ping-timeout", "ping-interval", "ping-timeout")
         streams = self.streams()
@@ -177,7 +179,7 @@ class ConversationOptions(Options):
         self._try_endpoints()
         if self["check"]:
             exit_status.answer(self.program, self._good())
-        if streams.keyboard is Keyboard.PERSON:
+        if streams.keyboard is InputSource.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
         self.setdefault("hears", True)
@@ -186,7 +188,7 @@ class ConversationOptions(Options):
         self["streams"], self["log-file"], self["log"] = streams, None, None
         if self.parent is not None:
             self["log-file"] = self._reopened_log(self.parent)
-            self["log"] = separate_log(self.parent, streams, self["shown"]) or self["log-file"]
+            self["log"] = redirect_log(self.parent, streams, self["shown"]) or self["log-file"]
 
     def opt_help(self) -> None:
         """Display this help and exit."""
@@ -207,7 +209,7 @@ class ConversationOptions(Options):
         try:
             return reopening(twist)
         except OSError as refused:
-            exit_status.fail(exit_status.IO_FAILED, f"{self.program}: the log file: {refused.strerror}")
+            exit_status.fail(exit_status.IO_ERROR, f"{self.program}: the log file: {refused.strerror}")
 
     def talks(self, streams: Streams) -> bool:
         """Tell whether the conversation is shown on standard output."""
@@ -282,7 +284,7 @@ class ConversationOptions(Options):
             given, _ = getopt(list(words), self.shortOpt, self.longOpt)
         except GetoptError:
             return []  # the parser says what is wrong, or answers a shell that completes the line
-        said = {self.synonyms[option.lstrip("-")]: text for option, text in given}
+        said = {self.synonyms[option_type.lstrip("-")]: text for option_type, text in given}
         if said.keys() & _ANSWERED:
             return []
         self.configured = settings.merged(said, self._layers(said.get("config")), self.sides)
@@ -332,7 +334,7 @@ class ConversationOptions(Options):
         exit_status.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 
-def separate_log(twist: dict[str, Any], streams: Streams, talks: bool) -> StandardStream | None:
+def redirect_log(twist: dict[str, Any], streams: Streams, talks: bool) -> StandardStream | None:
     """Have twist's log on a standard stream written in the background, and apart from the conversation.
 
     It goes to standard error where standard output is taken by the conversation, or closed. There, on a

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from techboy import systems
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.terminal.streams import Streams, is_terminal
 
 REACTOR = "twisted.internet.reactor"
@@ -28,7 +28,7 @@ def can_prompt(
 ) -> bool:
     """Tell whether a person sits at a terminal that can do more than show text, and the toolkit is there."""
     return (
-        streams.keyboard is Keyboard.PERSON
+        streams.keyboard is InputSource.PERSON
         and is_terminal(streams.stdout)
         and _draws(terminal_type, platform)
         and find(TOOLKIT) is not None

@@ -9,7 +9,7 @@ from twisted.protocols.basic import LineReceiver
 from techboy.wire.lines import LF, first_overlong, outgrown
 
 
-class ChunkReceiver(LineReceiver):
+class BatchReceiver(LineReceiver):
     """`LineReceiver`, with one call for all the lines that arrived together.
 
     Override `linesReceived` for the lines of a chunk; what overrides only `lineReceived` gets them one

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from twisted.python.failure import Failure
 
 
-class Door(Protocol):
+class ConnectionHandler(Protocol):
     """What takes a connection over."""
 
     def makeConnection(self, transport: Any) -> None: ...

@@ -39,7 +39,7 @@ def short_ids() -> Iterator[str]:
     return map(_in_base_36, itertools.count(1))
 
 
-class End(Enum):
+class CloseReason(Enum):
     """Why a connection is at its end."""
 
     LEFT = "peer_closed"  # the other end said goodbye
@@ -50,7 +50,7 @@ class End(Enum):
     REPLACED = "session_replaced"  # its session goes on by another connection
 
 
-class Standing(Enum):
+class ConnectionPhase(Enum):
     """What became of a connection."""
 
     UNKNOWN = auto()
@@ -59,7 +59,7 @@ class Standing(Enum):
     ENDED = auto()
 
 
-class Record:
+class ConnectionLogEntry:
     """What is written about one connection: a line when it came in or was turned away, one at its end.
 
     ``lines``: how many lines came by it, as far as somebody counts them.
@@ -84,12 +84,12 @@ class Record:
         self.connection, self.lines = connection, 0
         self._log, self._seconds, self._came_at = log, seconds, seconds()
         self._address, self._dialect, self._name = escaped(address), "", ""
-        self._standing, self._remarks = Standing.UNKNOWN, 0
-        self._end: End | None = None
+        self._standing, self._remarks = ConnectionPhase.UNKNOWN, 0
+        self._end: CloseReason | None = None
         self._why = ""
         self._write("connection {connection_id} with {address}", "connection_opened", LogLevel.debug)
 
-    def speaks(self, dialect: str) -> None:
+    def protocol_detected(self, dialect: str) -> None:
         """It is known which dialect is spoken."""
         self._dialect = dialect
         self._write(
@@ -99,9 +99,9 @@ class Record:
             protocol=dialect,
         )
 
-    def entered(self, name: str, room: str | None, *, back: bool = False) -> None:
+    def joined(self, name: str, room: str | None, *, back: bool = False) -> None:
         """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
-        self._standing, self._name = Standing.ENTERED, escaped(name)
+        self._standing, self._name = ConnectionPhase.ENTERED, escaped(name)
         event = "resumed" if back else "joined"
         where = "" if room is None else " in {room}" if back else " {room}"
         self._write(
@@ -112,22 +112,22 @@ class Record:
             protocol=self._dialect,
         )
 
-    def turned_away(self, why: str) -> None:
+    def rejected(self, why: str) -> None:
         """Nobody came in."""
-        self._standing = Standing.TURNED_AWAY
+        self._standing = ConnectionPhase.TURNED_AWAY
         self._write(
             "connection {connection_id} with {address} was rejected: {reason}",
             "rejected",
             reason=escaped(why),
         )
 
-    def called(self, name: str) -> None:
+    def nick_changed(self, name: str) -> None:
         """Whoever came in is called ``name``, as before or from now on."""
         before, self._name = self._name, escaped(name)
         if before != self._name:
             self._remark("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
 
-    def too_long(self, most: int) -> None:
+    def line_too_long(self, most: int) -> None:
         """There was a line of more than ``most`` bytes."""
         self._remark(
             "a line of more than {limit_bytes} bytes was discarded", "line_too_long", limit_bytes=most
@@ -142,7 +142,7 @@ class Record:
             rate=rate,
         )
 
-    def misread(self, why: str, level: Any = LogLevel.info) -> None:
+    def invalid_frame(self, why: str, level: Any = LogLevel.info) -> None:
         """There was something that could not be understood."""
         self._remark("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
 
@@ -155,9 +155,9 @@ class Record:
             lines=lines,
         )
 
-    def unreadable(self, why: str) -> None:
+    def storage_read_failed(self, why: str) -> None:
         """What was said can't be read from where it is kept, which ends the connection."""
-        self.ends(End.CLOSED, why)
+        self.closing(CloseReason.CLOSED, why)
         self._remark(
             "stored messages cannot be read: {reason}",
             "storage_read_failed",
@@ -167,7 +167,7 @@ class Record:
 
     def failed(self) -> None:
         """An exception that nobody foresaw, and that is being handled, ends the connection."""
-        self.ends(End.CLOSED, "an internal error")
+        self.closing(CloseReason.CLOSED, "an internal error")
         self._log.failure(
             "connection {connection_id}: an internal error",
             event="internal_error",
@@ -175,21 +175,23 @@ class Record:
             address=self._address,
         )
 
-    def ends(self, end: End, why: str = "") -> None:
+    def closing(self, end: CloseReason, why: str = "") -> None:
         """It will be at its end; the first who says so knows best."""
         if self._end is None:
             self._end, self._why = end, escaped(why)
 
     def closes(self, why: str) -> None:
         """It is closed here, saying ``why``; a FAREWELL answers the other end's."""
-        self.ends(End.LEFT if why == FAREWELL else End.CLOSED, "" if why == FAREWELL else why)
+        self.closing(
+            CloseReason.LEFT if why == FAREWELL else CloseReason.CLOSED, "" if why == FAREWELL else why
+        )
 
-    def ended(self, *, clean: bool) -> None:
+    def closed(self, *, clean: bool) -> None:
         """It is gone: closed in good order (``clean``), or broken. Once is enough."""
-        standing, self._standing = self._standing, Standing.ENDED
-        if standing is Standing.ENDED:
+        standing, self._standing = self._standing, ConnectionPhase.ENDED
+        if standing is ConnectionPhase.ENDED:
             return
-        self.ends(End.LEFT if clean else End.LOST)
+        self.closing(CloseReason.LEFT if clean else CloseReason.LOST)
         assert self._end is not None
         whose = " of {name}" if self._name else ""
         why = ": {reason}" if self._why else ""
@@ -197,7 +199,7 @@ class Record:
             f"connection {{connection_id}}{whose} closed after {{duration_seconds}} s, "
             f"{{lines_received}} lines received: {{close_reason}}{why}",
             "connection_closed",
-            LogLevel.debug if standing is Standing.TURNED_AWAY else LogLevel.info,
+            LogLevel.debug if standing is ConnectionPhase.TURNED_AWAY else LogLevel.info,
             name=self._name,
             close_reason=self._end.value,
             reason=self._why,
@@ -218,7 +220,7 @@ class Record:
         )
 
 
-class Journal:
+class ConnectionLog:
     """The records of all connections of a program; ``ids`` has an id for each, by default a short one."""
 
     _log = Logger()
@@ -226,12 +228,12 @@ class Journal:
     def __init__(self, seconds: Callable[[], float], ids: Iterator[str] | None = None) -> None:
         self._seconds, self._ids = seconds, short_ids() if ids is None else ids
 
-    def came(self, address: str) -> Record:
+    def opened(self, address: str) -> ConnectionLogEntry:
         """There is a connection with ``address``: return what is written about it."""
-        return Record(self._log, self._seconds, next(self._ids), address)
+        return ConnectionLogEntry(self._log, self._seconds, next(self._ids), address)
 
 
-class Trouble:
+class OutageLogger:
     """Something that fails again and again: written when it begins and when it is over, not each time.
 
     ``failing`` and ``over`` are formats, of ``lines``, how many are missing so far, and ``reason``.
@@ -280,9 +282,9 @@ class MissingEntries:
         )
 
 
-def unrecorded(seconds: Callable[[], float]) -> Record:
+def null_log_entry(seconds: Callable[[], float]) -> ConnectionLogEntry:
     """Return a record of which nothing is written."""
-    return Record(Logger(observer=LogPublisher()), seconds, "", "")
+    return ConnectionLogEntry(Logger(observer=LogPublisher()), seconds, "", "")
 
 
 def _in_base_36(number: int) -> str:

@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 
 @implementer(IPushProducer)
-class Congestion:
+class ProducerBridge:
     """What a consumer of ours is given as its producer: it passes the consumer's wishes on.
 
     A LineReceiver can't be its own transport's producer: there `pauseProducing` already means not to
@@ -25,7 +25,7 @@ class Congestion:
 
 
 @implementer(IPullProducer)
-class Refill:
+class DrainProducer:
     """What a transport of ours is given as its producer, to say each time when it has sent all it had."""
 
     __slots__ = ("resumeProducing",)

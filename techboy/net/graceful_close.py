@@ -45,7 +45,7 @@ def cut(transport: Transport) -> None:
     transport.abortConnection()
 
 
-class Parting:
+class GracefulClose:
     """The end of one connection: our half is closed first, and the rest when the peer's is closed too.
 
     A socket closed while something unread is waiting is reset by the kernel, and the reset can destroy
@@ -56,15 +56,15 @@ class Parting:
     def __init__(self, transport: Transport, clock: IReactorTime) -> None:
         self._transport, self._clock = transport, clock
         self._deadline: IDelayedCall | None = None
-        self._patience = 0.0
+        self._reply_timeout = 0.0
         self.begun = False
         self._closed: set[Half] = set()
 
-    def begin(self, patience: float, flushed_within: float | None) -> None:
-        """Close our half when all is sent, and the rest ``patience`` seconds later at the latest."""
+    def begin(self, reply_timeout: float, flushed_within: float | None) -> None:
+        """Close our half when all is sent, and the rest ``reply_timeout`` seconds later at the latest."""
         if Half.BOTH in self._closed:
             return
-        self.begun, self._patience = True, patience
+        self.begun, self._reply_timeout = True, reply_timeout
         if flushed_within is not None:
             self._after(flushed_within, self._cut)
         if Half.THEIRS in self._closed or ISSLTransport.providedBy(self._transport):
@@ -75,7 +75,7 @@ class Parting:
             self._transport.unregisterProducer()
             self._transport.loseWriteConnection()
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         """Send all and close both halves after so many seconds."""
         if Half.BOTH not in self._closed:
             self._after(seconds, self.close)
@@ -98,7 +98,7 @@ class Parting:
         if Half.THEIRS in self._closed:
             close(self._transport)
         else:
-            self._after(self._patience, self._close)
+            self._after(self._reply_timeout, self._close)
 
     def peer_closed(self) -> None:
         """The peer closed its half: its goodbye, or the answer to ours."""

@@ -29,7 +29,7 @@ REST = 1.0
 
 
 @implementer(IListeningPort, IReadDescriptor)
-class PassedPort:
+class InheritedPort:
     """Listens on the UNIX socket ``descriptor``, and leaves its name and mode as they are."""
 
     def __init__(self, reactor: Any, descriptor: int, factory: IProtocolFactory) -> None:
@@ -90,7 +90,7 @@ class PassedPort:
 
 
 @implementer(IStreamServerEndpoint)
-class PassedSocket:
+class InheritedEndpoint:
     """The endpoint of a UNIX socket that was passed as ``descriptor``."""
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
@@ -101,6 +101,6 @@ class PassedSocket:
         return maybeDeferred(self._listen, factory)
 
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        port = PassedPort(self._reactor, self._descriptor, factory)
+        port = InheritedPort(self._reactor, self._descriptor, factory)
         port.startListening()
         return port

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-PING = 25.0
+PING_INTERVAL = 25.0
 """Seconds of silence after which the other end is asked whether it is there, unless said otherwise."""
 
-DEAD = 60.0
+PING_TIMEOUT = 60.0
 """Seconds of silence after which it is taken for dead, unless said otherwise."""
 
 
 _ROUNDING = 1e-3  # seconds by which a time that was waited for may seem short
 
 
-class Pulse:
+class Keepalive:
     """Calls ``ask`` when nothing was heard for ``ping`` seconds, and ``give_up`` after ``dead`` seconds.
 
     The time for which this end is ``deaf``, not reading by its own choice, does not count.
@@ -38,7 +38,7 @@ class Pulse:
         self._next: IDelayedCall | None = None
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """How many seconds nothing was heard."""
         return self._clock.seconds() - self._heard_at
 
@@ -62,7 +62,7 @@ class Pulse:
             self._ask()  # so that the other end, whose question is not heard, knows that somebody is here
             self._look_after(self._ping)
             return
-        silence = self.silence
+        silence = self.idle_seconds
         if silence >= self._dead - _ROUNDING:
             self._give_up()
         elif silence >= self._ping - _ROUNDING:

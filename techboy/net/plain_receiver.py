@@ -11,9 +11,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.isolation import isolated
-from techboy.net.batch_receiver import ChunkReceiver
-from techboy.net.connection_log import End, Record, unrecorded
-from techboy.net.graceful_close import Parting
+from techboy.net.batch_receiver import BatchReceiver
+from techboy.net.connection_log import CloseReason, ConnectionLogEntry, null_log_entry
+from techboy.net.graceful_close import GracefulClose
 from techboy.net.sockets import send_promptly
 from techboy.wire.lines import LF, ends_inside_character
 from techboy.wire.plain import notice
@@ -33,7 +33,7 @@ _CLOSED_WITHIN = 1.0  # seconds for the peer to read why it is closed
 _RUN_TOGETHER = 0.1  # seconds between two messages within which a peer may read them as one
 
 
-class Ends(Enum):
+class LineEnding(Enum):
     """How a peer ends its lines, as far as it is known."""
 
     UNKNOWN = auto()
@@ -41,7 +41,7 @@ class Ends(Enum):
     NONE = auto()  # the original scripts: what arrives together is a message
 
 
-class Hearing(Enum):
+class InputMode(Enum):
     """What is done with what arrives."""
 
     LINES = auto()
@@ -50,21 +50,23 @@ class Hearing(Enum):
 
 
 @implementer(IHalfCloseableProtocol)
-class PlainReceiver(ChunkReceiver):
+class PlainReceiver(BatchReceiver):
     """A connection to a peer that speaks plain lines.
 
     A subclass defines `came`, `heard`, `left` and `gone`. What it writes goes through `write_lines`.
-    ``record``: what is written about the connection.
+    ``log_entry``: what is written about the connection.
     """
 
     _silence: IDelayedCall | None = None
-    _ends, _hearing, _skipped = Ends.UNKNOWN, Hearing.LINES, 0
+    _ends, _hearing, _skipped = LineEnding.UNKNOWN, InputMode.LINES, 0
     _last_write = float("-inf")
 
-    def __init__(self, clock: IReactorTime, max_line: int, record: Record | None = None) -> None:
+    def __init__(
+        self, clock: IReactorTime, max_line: int, log_entry: ConnectionLogEntry | None = None
+    ) -> None:
         self.MAX_LENGTH = max_line
         self.clock = clock
-        self._record = record or unrecorded(clock.seconds)
+        self._log_entry = log_entry or null_log_entry(clock.seconds)
 
     # what a subclass defines
 
@@ -99,7 +101,7 @@ class PlainReceiver(ChunkReceiver):
 
     def write_lines(self, lines: bytes) -> None:
         """Send ``lines``, joined by LF, with the last end only for a peer that ends lines itself."""
-        if self._ends is not Ends.NONE:
+        if self._ends is not LineEnding.NONE:
             self.write(lines + LF)
             return
         separator = LF if self.clock.seconds() - self._last_write < _RUN_TOGETHER else b""
@@ -113,21 +115,21 @@ class PlainReceiver(ChunkReceiver):
     @property
     def ends_lines(self) -> bool:
         """Whether the peer can take lines with their ends, as far as is known."""
-        return self._ends is not Ends.NONE
+        return self._ends is not LineEnding.NONE
 
     def fail(self) -> None:
         """Log the exception that is being handled, and close the connection."""
-        self._record.failed()
-        self._parting.cut()
+        self._log_entry.failed()
+        self._graceful_close.cut()
 
     @property
-    def is_heard(self) -> bool:
+    def has_listener(self) -> bool:
         """Whether notice is taken of what the peer sends."""
-        return self._hearing is not Hearing.NOTHING
+        return self._hearing is not InputMode.NOTHING
 
     def hear_no_more(self) -> None:
         """Take no notice of what the peer still sends."""
-        self._hearing = Hearing.NOTHING
+        self._hearing = InputMode.NOTHING
         self.setRawMode()
 
     def give_up(self) -> None:
@@ -142,79 +144,79 @@ class PlainReceiver(ChunkReceiver):
     def retire(self) -> None:
         """Let go of the connection, which somebody else takes over."""
         self.transport.unregisterProducer()
-        self._parting.done()
+        self._graceful_close.done()
         self._stop_watching()
 
     def part(self, within: float, flushed_within: float | None) -> None:
-        """Say goodbye, as `Parting.begin` has it."""
-        self._record.ends(End.CLOSED)
-        self._parting.begin(within, flushed_within)
+        """Say goodbye, as `GracefulClose.begin` has it."""
+        self._log_entry.closing(CloseReason.CLOSED)
+        self._graceful_close.begin(within, flushed_within)
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         """Send all and be gone after so many seconds; a later call replaces an earlier one."""
-        self._parting.end_within(seconds)
+        self._graceful_close.limit_close(seconds)
 
     # what Twisted calls
 
     def connectionMade(self) -> None:
         """A peer is there."""
         send_promptly(self.transport)
-        self._parting = Parting(self.transport, self.clock)
+        self._graceful_close = GracefulClose(self.transport, self.clock)
         self.came()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived; what is unfinished is watched until the peer is known to end its lines."""
         super().dataReceived(data)
-        if self._ends is not Ends.LF:
+        if self._ends is not LineEnding.LF:
             self._watch_unfinished()
 
     def linesReceived(self, block: bytes) -> None:
         """Whole lines arrived."""
-        self._ends = Ends.LF
+        self._ends = LineEnding.LF
         self.heard(block)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is too long: its author is told, and it is skipped."""
         self.notice(f"a line of more than {self.MAX_LENGTH} bytes was discarded")
-        self._record.too_long(self.MAX_LENGTH)
+        self._log_entry.line_too_long(self.MAX_LENGTH)
         self.too_long()
-        self._hearing, self._skipped = Hearing.SKIPPING, 0
+        self._hearing, self._skipped = InputMode.SKIPPING, 0
         self.setRawMode()
         self.dataReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
         """The rest of a line that is too long arrived, or what a peer that has left still sends."""
-        if self._hearing is not Hearing.SKIPPING:
+        if self._hearing is not InputMode.SKIPPING:
             return
         end = data.find(LF)
         if end >= 0:
-            self._ends, self._hearing = Ends.LF, Hearing.LINES
+            self._ends, self._hearing = LineEnding.LF, InputMode.LINES
             self.setLineMode(data[end + 1 :])
             return
         self._skipped += len(data)
         if self._skipped > LONGEST_UNENDED:
             self.notice(f"{LONGEST_UNENDED} bytes without a line end: closed")
-            self._record.ends(End.CLOSED, "no line end")
+            self._log_entry.closing(CloseReason.CLOSED, "no line end")
             self.give_up()
 
     def readConnectionLost(self) -> None:
         """The peer closed its half; a last line without an end is a line."""
         self._hear_rest()
         self.left()
-        self._parting.peer_closed()
+        self._graceful_close.peer_closed()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed, all was sent."""
-        self._parting.half_closed()
+        self._graceful_close.half_closed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         clean_end = reason.check(ConnectionDone) is not None
-        if clean_end and not self._parting.begun:
+        if clean_end and not self._graceful_close.begun:
             # a transport without half-close (TLS) says only here that the peer said goodbye
             self._hear_rest()
             self.left()
-        self._parting.done()
+        self._graceful_close.done()
         self._stop_watching()
         self.gone(clean_end)
 
@@ -225,11 +227,11 @@ class PlainReceiver(ChunkReceiver):
 
     def _watch_unfinished(self) -> None:
         self._stop_watching()
-        if self.unfinished or self._hearing is Hearing.SKIPPING:
-            self._silence = self.clock.callLater(self._patience, isolated, self, self._fell_silent)
+        if self.unfinished or self._hearing is InputMode.SKIPPING:
+            self._silence = self.clock.callLater(self._reply_timeout, isolated, self, self._fell_silent)
 
     @property
-    def _patience(self) -> float:
+    def _reply_timeout(self) -> float:
         if self.goes_on(self.unfinished):
             return _GOES_ON
         return _INSIDE_CHARACTER if ends_inside_character(self.unfinished) else UNFINISHED
@@ -240,11 +242,11 @@ class PlainReceiver(ChunkReceiver):
         self._silence = None
 
     def _fell_silent(self) -> None:
-        if self.paused or self._ends is Ends.LF:
+        if self.paused or self._ends is LineEnding.LF:
             return
-        self._ends = Ends.NONE
-        if self._hearing is Hearing.SKIPPING:
-            self._hearing = Hearing.LINES
+        self._ends = LineEnding.NONE
+        if self._hearing is InputMode.SKIPPING:
+            self._hearing = InputMode.LINES
             self.setLineMode()
         else:
             self._hear_rest()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 
-class Reason(Enum):
+class PauseReason(Enum):
     """Why nothing is read."""
 
     RATE = auto()  # too much was said in a short time
@@ -16,20 +16,20 @@ class Reason(Enum):
     CLIENT = auto()  # the client is not there, or has not taken everything
 
 
-class Pauses:
+class ReadPauser:
     """Calls ``pause`` when there is a reason for it, and ``resume`` when there is none any more."""
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._pause, self._resume = pause, resume
-        self._reasons: set[Reason] = set()
+        self._reasons: set[PauseReason] = set()
 
-    def begin(self, reason: Reason) -> None:
+    def begin(self, reason: PauseReason) -> None:
         """Read no more because of ``reason``."""
         if not self._reasons:
             self._pause()
         self._reasons.add(reason)
 
-    def end(self, reason: Reason) -> None:
+    def end(self, reason: PauseReason) -> None:
         """Read on, unless there is another reason not to."""
         if reason in self._reasons:
             self._reasons.discard(reason)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from techboy.chat.room import News
-from techboy.storage.interface import ACTION, Batch
+from techboy.chat.room import PresenceEvents
+from techboy.storage.interface import ACTION, MessageBatch
 from techboy.wire import native
 from techboy.wire.frames import Notice
 from techboy.wire.lines import LF
@@ -26,10 +26,10 @@ class Rendering(Protocol):
         """Return the id up to which lines said are whole in the first ``end`` bytes, where a line ends."""
 
 
-class Dialect(Protocol):
+class Renderer(Protocol):
     """How what is said looks to who speaks a dialect."""
 
-    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+    def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return ``notices`` and ``batches``, whose lines have the ids after ``before``."""
 
 
@@ -39,7 +39,11 @@ class PlainRendering:
     __slots__ = ("before", "data", "heading")
 
     def __init__(
-        self, notices: list[str], batches: list[Batch], before: int, batch_lines: Callable[[Batch], bytes]
+        self,
+        notices: list[str],
+        batches: list[MessageBatch],
+        before: int,
+        batch_lines: Callable[[MessageBatch], bytes],
     ) -> None:
         heading = plain_notices(notices)
         self.heading, self.before = len(heading), before
@@ -55,7 +59,7 @@ class NativeRendering:
 
     __slots__ = ("_batches", "before", "data", "heading")
 
-    def __init__(self, notices: list[str], batches: list[Batch], before: int) -> None:
+    def __init__(self, notices: list[str], batches: list[MessageBatch], before: int) -> None:
         heading = b"".join(native.written(Notice(line)) for line in notices)
         self.heading, self.before, self._batches = len(heading), before, batches
         self.data = b"".join([heading, *map(native.batch_frame, batches)])
@@ -66,10 +70,10 @@ class NativeRendering:
         return self._batches[frames - 1].last if frames else self.before
 
 
-class Plain:
+class PlainRenderer:
     """The plain dialect, in a room of many."""
 
-    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+    def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return plain lines, each with its author."""
         return PlainRendering(notices, batches, before, plain_batch)
 
@@ -77,29 +81,29 @@ class Plain:
 class Bare:
     """The plain dialect, from a server to its only client: lines without an author."""
 
-    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+    def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return plain lines."""
         return PlainRendering(notices, batches, before, _bare_batch)
 
 
-class Native:
+class NativeRenderer:
     """The native dialect."""
 
-    def render(self, notices: list[str], batches: list[Batch], before: int) -> Rendering:
+    def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return frames."""
         return NativeRendering(notices, batches, before)
 
 
-PLAIN, BARE, NATIVE = Plain(), Bare(), Native()
+PLAIN, BARE, NATIVE = PlainRenderer(), Bare(), NativeRenderer()
 
 
-class Rendered(dict[Dialect, Rendering]):
+class Rendered(dict[Renderer, Rendering]):
     """What is new in each dialect; made once, when it is first asked for, for everybody."""
 
-    def __init__(self, news: News, batches: list[Batch], before: int) -> None:
+    def __init__(self, news: PresenceEvents, batches: list[MessageBatch], before: int) -> None:
         self._news, self._batches, self._before = news, batches, before
 
-    def __missing__(self, dialect: Dialect) -> Rendering:
+    def __missing__(self, dialect: Renderer) -> Rendering:
         rendering = self[dialect] = dialect.render(self._news.told(), self._batches, self._before)
         return rendering
 
@@ -116,7 +120,7 @@ class Delivery:
 
     __slots__ = ("batches", "before", "head", "news", "rendered", "special", "taken")
 
-    def __init__(self, news: News, batches: list[Batch], last: int = 0) -> None:
+    def __init__(self, news: PresenceEvents, batches: list[MessageBatch], last: int = 0) -> None:
         self.news, self.batches = news, batches
         self.before, self.head = (batches[0].first - 1, batches[-1].last) if batches else (last, last)
         self.special = {*news.joined, *[batch.by for batch in batches]}
@@ -134,12 +138,12 @@ def plain_notices(lines: list[str]) -> bytes:
     return "".join(f"{notice(line)}\n" for line in lines).encode()
 
 
-def plain_batch(batch: Batch) -> bytes:
+def plain_batch(batch: MessageBatch) -> bytes:
     """Return ``batch`` as plain lines, each with its LF."""
     return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
 
 
-def _bare_batch(batch: Batch) -> bytes:
+def _bare_batch(batch: MessageBatch) -> bytes:
     """Return what the operator said, each line with its LF; an action keeps its author."""
     return plain_batch(batch) if batch.kind == ACTION else HOST.written(batch.text) + LF
 

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 _LOOKS = 20  # at how much of the time has passed, while it passes
 
 
-class Patience:
+class ReplyTimeout:
     """Calls ``give_up`` once after ``seconds`` without a word, of a time in which one is awaited throughout.
 
     ``awaited`` tells whether that is so now; it is asked now and then.

@@ -9,7 +9,7 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 """Seconds: what a disk takes, from one that only pretends to write to one that is in trouble."""
 
 
-class Durations:
+class Histogram:
     """How often something took up to each of `BOUNDS` seconds, or longer; ``total``: seconds in all."""
 
     def __init__(self) -> None:

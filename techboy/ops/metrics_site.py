@@ -16,7 +16,7 @@ from techboy.net.graceful_close import cut
 
 TEXT = "text/plain; charset=utf-8"
 
-PATIENCE = 10.0
+REQUEST_TIMEOUT = 10.0
 """Seconds that a connection may take in all, for one question and its answer."""
 
 MOST_CONNECTIONS = 100
@@ -28,7 +28,7 @@ HEADERS_SIZE = 8 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A page as it is now."""
 
     body: bytes
@@ -36,19 +36,19 @@ class Answer:
     status: int = http.OK
 
 
-def health(trouble: str | None) -> Answer:
+def health(trouble: str | None) -> Response:
     """Return the page that says whether all is well, or in one line what the ``trouble`` is."""
     if trouble is None:
-        return Answer(b"ok\n")
+        return Response(b"ok\n")
     line, _, _ = trouble.partition("\n")
-    return Answer(f"{line}\n".encode(), status=http.SERVICE_UNAVAILABLE)
+    return Response(f"{line}\n".encode(), status=http.SERVICE_UNAVAILABLE)
 
 
-Pages = Mapping[bytes, Callable[[], Answer]]
+Pages = Mapping[bytes, Callable[[], Response]]
 """What makes the page at each path."""
 
 
-class Question(Request):
+class PageRequest(Request):
     """One question; what comes with it beside its headers is not kept."""
 
     channel: Channel
@@ -75,13 +75,13 @@ class Question(Request):
         self.write(answer.body)
         self.finish()
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> Response:
         make = self.channel.factory.pages.get(self.path)
         if make is None:
-            return Answer(b"not found\n", status=http.NOT_FOUND)
+            return Response(b"not found\n", status=http.NOT_FOUND)
         if self.method not in (b"GET", b"HEAD"):
             self.responseHeaders.setRawHeaders("Allow", ["GET, HEAD"])
-            return Answer(b"only GET and HEAD are answered\n", status=http.NOT_ALLOWED)
+            return Response(b"only GET and HEAD are answered\n", status=http.NOT_ALLOWED)
         return make()
 
 
@@ -90,7 +90,7 @@ class Channel(HTTPChannel):
 
     factory: Site
     transport: Any
-    requestFactory = Question
+    requestFactory = PageRequest
     maxHeaders = MOST_HEADERS
     totalHeadersSize = MAX_LENGTH = HEADERS_SIZE
     _end: IDelayedCall | None = None
@@ -99,7 +99,7 @@ class Channel(HTTPChannel):
         """Wait for the question."""
         super().connectionMade()
         self.factory.connections += 1
-        self._end = self.factory.reactor.callLater(PATIENCE, self._give_up)
+        self._end = self.factory.reactor.callLater(REQUEST_TIMEOUT, self._give_up)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Another question needs another connection."""

@@ -30,7 +30,7 @@ class Notifier:
         self._socket = None if self._address is None else _datagram_socket()
 
     @property
-    def is_heard(self) -> bool:
+    def has_listener(self) -> bool:
         """Whether there is a service manager to be told anything."""
         return self._socket is not None
 

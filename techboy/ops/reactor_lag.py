@@ -13,7 +13,7 @@ REMEMBERED = 15.0
 """Seconds for which it is known how late the reactor was."""
 
 
-class Lag:
+class ReactorLagMonitor:
     """Has itself called by ``clock`` again and again, and remembers how late that was."""
 
     _next: IDelayedCall | None = None

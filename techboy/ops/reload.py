@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from techboy.net.connection_log import escaped
 
-PATIENCE = 2.0
+RELOAD_TIMEOUT = 2.0
 """Seconds for a file to be opened: the disk that it is on may not answer."""
 
 Work: TypeAlias = Callable[[], Deferred[None] | None]
@@ -53,7 +53,7 @@ class Reload:
         return gatherResults([self._do(name, work) for name, work in self._works]).addCallback(self._tell)
 
     def _do(self, name: str, work: Work) -> Deferred[str]:
-        done = maybeDeferred(work).addTimeout(PATIENCE, self._clock)
+        done = maybeDeferred(work).addTimeout(RELOAD_TIMEOUT, self._clock)
         return done.addCallbacks(lambda _: name, self._not_done, errbackArgs=(name,))
 
     def _not_done(self, failure: Failure, name: str) -> str:
@@ -70,7 +70,7 @@ class Reload:
 
 def _why(refused: object) -> str:
     if isinstance(refused, defer.TimeoutError):
-        return f"no answer within {PATIENCE:g} s"
+        return f"no answer within {RELOAD_TIMEOUT:g} s"
     return refused.strerror if isinstance(refused, OSError) and refused.strerror else str(refused)
 
 

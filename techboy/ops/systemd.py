@@ -16,11 +16,11 @@ STATUS_EVERY = 1.0
 """Seconds between two looks at the status, which is sent where it has changed."""
 
 
-class Notified(Protocol):
+class ManagerNotifier(Protocol):
     """Who is told, as `techboy.ops.notify.Notifier` does it; what it returns says whether it was."""
 
     @property
-    def is_heard(self) -> bool: ...
+    def has_listener(self) -> bool: ...
 
     def ready(self, status: str) -> bool: ...
 
@@ -40,7 +40,7 @@ def monotonic_usec() -> int:
     return time.monotonic_ns() // 1000
 
 
-class Supervised(Service):
+class SystemdService(Service):
     """Tells ``notifier`` what becomes of the program; where nobody is told, nothing is done.
 
     ``watchdog_seconds``: after so much silence the program is taken for hung; half of that is kept between
@@ -51,7 +51,7 @@ class Supervised(Service):
     def __init__(
         self,
         clock: IReactorTime,
-        notifier: Notified,
+        notifier: ManagerNotifier,
         watchdog_seconds: float | None,
         status: Callable[[], str],
         monotonic_usec: Callable[[], int] = monotonic_usec,
@@ -64,7 +64,7 @@ class Supervised(Service):
 
     def started(self) -> None:
         """Everything is open: say that it is ready, and from now on how it is and that it is alive."""
-        if not self._notifier.is_heard or self._looking.running:
+        if not self._notifier.has_listener or self._looking.running:
             return
         self._untold = self._notifier.ready
         self._looking.start(STATUS_EVERY)

@@ -10,9 +10,9 @@ from datetime import datetime
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from techboy.chat.conversation import Here, Words
+from techboy.chat.conversation import Message, UserInterface
 from techboy.chat.room import Room
-from techboy.net.connection_log import Trouble
+from techboy.net.connection_log import OutageLogger
 from techboy.net.rendering import Delivery
 from techboy.ops.background_file import FileWriter
 from techboy.wire.lines import LF
@@ -49,7 +49,7 @@ class Transcript:
         seconds: Callable[[], float],
     ) -> None:
         self._clock_text, self._seconds = clock_text, seconds
-        writing = Trouble(
+        writing = OutageLogger(
             self._log,
             "the transcript can't be written, {lines} lines so far: {reason}",
             "the transcript is written again; {lines} lines are missing",
@@ -58,17 +58,17 @@ class Transcript:
         self.report_by, self.settle = file.report_by, file.settle
         self.finish, self.close = file.finish, file.close
 
-    def witness(self, room: Room, delivery: Delivery) -> None:
+    def on_delivery(self, room: Room, delivery: Delivery) -> None:
         """Write down what is new in ``room``, in one piece."""
         place = cleaned_line(room.name)
         news = [self._noted(line, place) for line in delivery.news.recorded()]
         said = [
-            self._said(Words(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
+            self._said(Message(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
             for batch in delivery.batches
         ]
         self._write("".join([*news, *said]))
 
-    def said(self, words: Words) -> None:
+    def said(self, words: Message) -> None:
         """Write down what was said in a conversation without rooms."""
         self._write(self._said(words))
 
@@ -87,7 +87,7 @@ class Transcript:
         """
         return self._file.reopen()
 
-    def _said(self, words: Words, place: str = "") -> str:
+    def _said(self, words: Message, place: str = "") -> str:
         lines = in_room(cleaned_line(words.author), words.kind, words.text).split("\n")
         ids = map(str, itertools.count(words.first)) if words.first else itertools.repeat(UNKNOWN)
         return self._lines(lines, ids, words.at, place)
@@ -108,75 +108,75 @@ def _lines_in(data: bytes) -> int:
     return data.count(LF)
 
 
-class Recorded:
-    """Keyboard and screen ``here`` of a conversation of two, which is written down in ``transcript`` too.
+class TranscriptTee:
+    """Keyboard and screen ``ui`` of a conversation of two, which is written down in ``transcript`` too.
 
     What is said here is ``name``'s, until the other end has another name for it. What was said before this
     end came in is left out.
     """
 
-    def __init__(self, here: Here, transcript: Transcript, name: str) -> None:
-        self._here, self._transcript, self._name = here, transcript, name
+    def __init__(self, ui: UserInterface, transcript: Transcript, name: str) -> None:
+        self._ui, self._transcript, self._name = ui, transcript, name
 
     def show(self, author: str, text: str) -> None:
         """Write down and show what ``author`` said."""
-        self._transcript.said(Words(author, text))
-        self._here.show(author, text)
+        self._transcript.said(Message(author, text))
+        self._ui.show(author, text)
 
     def show_signed(self, author: str, text: str) -> None:
         """Write down and show lines that say themselves who spoke."""
         self._transcript.relayed(text)
-        self._here.show_signed(author, text)
+        self._ui.show_signed(author, text)
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         """Write down and show what was said."""
         if not words.past:
             self._transcript.said(words)
-        self._here.show_words(words)
+        self._ui.show_message(words)
 
     def show_names(self) -> None:
         """Show who speaks; that is always written down."""
-        self._here.show_names()
+        self._ui.show_names()
 
     def refuse(self, text: str) -> None:
         """Write down and show why a line was not taken."""
         self._note(text)
-        self._here.refuse(text)
+        self._ui.refuse(text)
 
     def state(self, text: str) -> None:
         """Write down and show one line about the conversation itself."""
         self._note(text)
-        self._here.state(text)
+        self._ui.state(text)
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
-        self._here.invite()
+        self._ui.show_prompt()
 
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
-        self._here.dismiss()
+        self._ui.dismiss()
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         """Write down what was said here."""
-        self._transcript.said(Words(self._name, text, kind))
-        self._here.said_here(text, kind)
+        self._transcript.said(Message(self._name, text, kind))
+        self._ui.show_sent(text, kind)
 
     def unstored(self, lines: int) -> None:
         """Show how many lines wait."""
-        self._here.unstored(lines)
+        self._ui.unstored(lines)
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         """Write down by that name what is said here."""
         self._name = name
-        self._here.called(name)
+        self._ui.set_nick(name)
 
     def pause(self) -> None:
         """Stop reading what is said here."""
-        self._here.pause()
+        self._ui.pause()
 
     def resume(self) -> None:
         """Read on."""
-        self._here.resume()
+        self._ui.resume()
 
     def _note(self, text: str) -> None:
         self._transcript.noted(text.removeprefix("* "))

@@ -7,17 +7,17 @@ from contextlib import suppress
 
 from techboy.chat.member import Member
 from techboy.chat.room import Room
-from techboy.chat.server import LOBBY, House
+from techboy.chat.server import LOBBY, ChatServer
 from techboy.chat.session import Session, digest_of
-from techboy.server.broker import PAGE, Hall
-from techboy.server.sessions import Lodger, Lodging, Stay
+from techboy.server.broker import PAGE, Broker
+from techboy.server.sessions import ActiveSession, SessionConnection, SessionManager
 from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
 _HOST = b"the host"  # no hash of a token is as short, so nobody can ask for the host's own record
 
 
-class Desk(Lodging):
+class AdminSessionManager(SessionManager):
     """The sessions of the host, who may be in the house by several ways at once, or by none.
 
     One record, kept with the others, says up to where the host has read in the lobby: it moves when one who
@@ -25,16 +25,16 @@ class Desk(Lodging):
     is lost here is over; its session can be gone on with, but never by another door.
     """
 
-    def __init__(self, house: House, hall: Hall, new_token: Callable[[], str]) -> None:
-        super().__init__(house, hall, new_token, grace=0)
-        house.logs.hold(_HOST)
-        self._record = house.logs.session(_HOST) or SessionRecord(
-            house.logs.new_number(), _HOST, house.rules.host, 1, LOBBY, house.lobby.log.last, 0.0
+    def __init__(self, chat: ChatServer, broker: Broker, new_token: Callable[[], str]) -> None:
+        super().__init__(chat, broker, new_token, grace=0)
+        chat.logs.hold(_HOST)
+        self._record = chat.logs.session(_HOST) or SessionRecord(
+            chat.logs.new_number(), _HOST, chat.rules.host, 1, LOBBY, chat.lobby.log.last, 0.0
         )
 
-    def keep_all(self) -> None:
+    def save_all(self) -> None:
         """Have all sessions in use stored, and up to where the host has read."""
-        super().keep_all()
+        super().save_all()
         self._read_to(self._record.seen)
 
     def digest(self, token: str) -> bytes:
@@ -46,65 +46,65 @@ class Desk(Lodging):
 
     def first_cursor(self, hello: Hello) -> int:
         """Show what was said since the host was here last, to one who hears."""
-        log = self.house.lobby.log
+        log = self.chat.lobby.log
         return min(self._record.seen, log.last) if hello.subscribe else log.last
 
     def told_of(self, error: StorageError, sentence: str) -> str:
         """Return all of it."""
         return str(error)
 
-    def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
+    def enter(self, session: Session, connection: SessionConnection, hello: Hello) -> Member:
         """Be the host."""
-        now = self.hall.wall()
+        now = self.broker.wall()
         nick, quiet = session.nick or None, not hello.subscribe
-        return self.house.enter(guest, now, nick, host=True, session=session, quiet=quiet)
+        return self.chat.join(connection, now, nick, host=True, session=session, quiet=quiet)
 
-    def obey(self, guest: Lodger, line: str) -> list[str]:
+    def run_command(self, connection: SessionConnection, line: str) -> list[str]:
         """Do what the host asks for; who goes to another room has left the lobby."""
-        member = guest.member
+        member = connection.member
         room, seen = member.room, _session_of(member).seen
-        answer = super().obey(guest, line)
+        answer = super().run_command(connection, line)
         if member.room is not room:
             self._has_left(member, room, seen)
         return answer
 
-    def parted(self, guest: Lodger) -> None:
+    def on_closed(self, connection: SessionConnection) -> None:
         """Know how far the host had read who was sent away, or asked to be."""
-        super().parted(guest)
-        self._goes(guest.member)
+        super().on_closed(connection)
+        self._goes(connection.member)
 
-    def gone(self, guest: Lodger) -> None:
+    def gone(self, connection: SessionConnection) -> None:
         """The host whose connection was closed because the program ends may be back, or not."""
-        for stay in self._stays.values():
-            if stay.member.guest is guest:
-                self._goes(stay.member)
+        for active in self._stays.values():
+            if active.member.connection is connection:
+                self._goes(active.member)
 
-    def _gone(self, stay: Stay) -> None:
-        super()._gone(stay)
-        self._goes(stay.member)
+    def _gone(self, active: ActiveSession) -> None:
+        super()._gone(active)
+        self._goes(active.member)
 
     def _goes(self, member: Member) -> None:
         self._has_left(member, member.room, _session_of(member).seen)
 
     def _has_left(self, member: Member, room: Room, seen: int) -> None:
         """The host has read up to the id ``seen`` of the ``room`` that ``member`` left."""
-        if room is self.house.lobby and not member.quiet:
+        if room is self.chat.lobby and not member.hidden:
             self._read_to(max(self._record.seen, self._after_own(member, seen)))
 
     def _after_own(self, member: Member, seen: int) -> int:
         """Return where what ``member`` said itself ends that follows the id ``seen`` at once."""
         with suppress(StorageError):  # then it is shown once more
-            for batch in self.house.lobby.log.read(seen, PAGE):
+            for batch in self.chat.lobby.log.read(seen, PAGE):
                 if batch.by != member.number or batch.first > seen + 1:
                     break
                 seen = batch.last
         return seen
 
     def _read_to(self, seen: int) -> None:
-        now = self.hall.wall()
+        now = self.broker.wall()
         record = self._record
         self._record = SessionRecord(record.number, _HOST, record.name, record.next, LOBBY, seen, now)
-        self.hall.remember(Session(self._record))
+        self.broker.save_session(Session(self._record))
 
 
 def _session_of(member: Member) -> Session:

@@ -13,13 +13,13 @@ from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.policy import ROOMS, BackPressure, Policy
 from techboy.chat.rate_limit import Bucket
 from techboy.net.addresses import peer_of
-from techboy.net.connection_log import End, Record
-from techboy.net.flow_control import Congestion, Refill
-from techboy.net.graceful_close import Parting
-from techboy.net.read_pauser import Pauses, Reason
-from techboy.net.rendering import Delivery, Dialect, Rendering
-from techboy.server.broker import Hall
-from techboy.storage.interface import Batch, StorageError
+from techboy.net.connection_log import CloseReason, ConnectionLogEntry
+from techboy.net.flow_control import DrainProducer, ProducerBridge
+from techboy.net.graceful_close import GracefulClose
+from techboy.net.read_pauser import PauseReason, ReadPauser
+from techboy.net.rendering import Delivery, Renderer, Rendering
+from techboy.server.broker import Broker
+from techboy.storage.interface import MessageBatch, StorageError
 from techboy.wire.lines import LF
 
 UNREAD_LIMIT = 64 * 1024
@@ -31,7 +31,7 @@ UNSTORED_LIMIT = 256 * 1024
 _PIECE = 512  # bytes, which the kernel takes at once when it takes any
 
 
-class Flow(Enum):
+class SendState(Enum):
     """What becomes of what is new."""
 
     READY = auto()  # all was taken: it is written at once
@@ -40,7 +40,7 @@ class Flow(Enum):
     CLOSING = auto()  # goodbye was said
 
 
-class FlowingDoor:
+class LogConsumer:
     """The sending half of a member's connection, for a protocol in a ``dialect``.
 
     Its transport has a pull producer, which is asked for more whenever there is nothing left to send. As
@@ -48,34 +48,34 @@ class FlowingDoor:
     TLS can't be bypassed so; its transport takes what is new until it says that it has enough.
     """
 
-    dialect: Dialect
+    dialect: Renderer
     member: Member
     transport: Any
     cursor = 0
     history_end = 0
     """The id up to which what is sent is history, which is left out if it cannot be read."""
     _policy: Policy = ROOMS
-    _hall: Hall
-    _pauses: Pauses
-    _record: Record
-    _parting: Parting
+    _broker: Broker
+    _pauses: ReadPauser
+    _log_entry: ConnectionLogEntry
+    _graceful_close: GracefulClose
     _bucket: Bucket
     _shortage_told = 0
-    _flow = Flow.READY
+    _flow = SendState.READY
     _backlog = b""
     _socket: socket | None = None
 
     # what a subclass defines
 
-    def tell_gone(self, lines: int, upto: int) -> None:
+    def send_skipped(self, lines: int, upto: int) -> None:
         """Tell that so many lines, up to the id ``upto``, are left out: forgotten, or unreadable history."""
         raise NotImplementedError
 
-    def tell_throttled(self, rate: int) -> None:
+    def send_throttled(self, rate: int) -> None:
         """Tell that ``rate`` lines a second are taken from the member for now."""
         raise NotImplementedError
 
-    def sent_now(self) -> None:
+    def on_sent(self) -> None:
         """Something that had waited was sent."""
 
     def caught_up(self) -> None:
@@ -84,32 +84,32 @@ class FlowingDoor:
 
     # what it calls
 
-    def open_flow(self) -> None:
+    def start_delivery(self) -> None:
         """Begin to send."""
         transport = self.transport
         if ISystemHandle.providedBy(transport) and not ISSLTransport.providedBy(transport):
             self._socket = cast(socket, transport.getHandle())
-            self.transport.registerProducer(Refill(self._emptied), False)
+            self.transport.registerProducer(DrainProducer(self._emptied), False)
         else:
-            self.transport.registerProducer(Congestion(self._full, self._emptied), True)
+            self.transport.registerProducer(ProducerBridge(self._full, self._emptied), True)
 
-    def close_flow(self) -> None:
+    def finish_delivery(self) -> None:
         """Hand all that waits to the transport, and take nothing from the log any more."""
-        self._flow = Flow.CLOSING
-        self._hall.waits_no_more(self)
+        self._flow = SendState.CLOSING
+        self._broker.mark_unblocked(self)
         if self._backlog:
             self._pass_on(self._backlog)
             self._backlog = b""
 
-    def drop_flow(self) -> None:
+    def stop_delivery(self) -> None:
         """The connection is gone."""
-        self._flow = Flow.CLOSING
-        self._hall.waits_no_more(self)
+        self._flow = SendState.CLOSING
+        self._broker.mark_unblocked(self)
 
     @property
     def is_closing(self) -> bool:
         """Whether goodbye was said."""
-        return self._flow is Flow.CLOSING
+        return self._flow is SendState.CLOSING
 
     @property
     def has_room(self) -> bool:
@@ -120,85 +120,85 @@ class FlowingDoor:
         """Return whether ``data`` may wait to be sent; if not, read no more until less waits."""
         room = not self._backlog or len(self._backlog) + len(data) <= UNREAD_LIMIT
         if not room:
-            self._pauses.begin(Reason.ANSWERS)
+            self._pauses.begin(PauseReason.ANSWERS)
         return room
 
     @property
     def is_ready(self) -> bool:
         """Whether everything so far was taken."""
-        return self._flow is Flow.READY
+        return self._flow is SendState.READY
 
     def write(self, data: bytes) -> None:
         """Send ``data`` now if nothing waits, or after what does."""
-        if data and self._flow in (Flow.READY, Flow.BEHIND):
+        if data and self._flow in (SendState.READY, SendState.BEHIND):
             data = data[self._sent(data) :]
         if data:
             self._queue(data)
             if not (self.has_room or self.is_closing):
-                self._pauses.begin(Reason.ANSWERS)
+                self._pauses.begin(PauseReason.ANSWERS)
 
     def catch_up(self) -> None:
         """Send what follows in the log, a page in each turn of the reactor."""
-        if self._flow is Flow.READY and self._send_next_page():
-            if self.behind:
-                self._flow = Flow.BEHIND
-                self._hall.clock.callLater(0, isolated, self, self._go_on)
+        if self._flow is SendState.READY and self._send_next_page():
+            if self.backlog:
+                self._flow = SendState.BEHIND
+                self._broker.clock.callLater(0, isolated, self, self._go_on)
             else:
                 self.caught_up()
 
     def _send_next_page(self) -> bool:
         """Send a page of what follows; return whether all of it was taken, and there may be more."""
-        if not self.behind:
+        if not self.backlog:
             return True
         try:
-            page = self._hall.page(self.member.room, self.cursor)
+            page = self._broker.page(self.member.room, self.cursor)
         except StorageError as unreadable:
             return self._skip_history(unreadable)
         self._pass_over(page.before)
-        if self._flow is Flow.READY and page.batches:
+        if self._flow is SendState.READY and page.batches:
             self._send_page(page)
-        return self._flow is Flow.READY
+        return self._flow is SendState.READY
 
     def _skip_history(self, why: StorageError) -> bool:
         """Go on after history that cannot be read; close the connection if it is what the member missed."""
         if self.cursor >= self.history_end:
-            self._record.unreadable(str(why))
-            self._parting.cut()
+            self._log_entry.storage_read_failed(str(why))
+            self._graceful_close.cut()
             return False
-        self._hall.unreadable(why)
-        self.tell_news([self.member.told_of(why, READING_FAILS)])
+        self._broker.report_read_error(why)
+        self.send_presence([self.member.describe_error(why, READING_FAILS)])
         self._pass_over(self.history_end)
-        return self._flow is Flow.READY
+        return self._flow is SendState.READY
 
     def _pass_over(self, reached: int) -> None:
         """Tell that what follows up to the id ``reached`` is not sent, if there is anything."""
         missed = reached - self.cursor
         if missed > 0:
             self.cursor = reached
-            self.tell_gone(missed, reached)
+            self.send_skipped(missed, reached)
 
     @property
-    def behind(self) -> int:
+    def backlog(self) -> int:
         """How many lines wait in the log: none for a quiet member, which is sent none."""
-        return 0 if self.member.quiet else max(self.member.room.log.last - self.cursor, 0)
+        return 0 if self.member.hidden else max(self.member.room.log.last - self.cursor, 0)
 
     def throttle(self) -> None:
         """Read no more because of the rate limit; tell the member if this limit has only now been reached."""
-        self._pauses.begin(Reason.RATE)
+        self._pauses.begin(PauseReason.RATE)
         if self._shortage_told != self._bucket.shortages:
             if not self._shortage_told:
-                self._record.throttled(self._bucket.rate)
+                self._log_entry.throttled(self._bucket.rate)
             self._shortage_told = self._bucket.shortages
-            self.tell_throttled(self._bucket.rate)
+            self.send_throttled(self._bucket.rate)
 
-    def what_is_left(self) -> list[Batch]:
+    def remaining_page(self) -> list[MessageBatch]:
         """Return a page of what this member was not sent, if it can be read; tell of what is gone before."""
-        if not self.behind:
+        if not self.backlog:
             return []
         try:
-            page = self._hall.page(self.member.room, self.cursor)
+            page = self._broker.page(self.member.room, self.cursor)
         except StorageError as unreadable:
-            self._record.unreadable(str(unreadable))
+            self._log_entry.storage_read_failed(str(unreadable))
             return []
         self._pass_over(page.before)
         left_out = self.member.ignoring | {self.member.number}
@@ -214,27 +214,27 @@ class FlowingDoor:
     @property
     def has_everything(self) -> bool:
         """Whether all that was said so far is on its way, or no more will be."""
-        return self.is_closing or (self.is_ready and not self.behind)
+        return self.is_closing or (self.is_ready and not self.backlog)
 
     def pause(self) -> None:
         """Read no more from the client, for want of room on the screen."""
-        self._pauses.begin(Reason.SCREEN)
+        self._pauses.begin(PauseReason.SCREEN)
 
     def resume(self) -> None:
         """Read from the client again."""
-        self._pauses.end(Reason.SCREEN)
+        self._pauses.end(PauseReason.SCREEN)
 
     # what the hall calls
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """Send what is new, if all that was before is sent.
 
         What does not follow what this member was sent is read from the log instead, by its offset.
         """
-        if self._flow is not Flow.READY:
+        if self._flow is not SendState.READY:
             return
         member = self.member
-        if member.number in delivery.special or member.ignoring or not self.takes_together:
+        if member.number in delivery.special or member.ignoring or not self.can_share_buffer:
             self._hear_some(delivery)
         elif delivery.before == self.cursor and delivery.batches:
             if self._through(delivery.rendered[self.dialect]):
@@ -245,18 +245,18 @@ class FlowingDoor:
         else:
             self.write(delivery.rendered[self.dialect].data)
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         """Log the exception that is being handled, and close the connection."""
-        self._record.failed()
-        self._parting.cut()
+        self._log_entry.failed()
+        self._graceful_close.cut()
 
-    def stalled(self) -> None:
+    def on_send_timeout(self) -> None:
         """End a connection that takes nothing."""
-        self._record.ends(End.STALLED)
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.STALLED)
+        self._graceful_close.cut()
 
     @property
-    def takes_together(self) -> bool:
+    def can_share_buffer(self) -> bool:
         """Whether it can be sent the bytes that all others are sent."""
         return True
 
@@ -264,36 +264,36 @@ class FlowingDoor:
         """Send lines of one author; return whether all were taken."""
         return self._through(rendering)
 
-    def tell_news(self, lines: list[str]) -> None:
+    def send_presence(self, lines: list[str]) -> None:
         """Tell what is new about who is here."""
         self.write(self.dialect.render(lines, [], 0).data)
 
     def _send_page(self, page: Delivery) -> None:
-        if self.member.ignoring or not self.takes_together or self.member.number in page.special:
+        if self.member.ignoring or not self.can_share_buffer or self.member.number in page.special:
             self._send_batches(page.batches, page.head)
         elif self._through(page.rendered[self.dialect]):
             self.cursor = page.head
-            self._hall.tally.sent += page.lines
+            self._broker.counters.sent += page.lines
 
     def _hear_some(self, delivery: Delivery) -> None:
         """Send what is new without what this guest is not to hear, or what follows what it was sent."""
         news = delivery.news.told(self.member.number)
         if news:
-            self.tell_news(news)
+            self.send_presence(news)
         if delivery.batches and delivery.before != self.cursor:
             self.catch_up()
-        elif delivery.batches and self._flow is Flow.READY:
+        elif delivery.batches and self._flow is SendState.READY:
             self._send_batches(delivery.batches, delivery.head)
 
-    def _send_batches(self, batches: list[Batch], head: int) -> None:
+    def _send_batches(self, batches: list[MessageBatch], head: int) -> None:
         left_out = self.member.ignoring | {self.member.number}
         for batch in batches:
             if batch.by not in left_out:
                 if not self.send_alone(self.dialect.render([], [batch], batch.first - 1)):
                     return
-                self._hall.tally.sent += batch.lines
+                self._broker.counters.sent += batch.lines
                 self.cursor = batch.last
-                if self._flow is not Flow.READY:
+                if self._flow is not SendState.READY:
                     return
         self.cursor = head
 
@@ -312,34 +312,34 @@ class FlowingDoor:
         else:
             end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.cursor = rendering.reached(end)
-        self._hall.tally.sent += self.cursor - rendering.before
+        self._broker.counters.sent += self.cursor - rendering.before
         self._queue(data[sent:end])
         return False
 
     def _emptied(self) -> None:
         """Go on, the transport having nothing left to send: with what waits here, then from the log."""
-        if self._flow is not Flow.QUEUED:
+        if self._flow is not SendState.QUEUED:
             return
-        self._hall.waits_no_more(self)
-        self.sent_now()
-        self._flow = Flow.BEHIND
+        self._broker.mark_unblocked(self)
+        self.on_sent()
+        self._flow = SendState.BEHIND
         backlog, self._backlog = self._backlog, b""
         rest = backlog[self._sent(backlog) :] if backlog else b""
         if rest:
             self._queue(rest)
         if self.has_room:
-            self._pauses.end(Reason.ANSWERS)
+            self._pauses.end(PauseReason.ANSWERS)
         self._go_on()
 
     def _full(self) -> None:
         """Leave what is new in the log: a transport that can't be bypassed has enough to send."""
-        if self._flow is not Flow.CLOSING:
-            self._flow = Flow.QUEUED
-            self._hall.waits(self)
+        if self._flow is not SendState.CLOSING:
+            self._flow = SendState.QUEUED
+            self._broker.mark_blocked(self)
 
     def _go_on(self) -> None:
-        if self._flow is Flow.BEHIND:
-            self._flow = Flow.READY
+        if self._flow is SendState.BEHIND:
+            self._flow = SendState.READY
             self.catch_up()
 
     def _sent(self, data: bytes) -> int:
@@ -351,25 +351,25 @@ class FlowingDoor:
             sent = self._socket.send(data)
         except OSError:
             return 0  # it is full; or broken, which the transport finds out when it tries
-        self._hall.tally.bytes_sent += sent
+        self._broker.counters.bytes_sent += sent
         return sent
 
     def _pass_on(self, data: bytes) -> None:
         """Have the transport send ``data``, after what waits there."""
-        self._hall.tally.bytes_sent += len(data)
+        self._broker.counters.bytes_sent += len(data)
         self.transport.write(data)
 
     def _queue(self, data: bytes) -> None:
-        if self._flow is Flow.CLOSING:
+        if self._flow is SendState.CLOSING:
             self._pass_on(data)
             return
         self._backlog += data
-        if self._flow is not Flow.QUEUED:
-            self._flow = Flow.QUEUED
+        if self._flow is not SendState.QUEUED:
+            self._flow = SendState.QUEUED
             self._feed()
 
     def _feed(self) -> None:
         """Give the transport a piece of what waits: that it asks for more is how progress is seen."""
         data, self._backlog = self._backlog[:_PIECE], self._backlog[_PIECE:]
-        self._hall.waits(self)
+        self._broker.mark_blocked(self)
         self._pass_on(data)

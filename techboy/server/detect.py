@@ -14,20 +14,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.chat.isolation import isolated
-from techboy.net.connection_handler import Door
-from techboy.net.connection_log import Record, unrecorded
+from techboy.net.connection_handler import ConnectionHandler
+from techboy.net.connection_log import ConnectionLogEntry, null_log_entry
 from techboy.net.graceful_close import cut
-from techboy.server.unwelcomed import Stranger, uncounted
+from techboy.server.unwelcomed import PendingConnection, uncounted_connection
 from techboy.wire.native import is_hello
 
-PATIENCE = 0.25
+GREETING_DELAY = 0.25
 """Seconds for a hello to come; a caller who says nothing so long is a person, and greeted."""
 
 
 _MOST_BLANKS = 256  # bytes that a hello may begin with and not be known yet
 
 
-class Spoken(Enum):
+class WireProtocol(Enum):
     """How a caller speaks; the value is its name for programs."""
 
     UNKNOWN = "unknown"  # it has not said anything, nor been silent for long
@@ -35,7 +35,7 @@ class Spoken(Enum):
     NATIVE = "native"
 
 
-class Stage(Enum):
+class DetectionState(Enum):
     """Who has the connection."""
 
     UNKNOWN = auto()  # nobody: nothing was sent yet that tells how the caller speaks
@@ -44,7 +44,7 @@ class Stage(Enum):
     GIVEN_UP = auto()  # nobody: it is being closed
 
 
-class PlainDoor(Door, Interface):
+class IPlainProtocol(ConnectionHandler, Interface):
     """A door that may have to give the connection back."""
 
     def displaced(self) -> bool:
@@ -55,60 +55,60 @@ class PlainDoor(Door, Interface):
 
 
 @implementer(IHalfCloseableProtocol)
-class Threshold(Protocol):
+class ProtocolDetector(Protocol):
     """A connection that is not known yet: after a hello it is given a ``native`` door, else a ``plain`` one.
 
     A hello that comes late, through a slow tunnel, is understood as long as nothing else came before.
-    ``record``: what is written about the connection; ``stranger``: its place until it is welcomed.
+    ``log_entry``: what is written about the connection; ``pending``: its place until it is welcomed.
     """
 
     transport: Any
     _beginning = b""
-    _stage = Stage.UNKNOWN
-    _door: Door | None = None
-    _plain_door: PlainDoor | None = None
+    _state = DetectionState.UNKNOWN
+    _handler: ConnectionHandler | None = None
+    _plain_protocol: IPlainProtocol | None = None
 
     def __init__(
         self,
         clock: IReactorTime,
-        plain: Callable[[], PlainDoor],
-        native: Callable[[], Door],
-        record: Record | None = None,
-        stranger: Stranger | None = None,
+        plain: Callable[[], IPlainProtocol],
+        native: Callable[[], ConnectionHandler],
+        log_entry: ConnectionLogEntry | None = None,
+        pending: PendingConnection | None = None,
     ) -> None:
-        self.stranger = stranger or uncounted()
-        self._tally = self.stranger.tally
+        self.pending = pending or uncounted_connection()
+        self._counters = self.pending.counters
         self._clock, self._plain, self._native = clock, plain, native
-        self._record = record or unrecorded(clock.seconds)
+        self._log_entry = log_entry or null_log_entry(clock.seconds)
         self._silence: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """Somebody is there."""
-        self._silence = self._clock.callLater(PATIENCE, isolated, self, self._take_for_plain)
+        self._silence = self._clock.callLater(GREETING_DELAY, isolated, self, self._take_for_plain)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""
-        self._tally.bytes_received += len(data)
-        if self._door is not None:
-            self._door.dataReceived(data)
-        elif self._stage is not Stage.GIVEN_UP:
+        self._counters.bytes_received += len(data)
+        if self._handler is not None:
+            self._handler.dataReceived(data)
+        elif self._state is not DetectionState.GIVEN_UP:
             self._look_at(data)
 
     @property
-    def door(self) -> Door | None:
+    def handler(self) -> ConnectionHandler | None:
         """What has taken the connection over, None where it is not known yet how the caller speaks."""
-        return self._door or self._plain_door
+        return self._handler or self._plain_protocol
 
     @property
-    def spoken(self) -> Spoken:
+    def spoken(self) -> WireProtocol:
         """How the caller speaks, as far as is known."""
-        if self._plain_door is not None:
-            return Spoken.PLAIN
-        return Spoken.UNKNOWN if self._door is None else Spoken.NATIVE
+        if self._plain_protocol is not None:
+            return WireProtocol.PLAIN
+        return WireProtocol.UNKNOWN if self._handler is None else WireProtocol.NATIVE
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         """Log the exception that is being handled, and close the connection."""
-        self._record.failed()
+        self._log_entry.failed()
         cut(self.transport)
 
     def hear_nothing(self) -> None:
@@ -121,23 +121,23 @@ class Threshold(Protocol):
 
     def readConnectionLost(self) -> None:
         """The caller closed its half."""
-        if self._stage is not Stage.GIVEN_UP:
+        if self._state is not DetectionState.GIVEN_UP:
             self._known_door().readConnectionLost()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed."""
-        door = self._door or self._plain_door
-        if door is not None:
-            door.writeConnectionLost()
+        handler = self._handler or self._plain_protocol
+        if handler is not None:
+            handler.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._stop_waiting()
-        door = self._door or self._plain_door
-        if door is not None:
-            door.connectionLost(reason)
-        self.stranger.closed()
-        self._record.ended(clean=reason.check(ConnectionDone) is not None)
+        handler = self._handler or self._plain_protocol
+        if handler is not None:
+            handler.connectionLost(reason)
+        self.pending.closed()
+        self._log_entry.closed(clean=reason.check(ConnectionDone) is not None)
 
     def _look_at(self, data: bytes) -> None:
         self._beginning += data
@@ -152,37 +152,37 @@ class Threshold(Protocol):
 
     def _take_for_native(self) -> None:
         self._stop_waiting()
-        plain, self._plain_door = self._plain_door, None
+        plain, self._plain_protocol = self._plain_protocol, None
         if plain is not None and not plain.displaced():
-            self._stage = Stage.GIVEN_UP
+            self._state = DetectionState.GIVEN_UP
             cut(self.transport)
             return
-        self._record.speaks("native")
-        self._door = self._native()
-        self._door.makeConnection(self.transport)
+        self._log_entry.protocol_detected("native")
+        self._handler = self._native()
+        self._handler.makeConnection(self.transport)
         self._hand_over()
 
     def _take_for_plain(self) -> None:
         """Greet the caller; a hello may still follow."""
         self._stop_waiting()
-        if self._stage is Stage.UNKNOWN:
-            self._stage = Stage.GREETED
-            self._record.speaks("plain")
-            self._plain_door = self._plain()
-            self._plain_door.makeConnection(self.transport)
+        if self._state is DetectionState.UNKNOWN:
+            self._state = DetectionState.GREETED
+            self._log_entry.protocol_detected("plain")
+            self._plain_protocol = self._plain()
+            self._plain_protocol.makeConnection(self.transport)
 
     def _hand_over(self) -> None:
-        self._stage, self._door = Stage.KNOWN, self._door or self._plain_door
+        self._state, self._handler = DetectionState.KNOWN, self._handler or self._plain_protocol
         beginning, self._beginning = self._beginning, b""
-        if beginning and self._door is not None:
-            self._door.dataReceived(beginning)
+        if beginning and self._handler is not None:
+            self._handler.dataReceived(beginning)
 
-    def _known_door(self) -> Door:
-        if self._door is None:
+    def _known_door(self) -> ConnectionHandler:
+        if self._handler is None:
             self._take_for_plain()
             self._hand_over()
-        assert self._door is not None
-        return self._door
+        assert self._handler is not None
+        return self._handler
 
     def _stop_waiting(self) -> None:
         if self._silence is not None and self._silence.active():

@@ -6,26 +6,26 @@ from techboy.chat.member import Member
 from techboy.chat.server import LOBBY
 from techboy.chat.session import Session
 from techboy.server.direct import DirectOperator
-from techboy.server.factories import Household, HouseLodging
-from techboy.server.sessions import Lodger, Lodging, Stay
+from techboy.server.factories import RoomSessionManager, ServerContext
+from techboy.server.sessions import ActiveSession, SessionConnection, SessionManager
 from techboy.wire.frames import Hello
 
 
-class DirectSessions(HouseLodging):
+class DirectSessionManager(RoomSessionManager):
     """Sessions of which one is in use at a time. What becomes of the conversation is the ``operator``'s."""
 
-    def __init__(self, host: Household, operator: DirectOperator) -> None:
+    def __init__(self, host: ServerContext, operator: DirectOperator) -> None:
         super().__init__(host)
         self.lifecycle = self._operator = operator
 
-    def arrive(self, guest: Lodger, hello: Hello) -> None:
-        """Let ``guest`` in if no client is here, or only its own earlier connection; else tell it "busy"."""
-        is_known = hello.session is not None and self.knows(hello.session)
+    def attach(self, connection: SessionConnection, hello: Hello) -> None:
+        """Let ``connection`` in if no client is here but its own earlier connection; else tell it "busy"."""
+        is_known = hello.session is not None and self.has_session(hello.session)
         if self._takes_over(hello) or (is_known and self._operator.is_free):
-            Lodging.arrive(self, guest, hello)
-        elif self.may_enter(guest):
+            SessionManager.attach(self, connection, hello)
+        elif self.may_enter(connection):
             self.forget_absent()
-            Lodging.arrive(self, guest, hello)
+            SessionManager.attach(self, connection, hello)
 
     def yield_place(self) -> None:
         """A plain client enters: wait no more for one that was lost."""
@@ -36,32 +36,32 @@ class DirectSessions(HouseLodging):
 
     def first_cursor(self, hello: Hello) -> int:
         """Send a new client what was said while nobody was connected."""
-        lobby = self.house.lobby
+        lobby = self.chat.lobby
         return self._operator.first_offset(lobby) if hello.subscribe else lobby.log.last
 
-    def enter(self, session: Session, guest: Lodger, hello: Hello) -> Member:
-        """Let ``guest`` into the one room."""
+    def enter(self, session: Session, connection: SessionConnection, hello: Hello) -> Member:
+        """Let ``connection`` into the one room."""
         session.room = LOBBY
-        return super().enter(session, guest, hello)
+        return super().enter(session, connection, hello)
 
-    def lost(self, guest: Lodger) -> None:
+    def on_disconnect(self, connection: SessionConnection) -> None:
         """Wait for the client to come back."""
-        super().lost(guest)
-        self._operator.lost(guest)
+        super().on_disconnect(connection)
+        self._operator.lost(connection)
 
-    def gone(self, guest: Lodger) -> None:
+    def gone(self, connection: SessionConnection) -> None:
         """The connection of a client that was closed is gone."""
-        self._operator.gone(guest, clean=self._operator.has_answered(guest))
+        self._operator.gone(connection, clean=self._operator.has_answered(connection))
 
     def _takes_over(self, hello: Hello) -> bool:
         """Return whether ``hello`` is for the session of the client that is here and may still be heard."""
-        stay = self._stays.get(self.digest(hello.session or ""))
-        return stay is not None and not stay.member.absent and self._operator.is_heard(stay.member)
+        active = self._stays.get(self.digest(hello.session or ""))
+        return active is not None and not active.member.absent and self._operator.has_listener(active.member)
 
-    def _take_over(self, stay: Stay, guest: Lodger, hello: Hello) -> None:
-        if not stay.member.absent:
+    def _take_over(self, active: ActiveSession, connection: SessionConnection, hello: Hello) -> None:
+        if not active.member.absent:
             self._operator.replaced()
-        super()._take_over(stay, guest, hello)
+        super()._take_over(active, connection, hello)
 
     def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
         """Return where the client goes on: after others were here, with what was said since."""
@@ -70,6 +70,6 @@ class DirectSessions(HouseLodging):
         session.seen = max(seen, self._operator.latest.since) if is_latest else self.first_cursor(hello)
         return session.seen
 
-    def _given_up(self, stay: Stay) -> None:
-        super()._given_up(stay)
+    def _given_up(self, active: ActiveSession) -> None:
+        super()._given_up(active)
         self._operator.given_up()

@@ -10,22 +10,22 @@ from twisted.python.failure import Failure
 
 from techboy.chat.policy import BackPressure
 from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import House
+from techboy.chat.server import ChatServer
 from techboy.config.options import ConversationOptions
 from techboy.net.addresses import endpoint_of
-from techboy.net.connection_handler import Door
-from techboy.net.connection_log import End, Journal, Record
+from techboy.net.connection_handler import ConnectionHandler
+from techboy.net.connection_log import CloseReason, ConnectionLog, ConnectionLogEntry
 from techboy.net.graceful_close import close
-from techboy.server.admin_sessions import Desk
-from techboy.server.broker import Hall
-from techboy.server.detect import PlainDoor, Threshold
+from techboy.server.admin_sessions import AdminSessionManager
+from techboy.server.broker import Broker
+from techboy.server.detect import IPlainProtocol, ProtocolDetector
 from techboy.server.lifecycle import ClientLifecycle
-from techboy.server.native import NativeGuest
-from techboy.server.plain import GuestDoor
-from techboy.server.reject import TurnedAway, plainly
-from techboy.server.sessions import Lodger, Lodging
-from techboy.server.storage_service import Home, new_token
-from techboy.server.unwelcomed import LEAST, Strangers
+from techboy.server.native import NativeServerProtocol
+from techboy.server.plain import PlainServerProtocol
+from techboy.server.reject import RejectingProtocol, plainly
+from techboy.server.sessions import SessionConnection, SessionManager
+from techboy.server.storage_service import StorageService, new_token
+from techboy.server.unwelcomed import LEAST, PendingConnections
 from techboy.wire.frames import Hello, ServerBye
 from techboy.wire.native import written
 
@@ -33,18 +33,18 @@ BURST = 10
 """Seconds' worth of lines that a guest may say at once."""
 
 
-class Household(Interface):
+class ServerContext(Interface):
     """The program, as its ways in see it.
 
     ``last_word``: what a caller who is no guest is told when the program ends.
     """
 
     options: ConversationOptions
-    journal: Journal
-    home: Home
-    hall: Hall
-    house: House
-    lodging: Lodging
+    connection_log: ConnectionLog
+    storage: StorageService
+    broker: Broker
+    chat: ChatServer
+    session_manager: SessionManager
     lifecycle: ClientLifecycle
     last_word: ServerBye
 
@@ -65,21 +65,21 @@ class Household(Interface):
     def turned_away(self) -> None:
         """Count a caller for whom there was a `refusal`."""
 
-    def closed(self, factory: HouseFactory, *, emptied: bool) -> None:
+    def closed(self, factory: ChatServerFactory, *, emptied: bool) -> None:
         """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
 
 
-class Caller(Threshold):
+class ServerConnection(ProtocolDetector):
     """A connection that its factory knows of as long as it is open."""
 
-    factory: HouseFactory
+    factory: ChatServerFactory
 
     def dismiss(self, bye: ServerBye) -> None:
         """Close a connection of which nothing is known yet."""
-        if isinstance(self.door, NativeGuest):
-            self.door.close_with(bye)
-        elif self.door is None:
-            self._record.ends(End.CLOSED, bye.why)
+        if isinstance(self.handler, NativeServerProtocol):
+            self.handler.close_with(bye)
+        elif self.handler is None:
+            self._log_entry.closing(CloseReason.CLOSED, bye.why)
             close(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -88,36 +88,36 @@ class Caller(Threshold):
         self.factory.closed(self)
 
 
-class HouseFactory(ServerFactory):
+class ChatServerFactory(ServerFactory):
     """Lets guests into the house, as many as it takes, and knows who is still there."""
 
     noisy = False
 
-    def __init__(self, host: Household, most: int) -> None:
-        """``most``: connections that may wait to be welcomed; see `Strangers`."""
+    def __init__(self, host: ServerContext, most: int) -> None:
+        """``most``: connections that may wait to be welcomed; see `PendingConnections`."""
         self._host = host
-        self._strangers = Strangers(most, host.hall.tally)
-        self.callers: set[Caller] = set()
-        self.guests: set[Caller] = set()
+        self._pending_connections = PendingConnections(most, host.broker.counters)
+        self.callers: set[ServerConnection] = set()
+        self.guests: set[ServerConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return what finds out how a caller speaks, and brings it in; None if too many are not in yet."""
-        stranger = self._strangers.come(lambda: self.guests.add(caller))
-        if stranger is None:
+        pending = self._pending_connections.come(lambda: self.guests.add(caller))
+        if pending is None:
             return None
-        record = self._host.journal.came(endpoint_of(addr))
-        caller = Caller(
+        log_entry = self._host.connection_log.opened(endpoint_of(addr))
+        caller = ServerConnection(
             self._host.reactor,
-            lambda: self._plain(caller, record),
-            lambda: self._native(caller, record),
-            record,
-            stranger,
+            lambda: self._plain(caller, log_entry),
+            lambda: self._native(caller, log_entry),
+            log_entry,
+            pending,
         )
         caller.factory = self
         self.callers.add(caller)
         return caller
 
-    def closed(self, caller: Caller) -> None:
+    def closed(self, caller: ServerConnection) -> None:
         """The connection of ``caller`` is closed for good."""
         was_guest = caller in self.guests
         self.callers.discard(caller)
@@ -125,85 +125,95 @@ class HouseFactory(ServerFactory):
         self._host.closed(self, emptied=was_guest and not self.guests)
 
     @property
-    def is_in_use(self) -> bool:
+    def has_members(self) -> bool:
         """Whether guests, or callers who wait to be let in, are still connected."""
-        return bool(self.guests) or any(isinstance(caller.door, NativeGuest) for caller in self.callers)
+        return bool(self.guests) or any(
+            isinstance(caller.handler, NativeServerProtocol) for caller in self.callers
+        )
 
-    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
+    def _plain(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
         host, options = self._host, self._host.options
         why = host.refusal(len(self.guests))
         if why is not None:
             host.turned_away()
-            words = f"{host.house.rules.host} {why}"
-            record.turned_away(words)
-            return TurnedAway(plainly(words), host.reactor)
-        caller.stranger.welcomed()
-        host.lodging.yield_place()
-        return GuestDoor(host.house, host.hall, self._bucket(), options["max-line"], record, host.lifecycle)
+            words = f"{host.chat.rules.host} {why}"
+            log_entry.rejected(words)
+            return RejectingProtocol(plainly(words), host.reactor)
+        caller.pending.welcomed()
+        host.session_manager.yield_place()
+        return PlainServerProtocol(
+            host.chat, host.broker, self._bucket(), options["max-line"], log_entry, host.lifecycle
+        )
 
-    def _native(self, caller: Caller, record: Record) -> Door:
+    def _native(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
         host = self._host
         if host.is_leaving:
             host.turned_away()
-            record.turned_away(host.last_word.reason)
-            return TurnedAway(written(host.last_word), host.reactor)
-        return self._native_guest(caller, host.lodging, self._bucket(), record)
+            log_entry.rejected(host.last_word.reason)
+            return RejectingProtocol(written(host.last_word), host.reactor)
+        return self._native_guest(caller, host.session_manager, self._bucket(), log_entry)
 
-    def _native_guest(self, caller: Caller, lodging: Lodging, bucket: Bucket, record: Record) -> NativeGuest:
+    def _native_guest(
+        self,
+        caller: ServerConnection,
+        session_manager: SessionManager,
+        bucket: Bucket,
+        log_entry: ConnectionLogEntry,
+    ) -> NativeServerProtocol:
         self.guests.discard(caller)  # if it was taken for a plain one
-        caller.stranger.unwelcome()
-        return self._host.home.native_guest(lodging, bucket, record, caller.stranger)
+        caller.pending.unwelcome()
+        return self._host.storage.native_guest(session_manager, bucket, log_entry, caller.pending)
 
     def _bucket(self) -> Bucket:
         """Return how much a client may say: it is not limited where it waits for its reader."""
-        paused = self._host.house.rules.policy.back_pressure is BackPressure.AUTHOR
+        paused = self._host.chat.rules.policy.back_pressure is BackPressure.AUTHOR
         rate = 0 if paused else self._host.options["rate"]
         return Bucket(rate, rate * BURST)
 
 
-class DeskFactory(HouseFactory):
-    """Lets the host in by the host's own door, which leads to ``desk``."""
+class AdminFactory(ChatServerFactory):
+    """Lets the host in by the host's own door, which leads to ``admin_sessions``."""
 
-    def __init__(self, host: Household, desk: Desk) -> None:
+    def __init__(self, host: ServerContext, admin_sessions: AdminSessionManager) -> None:
         super().__init__(host, LEAST)
-        self._desk = desk
+        self._admin_sessions = admin_sessions
 
-    def _plain(self, caller: Caller, record: Record) -> PlainDoor:
-        record.turned_away("plain lines at the admin socket")
-        return TurnedAway(
+    def _plain(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
+        log_entry.rejected("plain lines at the admin socket")
+        return RejectingProtocol(
             plainly("this is the operator's socket: use twist juliet --socket"), self._host.reactor
         )
 
-    def _native(self, caller: Caller, record: Record) -> Door:
+    def _native(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
         host = self._host
         if host.is_leaving:
-            record.turned_away(host.last_word.reason)
-            return TurnedAway(written(host.last_word), host.reactor)
-        return self._native_guest(caller, self._desk, Bucket(0, 0), record)
+            log_entry.rejected(host.last_word.reason)
+            return RejectingProtocol(written(host.last_word), host.reactor)
+        return self._native_guest(caller, self._admin_sessions, Bucket(0, 0), log_entry)
 
 
-class HouseLodging(Lodging):
+class RoomSessionManager(SessionManager):
     """The lodging of a house that may be full."""
 
-    def __init__(self, host: Household) -> None:
+    def __init__(self, host: ServerContext) -> None:
         options = host.options
-        super().__init__(host.house, host.hall, new_token, options["resume-timeout"], host.house.rules.guests)
+        super().__init__(host.chat, host.broker, new_token, options["resume-timeout"], host.chat.rules.guests)
         self._program = host
 
-    def arrive(self, guest: Lodger, hello: Hello) -> None:
-        """Let ``guest`` in, unless the house is full of others."""
-        returns = hello.session is not None and self.knows(hello.session)
-        if (returns and not self._program.is_leaving) or self.may_enter(guest):
-            super().arrive(guest, hello)
+    def attach(self, connection: SessionConnection, hello: Hello) -> None:
+        """Let ``connection`` in, unless the house is full of others."""
+        returns = hello.session is not None and self.has_session(hello.session)
+        if (returns and not self._program.is_leaving) or self.may_enter(connection):
+            super().attach(connection, hello)
 
-    def may_enter(self, guest: Lodger) -> bool:
-        """Tell whether there is room, or tell ``guest`` that there is none."""
+    def may_enter(self, connection: SessionConnection) -> bool:
+        """Tell whether there is room, or tell ``connection`` that there is none."""
         why = self._program.refusal(self._program.guests)
         if why is None:
             return True
         self._program.turned_away()
         if self._program.is_leaving:
-            guest.put_off("")
+            connection.retry_later("")
         else:
-            guest.busy(f"{self.house.rules.host} {why}")
+            connection.busy(f"{self.chat.rules.host} {why}")
         return False

@@ -9,7 +9,7 @@ from functools import partial
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from techboy.chat.isolation import isolated
-from techboy.server.lifecycle import Client
+from techboy.server.lifecycle import DirectClient
 from techboy.wire.frames import ServerBye
 
 
@@ -26,11 +26,11 @@ class ServerFarewell:
 
     def __init__(self, clock: IReactorTime, last_word: Callable[[], ServerBye]) -> None:
         self._clock, self._last_word = clock, last_word
-        self._client: Client | None = None
+        self._client: DirectClient | None = None
         self._step, self._within = _Step.NONE, 0.0
         self._deadline: IDelayedCall | None = None
 
-    def start(self, client: Client | None) -> None:
+    def start(self, client: DirectClient | None) -> None:
         """Say nothing yet, to ``client``; None: nobody is there."""
         self._stop_deadline()
         self._client, self._step = client, _Step.NONE

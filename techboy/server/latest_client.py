@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from techboy.chat.room import Room
-from techboy.chat.server import House
-from techboy.server.broker import Hall
+from techboy.chat.server import ChatServer
+from techboy.server.broker import Broker
 
 _ROOM = "latest client"  # a name that no room can have
 
@@ -15,8 +15,8 @@ class LatestClient:
     `note` stores it with the next group, so that it is known before anything that follows is.
     """
 
-    def __init__(self, house: House, hall: Hall) -> None:
-        self._hall, self._room = hall, Room(_ROOM, house.logs.open(_ROOM), hall)
+    def __init__(self, chat: ChatServer, broker: Broker) -> None:
+        self._broker, self._room = broker, Room(_ROOM, chat.logs.open(_ROOM), broker)
 
     def is_number(self, number: int) -> bool:
         """Return whether that client has the ``number``."""
@@ -35,4 +35,4 @@ class LatestClient:
 
     def store(self) -> None:
         """Have it stored, if it is not."""
-        self._hall.wake(self._room)
+        self._broker.schedule_flush(self._room)

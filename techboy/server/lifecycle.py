@@ -19,7 +19,7 @@ class Farewell(Enum):
     LISTENS_NO_MORE = auto()  # it said ``exit``
 
 
-class Client(Fallible, Protocol):
+class DirectClient(Fallible, Protocol):
     """A client's connection, as a conversation sees it."""
 
     member: Member
@@ -30,14 +30,14 @@ class Client(Fallible, Protocol):
         """Where the client is."""
 
     @property
-    def silence(self) -> float | None:
+    def idle_seconds(self) -> float | None:
         """For how many seconds nothing was received from it."""
 
     @property
     def has_everything(self) -> bool:
         """Whether all messages so far are on their way to it, or no more will be."""
 
-    def goodbye(self, why: str) -> None:
+    def disconnect(self, why: str) -> None:
         """Tell ``why``, and close."""
 
     def pause(self) -> None:
@@ -55,11 +55,11 @@ class Client(Fallible, Protocol):
     def take_leave(self, bye: ServerBye, within: float) -> None:
         """Say goodbye, if that was not done, and close within so many seconds."""
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         """Send all and close after so many seconds; a later call replaces an earlier one."""
 
 
-class Owner(Protocol):
+class DirectServer(Protocol):
     """The program, as the operator sees it in direct mode."""
 
     @property
@@ -85,21 +85,21 @@ class ClientLifecycle:
         """Return the id after which a plain client that enters ``room`` is sent messages."""
         return room.log.last
 
-    def entered(self, client: Client) -> None:
+    def entered(self, client: DirectClient) -> None:
         """``client`` is a member from now on."""
 
-    def caught_up(self, client: Client) -> None:
+    def caught_up(self, client: DirectClient) -> None:
         """All messages so far are on their way to ``client``."""
 
-    def said_goodbye(self, client: Client, how: Farewell) -> None:
+    def said_goodbye(self, client: DirectClient, how: Farewell) -> None:
         """``client`` said goodbye: answer."""
-        client.goodbye(FAREWELL if how is Farewell.LISTENS_NO_MORE else "")
+        client.disconnect(FAREWELL if how is Farewell.LISTENS_NO_MORE else "")
 
-    def closing(self, client: Client) -> None:
+    def closing(self, client: DirectClient) -> None:
         """``client`` was told goodbye because of a command."""
 
-    def displaced(self, client: Client) -> None:
+    def displaced(self, client: DirectClient) -> None:
         """The connection of ``client`` is another's from now on, which speaks the native dialect."""
 
-    def gone(self, client: Client, *, clean: bool) -> None:
+    def gone(self, client: DirectClient, *, clean: bool) -> None:
         """The connection of ``client`` is gone for good: in good order (``clean``), or broken."""

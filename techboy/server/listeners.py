@@ -37,7 +37,7 @@ _OWNER_ONLY = 0o600
 _log = Logger()
 
 
-def described(reactor: Any, option: str, text: str) -> Places:
+def listen_addresses(reactor: Any, option: str, text: str) -> Places:
     """Return the endpoint that ``text``, given by ``--option``, describes; end the process if it is none."""
     try:
         return [(text, server(reactor, text))]
@@ -45,11 +45,11 @@ def described(reactor: Any, option: str, text: str) -> Places:
         exit_status.fail(exit_status.USAGE, f"romeo: --{option} {refused}")
 
 
-def told(reactor: Any, options: ConversationOptions) -> Places:
+def parse_endpoint(reactor: Any, options: ConversationOptions) -> Places:
     """Return the host and port, or the endpoints, that ``options`` say; end the process where it is none."""
     host, port, texts = options["host"], options["port"], options["listen"]
     if texts:
-        return [place for text in texts for place in described(reactor, "listen", text)]
+        return [place for text in texts for place in listen_addresses(reactor, "listen", text)]
     kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
     return [(host_and_port(host, port), kind(reactor, port, backlog=BACKLOG, interface=host))]
 
@@ -78,7 +78,7 @@ class PrivateSocket:
             os.umask(before)
 
 
-class Listening(Service):
+class ListenerService(Service):
     """The open ports of ``factory``, at the ``places``, which are asked for at the start.
 
     `startService` ends the process where a port can't be had; where that is known only later, ``refused``
@@ -101,7 +101,7 @@ class Listening(Service):
         """Open all ports, or end the process with one line that says why not."""
         self._ports = [self._listen(place, endpoint) for place, endpoint in self._places()]
         if self._refusals:
-            exit_status.fail(exit_status.NO_LISTENING, self._refusals[0])
+            exit_status.fail(exit_status.CANNOT_LISTEN, self._refusals[0])
         super().startService()
 
     def announced(self) -> Deferred[Any]:

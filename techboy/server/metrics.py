@@ -12,19 +12,19 @@ from prometheus_client.registry import Collector
 
 from techboy import __version__
 from techboy.chat.counters import Rejected
-from techboy.ops.histogram import Durations
-from techboy.ops.reactor_lag import Lag
-from techboy.server.detect import Spoken
-from techboy.server.monitored import Watched
+from techboy.ops.histogram import Histogram
+from techboy.ops.reactor_lag import ReactorLagMonitor
+from techboy.server.detect import WireProtocol
+from techboy.server.monitored import MonitoredServer
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""What kind of text `Figures.text` is."""
+"""What kind of text `MetricsCollector.text` is."""
 
 
-class Figures(Collector):
+class MetricsCollector(Collector):
     """The metrics of a server; ``commits``: how long storing took, ``lag``: how late the reactor was."""
 
-    def __init__(self, watched: Watched, commits: Durations, lag: Lag) -> None:
+    def __init__(self, watched: MonitoredServer, commits: Histogram, lag: ReactorLagMonitor) -> None:
         self._watched, self._commits, self._lag = watched, commits, lag
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -64,61 +64,61 @@ class Figures(Collector):
             "Open connections by protocol, without those at the admin socket.",
             labels=["protocol"],
         )
-        for kind in Spoken:
+        for kind in WireProtocol:
             family.add_metric([kind.value], spoken[kind])
         return family
 
     def _present(self) -> Iterable[Metric]:
-        house, hall = self._watched.house, self._watched.hall
+        chat, broker = self._watched.chat, self._watched.broker
         yield GaugeMetricFamily(
             "techboy_members",
             "Members, including those that lost their connection and may resume.",
-            len(house.members),
+            len(chat.members),
         )
-        yield GaugeMetricFamily("techboy_rooms", "Rooms, including the lobby.", len(house.rooms))
+        yield GaugeMetricFamily("techboy_rooms", "Rooms, including the lobby.", len(chat.rooms))
         yield GaugeMetricFamily(
             "techboy_members_lagging",
             "Connected members that have not been sent all messages of their room.",
-            house.lagging,
+            chat.lagging_members,
         )
         yield GaugeMetricFamily(
-            "techboy_lines_pending", "Lines that were received and are not stored yet.", hall.waiting
+            "techboy_lines_pending", "Lines that were received and are not stored yet.", broker.pending_lines
         )
 
     def _counted(self) -> Iterable[Metric]:
-        tally = self._watched.hall.tally
+        counters = self._watched.broker.counters
         yield CounterMetricFamily(
             "techboy_connections_opened",
             "Connections accepted, including those at the admin socket and those rejected afterwards.",
-            tally.connections,
+            counters.connections,
         )
         yield _by_direction(
             "techboy_bytes",
             "Bytes received from clients (in), counted as they arrive,"
             " and bytes written to sockets of members (out).",
-            tally.bytes_received,
-            tally.bytes_sent,
+            counters.bytes_received,
+            counters.bytes_sent,
         )
         yield _by_direction(
             "techboy_lines",
             "Lines handed over to the storage (in), and lines written, once for each member (out).",
-            tally.said,
-            tally.sent,
+            counters.said,
+            counters.sent,
         )
         yield CounterMetricFamily(
-            "techboy_lines_stored", "Lines stored, counted after the commit.", tally.stored
+            "techboy_lines_stored", "Lines stored, counted after the commit.", counters.stored
         )
         yield CounterMetricFamily(
-            "techboy_lines_deduplicated", "Duplicate lines received and discarded.", tally.duplicates
+            "techboy_lines_deduplicated", "Duplicate lines received and discarded.", counters.duplicates
         )
         yield CounterMetricFamily(
-            "techboy_sessions_resumed", "Sessions resumed by a new connection.", tally.returns
+            "techboy_sessions_resumed", "Sessions resumed by a new connection.", counters.returns
         )
 
     def _rejected(self) -> Iterable[Metric]:
         for what, (name, help_text) in _REJECTED.items():
             family = CounterMetricFamily(name, help_text, labels=["reason"])
-            for why, count in self._watched.hall.tally.refused.items():
+            for why, count in self._watched.broker.counters.refused.items():
                 if why.what is what:
                     family.add_metric([why.value], count)
             yield family

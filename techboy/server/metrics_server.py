@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IReactorTime
 
 from techboy import exit_status
-from techboy.ops.histogram import Durations
-from techboy.ops.reactor_lag import Lag
-from techboy.server.monitored import Watched
+from techboy.ops.histogram import Histogram
+from techboy.ops.reactor_lag import ReactorLagMonitor
+from techboy.server.monitored import MonitoredServer
 
 if TYPE_CHECKING:
     from techboy.ops.metrics_site import Site
@@ -27,27 +27,27 @@ def require_client() -> None:
         exit_status.fail(exit_status.CONFIG, NEEDED)
 
 
-class Watch:
+class MetricsServer:
     """Has the figures of what is ``watched``, and whether it is well, on the pages of its ``site``.
 
     Making one ends the process with one line where prometheus-client is missing.
     """
 
-    def __init__(self, reactor: Any, wall: Callable[[], float], watched: Watched) -> None:
+    def __init__(self, reactor: Any, wall: Callable[[], float], watched: MonitoredServer) -> None:
         require_client()
         # only who is asked needs what these take
-        from techboy.ops.metrics_site import Answer, Site, health
-        from techboy.server.metrics import CONTENT_TYPE, Figures
+        from techboy.ops.metrics_site import Response, Site, health
+        from techboy.server.metrics import CONTENT_TYPE, MetricsCollector
 
         clock: IReactorTime = reactor
-        self._lag, commits = Lag(clock), Durations()
-        watched.hall.timed = commits.add
-        figures = Figures(watched, commits, self._lag)
+        self._lag, commits = ReactorLagMonitor(clock), Histogram()
+        watched.broker.commit_durations = commits.add
+        figures = MetricsCollector(watched, commits, self._lag)
         self.site: Site = Site(
             reactor,
             wall,
             {
-                b"/metrics": lambda: Answer(figures.text(), CONTENT_TYPE),
+                b"/metrics": lambda: Response(figures.text(), CONTENT_TYPE),
                 b"/healthz": lambda: health(watched.trouble()),
             },
         )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from techboy.chat.server import House
-from techboy.server.broker import Hall
-from techboy.server.detect import Spoken
+from techboy.chat.server import ChatServer
+from techboy.server.broker import Broker
+from techboy.server.detect import WireProtocol
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitoredServer:
     """A house and its hall.
 
     ``connections``: how each that is open speaks. ``trouble``: why nobody should count on the house, one
     line, None where all is well.
     """
 
-    house: House
-    hall: Hall
-    connections: Callable[[], Iterable[Spoken]]
+    chat: ChatServer
+    broker: Broker
+    connections: Callable[[], Iterable[WireProtocol]]
     trouble: Callable[[], str | None]

@@ -8,25 +8,25 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from techboy.server.listeners import Listening, described
-from techboy.server.metrics_server import Watch
-from techboy.server.monitored import Watched
+from techboy.server.listeners import ListenerService, listen_addresses
+from techboy.server.metrics_server import MetricsServer
+from techboy.server.monitored import MonitoredServer
 
 
-class Watching(Listening):
-    """Answers at ``endpoint`` with the figures of what is ``watched``. See `Listening`, and `Watch`."""
+class MonitoredListener(ListenerService):
+    """Serves metrics of what is ``watched`` at ``endpoint``: see `ListenerService` and `MetricsServer`."""
 
     def __init__(
         self,
         reactor: Any,
         wall: Callable[[], float],
         endpoint: str,
-        watched: Watched,
+        watched: MonitoredServer,
         announce: Callable[[str], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._watch = Watch(reactor, wall, watched)
-        places = partial(described, reactor, "metrics", endpoint)
+        self._watch = MetricsServer(reactor, wall, watched)
+        places = partial(listen_addresses, reactor, "metrics", endpoint)
         super().__init__(places, self._watch.site, announce, refused)
 
     def startService(self) -> None:

@@ -11,26 +11,26 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.counters import Refusal
+from techboy.chat.counters import RejectReason
 from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.policy import Rooms
 from techboy.chat.rate_limit import Bucket
-from techboy.chat.server import House
+from techboy.chat.server import ChatServer
 from techboy.chat.session import Numbering, Session
-from techboy.net.batch_receiver import ChunkReceiver
-from techboy.net.connection_log import End, Record, unrecorded
-from techboy.net.graceful_close import Parting
-from techboy.net.keepalive import Pulse
-from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.batch_receiver import BatchReceiver
+from techboy.net.connection_log import CloseReason, ConnectionLogEntry, null_log_entry
+from techboy.net.graceful_close import GracefulClose
+from techboy.net.keepalive import Keepalive
+from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
-from techboy.server.broker import Hall
-from techboy.server.delivery import UNSTORED_LIMIT, FlowingDoor
+from techboy.server.broker import Broker
+from techboy.server.delivery import UNSTORED_LIMIT, LogConsumer
 from techboy.server.lifecycle import ClientLifecycle
-from techboy.server.sessions import Lodger
-from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN, Stranger, uncounted
-from techboy.storage.interface import Batch, StorageError
+from techboy.server.sessions import SessionConnection
+from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN, PendingConnection, uncounted_connection
+from techboy.storage.interface import MessageBatch, StorageError
 from techboy.wire import frames
 from techboy.wire.frames import (
     Ack,
@@ -63,23 +63,23 @@ SIGN_OF_LIFE = 0.5
 _GOODBYE_WITHIN = 1.0  # seconds for a guest to close its half, once we have
 
 
-class Stage(Protocol):
+class SessionBackend(Protocol):
     """Where a guest comes in: the lodging of a house."""
 
-    house: House
+    chat: ChatServer
     lifecycle: ClientLifecycle
 
-    def arrive(self, guest: Lodger, hello: Hello) -> None: ...
-    def lost(self, guest: Lodger) -> None: ...
-    def said_goodbye(self, guest: Lodger) -> None: ...
-    def left(self, guest: Lodger) -> None: ...
-    def gone(self, guest: Lodger) -> None: ...
-    def parted(self, guest: Lodger) -> None: ...
-    def obey(self, guest: Lodger, line: str) -> list[str]: ...
+    def attach(self, connection: SessionConnection, hello: Hello) -> None: ...
+    def on_disconnect(self, connection: SessionConnection) -> None: ...
+    def on_goodbye(self, connection: SessionConnection) -> None: ...
+    def left(self, connection: SessionConnection) -> None: ...
+    def gone(self, connection: SessionConnection) -> None: ...
+    def on_closed(self, connection: SessionConnection) -> None: ...
+    def run_command(self, connection: SessionConnection, line: str) -> list[str]: ...
 
 
 @dataclass(frozen=True)
-class Terms:
+class ConnectionLimits:
     """What holds for all guests: ``max_line`` bytes in a line, seconds until ``ping`` and until ``dead``."""
 
     max_line: int
@@ -88,10 +88,10 @@ class Terms:
 
 
 @implementer(IHalfCloseableProtocol)
-class NativeGuest(FlowingDoor, ChunkReceiver):
-    """A guest's connection in the native dialect: a member's `Guest`, and a `Lodger`.
+class NativeServerProtocol(LogConsumer, BatchReceiver):
+    """A guest's connection in the native dialect: a member's `MemberConnection`, and a `SessionConnection`.
 
-    ``record``: what is written about it; ``stranger``: its place until it is welcomed.
+    ``log_entry``: what is written about it; ``pending``: its place until it is welcomed.
     """
 
     MAX_LENGTH = HELLO_LIMIT
@@ -109,21 +109,21 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def __init__(
         self,
-        stage: Stage,
-        hall: Hall,
+        backend: SessionBackend,
+        broker: Broker,
         bucket: Bucket,
-        terms: Terms,
-        record: Record | None = None,
-        stranger: Stranger | None = None,
+        terms: ConnectionLimits,
+        log_entry: ConnectionLogEntry | None = None,
+        pending: PendingConnection | None = None,
     ) -> None:
-        self.stranger = stranger or uncounted()
-        self._record = record or unrecorded(hall.clock.seconds)
-        self._stage, self._hall, self._bucket, self._terms = stage, hall, bucket, terms
-        self._lifecycle = stage.lifecycle
-        self.clock = hall.clock
-        self._pauses = Pauses(self.pauseProducing, self._read_on)
-        self.pulse = Pulse(
-            hall.clock,
+        self.pending = pending or uncounted_connection()
+        self._log_entry = log_entry or null_log_entry(broker.clock.seconds)
+        self._backend, self._broker, self._bucket, self._terms = backend, broker, bucket, terms
+        self._lifecycle = backend.lifecycle
+        self.clock = broker.clock
+        self._pauses = ReadPauser(self.pauseProducing, self._read_on)
+        self.keepalive = Keepalive(
+            broker.clock,
             terms.ping,
             terms.dead,
             partial(isolated, self, self._ask),
@@ -136,17 +136,17 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def connectionMade(self) -> None:
         """A caller is there, whose hello follows."""
         send_promptly(self.transport)
-        self._parting = Parting(self.transport, self.clock)
-        self.open_flow()
+        self._graceful_close = GracefulClose(self.transport, self.clock)
+        self.start_delivery()
         self._deadline = self.clock.callLater(WELCOME_WITHIN, isolated, self, self._not_welcomed)
 
     def dataReceived(self, data: bytes) -> None:
         """Something arrived."""
-        self.pulse.heard()
+        self.keepalive.heard()
         super().dataReceived(data)
 
     def _read_on(self) -> None:
-        self.pulse.heard()
+        self.keepalive.heard()
         self.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
@@ -164,33 +164,33 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """A frame is too long, and so is what follows it."""
         if self.is_closing:
             return
-        self._record.too_long(self.MAX_LENGTH)
-        self._hall.tally.refuse(Refusal.FRAME)
+        self._log_entry.line_too_long(self.MAX_LENGTH)
+        self._broker.counters.reject(RejectReason.FRAME)
         what = "a frame" if self._session is not None else "a hello"
         self.send(Error(frames.BAD_FRAME, f"{what} has at most {self.MAX_LENGTH} bytes"))
         self.close_with(ServerBye(frames.REFUSED, "frames are too long"))
 
     def readConnectionLost(self) -> None:
         """The caller closed its half: if it said no goodbye, the connection is lost, and the member away."""
-        self._parting.peer_closed()
+        self._graceful_close.peer_closed()
         if not self.is_closing:
             self._lost()
-            self._parting.close()
+            self._graceful_close.close()
 
     def writeConnectionLost(self) -> None:
         """Our half is closed, all was sent."""
-        self._parting.half_closed()
+        self._graceful_close.half_closed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._open = False
         self._stop_waiting()
-        self._parting.done()
-        self.pulse.stop()
+        self._graceful_close.done()
+        self.keepalive.stop()
         self._lost()
         if self._release is not None and self._release.active():
             self._release.cancel()
-        self._stage.gone(self)
+        self._backend.gone(self)
 
     # what the lodging calls
 
@@ -201,29 +201,29 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def admitted(self, member: Member, token: str, after: int, *, back: bool) -> None:
         """Welcome the guest."""
-        house, session = self._stage.house, member.session
+        chat, session = self._backend.chat, member.session
         assert session is not None
         self._stop_waiting()
-        self.pulse.start()
-        self.stranger.welcomed()
+        self.keepalive.start()
+        self.pending.welcomed()
         self._session, self._hello, self.cursor, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
-        self._policy = house.policy_of(member)
+        self._policy = chat.policy_of(member)
         session.bucket = self._bucket = session.bucket or self._bucket
-        self._record.entered(member.name, self._room(session), back=back)
+        self._log_entry.joined(member.name, self._room(session), back=back)
         room, limits = member.room, Limits(self._terms.max_line, FRAME_LIMIT)
         self.history_end = 0 if back else room.log.last
         self.send(
             Welcome(
-                member.name, token, session.next, house.logs.id,
-                after, room.log.last, house.rules.host, limits, room=self._room(session),
+                member.name, token, session.next, chat.logs.id,
+                after, room.log.last, chat.rules.host, limits, room=self._room(session),
             )
         )  # fmt: skip
-        if not member.quiet:
-            self.tell(house.greeting(member, back=back))
+        if not member.hidden:
+            self.send_notice(chat.greeting(member, back=back))
 
     def begin(self) -> None:
         """Hear, and let be heard."""
-        self._pauses.end(Reason.STORE)
+        self._pauses.end(PauseReason.STORE)
         self.catch_up()
 
     def refused(self, why: str) -> None:
@@ -234,20 +234,20 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Tell that there is no place, and close."""
         self.close_with(ServerBye(frames.BUSY, why))
 
-    def put_off(self, why: str) -> None:
+    def retry_later(self, why: str) -> None:
         """Ask to come back."""
         self.close_with(ServerBye(frames.RESTART, why))
 
     def replaced(self) -> None:
         """Close a connection that was dead, or soon will be."""
         self._session = None
-        self._record.ends(End.REPLACED)
-        self.drop_flow()
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.REPLACED)
+        self.stop_delivery()
+        self._graceful_close.cut()
 
     # what the house calls
 
-    def tell(self, lines: list[str]) -> bool:
+    def send_notice(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
         data = self.dialect.render(lines, [], 0).data
         room = not self.is_closing and self.makes_room_for(data)
@@ -255,57 +255,57 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             self.write(data)
         return room
 
-    def recall(self, batches: list[Batch]) -> bool:
+    def send_history(self, batches: list[MessageBatch]) -> bool:
         """Show history, with its time in brackets; return False if too much waits already."""
         lines = []
         for batch in batches:
-            when = f"[{self._stage.house.clock(batch.at)}] "
+            when = f"[{self._backend.chat.clock(batch.at)}] "
             lines += [when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")]
-        return self.tell(lines)
+        return self.send_notice(lines)
 
-    def stored(self, last: int) -> None:
+    def on_stored(self, last: int) -> None:
         """Acknowledge what was said."""
         if self._session is not None and not self.is_closing:
             self.send(Ack(self._session.next, last))
-        self._pauses.end(Reason.STORE)
+        self._pauses.end(PauseReason.STORE)
 
-    def not_stored(self, why: str) -> None:
+    def on_not_stored(self, why: str) -> None:
         """Tell the guest, who says it again later."""
         if self._session is not None and not self.is_closing:
             self.send(Error(frames.STORAGE_UNAVAILABLE, why, self._session.next))
-        self._pauses.end(Reason.STORE)
+        self._pauses.end(PauseReason.STORE)
 
-    def goodbye(self, why: str) -> None:
+    def disconnect(self, why: str) -> None:
         """Tell ``why``, and close for good."""
         if not self.is_closing:
             self._lifecycle.closing(self)
         self.close_with(ServerBye(frames.CLOSED, why or None))
 
-    def come_back_later(self) -> None:
+    def restart_notice(self) -> None:
         """Close, because the program ends and may be started again."""
         self.close_with(ServerBye(frames.RESTART))
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """For how many seconds nothing was heard."""
-        return self.pulse.silence
+        return self.keepalive.idle_seconds
 
-    def moved(self) -> None:
+    def on_room_changed(self) -> None:
         """Go on in another room."""
         member = self.member
         assert member.session is not None
         last = self.history_end = member.room.log.last
         self.cursor = member.since if self._wants_history else last
         self.send(RoomChanged(member.session.room, self.cursor, last))
-        self.tell([*self._stage.house.arrival(member), self._stage.house.company(member)])
+        self.send_notice([*self._backend.chat.room_greeting(member), self._backend.chat.member_list(member)])
         self.catch_up()
 
     # what the hall calls
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """Send what is new to one who hears."""
-        if not self.member.quiet:
-            super().hear(delivery)
+        if not self.member.hidden:
+            super().deliver(delivery)
 
     # what the operator of a direct conversation calls
 
@@ -320,34 +320,34 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Say goodbye and close."""
         self.close_with(bye, within, within)
 
-    def end_within(self, seconds: float) -> None:
-        """Be gone after so many seconds, as `Parting.end_within` has it."""
-        self._parting.end_within(seconds)
+    def limit_close(self, seconds: float) -> None:
+        """Be gone after so many seconds, as `GracefulClose.limit_close` has it."""
+        self._graceful_close.limit_close(seconds)
 
     def close_with(
         self, bye: ServerBye, within: float = _GOODBYE_WITHIN, flushed_within: float | None = _GOODBYE_WITHIN
     ) -> None:
-        """Say goodbye with what follows in the log, if it is a little, and close; see `Parting.begin`."""
+        """Say goodbye after a page of what follows in the log, and close; see `GracefulClose.begin`."""
         if self.is_closing:
             return
         self._stop_waiting()
         session, self._session = self._session, None
         self._parting_session = session
         if session is None:
-            self._record.turned_away(bye.why)
+            self._log_entry.rejected(bye.why)
         else:
-            self._record.closes(bye.why)
+            self._log_entry.closes(bye.why)
             self._send_what_is_left()
         self.send(bye)
-        self.close_flow()
+        self.finish_delivery()
         self._pauses.forget()  # so that the guest's own goodbye is seen
         if session is not None and bye.reason != frames.RESTART:
-            self._stage.left(self)
-        self._parting.begin(within, flushed_within)
+            self._backend.left(self)
+        self._graceful_close.begin(within, flushed_within)
 
     # what the flow calls
 
-    def tell_gone(self, lines: int, upto: int) -> None:
+    def send_skipped(self, lines: int, upto: int) -> None:
         """Tell that so many lines were forgotten."""
         self.send(Skipped(lines, upto))
 
@@ -355,7 +355,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         """Tell the lifecycle."""
         self._lifecycle.caught_up(self)
 
-    def tell_throttled(self, rate: int) -> None:
+    def send_throttled(self, rate: int) -> None:
         """Tell that lines are taken more slowly."""
         self.send(Throttled(rate))
 
@@ -366,19 +366,19 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _greeted(self, frame: ClientFrame | InvalidFrame) -> None:
         match frame:
             case InvalidFrame():
-                self._hall.tally.refuse(Refusal.FRAME)
+                self._broker.counters.reject(RejectReason.FRAME)
                 self.send(frame)
                 self.close_with(ServerBye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
-                self._hall.tally.refuse(Refusal.FRAME)
+                self._broker.counters.reject(RejectReason.FRAME)
                 self.close_with(ServerBye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
             case Hello():
                 self._hello, self._wants_history = frame, frame.subscribe
-                self._pauses.begin(Reason.STORE)  # nothing is heard before the welcome
+                self._pauses.begin(PauseReason.STORE)  # nothing is heard before the welcome
                 self._sign = self.clock.callLater(SIGN_OF_LIFE, isolated, self, partial(self.send, Ping(0)))
-                self._stage.arrive(self, frame)
+                self._backend.attach(self, frame)
             case _:
-                self._hall.tally.refuse(Refusal.FRAME)
+                self._broker.counters.reject(RejectReason.FRAME)
                 self.close_with(ServerBye(frames.REFUSED, "a hello comes first"))
 
     def _obey(self, frame: ClientFrame | InvalidFrame, session: Session) -> None:
@@ -393,17 +393,17 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
             case Pong():
                 pass
             case ClientBye(last_seen_id, room):
-                self._record.ends(End.LEFT)
+                self._log_entry.closing(CloseReason.LEFT)
                 self._seen(session, last_seen_id, room)
-                self._stage.said_goodbye(self)
+                self._backend.on_goodbye(self)
             case Hello():
                 self._misread(InvalidFrame(frames.UNKNOWN_TYPE, "hello was said before"))
             case InvalidFrame():
                 self._misread(frame)
 
     def _misread(self, why: InvalidFrame) -> None:
-        self._record.misread(why.text)
-        self._hall.tally.refuse(Refusal.FRAME)
+        self._log_entry.invalid_frame(why.text)
+        self._broker.counters.reject(RejectReason.FRAME)
         self.send(why)
 
     def _answered(self, line: bytes) -> None:
@@ -411,7 +411,7 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         frame = read_client(line) if b'"bye"' in line else None
         if self._parting_session is not None and isinstance(frame, ClientBye):
             self._seen(self._parting_session, frame.last_seen_id, frame.room)
-            self._stage.parted(self)
+            self._backend.on_closed(self)
 
     def _seen(self, session: Session, last_seen_id: int | None, room: str | None) -> None:
         """The guest has shown everything up to there."""
@@ -423,11 +423,11 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
 
     def _do(self, command: str) -> None:
         if not within(command, self._terms.max_line):
-            self._hall.tally.refuse(Refusal.LINE)
+            self._broker.counters.reject(RejectReason.LINE)
             self.send(Error(frames.BAD_FIELD, f"a command has at most {self._terms.max_line} bytes"))
             return
-        self.tell(self._stage.obey(self, command))
-        self._record.called(self.member.name)
+        self.send_notice(self._backend.run_command(self, command))
+        self._log_entry.nick_changed(self.member.name)
         if not self.is_closing:
             self._slow_down(1)
             self._wait_for_store()
@@ -435,13 +435,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
     def _said(self, session: Session, message: ClientMessage) -> None:
         seq, text = message.seq, message.text
         lines = text.count("\n") + 1
-        self._record.lines += lines
+        self._log_entry.lines += lines
         known = session.accept(seq, lines)
         if known is Numbering.GAP:
-            self._hall.tally.refuse(Refusal.GAP)
+            self._broker.counters.reject(RejectReason.GAP)
             self.send(Error(frames.OUT_OF_ORDER, "lines before these never came", session.next))
             return
-        self._hall.tally.duplicates += known
+        self._broker.counters.duplicates += known
         if known == lines:
             if seq + lines <= session.next:
                 self.send(Ack(session.next, self.member.room.log.last))
@@ -459,27 +459,27 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if kept:
             self._hand_over("\n".join(kept), kind)
         else:
-            self._hall.remember(session, partial(self._passed_over, session, session.accepted))
-        self._hall.tally.refuse(Refusal.LINE, lines - len(kept))
-        self._record.too_long(limit)
+            self._broker.save_session(session, partial(self._passed_over, session, session.accepted))
+        self._broker.counters.reject(RejectReason.LINE, lines - len(kept))
+        self._log_entry.line_too_long(limit)
         self.send(Error(frames.LINE_TOO_LONG, f"a line of more than {limit} bytes was discarded"))
 
     def _hand_over(self, text: str, kind: str) -> None:
-        self._stage.house.said(self.member, text, kind)
+        self._backend.chat.post(self.member, text, kind)
         self._wait_for_store()
 
     def _wait_for_store(self) -> None:
         """Read no more while too much waits to be stored."""
-        if self.member.unstored > UNSTORED_LIMIT:
-            self._pauses.begin(Reason.STORE)
+        if self.member.pending_chars > UNSTORED_LIMIT:
+            self._pauses.begin(PauseReason.STORE)
 
     def _passed_over(self, session: Session, before: int, hindrance: StorageError | None) -> None:
         if hindrance is None:
-            session.stored(before)
-            self.stored(self.member.room.log.last)
+            session.mark_stored(before)
+            self.on_stored(self.member.room.log.last)
         else:
-            session.refused()
-            self.not_stored(self.member.told_of(hindrance, STORING_FAILS))
+            session.reset_accepted()
+            self.on_not_stored(self.member.describe_error(hindrance, STORING_FAILS))
 
     def _slow_down(self, lines: int) -> None:
         """Read no more for as long as so many lines may take."""
@@ -488,13 +488,13 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         wait = self._bucket.spend(lines, self.clock.seconds())
         if wait > 0:
             self.throttle()
-            resume = partial(self._pauses.end, Reason.RATE)
+            resume = partial(self._pauses.end, PauseReason.RATE)
             self._release = self.clock.callLater(wait, isolated, self, resume)
 
     def _send_what_is_left(self) -> None:
-        for batch in self.what_is_left():
+        for batch in self.remaining_page():
             self.write(NATIVE.render([], [batch], 0).data)
-            self._hall.tally.sent += batch.lines
+            self._broker.counters.sent += batch.lines
 
     def _stop_waiting(self) -> None:
         """Wait neither for a hello nor for a disk."""
@@ -507,21 +507,21 @@ class NativeGuest(FlowingDoor, ChunkReceiver):
         if self._hello is None:
             self._give_up()
         else:
-            self._hall.tally.refuse(Refusal.SESSION)
-            self.put_off(STORING_FAILS)
+            self._broker.counters.reject(RejectReason.SESSION)
+            self.retry_later(STORING_FAILS)
 
     def _ask(self) -> None:
         self._pings += 1
         self.send(Ping(self._pings))
 
     def _give_up(self) -> None:
-        self._record.ends(End.SILENT)
-        self._parting.cut()
+        self._log_entry.closing(CloseReason.SILENT)
+        self._graceful_close.cut()
 
     def _lost(self) -> None:
         """Send nothing any more; a member that said no goodbye is away from now on."""
-        self.drop_flow()
+        self.stop_delivery()
         session, self._session = self._session, None
         if session is not None:
-            self._record.ends(End.LOST)
-            self._stage.lost(self)
+            self._log_entry.closing(CloseReason.LOST)
+            self._backend.on_disconnect(self)

@@ -8,19 +8,19 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from techboy.chat.conversation import Here, Words
+from techboy.chat.conversation import Message, UserInterface
 from techboy.chat.member import Member
 from techboy.chat.room import Room
-from techboy.chat.server import House
-from techboy.net.read_pauser import Pauses, Reason
+from techboy.chat.server import ChatServer
+from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import Delivery, gone
-from techboy.server.broker import Hall
+from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.storage.interface import TEXT, Batch, StorageError
+from techboy.storage.interface import TEXT, MessageBatch, StorageError
 from techboy.wire.plain import in_room, notice
 
 
-class HostsScreen(Here, Protocol):
+class OperatorScreen(UserInterface, Protocol):
     """The host's keyboard and screen."""
 
     def state(self, text: str) -> bool:
@@ -37,8 +37,8 @@ class Output(Enum):
     STREAM = auto()  # a pipe or a file, which gets what is said from now on and nothing else
 
 
-class Seat:
-    """A `Guest` of the house at this end: what the bridge reads is said, what is said is shown.
+class LocalOperator:
+    """A `MemberConnection` of the house at this end: what the bridge reads is said, what is said is shown.
 
     It is the bridge's ``conversation``. ``leave`` ends the program. ``output``: what history is shown on.
     Without `sit`, it is nobody, and can only listen to the lobby. ``said_lines``: how many lines were said.
@@ -50,48 +50,48 @@ class Seat:
 
     def __init__(
         self,
-        house: House,
-        hall: Hall,
-        bridge: HostsScreen,
+        chat: ChatServer,
+        broker: Broker,
+        bridge: OperatorScreen,
         leave: Callable[[], None],
         output: Output = Output.TERMINAL,
     ) -> None:
-        self._house, self._hall, self._bridge, self.leave = house, hall, bridge, leave
+        self._chat, self._broker, self._bridge, self.leave = chat, broker, bridge, leave
         self._output = output
         self._member: Member | None = None
         self._cursor = 0
         self._full = False
         self._unstored = 0  # lines said here of which the room does not know yet that they are stored
-        self._pauses = Pauses(bridge.pause, bridge.resume)
+        self._pauses = ReadPauser(bridge.pause, bridge.resume)
 
-    def sit(self) -> None:
+    def join(self) -> None:
         """Be the host."""
-        self._member = self._house.enter(self, self._hall.wall(), host=True)
+        self._member = self._chat.join(self, self._broker.wall(), host=True)
         self._cursor = self._room.log.last
-        self._bridge.invite()
+        self._bridge.show_prompt()
 
     def listen(self) -> None:
         """Hear what is said in the lobby."""
         self._cursor = self._room.log.last
-        self._hall.observe(self._house.lobby, self)
+        self._broker.subscribe(self._chat.lobby, self)
 
     # what the bridge calls
 
     def said(self, text: str, kind: str = TEXT) -> None:
         """Say ``text``, lines of one ``kind`` joined by LF."""
         assert self._member is not None
-        self._house.said(self._member, text, kind)
-        self._bridge.said_here(text, kind)
+        self._chat.post(self._member, text, kind)
+        self._bridge.show_sent(text, kind)
         lines = text.count("\n") + 1
         self.said_lines += lines
         self._wait_for(self._unstored + lines)
-        if self._member.unstored > UNSTORED_LIMIT:
-            self._pauses.begin(Reason.STORE)
+        if self._member.pending_chars > UNSTORED_LIMIT:
+            self._pauses.begin(PauseReason.STORE)
 
     def commanded(self, line: str, word: str) -> None:
         """Obey the command ``line``."""
         assert self._member is not None
-        self.tell(self._house.commanded(self._member, line))
+        self.send_notice(self._chat.run_command(self._member, line))
 
     def enter(self) -> None:
         """Do nothing about an empty line."""
@@ -100,21 +100,21 @@ class Seat:
         """End with the input."""
         self.leave()
 
-    def here_full(self) -> None:
+    def output_full(self) -> None:
         """Show nothing more for now."""
         self._full = True
 
-    def here_ready(self) -> None:
+    def output_ready(self) -> None:
         """Go on from the log."""
         self._full = False
         self._catch_up()
-        if not self._full and self._member is not None and not self._member.unstored:
+        if not self._full and self._member is not None and not self._member.pending_chars:
             self._wait_for(0)  # what was forgotten before it was shown was stored too
 
-    def here_shown(self) -> None:
+    def output_written(self) -> None:
         """Nothing depends on it."""
 
-    def screen_lost(self) -> None:
+    def output_lost(self) -> None:
         """Go on without a screen where there is one who speaks, else end."""
         self._full = True
         if self._member is None:
@@ -122,12 +122,12 @@ class Seat:
 
     # what the house calls
 
-    def tell(self, lines: list[str]) -> bool:
+    def send_notice(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False if the screen is too full for all of them."""
         shown = [self._bridge.state(notice(line)) for line in lines]
         return all(shown)
 
-    def recall(self, batches: list[Batch]) -> bool:
+    def send_history(self, batches: list[MessageBatch]) -> bool:
         """Show history, with its time in brackets; return False if the screen is full."""
         if self._output is Output.STREAM:
             self._recall_as_states(batches)
@@ -137,44 +137,44 @@ class Seat:
             self._show_said(batch, past=True)
         return room
 
-    def stored(self, last: int) -> None:
+    def on_stored(self, last: int) -> None:
         """Read on, if that waited for the disk."""
-        self._pauses.end(Reason.STORE)
+        self._pauses.end(PauseReason.STORE)
 
-    def not_stored(self, why: str) -> None:
+    def on_not_stored(self, why: str) -> None:
         """Tell the host."""
-        self.tell([f"message not sent: {why}. Try again later."])
+        self.send_notice([f"message not sent: {why}. Try again later."])
         self._unstored = 0
         self._bridge.unsaid()
-        self._pauses.end(Reason.STORE)
+        self._pauses.end(PauseReason.STORE)
 
-    def goodbye(self, why: str) -> None:
+    def disconnect(self, why: str) -> None:
         """End the program."""
         self.leave()
 
     @property
-    def silence(self) -> float:
+    def idle_seconds(self) -> float:
         """The host is here."""
         return 0.0
 
     @property
-    def behind(self) -> int:
+    def backlog(self) -> int:
         """How many lines wait for room on the screen."""
         return self._room.log.last - self._cursor
 
-    def moved(self) -> None:
+    def on_room_changed(self) -> None:
         """Go on in another room."""
         assert self._member is not None
         self._show_history()
         self._cursor = self._room.log.last
         self._wait_for(0)  # in the room that was left nothing is heard any more
-        self.tell([*self._house.arrival(self._member), self._house.company(self._member)])
+        self.send_notice([*self._chat.room_greeting(self._member), self._chat.member_list(self._member)])
 
     # what the hall calls
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         """Show what is new, if the screen has room."""
-        self.tell(delivery.news.told(0 if self._member is None else self._member.number))
+        self.send_notice(delivery.news.told(0 if self._member is None else self._member.number))
         if self._full or not delivery.batches:
             return
         if delivery.before == self._cursor:
@@ -182,41 +182,41 @@ class Seat:
         else:
             self._catch_up()
 
-    def stalled(self) -> None:
+    def on_send_timeout(self) -> None:
         """Wait on: a screen is not ended."""
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         """Log the exception that is being handled; a screen is not ended."""
         self._log.failure("an internal error at the operator's screen", event="internal_error")
 
     @property
     def _room(self) -> Room:
-        return self._house.lobby if self._member is None else self._member.room
+        return self._chat.lobby if self._member is None else self._member.room
 
-    def _recall_as_states(self, batches: list[Batch]) -> None:
+    def _recall_as_states(self, batches: list[MessageBatch]) -> None:
         for batch in batches:
-            when = f"[{self._house.clock(batch.at)}] "
+            when = f"[{self._chat.clock(batch.at)}] "
             for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
                 self._bridge.state(when + line)
 
     def _show_history(self) -> None:
         assert self._member is not None
         try:
-            self.recall(self._house.history(self._member))
+            self.send_history(self._chat.history(self._member))
         except StorageError as unreadable:
-            self.tell([f"the history cannot be read: {unreadable}"])
+            self.send_notice([f"the history cannot be read: {unreadable}"])
 
     def _catch_up(self) -> None:
         """Show what follows in the log, as long as the screen has room."""
-        while not self._full and self.behind > 0:
+        while not self._full and self.backlog > 0:
             try:
-                page = self._hall.page(self._room, self._cursor)
+                page = self._broker.page(self._room, self._cursor)
             except StorageError as unreadable:
-                self.tell([f"{self.behind} lines cannot be read: {unreadable}"])
+                self.send_notice([f"{self.backlog} lines cannot be read: {unreadable}"])
                 self._cursor = self._room.log.last
                 return
             if page.before > self._cursor:
-                self.tell([gone(page.before - self._cursor)])
+                self.send_notice([gone(page.before - self._cursor)])
             self._show_all(page)
 
     def _show_all(self, delivery: Delivery) -> None:
@@ -224,7 +224,7 @@ class Seat:
             self._show(batch)
         self._cursor = delivery.head
 
-    def _show(self, batch: Batch) -> None:
+    def _show(self, batch: MessageBatch) -> None:
         member = self._member
         if member is not None and batch.by == member.number:
             self._wait_for(max(self._unstored - batch.lines, 0))
@@ -235,5 +235,5 @@ class Seat:
         self._unstored = lines
         self._bridge.unstored(lines)
 
-    def _show_said(self, batch: Batch, *, past: bool = False) -> None:
-        self._bridge.show_words(Words(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
+    def _show_said(self, batch: MessageBatch, *, past: bool = False) -> None:
+        self._bridge.show_message(Message(batch.author, batch.text, batch.kind, batch.first, batch.at, past))

@@ -9,14 +9,14 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.net.graceful_close import Parting
+from techboy.net.graceful_close import GracefulClose
 from techboy.wire.plain import notice
 
 _PATIENCE = 1.0  # seconds that the caller has for closing its half
 
 
 @implementer(IHalfCloseableProtocol)
-class TurnedAway(Protocol):
+class RejectingProtocol(Protocol):
     """Tells the caller why, in ``words`` that its dialect has for it, closes at once and takes nothing."""
 
     transport: Any
@@ -26,26 +26,26 @@ class TurnedAway(Protocol):
 
     def connectionMade(self) -> None:
         """Say why, and goodbye."""
-        self._parting = Parting(self.transport, self._clock)
+        self._graceful_close = GracefulClose(self.transport, self._clock)
         self.transport.write(self._words)
-        self._parting.begin(_PATIENCE, _PATIENCE)
+        self._graceful_close.begin(_PATIENCE, _PATIENCE)
 
     def readConnectionLost(self) -> None:
         """The caller closed its half."""
-        self._parting.peer_closed()
+        self._graceful_close.peer_closed()
 
     def writeConnectionLost(self) -> None:
         """The line was sent."""
-        self._parting.half_closed()
+        self._graceful_close.half_closed()
 
     def displaced(self) -> bool:
         """The caller speaks another dialect: it has to call again to be told."""
-        self._parting.done()
+        self._graceful_close.done()
         return False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The caller is gone."""
-        self._parting.done()
+        self._graceful_close.done()
 
 
 def plainly(why: str) -> bytes:

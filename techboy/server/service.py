@@ -12,38 +12,38 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from techboy import exit_status
-from techboy.chat.conversation import LAST_WORDS, Keyboard
-from techboy.chat.counters import Refusal
+from techboy.chat.conversation import LAST_WORDS, InputSource
+from techboy.chat.counters import RejectReason
 from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.policy import DIRECT, ROOMS, AfterClient
-from techboy.chat.server import Rules
-from techboy.chat.status import Alone, Hosting, Together
+from techboy.chat.server import ServerConfig
+from techboy.chat.status import Connected, Disconnected, ServerStatus
 from techboy.config.options import ConversationOptions
 from techboy.config.values import lines_of
-from techboy.server.admin_sessions import Desk
-from techboy.server.detect import Spoken
+from techboy.server.admin_sessions import AdminSessionManager
+from techboy.server.detect import WireProtocol
 from techboy.server.direct import DirectOperator
-from techboy.server.direct_sessions import DirectSessions
-from techboy.server.factories import Caller, DeskFactory, HouseFactory, HouseLodging
+from techboy.server.direct_sessions import DirectSessionManager
+from techboy.server.factories import AdminFactory, ChatServerFactory, RoomSessionManager, ServerConnection
 from techboy.server.lifecycle import ClientLifecycle
-from techboy.server.listeners import Listening, Places, PrivateSocket, told
-from techboy.server.monitored import Watched
-from techboy.server.monitoring import Watching
-from techboy.server.native import NativeGuest
-from techboy.server.operator import Output, Seat
-from techboy.server.sessions import Lodging
-from techboy.server.storage_service import DRAIN, Home, new_token
-from techboy.service import IReactor, Program
-from techboy.terminal.bridge import Speaker
-from techboy.terminal.null_ui import Unseen
+from techboy.server.listeners import ListenerService, Places, PrivateSocket, parse_endpoint
+from techboy.server.monitored import MonitoredServer
+from techboy.server.monitoring import MonitoredListener
+from techboy.server.native import NativeServerProtocol
+from techboy.server.operator import LocalOperator, Output
+from techboy.server.sessions import SessionManager
+from techboy.server.storage_service import DRAIN_TIMEOUT, StorageService, new_token
+from techboy.service import ChatService, IReactor
+from techboy.terminal.bridge import InputHandler
+from techboy.terminal.null_ui import NullUI
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams, is_terminal
 from techboy.wire.frames import CLOSED, RESTART, ServerBye
 from techboy.wire.plain import HOST
 
 
-class Leaving(Enum):
+class ShutdownState(Enum):
     """Whether the program ends."""
 
     NO = auto()
@@ -53,7 +53,7 @@ class Leaving(Enum):
     OVER = auto()  # the connections of all of them are closed
 
 
-class Host(Program):
+class RoomServer(ChatService):
     """Listens, and has any number of guests talk to each other, and to the person here if there is one.
 
     In direct mode (``many`` is not set in the ``options``) there is one guest at a time, and the person here.
@@ -74,31 +74,33 @@ class Host(Program):
         policy, guests = (ROOMS, options["guests"]) if options["many"] else (DIRECT, 1)
         if options["keep-open"]:
             policy = replace(policy, after_client=AfterClient.WAIT)
-        rules = Rules(options["name"], guests, options["history"], policy)
-        self.home = Home(reactor, wall, options, rules, self.leave, options["motd"])
-        self.hall, self.house = self.home.hall, self.home.house
-        self.factory = HouseFactory(self, guests)
-        self._leaving = Leaving.NO
-        self._seat: Seat | None = None
+        rules = ServerConfig(options["name"], guests, options["history"], policy)
+        self.storage = StorageService(reactor, wall, options, rules, self.leave, options["motd"])
+        self.broker, self.chat = self.storage.broker, self.storage.chat
+        self.factory = ChatServerFactory(self, guests)
+        self._leaving = ShutdownState.NO
+        self._operator: LocalOperator | None = None
         self._direct: DirectOperator | None = None
-        self.lifecycle, self.lodging = self._seated()
-        self.home.lodgings.append(self.lodging)
-        self._doors = [(self.factory, self._listening(lambda: told(reactor, options), self.factory))]
+        self.lifecycle, self.session_manager = self._seated()
+        self.storage.session_managers.append(self.session_manager)
+        self._listeners = [
+            (self.factory, self._listening(lambda: parse_endpoint(reactor, options), self.factory))
+        ]
         if options["socket"] is not None:
-            self._doors.append(self._own_door(options["socket"]))
+            self._listeners.append(self._own_door(options["socket"]))
         self._watching = [self._figures(options["metrics"])] if options["metrics"] is not None else []
         if self.transcript is not None:
-            self.hall.observe_all(self.transcript)
+            self.broker.subscribe_all(self.transcript)
         if options["motd-path"] is not None:
             self.reload.add("the message of the day", self._read_motd)
         if self._direct is not None:
             self.show_progress(self._sample)
 
     @property
-    def speaker(self) -> Speaker:
+    def speaker(self) -> InputHandler:
         """Return the host's seat."""
-        assert self._seat is not None
-        return self._seat
+        assert self._operator is not None
+        return self._operator
 
     @property
     def guests(self) -> int:
@@ -108,167 +110,167 @@ class Host(Program):
     @property
     def is_leaving(self) -> bool:
         """Whether the program ends."""
-        return self._leaving is not Leaving.NO
+        return self._leaving is not ShutdownState.NO
 
     def startService(self) -> None:
         """Listen, or end with one line that says why not; then take the host's seat."""
-        ports = [*(listening for _, listening in self._doors), *self._watching]
+        ports = [*(listening for _, listening in self._listeners), *self._watching]
         for listening in ports:
             listening.startService()
-        self.home.startService()
+        self.storage.startService()
         super().startService()
         gatherResults([listening.announced() for listening in ports]).addCallback(self.all_open)
-        if self._seat is not None:
-            if self.keyboard is Keyboard.NONE:
-                self._seat.listen()
+        if self._operator is not None:
+            if self.keyboard is InputSource.NONE:
+                self._operator.listen()
             else:
-                self._seat.sit()
+                self._operator.join()
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
-        closed = [listening.stopService() for _, listening in self._doors]
+        closed = [listening.stopService() for _, listening in self._listeners]
         gone = gatherResults([*closed, super().stopService()])
-        gone.addCallback(lambda _: self.home.drain())  # how far everybody had read
+        gone.addCallback(lambda _: self.storage.drain())  # how far everybody had read
         gone.addCallback(lambda _: gatherResults(figures.stopService() for figures in self._watching))
-        return gone.addCallback(lambda _: self.home.stopService())
+        return gone.addCallback(lambda _: self.storage.stopService())
 
     def leave(self) -> None:
         """Send all guests home; in direct mode after the operator's goodbye."""
         if self.is_leaving:
             return
-        how = Leaving.FOR_GOOD if self.running else Leaving.FOR_NOW
+        how = ShutdownState.FOR_GOOD if self.running else ShutdownState.FOR_NOW
         if self._direct is None:
             self._leave(how)
             return
-        if how is Leaving.FOR_NOW:
-            self.home.end()
+        if how is ShutdownState.FOR_NOW:
+            self.storage.end()
             self.last_word = ServerBye(RESTART)
-        self._direct.depart(DRAIN if how is Leaving.FOR_NOW else LAST_WORDS)
+        self._direct.depart(DRAIN_TIMEOUT if how is ShutdownState.FOR_NOW else LAST_WORDS)
 
     def over(self, unsaid: str | None) -> None:
         """The conversation with the one client is over, and so is the program."""
         if unsaid is not None and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
-            self.here.state(f"* {unsaid}")
-        self._leave(Leaving.FOR_NOW if self.last_word.reason == RESTART else Leaving.FOR_GOOD)
+            self.ui.state(f"* {unsaid}")
+        self._leave(ShutdownState.FOR_NOW if self.last_word.reason == RESTART else ShutdownState.FOR_GOOD)
 
     @property
     def time_left(self) -> float | None:
         """A signal gives all of it so much time, where else there is no haste."""
-        return self.home.time_left if self.last_word.reason == RESTART else super().time_left
+        return self.storage.time_left if self.last_word.reason == RESTART else super().time_left
 
     def refusal(self, others: int) -> str | None:
         """Return why nobody may come in where ``others`` are, None where somebody may."""
         if self.is_leaving:
             return "is leaving"
-        rules = self.house.rules
+        rules = self.chat.rules
         return rules.policy.full if others >= rules.guests or not self.lifecycle.is_free else None
 
     def turned_away(self) -> None:
         """Count a caller for whom there was a `refusal`."""
-        self.hall.tally.refuse(Refusal.LEAVING if self.is_leaving else Refusal.FULL)
+        self.broker.counters.reject(RejectReason.LEAVING if self.is_leaving else RejectReason.FULL)
 
     @property
-    def standing(self) -> Hosting | Alone | Together:
+    def standing(self) -> ServerStatus | Disconnected | Connected:
         """How many are here, and how much was said; in direct mode how the conversation stands."""
         if self._direct is not None:
             return self._direct.standing
-        return Hosting(self.guests, self.hall.tally.stored, self.hall.waiting)
+        return ServerStatus(self.guests, self.broker.counters.stored, self.broker.pending_lines)
 
     def trouble(self) -> str | None:
         """Return why nobody should count on the house now, None where all is well."""
         if self.is_leaving:
             return "shutting down"
-        hindrance = self.hall.hindrance
+        hindrance = self.broker.storage_error
         return None if hindrance is None else f"storage failed: {hindrance}"
 
-    def closed(self, factory: HouseFactory, *, emptied: bool) -> None:
+    def closed(self, factory: ChatServerFactory, *, emptied: bool) -> None:
         """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
-        if self._leaving is Leaving.GONE:
+        if self._leaving is ShutdownState.GONE:
             self._end_if_empty()
         elif emptied and self.options["once"] and factory is self.factory and self._direct is None:
             self.leave()
 
-    def _seated(self) -> tuple[ClientLifecycle, Lodging]:
+    def _seated(self) -> tuple[ClientLifecycle, SessionManager]:
         """Have the operator's seat, if there is somebody here; return what governs clients, and sessions."""
-        if isinstance(self.here, Unseen):
-            return ClientLifecycle(), HouseLodging(self)
+        if isinstance(self.ui, NullUI):
+            return ClientLifecycle(), RoomSessionManager(self)
         if self.options["many"]:
-            self._seat = Seat(self.house, self.hall, self.here, self.leave)
-            return ClientLifecycle(), HouseLodging(self)
+            self._operator = LocalOperator(self.chat, self.broker, self.ui, self.leave)
+            return ClientLifecycle(), RoomSessionManager(self)
         output = Output.TERMINAL if is_terminal(self._streams.stdout) else Output.STREAM
-        self._seat = self._direct = DirectOperator(
-            self.house, self.hall, self.here, self, self.keyboard, output
+        self._operator = self._direct = DirectOperator(
+            self.chat, self.broker, self.ui, self, self.keyboard, output
         )
-        return self._direct, DirectSessions(self, self._direct)
+        return self._direct, DirectSessionManager(self, self._direct)
 
     def _sample(self) -> Sample:
         assert self._direct is not None
         waiting = self._direct.lines_waiting
         return Sample(self._direct.said_lines - waiting, waiting)
 
-    def _leave(self, how: Leaving) -> None:
+    def _leave(self, how: ShutdownState) -> None:
         self._leaving = how
-        self.home.end()
-        self.last_word = ServerBye(RESTART if how is Leaving.FOR_NOW else CLOSED)
-        self.here.dismiss()
+        self.storage.end()
+        self.last_word = ServerBye(RESTART if how is ShutdownState.FOR_NOW else CLOSED)
+        self.ui.dismiss()
         for caller in self._callers:
             caller.hear_nothing()
-        self.home.keep_sessions()
-        self.home.drain().addCallback(self._all_stored)
+        self.storage.keep_sessions()
+        self.storage.drain().addCallback(self._all_stored)
 
     def _all_stored(self, stored: bool) -> None:
         if not stored:
             self.fail("some messages could not be saved")
         for caller in self._callers:
             caller.hear_again()
-        for member in list(self.house.members.values()):
-            isolated(member.guest, partial(self._send_home, member))
+        for member in list(self.chat.members.values()):
+            isolated(member.connection, partial(self._send_home, member))
         for caller in self._callers:
             isolated(caller, partial(caller.dismiss, self.last_word))
-        self._leaving = Leaving.GONE
+        self._leaving = ShutdownState.GONE
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
-        if not any(factory.is_in_use for factory, _ in self._doors):
-            self._leaving = Leaving.OVER
+        if not any(factory.has_members for factory, _ in self._listeners):
+            self._leaving = ShutdownState.OVER
             self.ended()
 
     @property
-    def _callers(self) -> list[Caller]:
-        return [caller for factory, _ in self._doors for caller in factory.callers]
+    def _callers(self) -> list[ServerConnection]:
+        return [caller for factory, _ in self._listeners for caller in factory.callers]
 
-    def _own_door(self, path: str) -> tuple[HouseFactory, Listening]:
+    def _own_door(self, path: str) -> tuple[ChatServerFactory, ListenerService]:
         """Return the host's own door, at ``path``."""
-        desk = Desk(self.house, self.hall, new_token)
-        self.home.lodgings.append(desk)
-        factory = DeskFactory(self, desk)
+        admin_sessions = AdminSessionManager(self.chat, self.broker, new_token)
+        self.storage.session_managers.append(admin_sessions)
+        factory = AdminFactory(self, admin_sessions)
         return factory, self._listening(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
 
-    def _listening(self, places: Callable[[], Places], factory: HouseFactory) -> Listening:
-        return Listening(places, factory, self.listens, self._refused)
+    def _listening(self, places: Callable[[], Places], factory: ChatServerFactory) -> ListenerService:
+        return ListenerService(places, factory, self.listens, self._refused)
 
-    def _figures(self, endpoint: str) -> Watching:
-        watched = Watched(self.house, self.hall, self._spoken, self.trouble)
-        return Watching(self.reactor, self.wall, endpoint, watched, self._watched_at, self._refused)
+    def _figures(self, endpoint: str) -> MonitoredListener:
+        watched = MonitoredServer(self.chat, self.broker, self._spoken, self.trouble)
+        return MonitoredListener(self.reactor, self.wall, endpoint, watched, self._watched_at, self._refused)
 
     def _watched_at(self, place: str) -> None:
-        self.here.state(f"Metrics on {place}")
+        self.ui.state(f"Metrics on {place}")
 
     def _send_home(self, member: Member) -> None:
-        guest = member.guest
-        if guest is self._seat or member.absent:  # its session is kept for its return
+        connection = member.connection
+        if connection is self._operator or member.absent:  # its session is kept for its return
             return
-        if isinstance(guest, NativeGuest) and self._leaving is Leaving.FOR_NOW:
-            guest.come_back_later()
+        if isinstance(connection, NativeServerProtocol) and self._leaving is ShutdownState.FOR_NOW:
+            connection.restart_notice()
         else:
-            guest.goodbye(f"{self.house.rules.host} is leaving")
+            connection.disconnect(f"{self.chat.rules.host} is leaving")
 
-    def _spoken(self) -> list[Spoken]:
+    def _spoken(self) -> list[WireProtocol]:
         return [caller.spoken for caller in self.factory.callers]
 
     def _read_motd(self) -> None:
-        self.house.motd = lines_of(self.options["motd-path"])
+        self.chat.motd = lines_of(self.options["motd-path"])
 
     def _refused(self, why: str) -> None:
-        self.give_up(exit_status.NO_LISTENING, why)
+        self.give_up(exit_status.CANNOT_LISTEN, why)

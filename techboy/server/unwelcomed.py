@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from twisted.logger import Logger
 
-from techboy.chat.counters import Refusal, Tally
+from techboy.chat.counters import Counters, RejectReason
 
 LEAST = 10
 """Connections of one port that may wait to be welcomed, however few members the server takes."""
@@ -19,7 +19,7 @@ HELLO_LIMIT = 8 * 1024
 """Bytes in a hello, its end not counted."""
 
 
-class Standing(Enum):
+class AdmissionState(Enum):
     """What is known of a connection."""
 
     STRANGE = auto()  # it is not welcomed yet
@@ -27,40 +27,40 @@ class Standing(Enum):
     CLOSED = auto()
 
 
-class Strangers:
+class PendingConnections:
     """The connections of one port that are not welcomed yet: at most ``most``, or LEAST if that is more.
 
-    ``tally`` counts all that come, and those refused. The log says when refusing begins and when it ends.
+    ``counters`` counts all that come, and those refused. The log says when refusing begins and when it ends.
     """
 
     _log = Logger()
 
-    def __init__(self, most: int, tally: Tally) -> None:
-        self._most, self.tally = max(most, LEAST), tally
-        self._here: set[Stranger] = set()
+    def __init__(self, most: int, counters: Counters) -> None:
+        self._most, self.counters = max(most, LEAST), counters
+        self._here: set[PendingConnection] = set()
         self._refused = 0
 
     def __len__(self) -> int:
         return len(self._here)
 
-    def come(self, welcomed: Callable[[], object]) -> Stranger | None:
+    def come(self, welcomed: Callable[[], object]) -> PendingConnection | None:
         """Return the place of a new connection, None if it has to be refused.
 
         ``welcomed`` is called when it is welcomed.
         """
-        self.tally.connections += 1
+        self.counters.connections += 1
         if len(self._here) >= self._most:
             self._refuse()
             return None
-        return Stranger(self, welcomed)
+        return PendingConnection(self, welcomed)
 
-    def take(self, stranger: Stranger) -> None:
-        """Count ``stranger``."""
-        self._here.add(stranger)
+    def take(self, pending: PendingConnection) -> None:
+        """Count ``pending``."""
+        self._here.add(pending)
 
-    def leave(self, stranger: Stranger) -> None:
-        """Count ``stranger`` no longer."""
-        self._here.discard(stranger)
+    def leave(self, pending: PendingConnection) -> None:
+        """Count ``pending`` no longer."""
+        self._here.discard(pending)
         if not self._here and self._refused:
             refused, self._refused = self._refused, 0
             self._log.warn(
@@ -70,7 +70,7 @@ class Strangers:
             )
 
     def _refuse(self) -> None:
-        self.tally.refuse(Refusal.STRANGERS)
+        self.counters.reject(RejectReason.STRANGERS)
         if not self._refused:
             self._log.warn(
                 "connections are refused: {limit} are not welcomed yet",
@@ -80,17 +80,17 @@ class Strangers:
         self._refused += 1
 
 
-class Stranger:
-    """A connection's place among the ``strangers``, which it has until it is welcomed or closed.
+class PendingConnection:
+    """A connection's place among the ``pending_connections``, which it has until it is welcomed or closed.
 
     The place of one that is closed stays taken while something is still to be stored for it.
     """
 
-    __slots__ = ("_standing", "_strangers", "_unstored", "_welcomed", "tally")
+    __slots__ = ("_pending_connections", "_standing", "_unstored", "_welcomed", "counters")
 
-    def __init__(self, strangers: Strangers, welcomed: Callable[[], object]) -> None:
-        self._strangers, self._welcomed, self._unstored = strangers, welcomed, 0
-        self.tally = strangers.tally
+    def __init__(self, pending_connections: PendingConnections, welcomed: Callable[[], object]) -> None:
+        self._pending_connections, self._welcomed, self._unstored = pending_connections, welcomed, 0
+        self.counters = pending_connections.counters
         self.unwelcome()
 
     def storing(self) -> None:
@@ -104,25 +104,25 @@ class Stranger:
 
     def welcomed(self) -> None:
         """It is a member's from now on."""
-        self._standing = Standing.WELCOME
-        self._strangers.leave(self)
+        self._standing = AdmissionState.WELCOME
+        self._pending_connections.leave(self)
         self._welcomed()
 
     def unwelcome(self) -> None:
         """It is no member's: not yet, or not any more, as it turns out to speak another dialect."""
-        self._standing = Standing.STRANGE
-        self._strangers.take(self)
+        self._standing = AdmissionState.STRANGE
+        self._pending_connections.take(self)
 
     def closed(self) -> None:
         """The connection is gone."""
-        self._standing = Standing.CLOSED
+        self._standing = AdmissionState.CLOSED
         self._leave_if_gone()
 
     def _leave_if_gone(self) -> None:
-        if self._standing is Standing.CLOSED and not self._unstored:
-            self._strangers.leave(self)
+        if self._standing is AdmissionState.CLOSED and not self._unstored:
+            self._pending_connections.leave(self)
 
 
-def uncounted() -> Stranger:
+def uncounted_connection() -> PendingConnection:
     """Return a place among no strangers but itself."""
-    return Stranger(Strangers(LEAST, Tally()), lambda: None)
+    return PendingConnection(PendingConnections(LEAST, Counters()), lambda: None)

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from techboy.storage.interface import TEXT
-from techboy.storage.schema import Presence, Schema, connect, only_row, told, transaction
+from techboy.storage.schema import FilePresence, Schema, connect, only_row, storage_errors, transaction
 
 SCHEMA = Schema(
     application=0x7462_6B73,
@@ -28,7 +28,7 @@ SCHEMA = Schema(
         ),
         (f"ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT '{TEXT}'",),
     ),
-    looks=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
+    probes=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
 
 BUSY = 100
@@ -41,7 +41,7 @@ _KEPT = "SELECT first, text, kind FROM outbox"
 
 
 @dataclass(frozen=True)
-class Known:
+class ClientState:
     """What is known of the conversation: nothing at first.
 
     ``session``: the token of the session there. ``log``: the id of the logs that it is of. ``room``: where
@@ -55,7 +55,7 @@ class Known:
     name: str | None = None
 
 
-class Keepsake:
+class ClientStore:
     """What is kept in the file ``path``, which is made where it is missing.
 
     When a method returns, what it did survives the end of the program, in whichever way it ends; when the
@@ -68,27 +68,27 @@ class Keepsake:
         self._path = path
         self._connection = connect(path, SCHEMA)
         try:
-            with told(path):
+            with storage_errors(path):
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY}")
-                self._presence = Presence(path, self._connection)
-                self._known = Known(*only_row(self._connection, _KNOWN))
+                self._presence = FilePresence(path, self._connection)
+                self._known = ClientState(*only_row(self._connection, _KNOWN))
         except BaseException:
             self._connection.close()
             raise
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ClientState:
         """What is known, as it was stored last."""
         return self._known
 
-    def know(self, known: Known) -> None:
+    def save_session(self, known: ClientState) -> None:
         """Store what is known now."""
         with self._transaction():
             self._connection.execute(_KNOW, astuple(known))
         self._known = known
 
-    def saw(self, seen: int) -> None:
+    def save_seen(self, seen: int) -> None:
         """Store that lines up to the id ``seen`` were shown; the rest is as it was."""
         with self._transaction():
             self._connection.execute("UPDATE known SET seen = ?", (seen,))
@@ -96,20 +96,20 @@ class Keepsake:
 
     def kept(self) -> list[tuple[int, str, str]]:
         """Return what is to be sent, in order: number of the first line, lines joined by LF, their kind."""
-        with told(self._path):
+        with storage_errors(self._path):
             return self._connection.execute(f"{_KEPT} ORDER BY first").fetchall()
 
     @property
     def next(self) -> int:
         """The number of the next line where nothing is kept: one past the last that was ever forgotten."""
-        with told(self._path):
+        with storage_errors(self._path):
             number: int = self._connection.execute("SELECT next FROM known").fetchone()[0]
         return number
 
     @property
     def tried(self) -> int:
         """The number before which lines may have been sent."""
-        with told(self._path):
+        with storage_errors(self._path):
             number: int = self._connection.execute("SELECT tried FROM known").fetchone()[0]
         return number
 
@@ -118,7 +118,7 @@ class Keepsake:
         with self._transaction():
             self._connection.execute("UPDATE known SET tried = max(tried, ?)", (before,))
 
-    def keep(self, first: int, text: str, kind: str = TEXT) -> None:
+    def save(self, first: int, text: str, kind: str = TEXT) -> None:
         """Keep ``text``: lines of one ``kind``, joined by LF, with new numbers from ``first`` on."""
         with self._transaction():
             self._connection.execute(_KEEP, (first, text, kind))
@@ -149,13 +149,13 @@ class Keepsake:
 
     def close(self) -> None:
         """Close the file."""
-        with told(self._path):
+        with storage_errors(self._path):
             self._connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All that is done inside is kept in the file, or StorageError is raised and nothing is."""
-        with told(self._path), transaction(self._connection, self._presence):
+        with storage_errors(self._path), transaction(self._connection, self._presence):
             yield
 
     def _keep_rest(self, first: int, text: str, kind: str, before: int) -> None:

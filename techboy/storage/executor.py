@@ -19,7 +19,7 @@ T = TypeVar("T")
 _log = Logger()
 
 
-class Committer(Protocol):
+class StorageExecutor(Protocol):
     """Does the work that may have to wait for a disk."""
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
@@ -29,7 +29,7 @@ class Committer(Protocol):
         """
 
 
-class AtOnce:
+class InlineExecutor:
     """For work that waits for nothing: it is done when `commit` returns."""
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
@@ -44,7 +44,7 @@ class StorageThread(Thread):
         super().__init__(*given, **named, daemon=True)
 
 
-class InThread:
+class ThreadExecutor:
     """Does the work in a thread of its own, so that the reactor never waits for a disk."""
 
     def __init__(self, reactor: IReactorFromThreads) -> None:

@@ -12,7 +12,7 @@ ACTION = "action"
 
 
 @dataclass(frozen=True)
-class Draft:
+class MessageDraft:
     """Lines of one author that are to be stored together: ``text``, joined by LF, of one ``kind``.
 
     ``by`` is the author's number, which stays the same when the name changes.
@@ -24,7 +24,7 @@ class Draft:
     text: str
 
 
-class Batch:
+class MessageBatch:
     """Lines of one author that are stored: ``text``, joined by LF, with the ids ``first`` to ``last``.
 
     ``at``: when they were stored, in seconds since 1970. ``kind``: `TEXT` or `ACTION`.
@@ -42,19 +42,19 @@ class Batch:
         """How many lines there are in it."""
         return self.last - self.first + 1
 
-    def after(self, line: int) -> Batch:
+    def after(self, line: int) -> MessageBatch:
         """Return this batch without its lines up to the id ``line``, which is less than ``last``."""
         if line < self.first:
             return self
         text = self.text.split("\n", line - self.first + 1)[-1]
-        return Batch(line + 1, self.last, self.at, self.by, self.author, self.kind, text)
+        return MessageBatch(line + 1, self.last, self.at, self.by, self.author, self.kind, text)
 
-    def upto(self, line: int) -> Batch:
+    def upto(self, line: int) -> MessageBatch:
         """Return this batch without its lines after the id ``line``, which is at least ``first``."""
         if line >= self.last:
             return self
         kept = self.text.split("\n", line - self.first + 1)[:-1]
-        return Batch(self.first, line, self.at, self.by, self.author, self.kind, "\n".join(kept))
+        return MessageBatch(self.first, line, self.at, self.by, self.author, self.kind, "\n".join(kept))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SessionRecord:
     next: int
     room: str
     seen: int
-    heard: float
+    last_active: float
     kicked: str = ""
     nick: str = ""
     ignoring: frozenset[int] = frozenset()
@@ -85,7 +85,7 @@ class StorageError(Exception):
     """Something can't be stored, or what was stored can't be read; its text is one line that says why."""
 
 
-class Log(Protocol):
+class MessageLog(Protocol):
     """The lines of one room, in the one order that everybody sees.
 
     Ids count lines: the first that was ever stored has 1, and there are no holes. What is old may be
@@ -104,40 +104,40 @@ class Log(Protocol):
     def topic(self) -> str:
         """The topic of the room, as it was stored last; empty if there is none."""
 
-    def read(self, after: int, size: int) -> list[Batch]:
+    def read(self, after: int, size: int) -> list[MessageBatch]:
         """Return what is kept of the lines after the id ``after``: one line at least if there is one.
 
         Not many more than ``size`` characters, of which there is one at least, are returned, in whole lines.
         """
 
-    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+    def read_last(self, lines: int, size: int | None = None) -> list[MessageBatch]:
         """Return the last ``lines`` lines, or as many as are kept.
 
         With a ``size``, no more characters than that are returned, in whole lines, but one line at least.
         """
 
 
-Drafts: TypeAlias = Sequence[tuple[Log, Sequence[Draft]]]
+Drafts: TypeAlias = Sequence[tuple[MessageLog, Sequence[MessageDraft]]]
 """What is to be stored in which log. A log may stand there more than once."""
 
 
-Topics: TypeAlias = Sequence[tuple[Log, str]]
+Topics: TypeAlias = Sequence[tuple[MessageLog, str]]
 """The new topics of rooms, by their logs, each of which stands there once."""
 
 
 @dataclass(frozen=True)
-class Group:
+class CommitGroup:
     """What is stored together, all of it or nothing: batches of logs, and sessions as they are after it.
 
     ``topics``: those that have changed.
     """
 
-    batches: Sequence[tuple[Log, list[Batch]]]
+    batches: Sequence[tuple[MessageLog, list[MessageBatch]]]
     sessions: Sequence[SessionRecord]
     topics: Topics = ()
 
 
-class Logs(Protocol):
+class LogStore(Protocol):
     """The logs of all rooms, and the sessions of those who write in them.
 
     Something is stored in three steps: `group` gives it ids, `write` makes it last, `settle` lets it be
@@ -153,7 +153,7 @@ class Logs(Protocol):
     def new_number(self) -> int:
         """Return a number for an author, which no other has, nor ever had who is in one of the logs."""
 
-    def open(self, room: str) -> Log:
+    def open(self, room: str) -> MessageLog:
         """Return the log of the room with the key ``room``, an empty one where there is none."""
 
     def session(self, digest: bytes) -> SessionRecord | None:
@@ -170,17 +170,17 @@ class Logs(Protocol):
 
     def group(
         self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
-    ) -> Group:
+    ) -> CommitGroup:
         """Return ``drafts`` as batches, with ids and the time ``at``, and all else as it is: to be written.
 
         If a batch was given a later time before, by any of the logs, these get that one: in the order in
         which batches are stored their times never decrease, also if the clock was set back.
         """
 
-    def write(self, group: Group) -> None:
+    def write(self, group: CommitGroup) -> None:
         """Make ``group`` last; raise StorageError, and keep nothing of it, where that can't be done."""
 
-    def settle(self, group: Group) -> None:
+    def publish(self, group: CommitGroup) -> None:
         """``group`` is written: let it be read."""
 
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:

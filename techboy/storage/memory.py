@@ -10,24 +10,24 @@ from sys import getsizeof
 from typing import cast
 from weakref import WeakValueDictionary
 
-from techboy.storage.interface import Batch, Drafts, Group, Log, SessionRecord, Topics
+from techboy.storage.interface import CommitGroup, Drafts, MessageBatch, MessageLog, SessionRecord, Topics
 
-KEEP_MEMORY = 16 * 1024 * 1024
+HISTORY_MEMORY = 16 * 1024 * 1024
 """Bytes that logs may take, unless said otherwise."""
 
-KEEP_SESSIONS = 10_000
+MAX_SESSIONS = 10_000
 """Sessions that are kept in memory, in use or not, unless said otherwise."""
 
-KEEP_ROOMS = 10_000
+MAX_ROOMS = 10_000
 """Rooms of which the last id is remembered, unless said otherwise, when all else is forgotten."""
 
 _OVERHEAD = 400  # bytes that a batch takes besides its text: two objects, two floats, and its places in lists
 
 
-class MemoryLogs:
+class MemoryLogStore:
     """The logs of all rooms, which take ``keep`` bytes of memory together.
 
-    See `techboy.storage.interface.Logs`.
+    See `techboy.storage.interface.LogStore`.
     Of ``sessions`` sessions, the one not in use that was used or stored longest ago is forgotten first. Where
     nobody holds the log of a room and nothing of it is kept, its ids go on where they ended, if it is one of
     the ``rooms`` in which something was said last, and else after the highest id of all others: no room gives
@@ -37,18 +37,18 @@ class MemoryLogs:
 
     def __init__(
         self,
-        keep: int = KEEP_MEMORY,
-        sessions: int = KEEP_SESSIONS,
-        rooms: int = KEEP_ROOMS,
-        id: str | None = None,  # noqa: A002 - `Logs.id`, as the contract has it
+        keep: int = HISTORY_MEMORY,
+        sessions: int = MAX_SESSIONS,
+        rooms: int = MAX_ROOMS,
+        id: str | None = None,  # noqa: A002 - `LogStore.id`, as the contract has it
     ) -> None:
         self.id = token_hex(8) if id is None else id
-        self._memory = Memory(keep)
+        self._memory = MemoryBudget(keep)
         self._logs: WeakValueDictionary[str, MemoryLog] = WeakValueDictionary()
         self._lasts: OrderedDict[str, int] = OrderedDict()
         self._topics: OrderedDict[str, str] = OrderedDict()
         self._most_rooms, self._highest = rooms, 0  # of all that are not in _lasts any more
-        self._sessions = Sessions(sessions)
+        self._sessions = SessionTable(sessions)
         self._number, self._stamp = 0, 0.0
 
     def new_number(self) -> int:
@@ -79,15 +79,15 @@ class MemoryLogs:
 
     def group(
         self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
-    ) -> Group:
+    ) -> CommitGroup:
         """Return ``drafts`` with their ids, and all else."""
         self._stamp = max(self._stamp, at)
-        return Group(numbered(drafts, self._stamp), sessions, topics)
+        return CommitGroup(numbered(drafts, self._stamp), sessions, topics)
 
-    def write(self, group: Group) -> None:
+    def write(self, group: CommitGroup) -> None:
         """Do nothing: memory is not made to last."""
 
-    def settle(self, group: Group) -> None:
+    def publish(self, group: CommitGroup) -> None:
         """Keep ``group``, and forget as much as is needed for it."""
         for log, batches in group.batches:
             if batches:
@@ -113,7 +113,7 @@ class MemoryLogs:
     def close(self) -> None:
         """Do nothing: nothing is held but memory."""
 
-    def _settle(self, log: MemoryLog, batches: Sequence[Batch]) -> None:
+    def _settle(self, log: MemoryLog, batches: Sequence[MessageBatch]) -> None:
         log.store(batches)
         self._lasts[log.room] = log.last
         self._lasts.move_to_end(log.room)
@@ -128,7 +128,7 @@ class MemoryLogs:
             self._topics.popitem(last=False)
 
 
-class Sessions:
+class SessionTable:
     """At most ``most`` sessions, in use or not. Those not in use make room for others, oldest first."""
 
     def __init__(self, most: int) -> None:
@@ -167,7 +167,7 @@ class Sessions:
     def forget(self, before: float) -> None:
         """Forget the sessions not in use that were last heard of before that time."""
         for session in list(self._unused.values()):  # a copy, as another thread may be storing
-            if session.heard < before:
+            if session.last_active < before:
                 self._unused.pop(session.digest, None)
 
     def _make_room(self) -> None:
@@ -178,7 +178,7 @@ class Sessions:
 class MemoryLog:
     """The lines of one room, in memory, of which those up to the id ``last`` are forgotten already.
 
-    See `techboy.storage.interface.Log`.
+    See `techboy.storage.interface.MessageLog`.
     """
 
     __slots__ = (
@@ -186,28 +186,28 @@ class MemoryLog:
         *("forgotten", "last", "room", "topic"),
     )
 
-    def __init__(self, room: str, memory: Memory, last: int = 0) -> None:
+    def __init__(self, room: str, memory: MemoryBudget, last: int = 0) -> None:
         self.room, self.topic = room, ""
         self.last = self.forgotten = last
         self._memory = memory
-        self._batches: list[Batch] = []
+        self._batches: list[MessageBatch] = []
         self._firsts: list[int] = []
         self._start = 0  # where in these lists what is kept begins
 
-    def read(self, after: int, size: int) -> list[Batch]:
+    def read(self, after: int, size: int) -> list[MessageBatch]:
         """Return about ``size`` characters of what comes after the id ``after``."""
         if after >= self.last:
             return []
         place = max(bisect_right(self._firsts, after + 1, self._start) - 1, self._start)
-        return portion(map(self._batches.__getitem__, range(place, len(self._batches))), after, size)
+        return page_of(map(self._batches.__getitem__, range(place, len(self._batches))), after, size)
 
-    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+    def read_last(self, lines: int, size: int | None = None) -> list[MessageBatch]:
         """Return the last ``lines`` lines, about ``size`` characters of them at most."""
         after = max(self.last - lines, self.forgotten)
         places = range(len(self._batches) - 1, self._start - 1, -1)
-        return ending(map(self._batches.__getitem__, places), after, size)
+        return last_lines_of(map(self._batches.__getitem__, places), after, size)
 
-    def store(self, batches: Sequence[Batch]) -> None:
+    def store(self, batches: Sequence[MessageBatch]) -> None:
         """Keep ``batches``, one at least, whose ids go on from the last."""
         self._batches += batches
         self._firsts += [batch.first for batch in batches]
@@ -225,14 +225,14 @@ class MemoryLog:
             self._start = 0
 
 
-class Memory:
+class MemoryBudget:
     """``keep`` bytes for what any number of logs keep: what was stored first is forgotten first."""
 
     def __init__(self, keep: int) -> None:
         self._keep, self._size = keep, 0
-        self._order: deque[tuple[MemoryLog, Batch]] = deque()
+        self._order: deque[tuple[MemoryLog, MessageBatch]] = deque()
 
-    def stored(self, log: MemoryLog, batches: Iterable[Batch]) -> None:
+    def stored(self, log: MemoryLog, batches: Iterable[MessageBatch]) -> None:
         """``log`` keeps ``batches`` now: have as much forgotten as is needed, but not the last of them."""
         for batch in batches:
             self._order.append((log, batch))
@@ -257,27 +257,29 @@ class Memory:
         self._size = sum(_size(batch) for _, batch in self._order)
 
 
-def numbered(drafts: Drafts, at: float) -> list[tuple[Log, list[Batch]]]:
+def numbered(drafts: Drafts, at: float) -> list[tuple[MessageLog, list[MessageBatch]]]:
     """Return ``drafts`` as batches stored at ``at``, with ids that go on from the last of each log."""
-    lasts: dict[Log, int] = {}
+    lasts: dict[MessageLog, int] = {}
     stored = []
     for log, said in drafts:
         last = lasts.get(log, log.last)
         batches = []
         for draft in said:
             first, last = last + 1, last + 1 + draft.text.count("\n")
-            batches.append(Batch(first, last, at, draft.by, draft.author, draft.kind, draft.text))
+            batches.append(MessageBatch(first, last, at, draft.by, draft.author, draft.kind, draft.text))
         lasts[log] = last
         stored.append((log, batches))
     return stored
 
 
-def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
-    """Return what `techboy.storage.interface.Log.read` does of ``batches``, which end after the id ``after``.
+def page_of(batches: Iterable[MessageBatch], after: int, size: int) -> list[MessageBatch]:
+    """Return a page as `techboy.storage.interface.MessageLog.read` does.
+
+    ``batches`` end after the id ``after``.
 
     No more of them are taken than are needed.
     """
-    read: list[Batch] = []
+    read: list[MessageBatch] = []
     for batch in batches:
         piece = batch.after(after)
         if len(piece.text) > size:
@@ -289,12 +291,12 @@ def portion(batches: Iterable[Batch], after: int, size: int) -> list[Batch]:
     return read
 
 
-def ending(newest_first: Iterable[Batch], after: int, size: int | None) -> list[Batch]:
-    """Return what `techboy.storage.interface.Log.tail` does, of batches that end with the last.
+def last_lines_of(newest_first: Iterable[MessageBatch], after: int, size: int | None) -> list[MessageBatch]:
+    """Return what `techboy.storage.interface.MessageLog.tail` does, of batches that end with the last.
 
     No more of them are taken than are needed.
     """
-    tail: list[Batch] = []
+    tail: list[MessageBatch] = []
     for batch in newest_first:
         if batch.last <= after:
             break
@@ -312,14 +314,14 @@ def ending(newest_first: Iterable[Batch], after: int, size: int | None) -> list[
     return tail[::-1]
 
 
-def _last_lines(batch: Batch, size: int) -> Batch | None:
+def _last_lines(batch: MessageBatch, size: int) -> MessageBatch | None:
     """Return the last lines of ``batch`` that have ``size`` characters together, None if one has more."""
     cut = batch.text.find("\n", len(batch.text) - size - 1)
     return None if cut < 0 else batch.after(batch.first + batch.text.count("\n", 0, cut))
 
 
-def _size(batch: Batch) -> int:
+def _size(batch: MessageBatch) -> int:
     return getsizeof(batch.text) + _OVERHEAD
 
 
-_FORGOTTEN = Batch(0, 0, 0.0, 0, "", "", "")
+_FORGOTTEN = MessageBatch(0, 0, 0.0, 0, "", "", "")

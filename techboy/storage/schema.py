@@ -34,11 +34,11 @@ class Schema:
 
     application: int
     steps: tuple[tuple[str, ...], ...]
-    looks: tuple[str, ...]
+    probes: tuple[str, ...]
 
     def upto(self, version: int) -> Schema:
         """Return what is in a file of ``version``; an older one may lack what is looked at."""
-        looks = self.looks if version == len(self.steps) else ()
+        looks = self.probes if version == len(self.steps) else ()
         return Schema(self.application, self.steps[:version], looks)
 
 
@@ -53,7 +53,7 @@ def connect(path: Path, schema: Schema) -> sqlite3.Connection:
 
     The connection begins no transactions by itself, and may be used in any thread, in one at a time.
     """
-    with told(path):
+    with storage_errors(path):
         if not path.exists():
             _make(path, schema)
         version = _check(path, schema)
@@ -82,7 +82,7 @@ def only_row(connection: sqlite3.Connection, query: str) -> tuple[Any, ...]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
     """Raise StorageError, with one line that begins with ``path``, where something fails inside."""
     try:
         yield
@@ -93,7 +93,7 @@ def told(path: Path) -> Iterator[None]:
         raise StorageError(f"{shown(path)}: {error.strerror}") from error
 
 
-class Presence:
+class FilePresence:
     """Whether the file ``path``, and ``-wal`` beside it, are still those that a connection has open.
 
     SQLite goes on writing into a file that was removed or replaced, where nothing survives the program. One
@@ -125,7 +125,7 @@ class Presence:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, presence: Presence | None = None) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection, presence: FilePresence | None = None) -> Iterator[None]:
     """All that is done inside is kept, or, where something fails, nothing of it.
 
     With ``presence``, what is kept is in the file that has the name; else StorageError is raised.
@@ -235,7 +235,7 @@ def _sound(connection: sqlite3.Connection, path: Path, schema: Schema) -> bool:
         return False
     if path.stat().st_size <= CHECKED_WHOLE:
         return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-    for look in schema.looks:
+    for look in schema.probes:
         connection.execute(look).fetchall()
     return True
 

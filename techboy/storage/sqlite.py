@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
-from techboy.storage.interface import Batch, Drafts, Group, SessionRecord, Topics
-from techboy.storage.memory import Memory, MemoryLog, ending, numbered, portion
-from techboy.storage.schema import Presence, Schema, connect, connect_reader, only_row, told, transaction
+from techboy.storage.interface import CommitGroup, Drafts, MessageBatch, SessionRecord, Topics
+from techboy.storage.memory import MemoryBudget, MemoryLog, last_lines_of, numbered, page_of
+from techboy.storage.schema import (
+    FilePresence,
+    Schema,
+    connect,
+    connect_reader,
+    only_row,
+    storage_errors,
+    transaction,
+)
 
-KEEP_SESSIONS = 100_000
+MAX_SESSIONS = 100_000
 """Sessions that are kept in the file, in use or not, unless said otherwise."""
 
-KEEP_RECENT = 4 * 1024 * 1024
+RECENT_MEMORY = 4 * 1024 * 1024
 """Bytes of memory for what was stored last, unless said otherwise."""
 
 Sync: TypeAlias = Literal["full", "normal"]
@@ -52,7 +60,7 @@ SCHEMA = Schema(
         # the latest time of all batches that were dropped: no later one is stored with an earlier time
         ("ALTER TABLE house ADD COLUMN stamp REAL NOT NULL DEFAULT 0",),
     ),
-    looks=(
+    probes=(
         "SELECT * FROM house",
         "SELECT * FROM room ORDER BY number DESC LIMIT 10",
         "SELECT key FROM room ORDER BY key DESC LIMIT 10",
@@ -97,14 +105,14 @@ _KEEP_SESSION = (
     " kicked = ?, nick = ? WHERE digest = ?"
 )
 _EVERYTHING = 2**63 - 1  # more than any number of a batch
-_of_session = attrgetter("number", "name", "next", "room", "seen", "heard", "kicked", "nick", "digest")
+_of_session = attrgetter("number", "name", "next", "room", "seen", "last_active", "kicked", "nick", "digest")
 _of_batch = attrgetter("first", "last", "at", "by", "author", "kind", "text")
 
 
-class SqliteLogs:
+class SqliteLogStore:
     """The logs of all rooms, in the file ``path``, which is made where it is missing.
 
-    See `techboy.storage.interface.Logs`.
+    See `techboy.storage.interface.LogStore`.
     ``keep_memory``: bytes of memory for what was stored last, so that who
     has read nearly all does not touch the file. ``sessions``: how many are kept; if there are more, those not
     in use that were not heard of for longest are forgotten. Whatever fails raises StorageError: opening, as
@@ -115,18 +123,18 @@ class SqliteLogs:
         self,
         path: Path,
         sync: Sync = "full",
-        keep_memory: int = KEEP_RECENT,
-        sessions: int = KEEP_SESSIONS,
+        keep_memory: int = RECENT_MEMORY,
+        sessions: int = MAX_SESSIONS,
     ) -> None:
         self._path, self._most_sessions = path, sessions
-        self._memory = Memory(keep_memory)
+        self._memory = MemoryBudget(keep_memory)
         self._logs: WeakValueDictionary[str, SqliteLog] = WeakValueDictionary()
         self._used: set[bytes] = set()
         self._writing = connect(path, SCHEMA)
         try:
-            with told(path):
+            with storage_errors(path):
                 self._writing.execute(f"PRAGMA synchronous = {sync}")
-                self._presence = Presence(path, self._writing)
+                self._presence = FilePresence(path, self._writing)
             self._reading = _Reading(path)
         except BaseException:
             self._writing.close()
@@ -162,16 +170,16 @@ class SqliteLogs:
 
     def group(
         self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
-    ) -> Group:
+    ) -> CommitGroup:
         """Return ``drafts`` with their ids, and all else."""
         self._stamp = max(self._stamp, at)
-        return Group(numbered(drafts, self._stamp), sessions, topics)
+        return CommitGroup(numbered(drafts, self._stamp), sessions, topics)
 
-    def write(self, group: Group) -> None:
+    def write(self, group: CommitGroup) -> None:
         """Write ``group`` in one transaction, into the file that has the name."""
         number = self._number
         rooms: dict[SqliteLog, int] = {}
-        with told(self._path), transaction(self._writing, self._presence):
+        with storage_errors(self._path), transaction(self._writing, self._presence):
             for log, batches in group.batches:
                 if batches:
                     self._write(cast("SqliteLog", log), batches, rooms)
@@ -185,7 +193,7 @@ class SqliteLogs:
         for written, room in rooms.items():
             written.number = room
 
-    def settle(self, group: Group) -> None:
+    def publish(self, group: CommitGroup) -> None:
         """Keep ``group`` in memory, too."""
         for log, batches in group.batches:
             if batches:
@@ -198,7 +206,7 @@ class SqliteLogs:
 
         What they took in the file is used for others; it does not shrink.
         """
-        with told(self._path), transaction(self._writing, self._presence):
+        with storage_errors(self._path), transaction(self._writing, self._presence):
             old = self._writing.execute("SELECT digest FROM session WHERE heard < ?", (sessions_before,))
             pruned = self._drop_sessions(old.fetchall())
             lasts = {} if lines_before is None else self._prune_lines(lines_before)
@@ -216,10 +224,10 @@ class SqliteLogs:
     def close(self) -> None:
         """Close the file, into which what lies beside it is brought."""
         self._reading.close()
-        with told(self._path):
+        with storage_errors(self._path):
             self._writing.close()
 
-    def _write(self, log: SqliteLog, batches: Sequence[Batch], rooms: dict[SqliteLog, int]) -> None:
+    def _write(self, log: SqliteLog, batches: Sequence[MessageBatch], rooms: dict[SqliteLog, int]) -> None:
         room = self._number_of(log, rooms)
         self._writing.executemany(_STORE, [(room, *_of_batch(batch)) for batch in batches])
 
@@ -273,14 +281,14 @@ class SqliteLogs:
 
 
 class SqliteLog:
-    """The lines of one room in the file: see `techboy.storage.interface.Log`.
+    """The lines of one room in the file: see `techboy.storage.interface.MessageLog`.
 
     ``recent``: those that are in memory, too. ``number``: the room's in the file, None where it is not there.
     """
 
     __slots__ = ("__weakref__", "_reading", "forgotten", "number", "recent", "room", "topic")
 
-    def __init__(self, room: str, reading: _Reading, memory: Memory) -> None:
+    def __init__(self, room: str, reading: _Reading, memory: MemoryBudget) -> None:
         self.room, self._reading = room, reading
         self.number, self.forgotten, last, self.topic = reading.room(room)
         self.recent = MemoryLog(room, memory, last)
@@ -290,23 +298,23 @@ class SqliteLog:
         """The id of the last line that was settled."""
         return self.recent.last
 
-    def read(self, after: int, size: int) -> list[Batch]:
+    def read(self, after: int, size: int) -> list[MessageBatch]:
         """Return about ``size`` characters of what comes after the id ``after``."""
         if after >= self.recent.forgotten or self.number is None:
             return self.recent.read(after, size)
         # what is written but not settled is not to be read yet
         with self._reading.batches(_READ, self.number, after, self.last) as batches:
-            read = portion(batches, after, size)
+            read = page_of(batches, after, size)
         # nothing where all between was pruned just now
         return read or self.recent.read(after, size)
 
-    def tail(self, lines: int, size: int | None = None) -> list[Batch]:
+    def read_last(self, lines: int, size: int | None = None) -> list[MessageBatch]:
         """Return the last ``lines`` lines, about ``size`` characters of them at most."""
         after = max(self.last - lines, self.forgotten)
         if after >= self.recent.forgotten or self.number is None:
-            return self.recent.tail(lines, size)
+            return self.recent.read_last(lines, size)
         with self._reading.batches(_TAIL, self.number, self.last) as batches:
-            return ending(batches, after, size)
+            return last_lines_of(batches, after, size)
 
     def forget(self, line: int) -> None:
         """Lines up to that with the id ``line`` are forgotten."""
@@ -319,7 +327,7 @@ class _Reading:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with told(path):
+        with storage_errors(path):
             self._connection = connect_reader(path)
             try:
                 row: tuple[str, int] = only_row(self._connection, "SELECT id, number FROM house")
@@ -341,19 +349,19 @@ class _Reading:
         return row and replace(SessionRecord(*row[1:]), ignoring=frozenset(map(int, row[0].split())))
 
     @contextmanager
-    def batches(self, query: str, *values: int) -> Iterator[Iterator[Batch]]:
+    def batches(self, query: str, *values: int) -> Iterator[Iterator[MessageBatch]]:
         """Give what ``query`` finds, of which no more is read than is taken."""
         # an unfinished query would keep the file beside it from being emptied into this one
-        with told(self._path), closing(self._connection.execute(query, values)) as rows:
-            yield (Batch(*row) for row in rows)
+        with storage_errors(self._path), closing(self._connection.execute(query, values)) as rows:
+            yield (MessageBatch(*row) for row in rows)
 
     def close(self) -> None:
         """Close it."""
-        with told(self._path):
+        with storage_errors(self._path):
             self._connection.close()
 
     def _one(self, query: str, value: str | bytes) -> Any:
-        with told(self._path):
+        with storage_errors(self._path):
             return self._connection.execute(query, (value,)).fetchone()
 
 

@@ -12,7 +12,7 @@ from techboy.systems import ON_WINDOWS
 _LOCK = "lock"
 
 
-class StateFolder:
+class StateDirectory:
     """The directory ``path``, for this program alone until it is closed, or the process ends somehow.
 
     Where it is missing it is made, for nobody but its owner; where it is there it is left as it is. Raises

@@ -16,14 +16,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.conversation import Words
-from techboy.exit_status import DATA_REFUSED, IO_FAILED, OK
+from techboy.chat.conversation import Message
+from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.net import graceful_close
-from techboy.net.batch_receiver import ChunkReceiver
-from techboy.net.flow_control import Refill
+from techboy.net.batch_receiver import BatchReceiver
+from techboy.net.flow_control import DrainProducer
 from techboy.terminal.formats import Output, Shown
-from techboy.terminal.input_parser import Enter, Reader, Refused
-from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.input_parser import Enter, InputParser, Refused
+from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.stdio import LetGo, Opens, opened
 from techboy.wire.lines import LF
@@ -31,7 +31,7 @@ from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import shown
 
 
-class States(Protocol):
+class StatusOutput(Protocol):
     """Where lines about the conversation itself go: ``on_screen``, among what is said, or to `write`."""
 
     on_screen: bool
@@ -39,7 +39,7 @@ class States(Protocol):
     def write(self, text: str) -> object: ...
 
 
-class Speaker(Protocol):
+class InputHandler(Protocol):
     """The conversation, as the bridge sees it."""
 
     def said(self, text: str, kind: str = ...) -> None: ...
@@ -47,13 +47,13 @@ class Speaker(Protocol):
     def enter(self) -> None: ...
     def leave(self) -> None: ...
     def input_ended(self) -> None: ...
-    def here_full(self) -> None: ...
-    def here_ready(self) -> None: ...
-    def here_shown(self) -> None: ...
-    def screen_lost(self) -> None: ...
+    def output_full(self) -> None: ...
+    def output_ready(self) -> None: ...
+    def output_written(self) -> None: ...
+    def output_lost(self) -> None: ...
 
 
-class Screen(Enum):
+class OutputState(Enum):
     """What can be shown."""
 
     CLOSED = auto()  # not open yet, or not any more
@@ -62,22 +62,22 @@ class Screen(Enum):
 
 
 @implementer(IHalfCloseableProtocol)
-class StdioBridge(ChunkReceiver):
+class StdioBridge(BatchReceiver):
     """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
 
     ``status`` tells at the end whether all could be said and shown. ``above``: returns what is to be written
     instead of whole lines where something stands on the terminal's last one.
     """
 
-    conversation: Speaker
+    conversation: InputHandler
 
     def __init__(
         self,
-        reader: Reader,
+        reader: InputParser,
         output: Shown,
-        states: States,
+        states: StatusOutput,
         max_line: int,
-        prompt: Prompt | None = None,
+        prompt: PlainPrompt | None = None,
         opened: Opens = opened,
     ) -> None:
         self.MAX_LENGTH = max_line
@@ -86,7 +86,7 @@ class StdioBridge(ChunkReceiver):
         self._output: Output = output.of_two
         self._unwritten, self._full, self._unseen = 0, False, False
         self._not_shown = 0  # notices that were dropped because the screen was full
-        self._screen = Screen.CLOSED
+        self._screen = OutputState.CLOSED
         self.above: Callable[[bytes], bytes] = bytes if prompt is None else prompt.around
         self._closed: Deferred[None] = Deferred()
         self._opened = opened
@@ -99,15 +99,15 @@ class StdioBridge(ChunkReceiver):
 
     def close(self) -> Deferred[None]:
         """Write all that is to be shown, then let go of both streams; fires when that is done."""
-        if self._screen is not Screen.CLOSED:
+        if self._screen is not OutputState.CLOSED:
             graceful_close.close(self.transport)
-        if self._screen is not Screen.OPEN:
+        if self._screen is not OutputState.OPEN:
             self._let_go()  # StandardIO says that it has closed only after writing what is left
         return self._closed
 
     def abandon(self) -> None:
         """Let go of both streams, whatever was not written."""
-        opened, self._screen = self._screen is not Screen.CLOSED, Screen.CLOSED
+        opened, self._screen = self._screen is not OutputState.CLOSED, OutputState.CLOSED
         if opened:  # or Twisted would write on to a stream that is waited for again
             self.transport.connectionLost(Failure(ConnectionAborted()))
         self._let_go()
@@ -116,8 +116,8 @@ class StdioBridge(ChunkReceiver):
 
     def connectionMade(self) -> None:
         """Both streams are open."""
-        self._screen = Screen.OPEN
-        self.transport.registerProducer(Refill(self._all_written), False)
+        self._screen = OutputState.OPEN
+        self.transport.registerProducer(DrainProducer(self._all_written), False)
 
     def linesReceived(self, block: bytes) -> None:
         """Lines were typed or read."""
@@ -146,28 +146,28 @@ class StdioBridge(ChunkReceiver):
 
     def writeConnectionLost(self) -> None:
         """Nobody sees the screen any more."""
-        self._screen = Screen.LOST
-        self.status = IO_FAILED
-        self.conversation.screen_lost()
+        self._screen = OutputState.LOST
+        self.status = IO_ERROR
+        self.conversation.output_lost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Both streams are let go of, after all was written."""
-        if self._screen is Screen.OPEN and self._unwritten:
+        if self._screen is OutputState.OPEN and self._unwritten:
             self._unwritten = 0
-            self.conversation.here_shown()
+            self.conversation.output_written()
         self._let_go()
 
     # what the conversation calls
 
     def show(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
-        self.show_words(Words(author, text))
+        self.show_message(Message(author, text))
 
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
-        self._show_message(self._shown.signed(Words(author, text)))
+        self._show_message(self._shown.signed(Message(author, text)))
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         """Show what somebody said."""
         self._show_message(self._output(words))
 
@@ -177,12 +177,12 @@ class StdioBridge(ChunkReceiver):
 
     def refuse(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
-        self.status = DATA_REFUSED
+        self.status = DATA_ERROR
         self.state(text)
 
     def state(self, text: str) -> bool:
         """Show one line about the conversation itself; return False if the screen is too full."""
-        if self._screen is not Screen.OPEN or not self._states.on_screen or self._unseen:
+        if self._screen is not OutputState.OPEN or not self._states.on_screen or self._unseen:
             self._states.write(f"{text}\n")
             return True
         data = self.above(shown(f"{text}\n"))
@@ -192,17 +192,17 @@ class StdioBridge(ChunkReceiver):
         self._write(data)
         return True
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
         if self._prompt is not None:
-            self._write(self._prompt.invite())
+            self._write(self._prompt.show_prompt())
 
     def dismiss(self) -> None:
         """Nobody is there to talk to."""
         if self._prompt is not None:
             self._write(self._prompt.dismiss())
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         """Whoever typed it sees it already."""
 
     def unstored(self, lines: int) -> None:
@@ -211,7 +211,7 @@ class StdioBridge(ChunkReceiver):
     def unsaid(self) -> None:
         """What was typed stays as it is."""
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         """Invite by that name."""
         if self._prompt is not None:
             self._prompt.name = name
@@ -219,7 +219,7 @@ class StdioBridge(ChunkReceiver):
     @property
     def ready(self) -> bool:
         """Whether the screen has shown all that it was given."""
-        return self._screen is Screen.OPEN and not self._unwritten
+        return self._screen is OutputState.OPEN and not self._unwritten
 
     def draw(self, data: bytes) -> None:
         """Write ``data`` to the screen as it stands."""
@@ -227,12 +227,12 @@ class StdioBridge(ChunkReceiver):
 
     def pause(self) -> None:
         """Stop reading what is said here."""
-        if self._screen is not Screen.CLOSED:
+        if self._screen is not OutputState.CLOSED:
             self.pauseProducing()
 
     def resume(self) -> None:
         """Read on."""
-        if self._screen is not Screen.CLOSED:
+        if self._screen is not OutputState.CLOSED:
             self.resumeProducing()
 
     def _read(self, block: bytes) -> None:
@@ -251,12 +251,12 @@ class StdioBridge(ChunkReceiver):
 
     def _refuse(self, refused: Refused) -> None:
         if refused.counts:
-            self.status = DATA_REFUSED
+            self.status = DATA_ERROR
         self.state(f"* {refused.why}")
 
     def _show_message(self, lines: str) -> None:
-        if self._unseen and self.status != IO_FAILED:
-            self.status = IO_FAILED
+        if self._unseen and self.status != IO_ERROR:
+            self.status = IO_ERROR
             self.state("* messages cannot be shown: standard output is closed")
         self._show(lines)
 
@@ -264,13 +264,13 @@ class StdioBridge(ChunkReceiver):
         self._write(self.above(shown(lines)))
 
     def _write(self, data: bytes) -> None:
-        if self._screen is not Screen.OPEN:
+        if self._screen is not OutputState.OPEN:
             return
         self.transport.write(data)
         self._unwritten += len(data)
         if self._unwritten > UNWRITTEN_LIMIT and not self._full:
             self._full = True
-            self.conversation.here_full()
+            self.conversation.output_full()
 
     def _all_written(self) -> None:
         if not self._unwritten:
@@ -279,13 +279,13 @@ class StdioBridge(ChunkReceiver):
         if self._not_shown:
             dropped, self._not_shown = self._not_shown, 0
             self.state(not_shown(dropped))
-        self.conversation.here_shown()
+        self.conversation.output_written()
         if self._full:
             self._full = False
-            self.conversation.here_ready()
+            self.conversation.output_ready()
 
     def _let_go(self) -> None:
-        self._screen = Screen.CLOSED
+        self._screen = OutputState.CLOSED
         close, self._close_streams = self._close_streams, _nothing_to_do
         close()
         if not self._closed.called:

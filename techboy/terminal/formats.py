@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.wire.frames import ServerMessage
 from techboy.wire.native import milliseconds, written
 from techboy.wire.plain import signature
 
-Output: TypeAlias = Callable[[Words], str]
+Output: TypeAlias = Callable[[Message], str]
 """Returns what is to be shown of what somebody said."""
 
 CHOICES = ("auto", "names", "bare", "json")
@@ -20,7 +20,7 @@ CHOICES = ("auto", "names", "bare", "json")
 def named(clock: Callable[[float], str]) -> Output:
     """``juliet: text`` for each line, ``** juliet text`` for an action; the time first if it is past."""
 
-    def output(words: Words) -> str:
+    def output(words: Message) -> str:
         before = signature(words.author, words.kind)
         if words.past:
             before = f"[{clock(words.at)}] {before}"
@@ -29,7 +29,7 @@ def named(clock: Callable[[float], str]) -> Output:
     return output
 
 
-def bare(words: Words) -> str:
+def bare(words: Message) -> str:
     """What was said, byte for byte."""
     return f"{words.text}\n"
 
@@ -42,7 +42,7 @@ def json_lines(seconds: Callable[[], float]) -> Output:
     """
     counted = itertools.count(1)
 
-    def output(words: Words) -> str:
+    def output(words: Message) -> str:
         at = milliseconds(words.at or seconds())
         ids = itertools.count(words.first) if words.first else counted
         return "".join(

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from techboy.chat.conversation import Words
-from techboy.chat.nicknames import LONGEST
+from techboy.chat.conversation import Message
+from techboy.chat.nicknames import MAX_LENGTH
 from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import Shown
 from techboy.wire.plain import in_room, signature
@@ -31,7 +31,7 @@ _DUMB = re.compile(r"|dumb|unknown")
 _COLOURLESS = re.compile(r"|dumb|unknown|vt[0-9]+.*|.*-m(ono)?")  # $TERM of terminals without colours
 
 # a line that says itself who spoke, perhaps with the time when that was
-_NAME = rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}"
+_NAME = rf"[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}"
 _WHEN = r"\[(?:\d{4}-\d\d-\d\d )?\d\d:\d\d\] "
 _SIGNED = re.compile(rf"(?P<when>{_WHEN})?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -55,7 +55,7 @@ def _terminal(environ: Mapping[str, str]) -> str:
     return environ.get("TERM", "windows" if environ.get("OS") == "Windows_NT" else "")
 
 
-class Painted(NamedTuple):
+class StyledText(NamedTuple):
     """Whole lines for a terminal, each with its LF, safe but for colours and bold letters of ours.
 
     ``mentions``: somebody else said the name of whoever is here.
@@ -65,7 +65,7 @@ class Painted(NamedTuple):
     mentions: bool
 
 
-class Paints(Protocol):
+class Formatter(Protocol):
     """Makes lines for a terminal of what is said. ``name``: what whoever is here is called.
 
     ``now``: the time, in seconds since 1970, for what does not say when it was.
@@ -73,20 +73,20 @@ class Paints(Protocol):
 
     name: str
 
-    def words(self, words: Words, now: float) -> Painted:
+    def words(self, words: Message, now: float) -> StyledText:
         """Paint what somebody said."""
 
-    def signed(self, text: str, now: float) -> Painted:
+    def signed(self, text: str, now: float) -> StyledText:
         """Paint lines that say themselves who spoke."""
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
         """Paint lines that were said here."""
 
-    def state(self, text: str, now: float) -> Painted:
+    def state(self, text: str, now: float) -> StyledText:
         """Paint lines about the conversation itself."""
 
 
-class Called:
+class MentionMatcher:
     """Finds where somebody is called by ``name``: as a word of its own, in any case.
 
     A name may have a dot or a hyphen in it, so that ``romeo`` is not meant by ``romeo-2``, but by ``romeo.``.
@@ -119,7 +119,7 @@ class _Named:
 
     @name.setter
     def name(self, name: str) -> None:
-        self._name, self._called = name, Called(name)
+        self._name, self._called = name, MentionMatcher(name)
 
     def _is_called(self, author: str, text: str) -> bool:
         return not self._called.by(author) and self._called.within(text)
@@ -133,7 +133,7 @@ class _Named:
         )
 
 
-class Painter(_Named):
+class MessageFormatter(_Named):
     """Begins each line with its time, ``HH:MM``, and who said it; where the day changes, a line says so.
 
     ``localtime`` is `time.localtime`, or the like of it. With ``colours`` each name has its own, the same in
@@ -147,21 +147,21 @@ class Painter(_Named):
         self._localtime, self._colours, self._bold = localtime, colours, bold
         self._day: tuple[int, int, int] | None = None
 
-    def words(self, words: Words, now: float) -> Painted:
+    def words(self, words: Message, now: float) -> StyledText:
         """Paint what somebody said, at the time when that was, if it is known."""
         author, text = cleaned_line(words.author), cleaned(words.text)
         day, when = self._when(words.at or now, now)
         before = self._before(when, author, words.kind)
         if not self._is_called(author, text):
-            return Painted(day + _each(before, text), mentions=False)
+            return StyledText(day + _each(before, text), mentions=False)
         loud = self._before(when, author, words.kind, loud=True)
         lines = [
             self._aloud(loud + line) if self._called.within(line) else f"{before}{line}\n"
             for line in text.split("\n")
         ]
-        return Painted(day + "".join(lines), mentions=True)
+        return StyledText(day + "".join(lines), mentions=True)
 
-    def signed(self, text: str, now: float) -> Painted:
+    def signed(self, text: str, now: float) -> StyledText:
         """Paint lines of a plain host, each of which may be somebody else's."""
         text = cleaned(text)
         day, when = self._when(now, now)
@@ -172,19 +172,19 @@ class Painter(_Named):
             else f"{when}{self._signed(line)}\n"
             for line in text.split("\n")
         ]
-        return Painted(day + "".join(lines), mentions)
+        return StyledText(day + "".join(lines), mentions)
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
         """Paint what was said here."""
         day, when = self._when(now, now)
-        return Painted(
+        return StyledText(
             day + _each(self._before(when, cleaned_line(self.name), kind), cleaned(text)), mentions=False
         )
 
-    def state(self, text: str, now: float) -> Painted:
+    def state(self, text: str, now: float) -> StyledText:
         """Paint lines about the conversation itself, which call nobody."""
         day, when = self._when(now, now)
-        return Painted(day + _each(when, cleaned(text)), mentions=False)
+        return StyledText(day + _each(when, cleaned(text)), mentions=False)
 
     def _when(self, at: float, now: float) -> tuple[str, str]:
         """Return a line that tells the day of ``at``, where that is another than before, and the time."""
@@ -218,7 +218,7 @@ class Painter(_Named):
         return f"{_BOLD}{line}{_PLAIN}\n" if self._bold else f"{line}\n"
 
 
-class Undecorated(_Named):
+class PlainFormatter(_Named):
     """Shows what was chosen with ``--output``, without times and colours.
 
     ``host``: who is said to have spoken where lines say it themselves.
@@ -228,22 +228,22 @@ class Undecorated(_Named):
         super().__init__(name)
         self._shown, self._host = shown, host
 
-    def words(self, words: Words, now: float) -> Painted:
+    def words(self, words: Message, now: float) -> StyledText:
         """Show what somebody said."""
-        return Painted(cleaned(self._shown.of_many(words)), self._is_called(words.author, words.text))
+        return StyledText(cleaned(self._shown.of_many(words)), self._is_called(words.author, words.text))
 
-    def signed(self, text: str, now: float) -> Painted:
+    def signed(self, text: str, now: float) -> StyledText:
         """Show lines that say themselves who spoke."""
-        lines = self._shown.signed(Words(self._host, text))
-        return Painted(cleaned(lines), self._is_called_in(text))
+        lines = self._shown.signed(Message(self._host, text))
+        return StyledText(cleaned(lines), self._is_called_in(text))
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> Painted:
+    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
         """Show what was said here as it was typed, after the name, whatever was chosen."""
-        return Painted(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
+        return StyledText(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
 
-    def state(self, text: str, now: float) -> Painted:
+    def state(self, text: str, now: float) -> StyledText:
         """Show lines about the conversation itself."""
-        return Painted(cleaned(f"{text}\n"), mentions=False)
+        return StyledText(cleaned(f"{text}\n"), mentions=False)
 
 
 @lru_cache(maxsize=1024)

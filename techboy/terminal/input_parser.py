@@ -33,7 +33,7 @@ class Refused:
 Read: TypeAlias = Event | Enter | Refused
 
 
-class Reader(Protocol):
+class InputParser(Protocol):
     """Makes events of what is read."""
 
     def lines(self, block: bytes) -> list[Read]:
@@ -43,7 +43,7 @@ class Reader(Protocol):
         """A line of the input is too long, and left out."""
 
 
-class Person:
+class PersonParser:
     """Somebody types: blank lines are nothing said, ``exit`` and ``/word`` are obeyed."""
 
     def __init__(self, max_line: int) -> None:
@@ -70,7 +70,7 @@ class Person:
         return [event]
 
 
-class Script:
+class ScriptParser:
     """A pipe or a file: every line is said as it stands, one that is too long is refused by its number.
 
     ``written``: how text is written on the wire. Cleaning and writing can make a line longer, and what

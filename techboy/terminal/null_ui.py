@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.exit_status import OK
 
 
-class Unseen:
+class NullUI:
     """Neither keyboard nor screen; what is said is not shown."""
 
     status = OK
@@ -24,7 +24,7 @@ class Unseen:
     def show_signed(self, author: str, text: str) -> None:
         """Nobody sees it."""
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         """Nobody sees it."""
 
     def show_names(self) -> None:
@@ -38,19 +38,19 @@ class Unseen:
         """Write one line about the conversation itself."""
         self._write_state(f"{text}\n")
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         """Nobody is invited."""
 
     def dismiss(self) -> None:
         """Nobody was invited."""
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         """Nobody sees it."""
 
     def unstored(self, lines: int) -> None:
         """Nobody sees it."""
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         """Nobody sees it."""
 
     def pause(self) -> None:

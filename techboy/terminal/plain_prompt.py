@@ -7,7 +7,7 @@ import sys
 from techboy import systems
 
 
-class Prompt:
+class PlainPrompt:
     """The words that invite to type, taken away before something is shown and put back after.
 
     Each method returns what is to be written. ``name``: who types; ``erase``: what clears the line that the
@@ -22,7 +22,7 @@ class Prompt:
     def _words(self) -> bytes:
         return f"{self.name}: ".encode()
 
-    def invite(self) -> bytes:
+    def show_prompt(self) -> bytes:
         """Invite from now on."""
         self._invites = True
         return self._words

@@ -18,7 +18,7 @@ from techboy.terminal.streams import is_terminal
 EVERY = 0.2
 """Seconds from one look at the work to the next."""
 
-PATIENCE = 1.0
+SHOWN_AFTER = 1.0
 """Seconds that work has to last to be shown, and for which nothing has to happen not to be shown any more."""
 
 _RATED = 5.0  # seconds over which it is counted how fast the work goes
@@ -141,7 +141,7 @@ class Progress:
         work = self._work = self._under_way(now, sample)
         self._last = now, sample
         bar = b""
-        if work is not None and work.busy - work.began > PATIENCE:
+        if work is not None and work.busy - work.began > SHOWN_AFTER:
             bar = _meter(sample, work, now, self._columns() - 1).encode()
         if bar != self._bar and self._line.ready:
             self._bar = bar
@@ -153,7 +153,7 @@ class Progress:
         if sample.waiting or sample.missing or sample.lines != self._last[1].lines:
             work = work or _Work(*self._last)
             work.busy = now
-        elif work is not None and now - work.busy > PATIENCE:
+        elif work is not None and now - work.busy > SHOWN_AFTER:
             return None
         if work is not None:
             work.went_on(now, sample)

@@ -10,7 +10,7 @@ from techboy.terminal.streams import Streams
 
 T = TypeVar("T")
 
-PATIENCE = 5.0
+ANSWER_TIMEOUT = 5.0
 """Seconds for a question to be on the screen before the answer is read."""
 
 
@@ -44,4 +44,4 @@ def _answer(streams: Streams, question: str) -> str:
 
 def _write(streams: Streams, text: str) -> None:
     streams.states.write(text)
-    streams.states.settle(PATIENCE)
+    streams.states.settle(ANSWER_TIMEOUT)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from techboy.chat.nicknames import LONGEST
+from techboy.chat.nicknames import MAX_LENGTH
 
-LIMIT = 1000
+MAX_NAMES = 1000
 """Names that are remembered at most; who was neither heard nor told of for longest is forgotten first."""
 
-_NAME = rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}"
+_NAME = rf"[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}"
 _ONE = re.compile(_NAME)
 _AWAY = " (away)"
 _MORE = r"(?P<more> and \d+ more)?"
@@ -22,7 +22,7 @@ _YOU_ARE = re.compile(rf"you are (?P<name>{_NAME})(?: now)?")
 _WELCOME = re.compile(rf"welcome to {_NAME}, (?P<name>{_NAME}); .*")
 
 
-class Company:
+class Roster:
     """The names of those who are here, and what whoever is at this end is called: ``name`` at first.
 
     It is told only what a house says itself, never what somebody in it does: anybody can say that everybody
@@ -68,7 +68,7 @@ class Company:
     def _add(self, name: str) -> None:
         self._remove(name)
         self._names[name.lower()] = name
-        if len(self._names) > LIMIT:
+        if len(self._names) > MAX_NAMES:
             del self._names[next(iter(self._names))]
 
     def _remove(self, name: str) -> None:

@@ -19,7 +19,7 @@ from typing import Literal, TextIO
 from twisted.logger import Logger
 
 from techboy.background_writer import BoundedWriter, Call, WriteError
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.net.connection_log import MissingEntries
 from techboy.systems import ON_WINDOWS
 from techboy.terminal.handles import is_console, same_object
@@ -27,13 +27,13 @@ from techboy.terminal.handles import is_console, same_object
 _log = Logger()
 
 
-def keyboard(stdin: TextIO | None) -> Keyboard:
+def keyboard(stdin: TextIO | None) -> InputSource:
     """Return where words come from: a terminal, a pipe or file, or nowhere (``/dev/null``, closed)."""
     if stdin is None:
-        return Keyboard.NONE
+        return InputSource.NONE
     if is_terminal(stdin):
-        return Keyboard.PERSON
-    return Keyboard.NONE if _is_null(stdin) else Keyboard.SCRIPT
+        return InputSource.PERSON
+    return InputSource.NONE if _is_null(stdin) else InputSource.SCRIPT
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -165,7 +165,7 @@ class Streams:
         return cls(sys.stdin, sys.stdout, sys.stderr)
 
     @property
-    def keyboard(self) -> Keyboard:
+    def keyboard(self) -> InputSource:
         """Where words come from."""
         return keyboard(self.stdin)
 

@@ -37,7 +37,7 @@ class Reactor(Protocol):
     def callLater(self) -> Callable[..., object]: ...
 
 
-class Bytes(Protocol):
+class StreamProtocol(Protocol):
     """The protocol of the transport; it is half-close aware."""
 
     def makeConnection(self, transport: Any) -> None: ...
@@ -66,11 +66,13 @@ class ThreadedStdio:
 
     _log = Logger()
 
-    def __init__(self, protocol: Bytes, stdin: int | None, stdout: int, reactor: Reactor) -> None:
+    def __init__(self, protocol: StreamProtocol, stdin: int | None, stdout: int, reactor: Reactor) -> None:
         self._link, self._protocol = Link.OPEN, protocol
         self._producer: IPullProducer | None = None
-        self._input = None if stdin is None else Input(stdin, reactor, self._received, self._input_ended)
-        self._output = Output(stdout, reactor, self._all_written, self._nobody_reads)
+        self._input = (
+            None if stdin is None else ThreadedInput(stdin, reactor, self._received, self._input_ended)
+        )
+        self._output = ThreadedOutput(stdout, reactor, self._all_written, self._nobody_reads)
         protocol.makeConnection(self)
         if self._input is not None:
             self._input.resume()
@@ -166,7 +168,7 @@ class Reading(Enum):
     OVER = auto()  # there is none: the input has ended, or is not read any more
 
 
-class Input:
+class ThreadedInput:
     """Reads ``descriptor`` in a daemon thread, from `resume` on, a chunk at a time.
 
     ``received`` and ``ended`` are called in the thread of the reactor. The next chunk is read when the last
@@ -250,7 +252,7 @@ class Input:
             return b""
 
 
-class Output:
+class ThreadedOutput:
     """Writes to ``descriptor`` in a daemon thread.
 
     ``all_written`` and ``failed`` are called in the thread of the reactor: the first each time when nothing

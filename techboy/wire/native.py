@@ -14,7 +14,7 @@ from dataclasses import MISSING
 from json.encoder import encode_basestring as _quoted
 from typing import Any, TypeAlias, TypeVar
 
-from techboy.storage.interface import ACTION, TEXT, Batch
+from techboy.storage.interface import ACTION, TEXT, MessageBatch
 from techboy.wire.frames import (
     BAD_FIELD,
     BAD_FRAME,
@@ -105,7 +105,7 @@ def message_frame(seq: int, text: str, kind: str = TEXT) -> bytes:
     return _encoded(f'{{"type": "message", "kind": "{kind}", "seq": {seq}, "text": {_quoted(text)}}}\n')
 
 
-def batch_frame(batch: Batch) -> bytes:
+def batch_frame(batch: MessageBatch) -> bytes:
     """Return ``batch`` as a line, with its end, that is read as a `ServerMessage`."""
     return _server_message(batch.first, milliseconds(batch.at), batch.author, batch.text, batch.kind)
 

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from techboy.chat.conversation import Conversation, Keyboard, Words
+from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.member import Member
 from techboy.chat.outbox import Outbox
 from techboy.chat.room import Room
-from techboy.chat.server import House, Rules
+from techboy.chat.server import ChatServer, ServerConfig
 from techboy.chat.session import Session
-from techboy.storage.interface import Batch, Logs, SessionRecord, StorageError
-from techboy.storage.memory import MemoryLogs
+from techboy.storage.interface import LogStore, MessageBatch, SessionRecord, StorageError
+from techboy.storage.memory import MemoryLogStore
 
 Events: TypeAlias = list[tuple[object, ...]]
 
@@ -25,7 +25,7 @@ Events: TypeAlias = list[tuple[object, ...]]
 class FakePeer:
     """The other, while connected: it acknowledges nothing, so that what it is sent is on its own."""
 
-    silence = 3.4
+    idle_seconds = 3.4
     missing = 0
 
     def __init__(self, events: Events, name: str = "juliet", address: str = "('127.0.0.1', 33770)") -> None:
@@ -47,7 +47,7 @@ class FakePeer:
     def part(self, within: float, flushed_within: float | None) -> None:
         self._events.append(("peer.part", within, flushed_within))
 
-    def end_within(self, seconds: float) -> None:
+    def limit_close(self, seconds: float) -> None:
         self._events.append(("peer.end_within", seconds))
 
     def abort(self) -> None:
@@ -65,7 +65,7 @@ class FakeStorer(FakePeer):
 class FullShelf:
     """Where nothing can be kept any more."""
 
-    def keep(self, first: int, text: str, kind: str) -> None:
+    def save(self, first: int, text: str, kind: str) -> None:
         raise StorageError("the disk is full")
 
     def forget(self, before: int) -> None:
@@ -96,7 +96,7 @@ class FakeHere:
     def show_signed(self, author: str, text: str) -> None:
         self._events.append(("here.show_signed", author, text))
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         self._events.append(("here.show_words", words))
 
     def show_names(self) -> None:
@@ -108,19 +108,19 @@ class FakeHere:
     def state(self, text: str) -> None:
         self._events.append(("here.state", text))
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         self._events.append(("here.invite",))
 
     def dismiss(self) -> None:
         self._events.append(("here.dismiss",))
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         self.own.append(text)
 
     def unstored(self, lines: int) -> None:
         self.waits = lines
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         self.name = name
 
     def pause(self) -> None:
@@ -157,7 +157,7 @@ class Scene:
 
     def __init__(
         self,
-        keyboard: Keyboard,
+        keyboard: InputSource,
         *,
         patient: bool = False,
         outbox: Outbox | None = None,
@@ -168,12 +168,12 @@ class Scene:
 
     def peer_comes(self, kind: type[FakePeer] = FakePeer) -> None:
         """Somebody connects."""
-        self.conversation.peer_came(kind(self._events))
+        self.conversation.peer_connected(kind(self._events))
 
     def stores(self, before: int) -> None:
         """The peer tells that lines with lower numbers than ``before`` are stored."""
         self.outbox.stored(before)
-        self.conversation.peer_stored()
+        self.conversation.peer_acknowledged()
 
     def happened(self) -> Events:
         """Return the events, and forget them."""
@@ -182,7 +182,7 @@ class Scene:
         return events
 
 
-def waiting(keyboard: Keyboard, *, patient: bool = False) -> Scene:
+def waiting(keyboard: InputSource, *, patient: bool = False) -> Scene:
     """Return a conversation in which nobody is at the other end."""
     scene = Scene(keyboard, patient=patient)
     scene.conversation.start()
@@ -191,7 +191,7 @@ def waiting(keyboard: Keyboard, *, patient: bool = False) -> Scene:
 
 
 def talking(
-    keyboard: Keyboard,
+    keyboard: InputSource,
     *,
     patient: bool = False,
     kind: type[FakePeer] = FakePeer,
@@ -210,39 +210,39 @@ class FakeGuest:
         self.events: Events = []
         self.takes = True
         self.error: Exception | None = None
-        self.silence: float | None = 3.4
-        self.behind = 0
+        self.idle_seconds: float | None = 3.4
+        self.backlog = 0
 
-    def tell(self, notices: list[str]) -> bool:
+    def send_notice(self, notices: list[str]) -> bool:
         self._raise()
         self.events.append(("tell", notices))
         return self.takes
 
-    def recall(self, batches: list[Batch]) -> bool:
+    def send_history(self, batches: list[MessageBatch]) -> bool:
         self.events.append(("recall", [batch.text for batch in batches]))
         return self.takes
 
-    def hear(self, delivery: object) -> None:
+    def deliver(self, delivery: object) -> None:
         self.events.append(("hear", delivery))
 
-    def stored(self, last: int) -> None:
+    def on_stored(self, last: int) -> None:
         self.events.append(("stored", last))
 
-    def not_stored(self, why: str) -> None:
-        self.events.append(("not_stored", why))
+    def on_not_stored(self, why: str) -> None:
+        self.events.append(("on_not_stored", why))
 
-    def goodbye(self, why: str) -> None:
+    def disconnect(self, why: str) -> None:
         self._raise()
         self.events.append(("goodbye", why))
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         self.events.append(("fail", sys.exc_info()[1]))
 
     def _raise(self) -> None:
         if self.error is not None:
             raise self.error
 
-    def moved(self) -> None:
+    def on_room_changed(self) -> None:
         self.events.append(("moved",))
 
 
@@ -252,27 +252,27 @@ class FakeWaker:
     def __init__(self) -> None:
         self.events: Events = []
 
-    def wake(self, room: Room) -> None:
+    def schedule_flush(self, room: Room) -> None:
         self.events.append(("wake", room.name))
 
-    def nudge(self, room: Room) -> None:
+    def schedule_flush_soon(self, room: Room) -> None:
         self.events.append(("nudge", room.name))
 
-    def unreadable(self, why: StorageError) -> None:
+    def report_read_error(self, why: StorageError) -> None:
         self.events.append(("unreadable", str(why)))
 
 
 def taken_news(room: Room) -> list[str]:
     """Return what is new about who is in ``room``, and forget it with all else that is new there."""
-    return [line for segment in room.take() for line in segment.news.told()]
+    return [line for segment in room.take_pending() for line in segment.news.told()]
 
 
-def stored(logs: Logs, room: Room, at: float) -> list[Batch]:
+def stored(logs: LogStore, room: Room, at: float) -> list[MessageBatch]:
     """Store in ``logs`` what is new in ``room``, and return what was said."""
-    drafts = [(room.log, segment.drafts()) for segment in room.take()]
+    drafts = [(room.log, segment.drafts()) for segment in room.take_pending()]
     group = logs.group(drafts, [], at)
     logs.write(group)
-    logs.settle(group)
+    logs.publish(group)
     return [batch for _, batches in group.batches for batch in batches]
 
 
@@ -281,15 +281,15 @@ def session(number: int = 7, name: str = "juliet", room: str = "lobby", seen: in
     return Session(SessionRecord(number, b"digest", name, 1, room, seen, 8.0))
 
 
-class FakeHouse(House):
+class FakeHouse(ChatServer):
     """A house in which everything is remembered, and ``shut`` tells whether it was shut down."""
 
-    def __init__(self, rules: Rules | None = None, motd: Sequence[str] = ()) -> None:
+    def __init__(self, rules: ServerConfig | None = None, motd: Sequence[str] = ()) -> None:
         self.shut = False
         super().__init__(
-            rules or Rules(),
+            rules or ServerConfig(),
             FakeWaker(),
-            MemoryLogs(),
+            MemoryLogStore(),
             clock=lambda at: f"{at:g} o'clock",
             shut_down=self._shut,
             motd=list(motd),
@@ -304,14 +304,14 @@ class FakeHouse(House):
         quiet: bool = False,
     ) -> tuple[Member, FakeGuest]:
         """Somebody comes in at 9; return who, and the way."""
-        guest = FakeGuest()
-        return self.enter(guest, 9.0, name, host=host, session=session, quiet=quiet), guest
+        connection = FakeGuest()
+        return self.join(connection, 9.0, name, host=host, session=session, quiet=quiet), connection
 
     def news(self, room: str = "lobby") -> list[str]:
         """Return what is new about who is in a room, and forget it with all else that is new there."""
         return taken_news(self.room(room))
 
-    def store(self, room: str = "lobby", at: float = 5.0) -> list[Batch]:
+    def store(self, room: str = "lobby", at: float = 5.0) -> list[MessageBatch]:
         """Store what is new in a room, and return what was said."""
         return stored(self.logs, self.room(room), at)
 

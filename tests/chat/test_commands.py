@@ -7,13 +7,13 @@ import pytest
 from techboy.chat.commands import (
     COMMANDS,
     LAST_LINES,
-    LONGEST_NOTE,
-    MOST_IGNORED,
-    MOST_LAST_LINES,
+    MAX_AWAY_LENGTH,
+    MAX_IGNORED,
+    MAX_LAST_LINES,
     Command,
-    Who,
+    Permission,
 )
-from techboy.chat.member import Absent, Member
+from techboy.chat.member import DetachedConnection, Member
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from tests.chat.fakes import Events, FakeHouse, FakeWaker
@@ -29,25 +29,25 @@ class Verona:
     """A house with a host, Juliet and her nurse in the lobby."""
 
     def __init__(self) -> None:
-        self.house = FakeHouse()
-        assert isinstance(self.house.waker, FakeWaker)
-        self.waker = self.house.waker
-        self.host, self.host_way = self.house.comes(host=True)
-        self.juliet, self.juliet_way = self.house.comes("juliet")
-        self.nurse, self.nurse_way = self.house.comes("nurse")
+        self.chat = FakeHouse()
+        assert isinstance(self.chat.flush_scheduler, FakeWaker)
+        self.waker = self.chat.flush_scheduler
+        self.host, self.host_way = self.chat.comes(host=True)
+        self.juliet, self.juliet_way = self.chat.comes("juliet")
+        self.nurse, self.nurse_way = self.chat.comes("nurse")
         self.news()
 
     def does(self, member: Member, line: str) -> list[str]:
         """Return what ``member``, who gives a command, is answered."""
-        return self.house.commanded(member, line)
+        return self.chat.run_command(member, line)
 
     def news(self) -> list[str]:
         """Return what is new in the lobby."""
-        return self.house.news()
+        return self.chat.news()
 
     def said(self) -> list[tuple[str, str, str]]:
         """Store what was said in the lobby, and return it."""
-        return [(batch.author, batch.kind, batch.text) for batch in self.house.store(at=7.0)]
+        return [(batch.author, batch.kind, batch.text) for batch in self.chat.store(at=7.0)]
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ class TableTests:
 
     def test_all(self) -> None:
         """Every command is there, once, for those who may give it."""
-        assert [command.name for command in COMMANDS if command.who is Who.ANYBODY] == FOR_ALL
-        assert [command.name for command in COMMANDS if command.who is Who.HOST] == FOR_THE_HOST
+        assert [command.name for command in COMMANDS if command.who is Permission.ANYBODY] == FOR_ALL
+        assert [command.name for command in COMMANDS if command.who is Permission.HOST] == FOR_THE_HOST
 
     @pytest.mark.parametrize(
         ("name", "usage", "required"),
@@ -115,8 +115,8 @@ class ObeyTests:
         def unreadable(*_: object) -> None:
             raise StorageError(why)
 
-        monkeypatch.setattr(MemoryLog, "tail", unreadable)
-        monkeypatch.setattr(verona.house.logs, "open", unreadable)
+        monkeypatch.setattr(MemoryLog, "read_last", unreadable)
+        monkeypatch.setattr(verona.chat.logs, "open", unreadable)
         for member, told in ((verona.juliet, "the server cannot read its history now"), (verona.host, why)):
             verona.waker.events.clear()
             assert verona.does(member, line) == [told]
@@ -127,8 +127,8 @@ class ObeyTests:
         """What only the host may do is no command for anybody else."""
         [answer] = verona.does(verona.juliet, f"{name} nurse")
         assert answer.startswith(f"unknown command /{name}:")
-        assert (verona.nurse_way.events, verona.news(), verona.house.motd) == ([], [], [])
-        assert not verona.house.shut
+        assert (verona.nurse_way.events, verona.news(), verona.chat.motd) == ([], [], [])
+        assert not verona.chat.shut
 
 
 class HelpTests:
@@ -158,7 +158,7 @@ class NickTests:
 
     def test_newcomer(self, verona: Verona) -> None:
         """Who is not announced yet is told alone."""
-        paris, _ = verona.house.comes()
+        paris, _ = verona.chat.comes()
         assert verona.does(paris, "nick paris") == ["you are paris now"]
         assert verona.news() == ["paris joined"]
 
@@ -233,7 +233,7 @@ class MsgTests:
         assert verona.does(verona.juliet, "msg nurse hello") == [
             "nurse is not reading at the moment; your message was not delivered"
         ]
-        assert verona.nurse.answers_to is None
+        assert verona.nurse.reply_to is None
 
     def test_odd_connection(self, verona: Verona) -> None:
         """If the other's connection raises what nobody expects, that one is closed, and the author told."""
@@ -274,7 +274,7 @@ class ReplyTests:
     def test_gone(self, verona: Verona) -> None:
         """Who has left gets no answer."""
         verona.does(verona.juliet, "msg nurse farewell")
-        verona.house.leave(verona.juliet)
+        verona.chat.leave(verona.juliet)
         assert verona.does(verona.nurse, "r wait!") == ["no member here has sent you a private message"]
 
     def test_renamed(self, verona: Verona) -> None:
@@ -341,14 +341,14 @@ class JoinTests:
         """A room's name is a name."""
         [answer] = verona.does(verona.juliet, f"join {name}")
         assert answer.endswith(": expected 1-32 letters (a to z), digits, _ . or -")
-        assert verona.juliet.room is verona.house.lobby
+        assert verona.juliet.room is verona.chat.lobby
 
     def test_part(self, verona: Verona) -> None:
         """There is a way back, and the room that nobody is in is gone."""
         verona.does(verona.juliet, "join balcony")
         assert verona.does(verona.juliet, "part") == []
-        assert verona.juliet.room is verona.house.lobby
-        assert list(verona.house.rooms) == ["lobby"]
+        assert verona.juliet.room is verona.chat.lobby
+        assert list(verona.chat.rooms) == ["lobby"]
 
     def test_part_from_lobby(self, verona: Verona) -> None:
         """From the lobby there is no way back."""
@@ -364,13 +364,13 @@ class RoomsTests:
         """The fullest come first, then those that come first in the alphabet."""
         for member, name in [(verona.juliet, "tomb"), (verona.nurse, "kitchen")]:
             verona.does(member, f"join {name}")
-        verona.house.comes()
+        verona.chat.comes()
         assert verona.does(verona.host, "rooms") == ["lobby: 2 here", "kitchen: 1 here", "tomb: 1 here"]
 
     def test_many(self, verona: Verona) -> None:
         """However many there are, the list is short and the count is right."""
         for number in range(LAST_LINES + 2):
-            verona.does(verona.house.comes()[0], f"join room{number}")
+            verona.does(verona.chat.comes()[0], f"join room{number}")
         lines = verona.does(verona.juliet, "rooms")
         assert len(lines) == LAST_LINES + 1
         assert lines[-1] == "and 3 more rooms"
@@ -378,7 +378,7 @@ class RoomsTests:
     def test_all(self, verona: Verona) -> None:
         """A list that just fits is whole."""
         for number in range(LAST_LINES - 1):
-            verona.does(verona.house.comes()[0], f"join room{number}")
+            verona.does(verona.chat.comes()[0], f"join room{number}")
         assert len(verona.does(verona.juliet, "rooms")) == LAST_LINES
 
 
@@ -398,8 +398,8 @@ class TopicTests:
 
     def test_long(self, verona: Verona) -> None:
         """A long one is cut, so that it greets nobody with a page."""
-        verona.does(verona.juliet, f"topic {'x' * (LONGEST_NOTE + 1)}")
-        assert verona.house.lobby.topic == "x" * LONGEST_NOTE
+        verona.does(verona.juliet, f"topic {'x' * (MAX_AWAY_LENGTH + 1)}")
+        assert verona.chat.lobby.topic == "x" * MAX_AWAY_LENGTH
 
     def test_elsewhere(self, verona: Verona) -> None:
         """Every room has its own."""
@@ -413,7 +413,7 @@ class LastTests:
 
     def recalled(self, verona: Verona, line: str, lines: int) -> Events:
         """Return what Juliet, after so many lines, is shown by the command ``line``."""
-        verona.house.said(verona.nurse, "\n".join(map(str, range(lines))))
+        verona.chat.post(verona.nurse, "\n".join(map(str, range(lines))))
         verona.said()
         assert verona.does(verona.juliet, line) == []
         return verona.juliet_way.events
@@ -424,21 +424,21 @@ class LastTests:
             ("last", LAST_LINES),
             ("last 1", 1),
             ("last 3 ", 3),
-            ("last 1000", MOST_LAST_LINES),
-            ("last 1001", MOST_LAST_LINES),
-            (f"last {'9' * 4000}", MOST_LAST_LINES),
+            ("last 1000", MAX_LAST_LINES),
+            ("last 1001", MAX_LAST_LINES),
+            (f"last {'9' * 4000}", MAX_LAST_LINES),
         ],
     )
     def test_last(self, verona: Verona, line: str, count: int) -> None:
         """As many lines are shown as are asked for, and not more than one can bear."""
-        lines = MOST_LAST_LINES + 5
+        lines = MAX_LAST_LINES + 5
         shown = "\n".join(str(number) for number in range(lines - count, lines))
         assert self.recalled(verona, line, lines) == [("recall", [shown])]
 
     def test_page(self, verona: Verona) -> None:
         """No more than a page is shown at a time: the newest of it, and how many lines that are."""
         line = "x" * 4000
-        verona.house.said(verona.nurse, "\n".join([line] * 99))
+        verona.chat.post(verona.nurse, "\n".join([line] * 99))
         verona.said()
         assert verona.does(verona.juliet, "last 50") == [
             "these are the last 16 lines: at most so many are shown at a time"
@@ -447,7 +447,7 @@ class LastTests:
 
     def test_no_room(self, verona: Verona) -> None:
         """Who has not read what was sent before is told to try again later."""
-        verona.house.said(verona.nurse, "hello")
+        verona.chat.post(verona.nurse, "hello")
         verona.said()
         verona.juliet_way.takes = False
         assert verona.does(verona.juliet, "last") == [
@@ -474,7 +474,7 @@ class WaysTests:
 
     def test_message(self, verona: Verona) -> None:
         """What is said to the host alone comes by all ways, and can be answered by each."""
-        other, other_way = verona.house.comes(host=True)
+        other, other_way = verona.chat.comes(host=True)
         assert verona.does(verona.juliet, "msg romeo psst") == ["you say to romeo: psst"]
         told = [("tell", ["juliet says to you: psst"])]
         assert (verona.host_way.events, other_way.events) == (told, told)
@@ -483,20 +483,20 @@ class WaysTests:
 
     def test_message_to_one(self, verona: Verona) -> None:
         """It has arrived where one of them takes it."""
-        verona.house.comes(host=True)
+        verona.chat.comes(host=True)
         verona.host_way.takes = False
         assert verona.does(verona.juliet, "msg romeo psst") == ["you say to romeo: psst"]
 
     def test_message_to_none(self, verona: Verona) -> None:
         """And has not where none does."""
-        _, other_way = verona.house.comes(host=True)
+        _, other_way = verona.chat.comes(host=True)
         verona.host_way.takes = other_way.takes = False
         [answer] = verona.does(verona.juliet, "msg romeo psst")
         assert answer.endswith("your message was not delivered")
 
     def test_message_ignored(self, verona: Verona) -> None:
         """Each way is told nothing by whom it ignores."""
-        other, other_way = verona.house.comes(host=True)
+        other, other_way = verona.chat.comes(host=True)
         verona.does(other, "ignore juliet")
         verona.does(verona.juliet, "msg romeo psst")
         assert len(verona.host_way.events) == 1
@@ -504,26 +504,26 @@ class WaysTests:
 
     def test_quiet(self, verona: Verona) -> None:
         """Nothing is said to who only came to say something."""
-        _, quiet_way = verona.house.comes(host=True, quiet=True)
+        _, quiet_way = verona.chat.comes(host=True, quiet=True)
         verona.does(verona.juliet, "msg romeo psst")
         assert quiet_way.events == []
-        verona.house.leave(verona.host)
+        verona.chat.leave(verona.host)
         assert verona.does(verona.juliet, "msg romeo psst") == ["there is no member called romeo"]
 
     def test_answer(self, verona: Verona) -> None:
         """An answer reaches the host as long as one of the ways is open."""
-        other, other_way = verona.house.comes(host=True)
+        other, other_way = verona.chat.comes(host=True)
         verona.does(other, "msg nurse good morrow")
-        verona.house.leave(other)
+        verona.chat.leave(other)
         assert verona.does(verona.nurse, "r good morrow") == ["you say to romeo: good morrow"]
         assert verona.host_way.events == [("tell", ["nurse says to you: good morrow"])]
         assert other_way.events == []
 
     def test_away(self, verona: Verona) -> None:
         """The host is away, or back, by all of them."""
-        other, _ = verona.house.comes(host=True)
+        other, _ = verona.chat.comes(host=True)
         verona.does(other, "away")
-        third, _ = verona.house.comes(host=True)
+        third, _ = verona.chat.comes(host=True)
         assert verona.does(verona.nurse, "who") == ["3 here: romeo (away), juliet, nurse"]
         assert verona.does(third, "back") == ["you are back"]
         assert verona.does(verona.host, "back") == ["you were not away"]
@@ -540,8 +540,8 @@ class AwayTests:
 
     def test_long(self, verona: Verona) -> None:
         """A long reason is cut."""
-        verona.does(verona.nurse, f"away {'x' * (LONGEST_NOTE + 1)}")
-        assert verona.nurse.away == "x" * LONGEST_NOTE
+        verona.does(verona.nurse, f"away {'x' * (MAX_AWAY_LENGTH + 1)}")
+        assert verona.nurse.away == "x" * MAX_AWAY_LENGTH
 
     def test_not_away(self, verona: Verona) -> None:
         """Who was not away does not come back."""
@@ -562,14 +562,14 @@ class IgnoreTests:
 
     def test_many(self, verona: Verona) -> None:
         """No more than so many: one of those that are gone makes room, and if all are here none does."""
-        others = [verona.house.comes()[0] for _ in range(MOST_IGNORED)]
+        others = [verona.chat.comes()[0] for _ in range(MAX_IGNORED)]
         for other in others:
             verona.does(verona.juliet, f"ignore {other.name}")
-        why = f"you ignore {MOST_IGNORED} members already, and all of them are here"
+        why = f"you ignore {MAX_IGNORED} members already, and all of them are here"
         assert verona.does(verona.juliet, "ignore nurse") == [why]
         assert verona.does(verona.juliet, f"ignore {others[0].name}") != [why]
         for other in others[5:]:
-            verona.house.leave(other)
+            verona.chat.leave(other)
         verona.does(verona.juliet, "ignore nurse")
         ignored = {other.number for other in others} - {others[5].number} | {verona.nurse.number}
         assert verona.juliet.ignoring == ignored
@@ -598,13 +598,13 @@ class PingTests:
     )
     def test_somebody(self, verona: Verona, behind: int, wait: str) -> None:
         """It is told since when nothing was heard, and how much is still to be sent."""
-        verona.nurse_way.behind = behind
+        verona.nurse_way.backlog = behind
         assert verona.does(verona.juliet, "ping nurse") == [f"nurse was last heard 3 s ago; {wait}"]
         assert verona.nurse_way.events == []
 
     def test_lost(self, verona: Verona) -> None:
         """Where there is no connection that is what is told."""
-        verona.nurse.guest = Absent(lambda: None)
+        verona.nurse.connection = DetachedConnection(lambda: None)
         assert verona.does(verona.juliet, "ping nurse") == ["the connection of nurse was lost"]
 
     def test_nobody(self, verona: Verona) -> None:
@@ -645,7 +645,7 @@ class KickTests:
         verona.news()
         verona.does(verona.host, "kick nurse")
         assert verona.news() == []
-        assert "nurse was kicked by romeo" in verona.house.news("kitchen")
+        assert "nurse was kicked by romeo" in verona.chat.news("kitchen")
 
     @pytest.mark.parametrize(
         ("name", "why"),
@@ -667,11 +667,11 @@ class MotdTests:
 
     def test_change(self, verona: Verona) -> None:
         """A new one takes the place of all lines of the old one, and is shown to who comes."""
-        verona.house.motd = ["two households", "both alike"]
+        verona.chat.motd = ["two households", "both alike"]
         assert verona.does(verona.host, "motd") == ["two households", "both alike"]
         assert verona.does(verona.host, "motd a feast tonight") == ["a feast tonight"]
-        assert verona.house.welcome(verona.nurse)[0] == "a feast tonight"
-        assert len(verona.house.welcome(verona.nurse)) == 2
+        assert verona.chat.welcome_lines(verona.nurse)[0] == "a feast tonight"
+        assert len(verona.chat.welcome_lines(verona.nurse)) == 2
 
 
 class ShutdownTests:
@@ -680,4 +680,4 @@ class ShutdownTests:
     def test_shutdown(self, verona: Verona) -> None:
         """The program is told to end."""
         assert verona.does(verona.host, "shutdown") == []
-        assert verona.house.shut
+        assert verona.chat.shut

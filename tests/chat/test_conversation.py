@@ -10,15 +10,15 @@ from techboy.chat.conversation import (
     LAST_WORDS,
     PROMPTLY,
     Conversation,
+    ConversationState,
     IllegalEventError,
-    Keyboard,
-    State,
-    Words,
+    InputSource,
+    Message,
 )
 from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
-PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
 CONNECTED = ("here.state", "Connected to juliet ('127.0.0.1', 33770)")
 CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
@@ -27,7 +27,7 @@ LOST = ("here.state", "Connection to juliet lost.")
 WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
-ANY_KEYBOARD = pytest.mark.parametrize("keyboard", list(Keyboard))
+ANY_KEYBOARD = pytest.mark.parametrize("keyboard", list(InputSource))
 ANY_END = pytest.mark.parametrize("clean", [True, False], ids=["closed", "broken"])
 
 
@@ -58,7 +58,7 @@ def expected() -> Scene:
     return scene
 
 
-def leaving(keyboard: Keyboard = PERSON) -> Scene:
+def leaving(keyboard: InputSource = PERSON) -> Scene:
     """Somebody told us to leave, and our goodbye is said."""
     scene = talking(keyboard)
     scene.conversation.leave()
@@ -102,7 +102,7 @@ class StartTests:
     """A conversation begins with nobody at the other end."""
 
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_start(self, keyboard: Keyboard) -> None:
+    def test_start(self, keyboard: InputSource) -> None:
         """It waits for somebody to come; a person can type meanwhile."""
         scene = Scene(keyboard)
         scene.conversation.start()
@@ -120,7 +120,7 @@ class ArrivalTests:
     """Somebody comes."""
 
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_arrival(self, keyboard: Keyboard) -> None:
+    def test_arrival(self, keyboard: InputSource) -> None:
         """It is shown who came, and a person is invited to type."""
         scene = waiting(keyboard)
         scene.peer_comes()
@@ -141,7 +141,7 @@ class ArrivalTests:
 
 FROM_A_PEER: list[Callable[[Conversation], None]] = [
     lambda conversation: conversation.peer_said("hello"),
-    lambda conversation: conversation.peer_stored(),
+    lambda conversation: conversation.peer_acknowledged(),
     lambda conversation: conversation.peer_left(),
     lambda conversation: conversation.peer_said_goodbye(),
     lambda conversation: conversation.peer_gone(clean=True),
@@ -264,7 +264,7 @@ class AcknowledgedTests:
         scene = talking(SCRIPT, kind=FakeStorer)
         scene.conversation.said("x" * LIMIT)
         assert scene.happened()[-1] == ("here.pause",)
-        scene.conversation.peer_stored()
+        scene.conversation.peer_acknowledged()
         assert scene.happened() == []
         scene.stores(2)
         assert scene.happened() == [("here.resume",)]
@@ -301,7 +301,7 @@ class AcknowledgedTests:
     def test_nothing_left_to_read(self, begun: Callable[[], Scene]) -> None:
         """Once our goodbye is said, what is stored makes room for nothing."""
         scene = begun()
-        scene.conversation.peer_stored()
+        scene.conversation.peer_acknowledged()
         assert scene.happened() == []
 
     def test_from_the_last_time(self) -> None:
@@ -358,10 +358,10 @@ class PatientTests:
             ("here.invite",),
             ("peer.part", LAST_WORDS, None),
         ]
-        assert scene.conversation.state is State.FINISHED
+        assert scene.conversation.state is ConversationState.FINISHED
 
     @ANY_KEYBOARD
-    def test_end_of_another(self, keyboard: Keyboard) -> None:
+    def test_end_of_another(self, keyboard: InputSource) -> None:
         """Only a script is waited with: who is patient and not a script wants to leave."""
         scene = waiting(keyboard, patient=keyboard is not SCRIPT)
         scene.conversation.input_ended()
@@ -384,23 +384,23 @@ class PatientTests:
     def test_screen_lost(self) -> None:
         """The rest is said although nobody would see an answer."""
         scene = expected()
-        scene.conversation.screen_lost()
+        scene.conversation.output_lost()
         assert scene.happened() == []
-        assert scene.conversation.state is State.EXPECTED
+        assert scene.conversation.state is ConversationState.EXPECTED
 
 
 class LostTests:
     """A connection is gone where what was not stored is sent again."""
 
     @ANY_KEYBOARD
-    def test_talking(self, keyboard: Keyboard) -> None:
+    def test_talking(self, keyboard: InputSource) -> None:
         """The other is waited for, and hears the rest."""
         scene = talking(keyboard, patient=True, kind=FakeStorer)
         scene.conversation.said("one\ntwo")
         scene.happened()
         scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
-        assert scene.conversation.state is State.WAITING
+        assert scene.conversation.state is ConversationState.WAITING
         scene.outbox.resume(2)
         scene.peer_comes(FakeStorer)
         assert ("peer.say", "two") in scene.happened()
@@ -413,14 +413,14 @@ class LostTests:
         scene.happened()
         scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
-        assert scene.conversation.state is State.EXPECTED
+        assert scene.conversation.state is ConversationState.EXPECTED
 
     def test_finished_and_stored(self) -> None:
         """Where all is stored nothing is waited for."""
         scene = finished()
         scene.conversation.peer_lost()
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     @pytest.mark.parametrize("lines", [0, 1])
     def test_leaving(self, lines: int) -> None:
@@ -483,7 +483,7 @@ class AbandonTests:
         assert scene.happened() == [("peer.abort",)]
         scene.conversation.peer_gone(False)
         assert scene.happened()[-1] == ("owner.over", True)
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     def test_over(self) -> None:
         """What is over does not end again."""
@@ -503,14 +503,14 @@ class ManyTests:
 
     def test_told(self) -> None:
         """What it passes on is shown as it is known."""
-        scene, words = talking(PERSON), Words("nurse", "hello\nyou", "text", 7, 9.0, past=True)
-        scene.conversation.peer_told(words)
+        scene, words = talking(PERSON), Message("nurse", "hello\nyou", "text", 7, 9.0, past=True)
+        scene.conversation.peer_message(words)
         assert scene.happened() == [("here.show_words", words)]
 
     def test_noted(self) -> None:
         """What it tells about the conversation is a state, that no author could have written."""
         scene = talking(PERSON)
-        scene.conversation.peer_noted("nurse joined")
+        scene.conversation.peer_notice("nurse joined")
         assert scene.happened() == [("here.state", "* nurse joined")]
 
     def test_refused(self) -> None:
@@ -544,12 +544,12 @@ class WaitingTests:
         assert scene.happened() == [("here.state", "* not connected; 1 line waits")]
 
     @ANY_KEYBOARD
-    def test_leave(self, keyboard: Keyboard) -> None:
+    def test_leave(self, keyboard: InputSource) -> None:
         """Told to leave, the program ends at once."""
         scene = waiting(keyboard)
         scene.conversation.leave()
         assert scene.happened() == [("owner.over", True)]
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     def test_leave_with_words_unsaid(self) -> None:
         """Who typed something that nobody heard did not say all."""
@@ -572,16 +572,16 @@ class WaitingTests:
         assert scene.happened() == [("owner.over", True)]
 
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_screen_lost(self, keyboard: Keyboard) -> None:
+    def test_screen_lost(self, keyboard: InputSource) -> None:
         """Without a screen there is nothing to wait for."""
         scene = waiting(keyboard)
-        scene.conversation.screen_lost()
+        scene.conversation.output_lost()
         assert scene.happened() == [("owner.over", True)]
 
     def test_screen_of_a_script_lost(self) -> None:
         """A script has its say although nobody sees the answers."""
         scene = waiting(SCRIPT)
-        scene.conversation.screen_lost()
+        scene.conversation.output_lost()
         assert scene.happened() == []
         assert scene.conversation.free
 
@@ -590,14 +590,14 @@ class TalkingTests:
     """Both talk."""
 
     @ANY_KEYBOARD
-    def test_say(self, keyboard: Keyboard) -> None:
+    def test_say(self, keyboard: InputSource) -> None:
         """What is said here is sent to the other."""
         scene = talking(keyboard)
         scene.conversation.said("hello\nyou")
         assert scene.happened() == [("peer.say", "hello\nyou")]
 
     @ANY_KEYBOARD
-    def test_hear(self, keyboard: Keyboard) -> None:
+    def test_hear(self, keyboard: InputSource) -> None:
         """What the other says is shown with its name."""
         scene = talking(keyboard)
         scene.conversation.peer_said("hello\nyou")
@@ -677,7 +677,7 @@ class BackPressureTests:
     """Who can't take more is not given more."""
 
     @ANY_KEYBOARD
-    def test_connection_full(self, keyboard: Keyboard) -> None:
+    def test_connection_full(self, keyboard: InputSource) -> None:
         """Nothing more is read here than the connection can take."""
         scene = talking(keyboard)
         scene.conversation.peer_full()
@@ -695,15 +695,15 @@ class BackPressureTests:
     def test_screen_full(self) -> None:
         """Nothing more is read from the other than the screen can take."""
         scene = talking(PERSON)
-        scene.conversation.here_full()
+        scene.conversation.output_full()
         assert scene.happened() == [("peer.pause",)]
-        scene.conversation.here_ready()
+        scene.conversation.output_ready()
         assert scene.happened() == [("peer.resume",)]
 
     def test_screen_full_before(self) -> None:
         """Who comes while the screen is full is not read from before it can take more."""
         scene = waiting(PERSON)
-        scene.conversation.here_full()
+        scene.conversation.output_full()
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("peer.pause",), ("here.invite",)]
 
@@ -711,14 +711,14 @@ class BackPressureTests:
     def test_shown(self, begun: Callable[[], Scene]) -> None:
         """The program hears that everything was shown, whatever the conversation is at."""
         scene = begun()
-        scene.conversation.here_shown()
+        scene.conversation.output_written()
         assert scene.happened() == [("owner.shown",)]
 
     def test_screen_ready_before(self) -> None:
         """A screen that was full once keeps nobody waiting."""
         scene = waiting(PERSON)
-        scene.conversation.here_full()
-        scene.conversation.here_ready()
+        scene.conversation.output_full()
+        scene.conversation.output_ready()
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("here.invite",)]
 
@@ -728,7 +728,7 @@ class BrokenTests:
 
     @ANY_END
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_wait_again(self, keyboard: Keyboard, clean: bool) -> None:
+    def test_wait_again(self, keyboard: InputSource, clean: bool) -> None:
         """The conversation is not over: the other is waited for."""
         scene = talking(keyboard)
         scene.conversation.peer_gone(clean)
@@ -756,12 +756,12 @@ class LeaveTests:
     """Somebody here wants to leave."""
 
     @ANY_KEYBOARD
-    def test_goodbye(self, keyboard: Keyboard) -> None:
+    def test_goodbye(self, keyboard: InputSource) -> None:
         """All that was said is sent, then goodbye; the other has a moment to answer."""
         scene = talking(keyboard)
         scene.conversation.leave()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.LEAVING
+        assert scene.conversation.state is ConversationState.LEAVING
 
     @ANY_END
     def test_end(self, clean: bool) -> None:
@@ -769,7 +769,7 @@ class LeaveTests:
         scene = leaving()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     def test_last_words(self) -> None:
         """What the other still says is shown; nothing more is said here."""
@@ -780,12 +780,12 @@ class LeaveTests:
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
     @ANY_KEYBOARD
-    def test_answer(self, keyboard: Keyboard, goodbye: str) -> None:
+    def test_answer(self, keyboard: InputSource, goodbye: str) -> None:
         """The other's goodbye is the answer to ours, and is not announced."""
         scene = leaving(keyboard)
         getattr(scene.conversation, goodbye)()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.LEAVING
+        assert scene.conversation.state is ConversationState.LEAVING
 
     def test_insist(self) -> None:
         """Saying it twice does no harm."""
@@ -806,7 +806,7 @@ class LeaveTests:
         """Where the other's goodbye was shown already, the end is not announced a second time."""
         scene = begun()
         scene.conversation.leave()
-        assert scene.conversation.state is State.PARTED
+        assert scene.conversation.state is ConversationState.PARTED
         scene.happened()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
@@ -816,7 +816,7 @@ class LeaveTests:
         """Who leaves after the end of the input does not wait to know whether all has arrived."""
         scene = finished()
         scene.conversation.leave()
-        assert scene.conversation.state is State.LEAVING
+        assert scene.conversation.state is ConversationState.LEAVING
         scene.happened()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
@@ -828,16 +828,16 @@ class LeaveTests:
         assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
 
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_screen_lost(self, keyboard: Keyboard) -> None:
+    def test_screen_lost(self, keyboard: InputSource) -> None:
         """Who sees nothing any more leaves."""
         scene = talking(keyboard)
-        scene.conversation.screen_lost()
+        scene.conversation.output_lost()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
 
     def test_screen_of_a_script_lost(self) -> None:
         """A script says the rest although nobody sees the answers."""
         scene = talking(SCRIPT)
-        scene.conversation.screen_lost()
+        scene.conversation.output_lost()
         scene.conversation.said("hello")
         assert scene.happened() == [("peer.say", "hello")]
 
@@ -846,12 +846,12 @@ class EndOfInputTests:
     """All was said here."""
 
     @pytest.mark.parametrize("keyboard", [PERSON, SCRIPT])
-    def test_goodbye(self, keyboard: Keyboard) -> None:
+    def test_goodbye(self, keyboard: InputSource) -> None:
         """All is sent, however long it takes; then the other has some seconds for the rest."""
         scene = talking(keyboard)
         scene.conversation.input_ended()
         assert scene.happened() == [("peer.part", LAST_WORDS, None)]
-        assert scene.conversation.state is State.FINISHED
+        assert scene.conversation.state is ConversationState.FINISHED
 
     def test_last_words(self) -> None:
         """What the other still says is shown."""
@@ -865,7 +865,7 @@ class EndOfInputTests:
         scene = finished()
         getattr(scene.conversation, goodbye)()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.FINISHED
+        assert scene.conversation.state is ConversationState.FINISHED
 
     @ANY_END
     def test_whole(self, clean: bool) -> None:
@@ -873,7 +873,7 @@ class EndOfInputTests:
         scene = finished()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", clean)]
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     @pytest.mark.parametrize("begun", [leaving, answered, parted, over])
     def test_too_late(self, begun: Callable[[], Scene]) -> None:
@@ -888,12 +888,12 @@ class PeerLeavesTests:
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
-    def test_goodbye(self, keyboard: Keyboard, goodbye: str) -> None:
+    def test_goodbye(self, keyboard: InputSource, goodbye: str) -> None:
         """It is shown, and answered with our own goodbye."""
         scene = talking(keyboard)
         getattr(scene.conversation, goodbye)()
         assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.PARTED
+        assert scene.conversation.state is ConversationState.PARTED
 
     @ANY_END
     def test_end(self, clean: bool) -> None:
@@ -901,7 +901,7 @@ class PeerLeavesTests:
         scene = parted()
         scene.conversation.peer_gone(clean)
         assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
-        assert scene.conversation.state is State.OVER
+        assert scene.conversation.state is ConversationState.OVER
 
     def test_close_after_exit(self) -> None:
         """Closing after an `exit` is announced once."""
@@ -925,14 +925,14 @@ class PeerLeavesScriptTests:
         scene = talking(SCRIPT)
         scene.conversation.peer_left()
         assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("peer.end_within", PROMPTLY)]
-        assert scene.conversation.state is State.LEFT
+        assert scene.conversation.state is ConversationState.LEFT
 
     def test_exit(self) -> None:
         """Who says `exit` does not listen any more, and hears no more than our goodbye."""
         scene = talking(SCRIPT)
         scene.conversation.peer_said_goodbye()
         assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.PARTED
+        assert scene.conversation.state is ConversationState.PARTED
 
     def test_rest(self) -> None:
         """Whatever the script says gives it another moment."""
@@ -953,14 +953,14 @@ class PeerLeavesScriptTests:
         scene = left()
         scene.conversation.peer_said_goodbye()
         assert scene.happened() == []
-        assert scene.conversation.state is State.LEFT
+        assert scene.conversation.state is ConversationState.LEFT
 
     def test_end_of_script(self) -> None:
         """At its end the script says goodbye."""
         scene = left()
         scene.conversation.input_ended()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.ANSWERED
+        assert scene.conversation.state is ConversationState.ANSWERED
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
     def test_exit_after_end(self, goodbye: str) -> None:
@@ -968,7 +968,7 @@ class PeerLeavesScriptTests:
         scene = answered()
         getattr(scene.conversation, goodbye)()
         assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
-        assert scene.conversation.state is State.ANSWERED
+        assert scene.conversation.state is ConversationState.ANSWERED
 
     @ANY_END
     @pytest.mark.parametrize("begun", [left, answered])
@@ -987,9 +987,9 @@ class OverTests:
         scene = over()
         scene.conversation.said("hello")
         scene.conversation.enter()
-        scene.conversation.here_full()
-        scene.conversation.here_ready()
-        scene.conversation.screen_lost()
+        scene.conversation.output_full()
+        scene.conversation.output_ready()
+        scene.conversation.output_lost()
         scene.conversation.leave()
         assert scene.happened() == []
         assert not scene.conversation.free

@@ -13,7 +13,7 @@ class Connection:
     def __init__(self) -> None:
         self.failures: list[object] = []
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         self.failures.append(sys.exc_info()[1])
 
 

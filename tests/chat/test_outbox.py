@@ -22,7 +22,7 @@ class DictShelf:
         self.lines = dict(lines or {})
         self.next, self.tried, self.full = following, tried, False
 
-    def keep(self, first: int, text: str, kind: str) -> None:
+    def save(self, first: int, text: str, kind: str) -> None:
         for number, line in enumerate(text.split("\n"), first):
             assert number not in self.lines
             self.lines[number] = line
@@ -191,12 +191,12 @@ class StoredTests:
 
     def test_plain_numbers(self) -> None:
         """Numbers that were not used to send a line are used for the next, so that both ends agree later."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("a\nb")
         assert [chunk.text for chunk in box.take_all()] == ["a\nb"]
         box.add("c")
-        assert shelf.lines == {1: "c"}
+        assert outbox_store.lines == {1: "c"}
         assert box.resume(1)
         assert box.take() == Chunk(1, 2, "c")
 
@@ -207,9 +207,9 @@ class DisagreementTests:
     @pytest.mark.parametrize("restarted", [True, False])
     def test_client_went_back(self, restarted: bool) -> None:
         """Lines that were added after that are sent, though the other end has others of their numbers."""
-        shelf = DictShelf()
-        backup = shelf.copy()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        backup = outbox_store.copy()
+        box = outbox_store.opened()
         box.add("1\n2\n3\n4\n5")
         box.take()
         box.stored(6)
@@ -224,75 +224,75 @@ class DisagreementTests:
 
     def test_client_went_back_with_lines(self) -> None:
         """Lines of the copy that may have been sent are sent again, too: they may be doubled, never lost."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1\n2")
         box.take()
-        box = shelf.copy().opened()
+        box = outbox_store.copy().opened()
         box.add("a")
         assert not box.resume(9)
         assert box.take() == Chunk(9, 12, "1\n2\na")
 
     def test_other_end_went_back(self) -> None:
         """What the other end has lost and is still here is sent again, as all else."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1\n2\n3")
         box.take()
         box.stored(3)
         assert not box.resume(2)
         assert box.take() == Chunk(2, 3, "3")
-        assert shelf.lines == {2: "3"}
+        assert outbox_store.lines == {2: "3"}
 
     def test_agreement(self) -> None:
         """Where both agree nothing is sent twice, after the end of the program neither."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1\n2\n3")
         box.take()
-        box = shelf.opened()
+        box = outbox_store.opened()
         box.add("4")
         assert box.resume(4)
         assert box.take() == Chunk(4, 5, "4")
 
     def test_all_stored(self) -> None:
         """They agree about a client that keeps nothing, as all of it is stored."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1")
         box.take()
         box.stored(2)
-        assert shelf.opened().resume(2)
-        assert not shelf.opened().resume(3)
+        assert outbox_store.opened().resume(2)
+        assert not outbox_store.opened().resume(3)
 
     def test_new_numbers(self) -> None:
         """Under new numbers nothing was sent yet."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1\n2")
         box.take()
         box.renumber(1)
-        assert shelf.tried == 1
-        assert not shelf.opened().resume(2)
+        assert outbox_store.tried == 1
+        assert not outbox_store.opened().resume(2)
 
     def test_not_noted(self) -> None:
         """Where it can't be noted what is sent, nothing is."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1")
-        shelf.full = True
+        outbox_store.full = True
         assert box.take() is None
         assert box.lines == 1
-        shelf.full = False
+        outbox_store.full = False
         assert box.take() == Chunk(1, 2, "1")
 
     def test_noted_once(self) -> None:
         """What waits is noted in one step, before the first of it is sent."""
-        shelf = DictShelf()
-        box = shelf.opened()
+        outbox_store = DictShelf()
+        box = outbox_store.opened()
         box.add("1\n2\n3")
         assert box.take(1) == Chunk(1, 2, "1")
-        shelf.full = True
+        outbox_store.full = True
         assert [box.take(1), box.take(1)] == [Chunk(2, 3, "2"), Chunk(3, 4, "3")]
 
 
@@ -433,8 +433,8 @@ class AnythingTests:
     @given(st.lists(STEP))
     def test_any(self, steps: list[tuple[str, str | int]]) -> None:
         """Nothing is lost, doubled or reordered, here or on the shelf."""
-        shelf = DictShelf()
-        box, said, stored, sent = Outbox(shelf), [""], 1, 1
+        outbox_store = DictShelf()
+        box, said, stored, sent = Outbox(outbox_store), [""], 1, 1
         for step in steps:
             match step:
                 case ("add", str(text)):
@@ -453,11 +453,11 @@ class AnythingTests:
                     sent = stored = min(stored + lines, sent)
                     box.resume(stored)
             assert box.lines == len(said) - stored
-            assert shelf.lines == {number: said[number] for number in range(stored, len(said))}
-            assert sent <= shelf.tried <= len(said)
+            assert outbox_store.lines == {number: said[number] for number in range(stored, len(said))}
+            assert sent <= outbox_store.tried <= len(said)
         box.rewind()
         assert "\n".join(chunk.text for chunk in box.take_all()).split("\n") == (said[stored:] or [""])
-        assert shelf.lines == {}
+        assert outbox_store.lines == {}
 
 
 class Ends:
@@ -468,9 +468,9 @@ class Ends:
     """
 
     def __init__(self) -> None:
-        self.shelf, self.stored, self.ever = DictShelf(), [""], {""}
-        self.backups: tuple[DictShelf, list[str]] = self.shelf.copy(), [""]
-        self.here = self.shelf.opened()
+        self.outbox_store, self.stored, self.ever = DictShelf(), [""], {""}
+        self.backups: tuple[DictShelf, list[str]] = self.outbox_store.copy(), [""]
+        self.here = self.outbox_store.opened()
         self.lines, self.went_back, self.connected = 0, False, False
         self.kept: set[str] = set()  # lines that this end has taken, and did not lose by being put back
 
@@ -507,25 +507,25 @@ class Ends:
             self.here.stored(len(self.stored))
 
     def restart(self, _: int) -> None:
-        self.here, self.connected = self.shelf.opened(), False
+        self.here, self.connected = self.outbox_store.opened(), False
 
     def back_up_here(self, _: int) -> None:
-        self.backups = self.shelf.copy(), self.backups[1]
+        self.backups = self.outbox_store.copy(), self.backups[1]
 
     def back_up_there(self, _: int) -> None:
         self.backups = self.backups[0], self.stored.copy()
 
     def put_back_here(self, _: int) -> None:
-        self.shelf, self.went_back = self.backups[0].copy(), True
+        self.outbox_store, self.went_back = self.backups[0].copy(), True
         self.restart(0)
-        self.kept = set(self.shelf.lines.values())
+        self.kept = set(self.outbox_store.lines.values())
 
     def put_back_there(self, _: int) -> None:
         self.stored, self.went_back, self.connected = self.backups[1].copy(), True, False
 
     def check(self) -> None:
         """See that nothing left the outbox that was never stored."""
-        assert self.kept - set(self.shelf.lines.values()) <= self.ever
+        assert self.kept - set(self.outbox_store.lines.values()) <= self.ever
 
     def exchange(self, _: int) -> None:
         """Send all that waits, and hear that it is stored."""
@@ -536,7 +536,7 @@ class Ends:
     def settle(self) -> None:
         """Let all that waits be stored."""
         self.connect()
-        waiting = list(self.shelf.lines.values())
+        waiting = list(self.outbox_store.lines.values())
         self.exchange(0)
         assert self.stored[len(self.stored) - len(waiting) :] == waiting
         if not self.went_back:

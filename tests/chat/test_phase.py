@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.phase import Phase
+from techboy.chat.phase import DirectPhase
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from techboy.chat.phase import Phase
 )
 def test_phases(asked: str, phases: str) -> None:
     """Each question is answered with yes in these phases alone."""
-    assert [phase.name for phase in Phase if getattr(phase, asked)] == phases.split()
+    assert [phase.name for phase in DirectPhase if getattr(phase, asked)] == phases.split()

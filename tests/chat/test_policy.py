@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.policy import DIRECT, ROOMS
-from techboy.chat.server import Rules
+from techboy.chat.server import ServerConfig
 from tests.chat.fakes import FakeHouse
 
 
 @pytest.fixture
 def direct() -> FakeHouse:
     """Give a server in direct mode."""
-    return FakeHouse(Rules(policy=DIRECT))
+    return FakeHouse(ServerConfig(policy=DIRECT))
 
 
 class DirectTests:
@@ -23,21 +23,21 @@ class DirectTests:
         host, _ = direct.comes(host=True)
         juliet, _ = direct.comes("juliet")
         for member in (host, juliet):
-            offered = {line.split()[0] for line in direct.commanded(member, "help")}
+            offered = {line.split()[0] for line in direct.run_command(member, "help")}
             assert {"/who", "/me", "/quit", "/last", "/nick"} <= offered
             assert not {"/join", "/part", "/rooms", "/topic"} & offered
-            assert direct.commanded(member, "join verona")[0].startswith("unknown command /join")
+            assert direct.run_command(member, "join verona")[0].startswith("unknown command /join")
 
     def test_presence(self, direct: FakeHouse) -> None:
         """No member is told who comes and goes, but it can be written down, and a new name is told."""
         room = direct.lobby
         juliet, _ = direct.comes("juliet")
-        (segment,) = room.take()
+        (segment,) = room.take_pending()
         assert (segment.news.told(), segment.news.recorded()) == ([], ["juliet joined"])
         direct.rename(juliet, "rosaline")
         assert direct.news() == ["juliet is now rosaline"]
         direct.leave(juliet)
-        (segment,) = room.take()
+        (segment,) = room.take_pending()
         assert (segment.news.told(), segment.news.recorded()) == ([], ["rosaline left"])
 
     def test_greeting(self, direct: FakeHouse) -> None:
@@ -52,13 +52,13 @@ class DirectTests:
     def test_history(self, direct: FakeHouse) -> None:
         """A client sees what was said since it came, the operator sees all."""
         host, way = direct.comes(host=True)
-        direct.said(host, "one\ntwo")
+        direct.post(host, "one\ntwo")
         direct.store()
         juliet, hers = direct.comes("juliet")
         juliet.since = 2
-        assert direct.commanded(juliet, "last") == ["there are no messages yet"]
-        direct.said(juliet, "three")
+        assert direct.run_command(juliet, "last") == ["there are no messages yet"]
+        direct.post(juliet, "three")
         direct.store()
-        for member, guest, lines in ((juliet, hers, ["three"]), (host, way, ["one\ntwo", "three"])):
-            assert direct.commanded(member, "last 9") == []
-            assert ("recall", lines) in guest.events
+        for member, connection, lines in ((juliet, hers, ["three"]), (host, way, ["one\ntwo", "three"])):
+            assert direct.run_command(member, "last 9") == []
+            assert ("recall", lines) in connection.events

@@ -6,8 +6,8 @@ import pytest
 
 from techboy.chat.member import Member
 from techboy.chat.room import SHOWN_NAMES, Room, listed
-from techboy.storage.interface import Batch
-from techboy.storage.memory import MemoryLogs
+from techboy.storage.interface import MessageBatch
+from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import FakeGuest, FakeWaker, stored, taken_news
 
 
@@ -15,7 +15,7 @@ class Verona:
     """A room, whoever settles it, and people."""
 
     def __init__(self) -> None:
-        self.waker, self.logs = FakeWaker(), MemoryLogs()
+        self.waker, self.logs = FakeWaker(), MemoryLogStore()
         self.room = Room("verona", self.logs.open("verona"), self.waker)
         self._numbers = 0
 
@@ -23,7 +23,9 @@ class Verona:
         """Return somebody who is not in the room."""
         self._numbers += 1
         way = FakeGuest()
-        member = Member(self._numbers, way, self.room, host=host, came_at=0.0, session=None, quiet=quiet)
+        member = Member(
+            self._numbers, way, self.room, is_operator=host, joined_at=0.0, session=None, hidden=quiet
+        )
         member.name = name
         return member
 
@@ -37,11 +39,11 @@ class Verona:
         """Return somebody who has been there for long."""
         member = self.somebody(name)
         self.room.enter(member)
-        self.room.take()
+        self.room.take_pending()
         self.waker.events.clear()
         return member
 
-    def store(self, at: float) -> list[Batch]:
+    def store(self, at: float) -> list[MessageBatch]:
         """Store at ``at`` what was said, and return it."""
         return stored(self.logs, self.room, at)
 
@@ -66,14 +68,14 @@ class SayTests:
     def test_waits(self, verona: Verona) -> None:
         """It is not in the log before it is stored, and whoever stores it is woken."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "hello")
+        verona.room.post(juliet, "text", "hello")
         assert verona.room.log.last == 0
         assert verona.waker.events == [("wake", "verona")]
 
     def test_stored(self, verona: Verona) -> None:
         """It is stored once, with when and whose it was."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "hello\nyou")
+        verona.room.post(juliet, "text", "hello\nyou")
         [batch] = verona.store(7.0)
         assert (batch.first, batch.last, batch.at, batch.by) == (1, 2, 7.0, juliet.number)
         assert (batch.author, batch.kind, batch.text) == ("juliet", "text", "hello\nyou")
@@ -88,7 +90,7 @@ class SayTests:
         """What one says is one piece, though others speak between."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
         for member, text in [(juliet, "a"), (nurse, "x"), (juliet, "b\nc"), (nurse, "y")]:
-            verona.room.say(member, "text", text)
+            verona.room.post(member, "text", text)
         assert verona.stored() == [
             (juliet.number, "juliet", "text", "a\nb\nc"),
             (nurse.number, "nurse", "text", "x\ny"),
@@ -98,7 +100,7 @@ class SayTests:
         """What is said in another way stands for itself, in its order."""
         juliet = verona.inhabitant("juliet")
         for kind, text in [("text", "a"), ("action", "sighs"), ("action", "waits"), ("text", "b")]:
-            verona.room.say(juliet, kind, text)
+            verona.room.post(juliet, kind, text)
         assert [piece[2:] for piece in verona.stored()] == [
             ("text", "a"),
             ("action", "sighs\nwaits"),
@@ -108,9 +110,9 @@ class SayTests:
     def test_renamed(self, verona: Verona) -> None:
         """Everything is said under the name that its author had then."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "a")
+        verona.room.post(juliet, "text", "a")
         juliet.name = "rosaline"
-        verona.room.say(juliet, "text", "b")
+        verona.room.post(juliet, "text", "b")
         assert verona.stored() == [
             (juliet.number, "juliet", "text", "a"),
             (juliet.number, "rosaline", "text", "b"),
@@ -119,7 +121,7 @@ class SayTests:
     def test_gone(self, verona: Verona) -> None:
         """What was said last is stored although its author has left."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "adieu")
+        verona.room.post(juliet, "text", "adieu")
         verona.room.leave(juliet)
         assert verona.stored() == [(juliet.number, "juliet", "text", "adieu")]
 
@@ -148,7 +150,7 @@ class NewsTests:
         verona.room.enter(verona.somebody("juliet"))
         verona.room.leave(verona.inhabitant("nurse"))
         verona.room.announce("the sun rises")
-        verona.room.take()
+        verona.room.take_pending()
         assert verona.news() == []
 
     def test_many(self, verona: Verona) -> None:
@@ -248,10 +250,10 @@ class HostTests:
         """Who only came to say something is heard, and neither listed nor told of."""
         quiet = verona.somebody("romeo", host=True, quiet=True)
         verona.room.enter(quiet)
-        verona.room.say(quiet, "text", "back at nine")
+        verona.room.post(quiet, "text", "back at nine")
         assert verona.room.listed == {}
         verona.room.leave(quiet)
-        [segment] = verona.room.take()
+        [segment] = verona.room.take_pending()
         assert (segment.news.told(), [draft.text for draft in segment.drafts()]) == ([], ["back at nine"])
         assert verona.room.members == {}
 
@@ -273,7 +275,7 @@ class SegmentTests:
         """Take what is new: what is told, and what was said after that, piece by piece."""
         return [
             (segment.news.told(), [draft.text for draft in segment.drafts()])
-            for segment in verona.room.take()
+            for segment in verona.room.take_pending()
         ]
 
     def test_nothing(self, verona: Verona) -> None:
@@ -284,34 +286,34 @@ class SegmentTests:
         """Who comes is told of before what they say, however it is gathered."""
         juliet = verona.somebody("juliet")
         verona.room.enter(juliet)
-        verona.room.say(juliet, "text", "hello")
-        verona.room.say(juliet, "text", "you")
+        verona.room.post(juliet, "text", "hello")
+        verona.room.post(juliet, "text", "you")
         assert self.segments(verona) == [(["juliet joined"], ["hello\nyou"])]
 
     def test_last_words(self, verona: Verona) -> None:
         """Who goes is told of after what they said last."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
-        verona.room.say(nurse, "text", "hush")
-        verona.room.say(juliet, "text", "adieu")
+        verona.room.post(nurse, "text", "hush")
+        verona.room.post(juliet, "text", "adieu")
         verona.room.leave(juliet)
         assert self.segments(verona) == [([], ["hush", "adieu"]), (["juliet left"], [])]
 
     def test_silent(self, verona: Verona) -> None:
         """What is told of those who said nothing does not divide what others say."""
         juliet, nurse = verona.inhabitant("juliet"), verona.inhabitant("nurse")
-        verona.room.say(juliet, "text", "a")
+        verona.room.post(juliet, "text", "a")
         verona.room.leave(nurse)
         verona.room.announce("the sun rises")
-        verona.room.say(juliet, "text", "b")
+        verona.room.post(juliet, "text", "b")
         assert self.segments(verona) == [(["the sun rises", "nurse left"], ["a\nb"])]
 
     def test_renamed(self, verona: Verona) -> None:
         """Another name is told of between what was said under either."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "a")
+        verona.room.post(juliet, "text", "a")
         juliet.name = "rosaline"
         verona.room.rename(juliet, "juliet")
-        verona.room.say(juliet, "text", "b")
+        verona.room.post(juliet, "text", "b")
         assert self.segments(verona) == [([], ["a"]), (["juliet is now rosaline"], ["b"])]
 
     def test_back_as_another(self, verona: Verona) -> None:
@@ -329,7 +331,7 @@ class SegmentTests:
             member = verona.somebody(name)
             verona.room.enter(member)
             numbers.append(member.number)
-        [segment] = verona.room.take()
+        [segment] = verona.room.take_pending()
         told = [segment.news.told(number) for number in (*numbers, 99)]
         assert told == [["nurse, paris joined"], ["paris joined"], [], ["juliet, nurse, paris joined"]]
 
@@ -337,7 +339,7 @@ class SegmentTests:
         """However many they are, the line is short, and its count right for each."""
         for number in range(100):
             verona.room.enter(verona.somebody(f"n{number}"))
-        [segment] = verona.room.take()
+        [segment] = verona.room.take_pending()
         shown = ", ".join(f"n{number}" for number in range(SHOWN_NAMES))
         assert segment.news.told() == [f"{shown} and {100 - SHOWN_NAMES} more joined"]
         later = ", ".join(f"n{number}" for number in range(10, 10 + SHOWN_NAMES))
@@ -346,9 +348,9 @@ class SegmentTests:
     def test_unstored(self, verona: Verona) -> None:
         """It is counted how much of somebody is to be stored."""
         juliet = verona.inhabitant("juliet")
-        verona.room.say(juliet, "text", "hello")
-        verona.room.say(juliet, "action", "waves")
-        assert juliet.unstored == 10
+        verona.room.post(juliet, "text", "hello")
+        verona.room.post(juliet, "action", "waves")
+        assert juliet.pending_chars == 10
 
 
 class ListedTests:

@@ -28,7 +28,7 @@ class SessionTests:
         session = Session(RECORD)
         assert session.accept(5, 2) == 0
         assert (session.next, session.record().next) == (5, 7)
-        session.stored(7)
+        session.mark_stored(7)
         assert session.next == 7
 
     def test_again(self) -> None:
@@ -49,7 +49,7 @@ class SessionTests:
         """What could not be stored is expected once more."""
         session = Session(RECORD)
         session.accept(5, 2)
-        session.refused()
+        session.reset_accepted()
         assert session.record() == RECORD
         assert session.accept(5, 1) == 0
 
@@ -57,8 +57,8 @@ class SessionTests:
         """What is stored stays so, in whichever order it is told."""
         session = Session(RECORD)
         session.accept(5, 2)
-        session.stored(7)
-        session.stored(6)
+        session.mark_stored(7)
+        session.mark_stored(6)
         assert session.next == 7
 
     @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4))))

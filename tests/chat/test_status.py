@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.status import Alone, Hosting, Together, duration
+from techboy.chat.status import Connected, Disconnected, ServerStatus, duration
 
 
 class StandingTests:
@@ -13,16 +13,16 @@ class StandingTests:
     @pytest.mark.parametrize(
         ("standing", "line"),
         [
-            (Alone("calling verona:4444", 42.4), "calling verona:4444 for 42 s"),
+            (Disconnected("calling verona:4444", 42.4), "calling verona:4444 for 42 s"),
             (
-                Alone("calling verona:4444", 200, "connection refused", 3),
+                Disconnected("calling verona:4444", 200, "connection refused", 3),
                 "calling verona:4444 for 3 min, 3 lines wait: connection refused",
             ),
-            (Together("romeo", 0.5), "connected to romeo"),
-            (Together("romeo", 42, 1), "connected to romeo, last heard 42 s ago, 1 line waits"),
-            (Together("romeo", 1, 0, 120), "connected to romeo, catching up: 120 lines to come"),
-            (Hosting(3, 120, 2), "3 guests, 120 lines, 2 waiting"),
-            (Hosting(1, 1, 0), "1 guest, 1 line, 0 waiting"),
+            (Connected("romeo", 0.5), "connected to romeo"),
+            (Connected("romeo", 42, 1), "connected to romeo, last heard 42 s ago, 1 line waits"),
+            (Connected("romeo", 1, 0, 120), "connected to romeo, catching up: 120 lines to come"),
+            (ServerStatus(3, 120, 2), "3 guests, 120 lines, 2 waiting"),
+            (ServerStatus(1, 1, 0), "1 guest, 1 line, 0 waiting"),
         ],
     )
     def test_line(self, standing: object, line: str) -> None:

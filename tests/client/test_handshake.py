@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
-from techboy.client.handshake import LONGEST_BEFORE, PATIENCE, Greeting
+from techboy.client.handshake import HANDSHAKE_TIMEOUT, LONGEST_BEFORE, ClientHandshake
 from techboy.wire.frames import Hello
 from tests.transports import FakeTransport, cuts
 
@@ -43,18 +43,18 @@ class Call:
 
     def __init__(self, *, may_be_plain: bool = True) -> None:
         self.clock, self.opened, self.unanswered_calls = Clock(), [], 0
-        self.door = RecordingDoor()
-        greeting = Greeting(self, Hello("juliet"), self.clock, 60, may_be_plain=may_be_plain)
+        self.handler = RecordingDoor()
+        greeting = ClientHandshake(self, Hello("juliet"), self.clock, 60, may_be_plain=may_be_plain)
         self.transport = FakeTransport(greeting)
         greeting.makeConnection(self.transport)
 
-    def native_door(self) -> RecordingDoor:
+    def native_protocol(self) -> RecordingDoor:
         self.opened.append("native")
-        return self.door
+        return self.handler
 
-    def plain_door(self) -> RecordingDoor:
+    def plain_protocol(self) -> RecordingDoor:
         self.opened.append("plain")
-        return self.door
+        return self.handler
 
     def unanswered(self) -> None:
         self.unanswered_calls += 1
@@ -76,30 +76,30 @@ class AnswerTests:
         call = Call()
         for piece in [*pieces, b"more"]:
             call.transport.receive(piece)
-        assert (call.opened, call.door.data) == (["native"], WELCOME + b"more")
-        call.clock.advance(PATIENCE)
+        assert (call.opened, call.handler.data) == (["native"], WELCOME + b"more")
+        call.clock.advance(HANDSHAKE_TIMEOUT)
         assert call.opened == ["native"]
 
     def test_goodbye(self) -> None:
         """So does a goodbye."""
         call = Call()
         call.transport.receive(b'{"type": "bye", "reason": "busy"}\n')
-        assert (call.opened, call.door.data) == (["native"], b'{"type": "bye", "reason": "busy"}\n')
+        assert (call.opened, call.handler.data) == (["native"], b'{"type": "bye", "reason": "busy"}\n')
 
     def test_plain(self) -> None:
         """Without a welcome the plain door is opened after a while, with all that came."""
         call = Call()
         call.transport.receive(b'hello\n{"type": "pong", "number": 1}\n')
         assert call.opened == []
-        call.clock.advance(PATIENCE)
-        assert (call.opened, call.door.data) == (["plain"], b'hello\n{"type": "pong", "number": 1}\n')
+        call.clock.advance(HANDSHAKE_TIMEOUT)
+        assert (call.opened, call.handler.data) == (["plain"], b'hello\n{"type": "pong", "number": 1}\n')
 
     def test_sign_of_life(self) -> None:
         """A ping says that the native dialect is understood, and that the welcome follows."""
         call = Call()
         call.transport.receive(b'hello\n{"type": "ping", "number": 0}\n')
-        call.clock.advance(PATIENCE)
-        assert (call.opened, call.door.data) == (["native"], b'{"type": "ping", "number": 0}\n')
+        call.clock.advance(HANDSHAKE_TIMEOUT)
+        assert (call.opened, call.handler.data) == (["native"], b'{"type": "ping", "number": 0}\n')
 
     def test_much(self) -> None:
         """Too much before a welcome opens it at once."""
@@ -131,7 +131,7 @@ class EndTests:
         call = Call()
         call.transport.receive(b"hello\n")
         call.transport.peer_closes()
-        assert (call.opened, call.door.events) == (["plain"], ["half"])
+        assert (call.opened, call.handler.events) == (["plain"], ["half"])
 
     def test_half_without_a_word(self) -> None:
         """One that is closed without a word is no answer."""
@@ -146,4 +146,4 @@ class EndTests:
         call.transport.loseWriteConnection()
         call.transport.flush()
         call.transport.breaks()
-        assert (call.door.events, call.unanswered_calls) == (["ours", "lost"], 0)
+        assert (call.handler.events, call.unanswered_calls) == (["ours", "lost"], 0)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.chat.acquaintance import Acquaintance, Forgetful
+from techboy.chat.acquaintance import ClientSession, MemorySessionStore
 from techboy.chat.outbox import Outbox
-from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeCaller
+from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeClientProtocol
 from tests.transports import FakeTransport
 
 WELCOME = {
@@ -41,17 +41,17 @@ class Scene:
     def __init__(
         self,
         outbox: Outbox | None = None,
-        acquaintance: Acquaintance | None = None,
+        client_session: ClientSession | None = None,
         wanted: str | None = "juliet",
     ) -> None:
         self.clock, self.conversation, self.owner = Clock(), Recorder(), Recorder()
         self.outbox = outbox or Outbox()
-        self.acquaintance = acquaintance or Acquaintance(Forgetful())
-        self.door = NativeCaller(
-            self.conversation, self.owner, self.outbox, self.acquaintance, self.clock, 25, 60, wanted
+        self.client_session = client_session or ClientSession(MemorySessionStore())
+        self.handler = NativeClientProtocol(
+            self.conversation, self.owner, self.outbox, self.client_session, self.clock, 25, 60, wanted
         )
-        self.transport = FakeTransport(self.door)
-        self.door.makeConnection(self.transport)
+        self.transport = FakeTransport(self.handler)
+        self.handler.makeConnection(self.transport)
 
     def gets(self, *frames: dict[str, Any]) -> None:
         """The host sends ``frames``."""
@@ -64,7 +64,7 @@ class Scene:
     def says(self, text: str) -> None:
         """``text`` is said here."""
         self.outbox.add(text)
-        self.door.send_from(self.outbox)
+        self.handler.send_from(self.outbox)
 
     def welcomed(self, **fields: Any) -> Scene:
         """The host welcomes her, and all that comes of it is forgotten."""
@@ -85,16 +85,19 @@ class AnswerTests:
         """After a welcome there is a conversation, with somebody who has a name."""
         scene = Scene()
         scene.gets(WELCOME)
-        assert scene.conversation.told == [("peer_calls_you", "juliet"), ("peer_came", scene.door)]
-        assert scene.door.name == "romeo"
-        assert scene.acquaintance.known.session == "token"
+        assert scene.conversation.told == [
+            ("peer_assigned_nick", "juliet"),
+            ("peer_connected", scene.handler),
+        ]
+        assert scene.handler.name == "romeo"
+        assert scene.client_session.known.session == "token"
 
     def test_many(self) -> None:
         """In a room she is among many, and is told where she is called something else."""
         scene = Scene()
         scene.gets({**WELCOME, "room": "lobby", "name": "juliet2"})
         assert [event[0] for event in scene.conversation.told] == [
-            "peer_hosts_many", "peer_calls_you", "peer_came", "peer_noted",
+            "peer_hosts_many", "peer_assigned_nick", "peer_connected", "peer_notice",
         ]  # fmt: skip
         assert scene.conversation.told[-1][1] == "you are juliet2"
 
@@ -102,7 +105,9 @@ class AnswerTests:
         """Who wants no name is not told which it is."""
         scene = Scene(wanted=None)
         scene.gets({**WELCOME, "name": "romeo"})
-        assert scene.conversation.happened("peer_calls_you", "peer_noted") == [("peer_calls_you", "romeo")]
+        assert scene.conversation.happened("peer_assigned_nick", "peer_notice") == [
+            ("peer_assigned_nick", "romeo")
+        ]
 
     @pytest.mark.parametrize("reason", ["busy", "refused"])
     def test_turned_away(self, reason: str) -> None:
@@ -124,7 +129,7 @@ class AnswerTests:
         """What waited is sent with the numbers that the host expects."""
         outbox = Outbox(kept=[(4, "one\ntwo")])
         scene = Scene(outbox).welcomed(next_seq=1)
-        scene.door.send_from(outbox)
+        scene.handler.send_from(outbox)
         assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
 
     def test_back(self) -> None:
@@ -132,27 +137,27 @@ class AnswerTests:
         first = Scene().welcomed()
         first.says("one\ntwo")
         first.transport.breaks()
-        second = Scene(first.outbox, first.acquaintance).welcomed(next_seq=2)
-        second.door.send_from(second.outbox)
+        second = Scene(first.outbox, first.client_session).welcomed(next_seq=2)
+        second.handler.send_from(second.outbox)
         assert second.sent() == [{"type": "message", "kind": "text", "text": "two", "seq": 2}]
 
     def test_put_back(self) -> None:
         """Where one end was put back to a backup, all that waits is sent, and one line says so."""
-        acquaintance = Acquaintance(Forgetful())
-        Scene(acquaintance=acquaintance).welcomed()
+        client_session = ClientSession(MemorySessionStore())
+        Scene(client_session=client_session).welcomed()
         outbox = Outbox(kept=[(1, "one\ntwo")])
-        scene = Scene(outbox, acquaintance)
+        scene = Scene(outbox, client_session)
         scene.gets({**WELCOME, "next_seq": 6})
-        assert scene.conversation.happened("peer_came", "peer_noted") == [
-            ("peer_came", scene.door),
+        assert scene.conversation.happened("peer_connected", "peer_notice") == [
+            ("peer_connected", scene.handler),
             (
-                "peer_noted",
+                "peer_notice",
                 "romeo and this client disagree about what is stored,"
                 " for example after a backup was restored;"
                 " 2 lines will be sent again, some perhaps twice",
             ),
         ]
-        scene.door.send_from(outbox)
+        scene.handler.send_from(outbox)
         assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 6}]
 
     def test_put_back_without_lines(self) -> None:
@@ -160,11 +165,11 @@ class AnswerTests:
         first = Scene().welcomed()
         first.says("one")
         first.gets({"type": "ack", "next_seq": 2, "last_id": 1})
-        second = Scene(first.outbox, first.acquaintance)
+        second = Scene(first.outbox, first.client_session)
         second.gets({**WELCOME, "next_seq": 1})
-        assert second.conversation.happened("peer_noted") == [
+        assert second.conversation.happened("peer_notice") == [
             (
-                "peer_noted",
+                "peer_notice",
                 "romeo and this client disagree about what is stored,"
                 " for example after a backup was restored",
             )
@@ -178,15 +183,15 @@ class LinesTests:
         """It is shown, with ids and time."""
         scene = Scene().welcomed()
         scene.gets(line(1, "one\ntwo"))
-        assert scene.conversation.happened("peer_told") == [
-            ("peer_told", ("romeo", "one\ntwo", "text", 1, 5.0, False))
+        assert scene.conversation.happened("peer_message") == [
+            ("peer_message", ("romeo", "one\ntwo", "text", 1, 5.0, False))
         ]
 
     def test_once(self) -> None:
         """What comes again is left out."""
         scene = Scene().welcomed()
         scene.gets(line(1, "one\ntwo"), line(1, "one\ntwo"), line(2, "two\nthree\nfour"))
-        assert [event[1].text for event in scene.conversation.happened("peer_told")] == [
+        assert [event[1].text for event in scene.conversation.happened("peer_message")] == [
             "one\ntwo", "three\nfour",
         ]  # fmt: skip
 
@@ -194,14 +199,14 @@ class LinesTests:
         """What was said before she first came is marked as such."""
         scene = Scene().welcomed(last_id=1)
         scene.gets(line(1, "one"), line(2, "two"))
-        assert [event[1].past for event in scene.conversation.happened("peer_told")] == [True, False]
+        assert [event[1].past for event in scene.conversation.happened("peer_message")] == [True, False]
 
     def test_missed(self) -> None:
         """What is forgotten is told of, and counts as received."""
         scene = Scene().welcomed()
         scene.gets({"type": "skipped", "count": 2, "through_id": 2}, line(2, "two\nthree"))
-        told = scene.conversation.happened("peer_noted", "peer_told")
-        assert told[0] == ("peer_noted", "2 lines are gone")
+        told = scene.conversation.happened("peer_notice", "peer_message")
+        assert told[0] == ("peer_notice", "2 lines are gone")
         assert told[1][1].text == "three"
 
     def test_moved(self) -> None:
@@ -212,25 +217,25 @@ class LinesTests:
             {"type": "room_changed", "room": "garden", "after_id": 0, "last_id": 0},
             line(1, "one"),
         )
-        assert [event[1].text for event in scene.conversation.happened("peer_told")] == ["nine", "one"]
+        assert [event[1].text for event in scene.conversation.happened("peer_message")] == ["nine", "one"]
 
     def test_missing(self) -> None:
         """What is still to come of what was said before is known, and forgotten when no more comes."""
         scene = Scene().welcomed(after_id=0, last_id=10)
         scene.gets(line(1, "one\ntwo"))
-        assert scene.door.missing == 8
+        assert scene.handler.missing == 8
         scene.gets(line(3, "\n".join("3456789")))
-        assert scene.door.missing == 1
+        assert scene.handler.missing == 1
         scene.clock.advance(CAUGHT_UP + 0.1)
-        assert scene.door.missing == 0
+        assert scene.handler.missing == 0
         scene.gets({"type": "room_changed", "room": "balcony", "after_id": 0, "last_id": 4})
-        assert scene.door.missing == 4
+        assert scene.handler.missing == 4
 
     def test_not_understood(self) -> None:
         """A frame of a newer host is passed over."""
         scene = Scene().welcomed()
         scene.gets({"sing": 1}, line(1, "one"))
-        assert len(scene.conversation.happened("peer_told")) == 1
+        assert len(scene.conversation.happened("peer_message")) == 1
 
 
 class ThrottledTests:
@@ -249,8 +254,8 @@ class ThrottledTests:
         """It is told once, to what rate."""
         scene = self.throttled()
         scene.gets({"type": "throttled", "rate": 3})
-        assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "romeo accepts 3 lines a second from this client; the rest waits here")
+        assert scene.conversation.happened("peer_notice") == [
+            ("peer_notice", "romeo accepts 3 lines a second from this client; the rest waits here")
         ]
 
     def test_pace(self) -> None:
@@ -262,7 +267,7 @@ class ThrottledTests:
     def test_leave(self) -> None:
         """Who leaves sends nothing more, and takes leave when what was sent is stored."""
         scene = self.throttled()
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         scene.gets({"type": "ack", "next_seq": 13, "last_id": 12})
         assert scene.sent() == []
         scene.gets({"type": "ack", "next_seq": 14, "last_id": 13})
@@ -279,34 +284,34 @@ class ThrottledTests:
         scene.sent()
         scene.gets({"type": "ack", "next_seq": 12, "last_id": 11})
         scene.outbox.add("still more")
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_in_time(self) -> None:
         """It is not waited for longer than she was told to."""
         scene = self.throttled()
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         scene.clock.advance(5)
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_not_stored(self) -> None:
         """What the host can't store is not waited for: it is sent in the next connection."""
         scene = self.throttled()
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         scene.gets({"type": "error", "code": "storage_unavailable", "text": "full", "next_seq": 11})
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
 
     def test_leave_lost(self) -> None:
         """A connection that breaks meanwhile is told of."""
         scene = self.throttled()
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         scene.transport.breaks()
         assert scene.conversation.happened("peer_lost", "peer_gone") == [("peer_lost",)]
 
     def test_finish(self) -> None:
         """At the end of a script all of it is sent, however long that takes."""
         scene = self.throttled()
-        scene.door.part(5, None)
+        scene.handler.part(5, None)
         for first in range(14, 101, 3):
             scene.gets({"type": "ack", "next_seq": first, "last_id": first - 1})
             scene.clock.advance(10)
@@ -318,8 +323,8 @@ class ThrottledTests:
         """In another connection it is found out anew."""
         first = self.throttled()
         first.transport.breaks()
-        scene = Scene(first.outbox, first.acquaintance).welcomed(next_seq=14)
-        scene.door.send_from(scene.outbox)
+        scene = Scene(first.outbox, first.client_session).welcomed(next_seq=14)
+        scene.handler.send_from(scene.outbox)
         assert scene.sent() == [
             {"type": "message", "kind": "text", "text": "\n".join(map(str, range(14, 24))), "seq": 14}
         ]
@@ -358,8 +363,8 @@ class SayTests:
         )
         scene.says("three")
         assert scene.sent() == []
-        assert scene.conversation.happened("peer_noted") == [
-            ("peer_noted", "not stored yet: full. It will be retried; 2 lines wait")
+        assert scene.conversation.happened("peer_notice") == [
+            ("peer_notice", "not stored yet: full. It will be retried; 2 lines wait")
         ]
         scene.clock.advance(SAY_AGAIN)
         assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo\nthree", "seq": 1}]
@@ -373,9 +378,9 @@ class SayTests:
     def test_command(self) -> None:
         """Commands are sent as they are."""
         scene = Scene().welcomed()
-        scene.door.command("msg nurse come  here")
-        scene.door.command("who")
-        scene.door.command("nick\trosaline")
+        scene.handler.command("msg nurse come  here")
+        scene.handler.command("who")
+        scene.handler.command("nick\trosaline")
         assert scene.sent() == [
             {"type": "command", "name": "msg", "args": ["nurse come  here"]},
             {"type": "command", "name": "who", "args": []},
@@ -390,7 +395,7 @@ class EndTests:
         """She says goodbye when all is stored."""
         scene = Scene().welcomed()
         scene.says("one")
-        scene.door.part(5, None)
+        scene.handler.part(5, None)
         assert not any(frame["type"] == "bye" for frame in scene.sent())
         scene.gets({"type": "ack", "next_seq": 2, "last_id": 1})
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
@@ -402,7 +407,7 @@ class EndTests:
         """Or when that takes too long, and keeps what is not."""
         scene = Scene().welcomed()
         scene.says("one")
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         scene.sent()
         scene.clock.advance(5)
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
@@ -412,10 +417,10 @@ class EndTests:
         """Goodbye tells up to where in which room all was shown."""
         scene = Scene().welcomed(room="lobby")
         scene.gets(line(1, "one\ntwo"))
-        scene.acquaintance.shown()
+        scene.client_session.shown()
         scene.gets(line(3, "three"))
         scene.sent()
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         assert scene.sent() == [{"type": "bye", "last_seen_id": 2, "room": "lobby"}]
 
     def test_answer(self) -> None:
@@ -423,7 +428,7 @@ class EndTests:
         scene = Scene().welcomed()
         scene.gets({"type": "bye", "reason": "closed"})
         assert scene.conversation.happened("peer_left") == [("peer_left",)]
-        scene.door.part(1, 5)
+        scene.handler.part(1, 5)
         assert scene.sent() == [{"type": "bye", "last_seen_id": 0}]
         assert "close" in scene.transport.events
 

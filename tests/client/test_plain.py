@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
 from techboy.chat.outbox import Chunk, Outbox
-from techboy.client.plain import LATE_WELCOME, PlainDoor
+from techboy.client.plain import LATE_WELCOME, PlainPeerProtocol
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.storage.interface import ACTION, TEXT
 from tests.transports import FakeTransport, connected, cuts
@@ -31,7 +31,7 @@ class FakeConversation:
         """The lines that were said, one by one."""
         return "\n".join(event[1] for event in self.events if event[0] == "said").split("\n")
 
-    def peer_came(self, peer: PlainDoor) -> None:
+    def peer_connected(self, peer: PlainPeerProtocol) -> None:
         self.events.append(("came", peer.address))
 
     def peer_said(self, text: str) -> None:
@@ -66,8 +66,8 @@ class Door:
         **options: object,
     ) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
-        self.door = PlainDoor(self.conversation, "juliet", self.clock, max_line, mistaken)
-        self.transport = connected(self.door, **options)
+        self.handler = PlainPeerProtocol(self.conversation, "juliet", self.clock, max_line, mistaken)
+        self.transport = connected(self.handler, **options)
         self.came = self.conversation.events.pop(0)
 
     @property
@@ -81,7 +81,7 @@ class Door:
         """Say ``text``, lines joined by LF, at this end."""
         outbox = Outbox()
         outbox.add(text)
-        self.door.send_from(outbox)
+        self.handler.send_from(outbox)
         assert outbox.lines == 0
 
 
@@ -94,12 +94,12 @@ class LateAnswerTests:
     def test_in_pieces(self, at: int) -> None:
         """Its answer is recognised wherever it is cut, also if the rest takes seconds."""
         mistakes: list[str] = []
-        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
-        door.says("hello")
-        door.receive(self.WELCOME[:at])
-        door.clock.advance(4)
-        door.receive(self.WELCOME[at:])
-        assert (mistakes, door.events, door.transport.events) == (
+        handler = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
+        handler.says("hello")
+        handler.receive(self.WELCOME[:at])
+        handler.clock.advance(4)
+        handler.receive(self.WELCOME[at:])
+        assert (mistakes, handler.events, handler.transport.events) == (
             ["native"], [("displaced", "hello")], ["abort"]
         )  # fmt: skip
 
@@ -109,30 +109,30 @@ class LateAnswerTests:
     def test_after_plain_text(self, before: bytes) -> None:
         """A server that took a silent caller for a plain one may have sent it anything."""
         mistakes: list[str] = []
-        door = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
-        door.says("hello")
-        door.receive(before)
-        door.says("again")
-        door.clock.advance(LATE_WELCOME - 0.1)
-        door.receive(before + self.WELCOME)
+        handler = Door(max_line=4096, mistaken=lambda: mistakes.append("native"))
+        handler.says("hello")
+        handler.receive(before)
+        handler.says("again")
+        handler.clock.advance(LATE_WELCOME - 0.1)
+        handler.receive(before + self.WELCOME)
         assert mistakes == ["native"]
-        assert door.events[-1] == ("displaced", "hello\nagain")
+        assert handler.events[-1] == ("displaced", "hello\nagain")
 
     def test_too_late(self) -> None:
         """After half a minute the peer is one of plain lines, and what looks like a frame is a message."""
-        door = Door(max_line=4096, mistaken=lambda: None)
-        door.clock.advance(LATE_WELCOME)
-        door.receive(self.WELCOME)
-        assert door.events == [("said", self.WELCOME.decode().rstrip())]
+        handler = Door(max_line=4096, mistaken=lambda: None)
+        handler.clock.advance(LATE_WELCOME)
+        handler.receive(self.WELCOME)
+        assert handler.events == [("said", self.WELCOME.decode().rstrip())]
 
     def test_brace(self) -> None:
         """A message that only begins so, from a peer that ends no lines, is shown after a while."""
-        door = Door(mistaken=lambda: None)
-        door.receive(b"{smile}")
-        door.clock.advance(4.9)
-        assert door.events == []
-        door.clock.advance(0.1)
-        assert door.events == [("said", "{smile}")]
+        handler = Door(mistaken=lambda: None)
+        handler.receive(b"{smile}")
+        handler.clock.advance(4.9)
+        assert handler.events == []
+        handler.clock.advance(0.1)
+        assert handler.events == [("said", "{smile}")]
 
 
 class HearingTests:
@@ -146,61 +146,61 @@ class HearingTests:
 
     def test_lines_of_a_chunk(self) -> None:
         """Lines that arrive together are said together."""
-        door = Door()
-        door.receive("hello\nthere, é\r\n\n".encode())
-        assert door.events == [("said", "hello\nthere, é\n")]
+        handler = Door()
+        handler.receive("hello\nthere, é\r\n\n".encode())
+        assert handler.events == [("said", "hello\nthere, é\n")]
 
     @pytest.mark.parametrize("pieces", cuts("é\r\n//x\n\n日😀\n".encode()))
     def test_cut_anywhere(self, pieces: list[bytes]) -> None:
         """No line is torn or run together, and no character cut, however the bytes arrive."""
-        door = Door()
+        handler = Door()
         for piece in pieces:
-            door.receive(piece)
-        assert door.conversation.said == ["é", "//x", "", "日😀"]
+            handler.receive(piece)
+        assert handler.conversation.said == ["é", "//x", "", "日😀"]
 
     def test_goodbye(self) -> None:
         """After the goodbye nothing is heard."""
-        door = Door()
-        door.receive(b"a\n/who\nb\nExit\nc\n")
-        door.receive(b"d\n")
-        assert door.events == [("said", "a\n/who\nb"), ("goodbye",)]
+        handler = Door()
+        handler.receive(b"a\n/who\nb\nExit\nc\n")
+        handler.receive(b"d\n")
+        assert handler.events == [("said", "a\n/who\nb"), ("goodbye",)]
 
     def test_commands_mean_nothing_to_a_caller(self) -> None:
         """A host's line that begins with a slash is a line."""
-        door = Door()
-        door.receive(b"/who\n//\n")
-        assert door.events == [("said", "/who\n//")]
+        handler = Door()
+        handler.receive(b"/who\n//\n")
+        assert handler.events == [("said", "/who\n//")]
 
     def test_last_line_without_an_end(self) -> None:
         """What was begun when the peer closes its half is a line."""
-        door = Door()
-        door.receive(b"hello\nthere")
-        door.transport.peer_closes()
-        assert door.events == [("said", "hello"), ("said", "there"), ("left",)]
+        handler = Door()
+        handler.receive(b"hello\nthere")
+        handler.transport.peer_closes()
+        assert handler.events == [("said", "hello"), ("said", "there"), ("left",)]
 
     def test_broken_in_a_line(self) -> None:
         """What was begun when the connection breaks is no line."""
-        door = Door()
-        door.receive(b"hello\nthe")
-        door.transport.breaks()
-        assert door.events == [("said", "hello"), ("gone", False)]
+        handler = Door()
+        handler.receive(b"hello\nthe")
+        handler.transport.breaks()
+        assert handler.events == [("said", "hello"), ("gone", False)]
 
     def test_close_without_half(self) -> None:
         """Where there is no half-close, as with TLS, an orderly close is a goodbye too."""
-        door = Door()
-        door.receive(b"hello\nthere")
-        door.transport.lost(ConnectionDone())
-        assert door.events == [("said", "hello"), ("said", "there"), ("left",), ("gone", True)]
+        handler = Door()
+        handler.receive(b"hello\nthere")
+        handler.transport.lost(ConnectionDone())
+        assert handler.events == [("said", "hello"), ("said", "there"), ("left",), ("gone", True)]
 
     @given(st.binary(max_size=200), st.integers(1, 20))
     def test_any_bytes(self, data: bytes, size: int) -> None:
         """Whatever a peer sends, nothing that a terminal obeys is said."""
-        door = Door()
+        handler = Door()
         for at in range(0, len(data), size):
-            door.receive(data[at : at + size])
-        door.clock.advance(2)
-        door.transport.peer_closes()
-        text = "\n".join(door.conversation.said)
+            handler.receive(data[at : at + size])
+        handler.clock.advance(2)
+        handler.transport.peer_closes()
+        text = "\n".join(handler.conversation.said)
         assert not [char for char in text if char not in "\t\n" and (char < " " or "\x7f" <= char < "\xa0")]
 
 
@@ -209,84 +209,84 @@ class UnfinishedTests:
 
     def test_left_unfinished(self) -> None:
         """What has been left unfinished for 100 ms is a line."""
-        door = Door()
-        door.receive(b"hel")
-        door.clock.advance(0.09)
-        door.receive(b"lo")
-        door.clock.advance(0.09)
-        assert door.events == []
-        door.clock.advance(0.02)
-        assert door.events == [("said", "hello")]
+        handler = Door()
+        handler.receive(b"hel")
+        handler.clock.advance(0.09)
+        handler.receive(b"lo")
+        handler.clock.advance(0.09)
+        assert handler.events == []
+        handler.clock.advance(0.02)
+        assert handler.events == [("said", "hello")]
 
     def test_goodbye(self) -> None:
         """Its goodbye needs no end either."""
-        door = Door()
-        door.receive(b"exit")
-        door.clock.advance(0.1)
-        assert door.events == [("goodbye",)]
+        handler = Door()
+        handler.receive(b"exit")
+        handler.clock.advance(0.1)
+        assert handler.events == [("goodbye",)]
 
     def test_who_ends_lines(self) -> None:
         """Who has once ended a line may take any time for the next."""
-        door = Door()
-        door.receive(b"one\ntw")
-        door.clock.advance(10)
-        door.receive(b"o\n")
-        assert door.conversation.said == ["one", "two"]
+        handler = Door()
+        handler.receive(b"one\ntw")
+        handler.clock.advance(10)
+        handler.receive(b"o\n")
+        assert handler.conversation.said == ["one", "two"]
 
     def test_cut_in_a_character(self) -> None:
         """In the middle of a character, its rest is waited for longer."""
-        door = Door()
-        door.receive(b"caf" + "é".encode()[:1])
-        door.clock.advance(0.5)
-        assert door.events == []
-        door.receive("é".encode()[1:])
-        door.clock.advance(0.1)
-        assert door.events == [("said", "café")]
-        door.receive(b"caf\xe9")
-        door.clock.advance(1.0)
-        assert door.events[1:] == [("said", "caf\ufffd")]
+        handler = Door()
+        handler.receive(b"caf" + "é".encode()[:1])
+        handler.clock.advance(0.5)
+        assert handler.events == []
+        handler.receive("é".encode()[1:])
+        handler.clock.advance(0.1)
+        assert handler.events == [("said", "café")]
+        handler.receive(b"caf\xe9")
+        handler.clock.advance(1.0)
+        assert handler.events[1:] == [("said", "caf\ufffd")]
 
     def test_answered_in_kind(self) -> None:
         """It is answered without the last end, but two answers never run together."""
-        door = Door()
-        door.says("first")
-        door.receive(b"hello")
-        door.clock.advance(1)
-        assert door.transport.flush() == b"first\n"
-        door.says("one\ntwo")
-        assert door.transport.flush() == b"one\ntwo"
-        door.says("three")
-        assert door.transport.flush() == b"\nthree"
-        door.clock.advance(1)
-        door.door.notice("four")
-        assert door.transport.flush() == b"* four"
+        handler = Door()
+        handler.says("first")
+        handler.receive(b"hello")
+        handler.clock.advance(1)
+        assert handler.transport.flush() == b"first\n"
+        handler.says("one\ntwo")
+        assert handler.transport.flush() == b"one\ntwo"
+        handler.says("three")
+        assert handler.transport.flush() == b"\nthree"
+        handler.clock.advance(1)
+        handler.handler.notice("four")
+        assert handler.transport.flush() == b"* four"
 
     def test_paused(self) -> None:
         """A line left unfinished while the screen is full is said when there is room again."""
-        door = Door()
-        door.receive(b"hello")
-        door.door.pause()
-        door.clock.advance(1)
-        assert door.events == []
-        door.door.resume()
-        door.clock.advance(1)
-        assert door.events == [("said", "hello")]
+        handler = Door()
+        handler.receive(b"hello")
+        handler.handler.pause()
+        handler.clock.advance(1)
+        assert handler.events == []
+        handler.handler.resume()
+        handler.clock.advance(1)
+        assert handler.events == [("said", "hello")]
 
     def test_too_long(self) -> None:
         """Silence ends a line that is too long, too."""
-        door = Door()
-        door.receive(b"x" * 17)
-        door.clock.advance(1)
-        door.receive(b"hello")
-        door.clock.advance(1)
-        assert door.events == [("said", "hello")]
+        handler = Door()
+        handler.receive(b"x" * 17)
+        handler.clock.advance(1)
+        handler.receive(b"hello")
+        handler.clock.advance(1)
+        assert handler.events == [("said", "hello")]
 
     def test_no_timer_outlives_the_connection(self) -> None:
         """Nothing is left to wait for when the connection is gone."""
-        door = Door()
-        door.receive(b"hel")
-        door.transport.breaks()
-        assert door.clock.getDelayedCalls() == []
+        handler = Door()
+        handler.receive(b"hel")
+        handler.transport.breaks()
+        assert handler.clock.getDelayedCalls() == []
 
 
 class LimitTests:
@@ -297,30 +297,30 @@ class LimitTests:
     @pytest.mark.parametrize("pieces", cuts(b"one\n" + b"x" * 40 + b"\ntwo\n"))
     def test_told_and_skipped(self, pieces: list[bytes]) -> None:
         """Its author is told once, the lines around it are said, the connection is kept."""
-        door = Door()
+        handler = Door()
         for piece in pieces:
-            door.receive(piece)
-        assert door.conversation.said == ["one", "two"]
-        assert door.transport.flush() == self.TOLD
-        assert door.transport.events == []
+            handler.receive(piece)
+        assert handler.conversation.said == ["one", "two"]
+        assert handler.transport.flush() == self.TOLD
+        assert handler.transport.events == []
 
     def test_longest(self) -> None:
         """A line of the longest length is taken, whichever way it ends."""
-        door = Door()
-        door.receive(b"x" * 16 + b"\n" + b"y" * 16 + b"\r\n")
-        assert door.conversation.said == ["x" * 16, "y" * 16]
+        handler = Door()
+        handler.receive(b"x" * 16 + b"\n" + b"y" * 16 + b"\r\n")
+        assert handler.conversation.said == ["x" * 16, "y" * 16]
 
     def test_never_ended(self) -> None:
         """After 64 KiB without an end the peer is told and closed, and nothing it sends is heard."""
-        door = Door()
+        handler = Door()
         for _ in range(LONGEST_UNENDED // 1024 + 1):
-            door.receive(b"x" * 1024)
-        assert door.transport.events == ["half close"]
-        assert door.transport.flush() == self.TOLD + b"* 65536 bytes without a line end: closed\n"
-        door.receive(b"\nhello\n")
-        door.clock.advance(1)
-        assert door.transport.events == ["half close", "close"]
-        assert door.events == [("gone", True)]
+            handler.receive(b"x" * 1024)
+        assert handler.transport.events == ["half close"]
+        assert handler.transport.flush() == self.TOLD + b"* 65536 bytes without a line end: closed\n"
+        handler.receive(b"\nhello\n")
+        handler.clock.advance(1)
+        assert handler.transport.events == ["half close", "close"]
+        assert handler.events == [("gone", True)]
 
 
 class SayingTests:
@@ -328,40 +328,40 @@ class SayingTests:
 
     def test_marks(self) -> None:
         """What would be a command gets a second slash, what would be a goodbye a blank."""
-        door = Door()
-        door.says("/a\nexit")
-        door.door.command("who all")
-        assert door.transport.flush() == b"//a\nexit \n/who all\n"
+        handler = Door()
+        handler.says("/a\nexit")
+        handler.handler.command("who all")
+        assert handler.transport.flush() == b"//a\nexit \n/who all\n"
 
     def test_action(self) -> None:
         """To a server an action is the command, in its place among lines of text."""
-        door, outbox = Door(), Outbox()
+        handler, outbox = Door(), Outbox()
         for text, kind in [("/one", TEXT), ("waves\nsighs", ACTION), ("two", TEXT)]:
             outbox.add(text, kind)
-        door.door.send_from(outbox)
-        assert door.transport.flush() == b"//one\n/me waves\n/me sighs\ntwo\n"
+        handler.handler.send_from(outbox)
+        assert handler.transport.flush() == b"//one\n/me waves\n/me sighs\ntwo\n"
 
     def test_all_at_once(self) -> None:
         """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""
-        door, outbox = Door(), Outbox(kept=[(1, "one\ntwo")])
+        handler, outbox = Door(), Outbox(kept=[(1, "one\ntwo")])
         outbox.add("exit")
-        door.door.send_from(outbox)
-        door.door.send_from(outbox)
-        assert door.transport.flush() == b"one\ntwo\nexit \n"
+        handler.handler.send_from(outbox)
+        handler.handler.send_from(outbox)
+        assert handler.transport.flush() == b"one\ntwo\nexit \n"
 
     def test_nothing(self) -> None:
         """Where nothing waits nothing is sent, not an empty line either."""
-        door = Door()
-        door.door.send_from(Outbox())
-        assert door.transport.flush() == b""
+        handler = Door()
+        handler.handler.send_from(Outbox())
+        assert handler.transport.flush() == b""
 
     def test_back_pressure(self) -> None:
         """The conversation hears when the connection is full and when it is not any more."""
-        door = Door()
-        door.transport.producer.pauseProducing()
-        door.transport.producer.resumeProducing()
-        door.transport.producer.stopProducing()
-        assert door.events == [("full",), ("ready",)]
+        handler = Door()
+        handler.transport.producer.pauseProducing()
+        handler.transport.producer.resumeProducing()
+        handler.transport.producer.stopProducing()
+        assert handler.events == [("full",), ("ready",)]
 
     def test_tcp_is_tuned(self) -> None:
         """On TCP, lines are not held back by Nagle's algorithm, and a dead peer is found out."""
@@ -374,10 +374,10 @@ class SayingTests:
             def setTcpKeepAlive(self, on: bool) -> None:
                 options.append(("keepalive", on))
 
-        door = PlainDoor(FakeConversation(), "juliet", Clock())
-        transport = Tcp(door)
+        handler = PlainPeerProtocol(FakeConversation(), "juliet", Clock())
+        transport = Tcp(handler)
         directlyProvides(transport, ITCPTransport)
-        door.makeConnection(transport)
+        handler.makeConnection(transport)
         assert options == [("nodelay", True), ("keepalive", True)]
 
 
@@ -386,28 +386,28 @@ class DisplacedTests:
 
     def test_displaced(self) -> None:
         """The connection is given to another door, and the conversation hears of no end of it."""
-        door = Door()
-        door.door.displaced()
-        assert door.transport.producer is None
-        assert door.transport.events == []
-        assert door.events == [("displaced", None)]
+        handler = Door()
+        handler.handler.displaced()
+        assert handler.transport.producer is None
+        assert handler.transport.events == []
+        assert handler.events == [("displaced", None)]
 
     def test_unheard(self) -> None:
         """What was said before anything was heard is given back, as it was said."""
-        door = Door()
-        door.says("one\nexit")
-        door.says("two")
-        door.door.displaced()
-        assert door.events == [("displaced", "one\nexit\ntwo")]
+        handler = Door()
+        handler.says("one\nexit")
+        handler.says("two")
+        handler.handler.displaced()
+        assert handler.events == [("displaced", "one\nexit\ntwo")]
 
     def test_heard(self) -> None:
         """Who has said a line in this dialect has understood what was said in it."""
-        door = Door()
-        door.says("one")
-        door.receive(b"hello\n")
-        door.says("two")
-        door.door.displaced()
-        assert door.events[1:] == [("displaced", None)]
+        handler = Door()
+        handler.says("one")
+        handler.receive(b"hello\n")
+        handler.says("two")
+        handler.handler.displaced()
+        assert handler.events[1:] == [("displaced", None)]
 
 
 class PartingTests:
@@ -415,43 +415,43 @@ class PartingTests:
 
     def test_answered(self) -> None:
         """When all is sent and the peer has closed its half, the rest is closed."""
-        door = Door()
-        door.says("hello")
-        door.door.part(5, None)
-        assert door.transport.events == ["half close"]
-        assert door.transport.flush() == b"hello\n"
-        door.receive(b"still there\n")
-        door.transport.peer_closes()
-        assert door.transport.events == ["half close", "close"]
-        assert door.events == [("said", "still there"), ("left",), ("gone", True)]
+        handler = Door()
+        handler.says("hello")
+        handler.handler.part(5, None)
+        assert handler.transport.events == ["half close"]
+        assert handler.transport.flush() == b"hello\n"
+        handler.receive(b"still there\n")
+        handler.transport.peer_closes()
+        assert handler.transport.events == ["half close", "close"]
+        assert handler.events == [("said", "still there"), ("left",), ("gone", True)]
 
     def test_not_answered(self) -> None:
         """A peer that does not close its half is waited for, but not for ever."""
-        door = Door()
-        door.door.part(5, None)
-        door.clock.advance(60)
-        assert door.transport.events == ["half close"]
-        door.transport.flush()
-        door.clock.advance(5)
-        assert door.events == [("gone", True)]
+        handler = Door()
+        handler.handler.part(5, None)
+        handler.clock.advance(60)
+        assert handler.transport.events == ["half close"]
+        handler.transport.flush()
+        handler.clock.advance(5)
+        assert handler.events == [("gone", True)]
 
     def test_end_within(self) -> None:
         """A connection whose time is over sends what it has and is closed; the last time set counts."""
-        door = Door()
-        door.says("hello")
-        door.door.end_within(1)
-        door.door.end_within(5)
-        door.clock.advance(4)
-        assert door.transport.events == []
-        door.clock.advance(1)
-        assert door.transport.events == ["close"]
-        assert door.transport.flush() == b"hello\n"
-        assert door.events[-1] == ("gone", True)
+        handler = Door()
+        handler.says("hello")
+        handler.handler.limit_close(1)
+        handler.handler.limit_close(5)
+        handler.clock.advance(4)
+        assert handler.transport.events == []
+        handler.clock.advance(1)
+        assert handler.transport.events == ["close"]
+        assert handler.transport.flush() == b"hello\n"
+        assert handler.events[-1] == ("gone", True)
 
     def test_end_within_of_a_stuck_peer(self) -> None:
         """If it takes nothing, the connection is cut, and that is not a clean end."""
-        door = Door()
-        door.says("hello")
-        door.door.end_within(1)
-        door.clock.pump([1, 1])
-        assert door.events == [("gone", False)]
+        handler = Door()
+        handler.says("hello")
+        handler.handler.limit_close(1)
+        handler.clock.pump([1, 1])
+        assert handler.events == [("gone", False)]

@@ -16,14 +16,14 @@ from twisted.internet.protocol import ServerFactory
 
 from techboy.config.endpoints import (
     descriptors,
+    inherited_sockets,
     initial_environment,
     is_passed,
     on_loopback,
-    passed,
     reason_for,
     server,
 )
-from techboy.net.inherited_socket import PassedSocket
+from techboy.net.inherited_socket import InheritedEndpoint
 from tests.marks import needs_inheritance, needs_unix_sockets
 from tests.programs import FakeReactor
 
@@ -95,7 +95,7 @@ class ServerTests:
         """A UNIX socket that was passed is not treated as the program's own."""
         number = manager.add(socket.socket(socket.AF_UNIX))
         unix = server(FakeReactor(), "systemd:domain=UNIX:index=0", manager.descriptors)
-        assert isinstance(unix, PassedSocket)
+        assert isinstance(unix, InheritedEndpoint)
         for domain in ("INET", "INET6"):
             tcp = server(FakeReactor(), f"systemd:domain={domain}:index=0", manager.descriptors)
             assert isinstance(tcp, AdoptedStreamServerEndpoint)
@@ -203,8 +203,8 @@ class PassedTests:
 
     def test_nothing(self, manager: Passed) -> None:
         """Mostly it is nothing."""
-        assert passed() == []
-        assert passed(manager.descriptors) == []
+        assert inherited_sockets() == []
+        assert inherited_sockets(manager.descriptors) == []
 
     @needs_unix_sockets
     def test_families(self, manager: Passed) -> None:
@@ -214,21 +214,24 @@ class PassedTests:
             listener.bind("" if family is socket.AF_UNIX else ("127.0.0.1", 0))
             listener.listen()
             manager.add(listener)
-        assert passed(manager.descriptors) == ["systemd:domain=UNIX:index=0", "systemd:domain=INET:index=1"]
+        assert inherited_sockets(manager.descriptors) == [
+            "systemd:domain=UNIX:index=0",
+            "systemd:domain=INET:index=1",
+        ]
 
     @needs_inheritance
     def test_no_ear(self, manager: Passed) -> None:
         """A socket that nobody can call is refused by its number."""
         number = manager.add(socket.socket())
         with pytest.raises(ValueError, match=f"^descriptor {number} is no socket that can be called$"):
-            passed(manager.descriptors)
+            inherited_sockets(manager.descriptors)
 
     @needs_inheritance
     def test_no_socket(self, manager: Passed, tmp_path: Path) -> None:
         """So is what is no socket."""
         number = manager.add((tmp_path / "file").open("wb"))
         with pytest.raises(ValueError, match=f"^descriptor {number}: Socket operation on non-socket$"):
-            passed(manager.descriptors)
+            inherited_sockets(manager.descriptors)
 
 
 class ReasonForTests:

@@ -22,8 +22,8 @@ from techboy.config import endpoints
 from techboy.config import reactor as reactors
 from techboy.config.options import (
     ConversationOptions,
-    option,
-    separate_log,
+    option_type,
+    redirect_log,
     way_in,
 )
 from techboy.config.values import DAY, port_number
@@ -126,12 +126,12 @@ class OptionTests:
     """A mistake names its option."""
 
     def test_taken(self) -> None:
-        assert option("answer", int)("42") == 42
+        assert option_type("answer", int)("42") == 42
 
     def test_refused(self) -> None:
         """What can't be read is refused under the option's name."""
         with pytest.raises(UsageError, match=r"^--port: invalid port 'x': expected 0-65535$"):
-            option("port", port_number)("x")
+            option_type("port", port_number)("x")
 
 
 class ConversationOptionsTests:
@@ -806,7 +806,7 @@ class RomeoTests:
     def test_passed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sockets that a service manager passes are listened on, unless it is said where."""
         passed = ["unix:x", "tcp:1"]
-        monkeypatch.setattr(endpoints, "passed", lambda: list(passed))
+        monkeypatch.setattr(endpoints, "inherited_sockets", lambda: list(passed))
         assert parsed(romeo.Options)["listen"] == passed
         assert parsed(romeo.Options, "--port", "1")["listen"] == []
         assert parsed(romeo.Options, "--listen", "tcp:2")["listen"] == ["tcp:2"]
@@ -815,7 +815,7 @@ class RomeoTests:
 
     def test_windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """On Windows no service manager is asked where anything is."""
-        monkeypatch.setattr(endpoints, "passed", lambda: pytest.fail("it is asked for sockets"))
+        monkeypatch.setattr(endpoints, "inherited_sockets", lambda: pytest.fail("it is asked for sockets"))
         for variable in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY"):
             monkeypatch.setenv(variable, "/run/romeo")
         options = parsed(on_windows(romeo.Options))
@@ -837,7 +837,7 @@ class RomeoTests:
 
     def test_passed_and_not_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where sockets are passed and others are listened on, the log says that nobody answers at them."""
-        monkeypatch.setattr(endpoints, "passed", lambda: ["systemd:domain=INET:index=0"])
+        monkeypatch.setattr(endpoints, "inherited_sockets", lambda: ["systemd:domain=INET:index=0"])
         monkeypatch.setattr(endpoints, "server", lambda reactor, text: None)
         for words, warnings in (
             ([], 0),
@@ -857,7 +857,7 @@ class RomeoTests:
         def passed() -> list[str]:
             raise ValueError("descriptor 3 is no socket that can be called")
 
-        monkeypatch.setattr(endpoints, "passed", passed)
+        monkeypatch.setattr(endpoints, "inherited_sockets", passed)
         said = mistake(romeo.Options, capsys=capsys, status=78)
         assert said == "romeo: $LISTEN_FDS: descriptor 3 is no socket that can be called\n"
 
@@ -1053,20 +1053,20 @@ class SeparateLogTests:
         """A log file that was asked for stays."""
         twist = twist_options(logFile=io.StringIO())
         given = dict(twist)
-        assert separate_log(twist, Streams(None, file, None), talks=True) is None
+        assert redirect_log(twist, Streams(None, file, None), talks=True) is None
         assert twist == given
 
     def test_daemon(self, file: TextIO) -> None:
         """Where nothing is said on standard output, the log stays there."""
         twist = twist_options()
-        log = separate_log(twist, Streams(None, file, None), talks=False)
+        log = redirect_log(twist, Streams(None, file, None), talks=False)
         assert twist["logFile"] is log
         assert logged(twist, file) == "a line\n"
 
     def test_standard_error(self, screen: TextIO, file: TextIO) -> None:
         """Where it was asked for on standard error, it is there, as it was asked for."""
         twist = twist_options(logFile=sys.stderr)
-        separate_log(twist, Streams(None, screen, OnTerminal(file)), talks=False)
+        redirect_log(twist, Streams(None, screen, OnTerminal(file)), talks=False)
         assert logged(twist, file) == "a line\n"
         assert twist["logLevel"] is LogLevel.info
         assert twist["fileLogObserverFactory"] is jsonFileLogObserver
@@ -1075,13 +1075,13 @@ class SeparateLogTests:
     def test_closed(self, file: TextIO, talks: bool) -> None:
         """Where standard output is closed, the log goes to standard error."""
         twist = twist_options(logFile=None)
-        separate_log(twist, Streams(None, None, file), talks)
+        redirect_log(twist, Streams(None, None, file), talks)
         assert logged(twist, file) == "a line\n"
 
     def test_to_file(self, file: TextIO) -> None:
         """In a file or a pipe, the log is what it would be elsewhere."""
         twist = twist_options()
-        separate_log(twist, Streams(None, file, file), talks=True)
+        redirect_log(twist, Streams(None, file, file), talks=True)
         assert logged(twist, file) == "a line\n"
         assert twist["logLevel"] is LogLevel.info
         assert twist["fileLogObserverFactory"] is jsonFileLogObserver
@@ -1094,19 +1094,19 @@ class SeparateLogTests:
     def test_level_on_terminal(self, screen: TextIO, asked: Any, shown: Any) -> None:
         """A person sees warnings and worse, unless another level was asked for."""
         twist = twist_options(logLevel=asked)
-        separate_log(twist, at_terminal(Typed(), screen), talks=True)
+        redirect_log(twist, at_terminal(Typed(), screen), talks=True)
         assert twist["logLevel"] is shown
 
     def test_format_on_terminal(self, screen: TextIO) -> None:
         """The format that twist chose for a terminal stays."""
         chosen = object()
         twist = twist_options(fileLogObserverFactory=chosen)
-        separate_log(twist, at_terminal(Typed(), screen), talks=True)
+        redirect_log(twist, at_terminal(Typed(), screen), talks=True)
         assert twist["fileLogObserverFactory"] is chosen
 
     @pytest.mark.parametrize("closed", [True, False])
     def test_text_on_terminal(self, screen: TextIO, file: TextIO, closed: bool) -> None:
         """A person reads text, also where standard output is none of hers."""
         twist = twist_options()
-        separate_log(twist, Streams(None, None if closed else file, OnTerminal(screen)), talks=True)
+        redirect_log(twist, Streams(None, None if closed else file, OnTerminal(screen)), talks=True)
         assert twist["fileLogObserverFactory"] is textFileLogObserver

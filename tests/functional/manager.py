@@ -102,7 +102,7 @@ class Manager(EndedAtLast):
         self.environment = dict(environment or {})
         self._watchdog = self._span("WatchdogSec") if watchdog is None else watchdog
         self._restart_after = (self._span("RestartSec") or 0.1) if restart_after is None else restart_after
-        self._patience = self._span("TimeoutStopSec") or DEADLINE
+        self._reply_timeout = self._span("TimeoutStopSec") or DEADLINE
         self.state, self.result, self.notifications = State.INACTIVE, "", list[dict[str, str]]()
         self.statuses: list[int] = []
         self._ready_after = set[int]()  # the numbers of ends after which it became ready
@@ -252,7 +252,7 @@ class Manager(EndedAtLast):
                 self._ready_after.add(len(self.statuses))
                 self._sign_of_life()
         if "STOPPING" in told and self.state in (State.ACTIVE, State.RELOADING):
-            self.state, self._deadline = State.STOPPING, time.monotonic() + self._patience
+            self.state, self._deadline = State.STOPPING, time.monotonic() + self._reply_timeout
 
     def _sign_of_life(self) -> None:
         if self.state in (State.ACTIVE, State.RELOADING):
@@ -301,7 +301,7 @@ class Manager(EndedAtLast):
         return self.unit.get("Service", "Restart") == "on-failure" and str(status) not in prevented
 
     def _end(self, state: State, number: int) -> None:
-        self.state, self._deadline = state, time.monotonic() + self._patience
+        self.state, self._deadline = state, time.monotonic() + self._reply_timeout
         self._kill(number)
         self._kill(signal.SIGCONT)  # as systemd does, so that who is stopped gets it
 

@@ -98,8 +98,8 @@ class Heard:
         return bytes(self._data)
 
     def _read(self, deadline: float, awaited: str) -> None:
-        patience = max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select([self._descriptor], [], [], patience)
+        reply_timeout = max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select([self._descriptor], [], [], reply_timeout)
         assert ready, f"{awaited!r} did not come: {self._data[-2000:]!r}"
         arrived = os.read(self._descriptor, 1 << 20)
         self._data += arrived
@@ -380,7 +380,7 @@ class Listener:
         return Peer(self.accept())
 
     @property
-    def called(self) -> bool:
+    def set_nick(self) -> bool:
         """Whether somebody calls who was not answered yet."""
         return bool(select.select([self._socket], [], [], 0)[0])
 

@@ -91,28 +91,30 @@ class OwnDoorTests:
     """The admin socket."""
 
     @pytest.fixture
-    def door(self, root: Path) -> Path:
+    def handler(self, root: Path) -> Path:
         return root / "own"
 
     @pytest.fixture
-    def guest(self, programs: Programs, door: Path) -> Peer:
+    def guest(self, programs: Programs, handler: Path) -> Peer:
         """Return a client of a server that has an admin socket."""
-        guest = programs.caller(programs.romeo("--socket", str(door), stdin=NULL, stdout=NULL).port)
+        guest = programs.caller(programs.romeo("--socket", str(handler), stdin=NULL, stdout=NULL).port)
         guest.hears("1 here")
         return guest
 
     @CLOSE
-    def test_closed(self, programs: Programs, door: Path, guest: Peer, close: Callable[[Peer], None]) -> None:
+    def test_closed(
+        self, programs: Programs, handler: Path, guest: Peer, close: Callable[[Peer], None]
+    ) -> None:
         """An operator whose connection is closed has left."""
-        operator = programs.own_caller(door)
+        operator = programs.own_caller(handler)
         operator.tells(HELLO)
         guest.hears("* romeo joined\n")
         close(operator)
         guest.hears("* romeo left\n")
 
-    def test_killed(self, programs: Programs, door: Path, guest: Peer) -> None:
+    def test_killed(self, programs: Programs, handler: Path, guest: Peer) -> None:
         """An operator whose program is killed has left."""
-        operator = programs.terminal("juliet", "--socket", str(door))
+        operator = programs.terminal("juliet", "--socket", str(handler))
         guest.hears("* romeo joined\n")
         operator.kill()
         guest.hears("* romeo left\n")

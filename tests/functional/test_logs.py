@@ -100,7 +100,7 @@ class ConnectionTests:
         """As text there are two lines for a visit, with the id of the connection, and what else was done."""
         daemon = Daemon(programs, TEXT)
         visits(daemon)
-        lines = re.findall(r"Journal#info\] (.*)", daemon.ends().decode())
+        lines = re.findall(r"ConnectionLog#info\] (.*)", daemon.ends().decode())
         patterns = [
             r"connection 1 with 127\.0\.0\.1:\d+: guest1 joined lobby \(plain\)",
             r"connection 2 with 127\.0\.0\.1:\d+: juliet joined lobby \(native\)",

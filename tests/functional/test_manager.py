@@ -201,7 +201,7 @@ class TroubleTests:
     def test_hangs(self, stage: Stage, hangs: str, status: int) -> None:
         """One that gives no sign of life is ended, in the end as nobody can refuse, and started again."""
         manager = stage.service(f'tell("READY=1"); told("here"); {hangs}', watchdog=0.3)
-        manager._patience = 0.3
+        manager._reply_timeout = 0.3
         manager.start()
         wait_until(lambda: bool(manager.statuses))
         assert manager.statuses[0] == status
@@ -212,7 +212,7 @@ class TroubleTests:
         manager = stage.service(
             'signal.signal(signal.SIGTERM, signal.SIG_IGN); tell("READY=1"); time.sleep(99)'
         )
-        manager._patience = 0.3
+        manager._reply_timeout = 0.3
         manager.start()
         manager.stop()
         assert (manager.state, manager.result, manager.statuses) == (State.FAILED, "timeout", [-9])

@@ -13,7 +13,7 @@ from signal import SIGTERM
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from techboy.exit_status import CONFIG, NO_LISTENING, USAGE
+from techboy.exit_status import CANNOT_LISTEN, CONFIG, USAGE
 from tests.functional.programs import (
     DEADLINE,
     LOOPBACK,
@@ -244,7 +244,7 @@ class StartTests:
         with socket.create_server((LOOPBACK, 0)) as other:
             endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
             romeo = programs.romeo("--metrics", endpoint, stdin=NULL)
-            told = refusal(romeo, NO_LISTENING)
+            told = refusal(romeo, CANNOT_LISTEN)
         assert told == f"romeo: can't listen on {endpoint}: Address already in use\n"
 
     def test_no_endpoint(self, programs: Programs) -> None:

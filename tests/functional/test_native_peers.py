@@ -272,7 +272,7 @@ class HostTests:
         wait_until(lambda: kept(programs.folder / "juliet") == 1)
         romeo.tells(WELCOME)
         assert romeo.said(1) == "one"
-        assert not listener.called
+        assert not listener.set_nick
 
     def test_numbers_go_on(self, programs: Programs) -> None:
         """Started again with a state directory she goes on counting, though nothing waited in it."""

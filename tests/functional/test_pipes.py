@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from techboy.exit_status import DATA_REFUSED, IO_FAILED
+from techboy.exit_status import DATA_ERROR, IO_ERROR
 from tests.functional.programs import DEADLINE, NULL, PIPE, SHELL, TWIST, Program, Programs, free_port
 
 LOG_LINE = "Main loop terminated."  # of twist, as every program ends
@@ -77,7 +77,7 @@ class ScriptTests:
         romeo = programs.answer(listener)
         assert romeo.hears_all() == "one\nthree\n"
         romeo.close()
-        assert juliet.ends() == DATA_REFUSED
+        assert juliet.ends() == DATA_ERROR
         juliet.states("* line 2 was not sent: more than 4096 bytes\n")
 
 
@@ -126,7 +126,7 @@ class ReaderGoneTests:
             romeo.says("more\n")
         assert romeo.hears_all() == ""
         romeo.close()
-        assert juliet.ends() == IO_FAILED
+        assert juliet.ends() == IO_ERROR
 
     def test_script(self, programs: Programs) -> None:
         """A script is said to its end all the same."""
@@ -143,7 +143,7 @@ class ReaderGoneTests:
         romeo.close()
         assert juliet.ends() == 0
         assert juliet.output.everything() == b"one\n"
-        assert (programs.folder / "status").read_text() in ("0\n", f"{IO_FAILED}\n")
+        assert (programs.folder / "status").read_text() in ("0\n", f"{IO_ERROR}\n")
 
 
 class Redirected:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from techboy.exit_status import IO_FAILED
+from techboy.exit_status import IO_ERROR
 from tests.functional.programs import SHELL, free_port
 from tests.functional.screens import COLUMNS, JULIET, ROWS, Screen, Screens
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER, ESCAPE, TAB, UP
@@ -379,7 +379,7 @@ class EndTests:
         lost.writes("half a line")
         typed(lost, f"{who}: half a line")
         lost.hangs_up()
-        assert lost.ends() == IO_FAILED
+        assert lost.ends() == IO_ERROR
         assert other.ends() == 0
         assert other.rows[-1].endswith(f"Connection closed by {who}.")
         assert other.is_tidy
@@ -391,4 +391,4 @@ class EndTests:
         guest.hears("welcome to lobby")
         romeo.hangs_up()
         assert "* romeo is leaving" in guest.hears_all()
-        assert romeo.ends() == IO_FAILED
+        assert romeo.ends() == IO_ERROR

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from techboy.exit_status import CONFIG, IO_FAILED, NO_LISTENING, USAGE
+from techboy.exit_status import CANNOT_LISTEN, CONFIG, IO_ERROR, USAGE
 from tests.functional.programs import LOOPBACK, NULL, PIPE, SHELL, TWIST, Programs, refusal
 
 FOREIGN = "192.0.2.1"  # RFC 5737: for documentation, nobody's
@@ -23,8 +23,8 @@ class ListeningTests:
             port = str(other.getsockname()[1])
             by_number = programs.twist("romeo", "--host", LOOPBACK, "--port", port, stdin=stdin)
             by_endpoint = programs.twist("romeo", "--listen", f"tcp:{port}:interface={LOOPBACK}", stdin=stdin)
-            assert f"{LOOPBACK}:{port}: Address already in use" in refusal(by_number, NO_LISTENING)
-            assert "Address already in use" in refusal(by_endpoint, NO_LISTENING)
+            assert f"{LOOPBACK}:{port}: Address already in use" in refusal(by_number, CANNOT_LISTEN)
+            assert "Address already in use" in refusal(by_endpoint, CANNOT_LISTEN)
 
     def test_one_of_two(self, programs: Programs) -> None:
         """One endpoint of several that can't be had is enough to end."""
@@ -36,14 +36,14 @@ class ListeningTests:
             f"tcp:0:interface={FOREIGN}",
             stdin=NULL,
         )
-        assert "Cannot assign requested address" in refusal(romeo, NO_LISTENING)
+        assert "Cannot assign requested address" in refusal(romeo, CANNOT_LISTEN)
 
     def test_no_address_of_ours(self, programs: Programs) -> None:
         """An address that is not this machine's is one line and an end."""
         hosts = [FOREIGN, "2001:db8::1"]
         started = {host: programs.twist("romeo", "--host", host, "--port", "0", stdin=NULL) for host in hosts}
         for host, program in started.items():
-            assert host in refusal(program, NO_LISTENING)
+            assert host in refusal(program, CANNOT_LISTEN)
 
 
 class CommandLineTests:
@@ -89,9 +89,9 @@ class CommandLineTests:
             f"romeo --config {pipe}": CONFIG,
             f"juliet --config {pipe}": CONFIG,
             f"romeo --motd {pipe}": USAGE,
-            f"romeo --port 0 --transcript {pipe}": IO_FAILED,
-            f"romeo --port 0 --state {pipe}": IO_FAILED,
-            f"romeo --port 0 --socket {pipe}": NO_LISTENING,
+            f"romeo --port 0 --transcript {pipe}": IO_ERROR,
+            f"romeo --port 0 --state {pipe}": IO_ERROR,
+            f"romeo --port 0 --socket {pipe}": CANNOT_LISTEN,
         }
         started = {words: programs.twist(*words.split(), stdin=NULL) for words in statuses}
         for words, program in started.items():

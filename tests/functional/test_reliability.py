@@ -13,7 +13,7 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import pytest
 
-from techboy.exit_status import IO_FAILED
+from techboy.exit_status import IO_ERROR
 from tests.functional.programs import (
     LOOPBACK,
     NULL,
@@ -44,8 +44,8 @@ class House:
         self._start(port)
         self.port = self.romeo.port
         options = ["--output", "bare", "--name", "witness"]
-        self.witness = programs.juliet(self.port, *options, stdout=self._heard)
-        self.witness.states("Connected to romeo")
+        self.on_delivery = programs.juliet(self.port, *options, stdout=self._heard)
+        self.on_delivery.states("Connected to romeo")
 
     def restart(self) -> None:
         """Kill Romeo, and start him again where he was."""
@@ -61,8 +61,8 @@ class House:
         """See the witness hear exactly ``text``, from the first line on."""
         expected = text.encode()
         wait_until(lambda: len(self.heard) >= len(expected))
-        self.witness.end_input()
-        assert self.witness.ends() == 0
+        self.on_delivery.end_input()
+        assert self.on_delivery.ends() == 0
         assert self.heard == expected
 
     def _start(self, port: int) -> None:
@@ -76,13 +76,13 @@ class KilledTests:
     def test_romeo(self, programs: Programs) -> None:
         """A Romeo who is killed while a file is said to him, and started again, has all of it."""
         text = numbered(0, LINES)
-        house = House(programs)
-        sender = programs.juliet(house.port, stdin=programs.file("file", text), stdout=NULL)
+        chat = House(programs)
+        sender = programs.juliet(chat.port, stdin=programs.file("file", text), stdout=NULL)
         for part in (0.1, 0.5):
-            wait_until(lambda: len(house.heard) > part * len(text))  # noqa: B023 - it is called in this turn only
-            house.restart()
+            wait_until(lambda: len(chat.heard) > part * len(text))  # noqa: B023 - it is called in this turn only
+            chat.restart()
         assert sender.ends() == 0
-        house.hears(text)
+        chat.hears(text)
 
     def test_juliet_who_has_read_everything(self, programs: Programs) -> None:
         """What a Juliet has read is kept when she is killed, and said when she is started again."""
@@ -90,38 +90,38 @@ class KilledTests:
         juliet = programs.juliet(port, "--state", str(state), stdin=programs.file("file", text))
         wait_until(lambda: kept(state) == LINES)
         juliet.kill()
-        house = House(programs, port)
+        chat = House(programs, port)
         juliet = programs.juliet(port, "--state", str(state))
         juliet.end_input()
         juliet.states(f"* {LINES} lines are kept from the last time\n")
         assert juliet.ends() == 0
         assert kept(state) == 0
-        house.hears(text)
+        chat.hears(text)
 
     def test_juliet_who_still_reads(self, programs: Programs) -> None:
         """What arrives then is the beginning of the file, and she says how much she had kept."""
-        house, state = House(programs), programs.folder / "juliet"
-        juliet = programs.juliet(house.port, "--state", str(state))
+        chat, state = House(programs), programs.folder / "juliet"
+        juliet = programs.juliet(chat.port, "--state", str(state))
         juliet.writes(numbered(0, 10_000))
-        wait_until(lambda: len(house.heard) > 100_000)
-        house.romeo.signal(SIGSTOP)
+        wait_until(lambda: len(chat.heard) > 100_000)
+        chat.romeo.signal(SIGSTOP)
         juliet.writes(numbered(10_000, 40_000))
         wait_until(lambda: kept(state) > 0)
         juliet.kill()
-        house.romeo.signal(SIGCONT)
+        chat.romeo.signal(SIGCONT)
         lines = kept(state)
-        juliet = programs.juliet(house.port, "--state", str(state))
+        juliet = programs.juliet(chat.port, "--state", str(state))
         juliet.end_input()
         juliet.states(f"* {lines} lines are kept from the last time\n")
         assert juliet.ends() == 0
-        arrived = house.heard.count(b"\n")
+        arrived = chat.heard.count(b"\n")
         assert arrived >= 10_000
-        house.hears(numbered(0, arrived))
+        chat.hears(numbered(0, arrived))
 
     def test_members_of_romeo(self, programs: Programs) -> None:
         """A Romeo who is killed knows topics, nicknames and who is ignored when he is started again."""
-        house = House(programs)
-        nurse, paris = (programs.native_caller(house.port) for _ in range(2))
+        chat = House(programs)
+        nurse, paris = (programs.native_caller(chat.port) for _ in range(2))
         tokens = []
         for guest, name in ((nurse, "nurse"), (paris, "paris")):
             guest.tells({"type": "hello", "version": 1, "name": name})
@@ -129,8 +129,8 @@ class KilledTests:
         for command in (["nick", "angelica"], ["ignore", "paris"], ["topic", "two households"]):
             nurse.tells({"type": "command", "name": command[0], "args": command[1:]})
         wait_until(lambda: nurse.told("notice")["text"] == "angelica changed the topic: two households")
-        house.restart()
-        port = house.romeo.port
+        chat.restart()
+        port = chat.romeo.port
         back = programs.native_caller(port)
         back.tells({"type": "hello", "version": 1, "name": "nurse", "session": tokens[0]})
         assert back.told("welcome")["name"] == "angelica"
@@ -151,39 +151,39 @@ class PutBackTests:
 
     def test_client(self, programs: Programs) -> None:
         """Lines that the client was given after that are all stored, and it says that it sends them again."""
-        folder, house = programs.folder, House(programs)
-        self.say(programs, house.port, "before\n")
+        folder, chat = programs.folder, House(programs)
+        self.say(programs, chat.port, "before\n")
         shutil.copytree(folder / "juliet", folder / "copy")
-        self.say(programs, house.port, "1\n2\n3\n4\n5\n")
-        house.romeo.kill()
+        self.say(programs, chat.port, "1\n2\n3\n4\n5\n")
+        chat.romeo.kill()
         shutil.rmtree(folder / "juliet")
         (folder / "copy").rename(folder / "juliet")
-        offline = programs.juliet(house.port, "--state", "juliet", stdin=programs.file("script", "a\nb\nc\n"))
+        offline = programs.juliet(chat.port, "--state", "juliet", stdin=programs.file("script", "a\nb\nc\n"))
         wait_until(lambda: kept(folder / "juliet") == 3)
         offline.kill()
-        house.restart()
-        errors = self.say(programs, house.port, "")
+        chat.restart()
+        errors = self.say(programs, chat.port, "")
         assert errors.count(self.DISAGREE) == 1
         assert "; 3 lines will be sent again" in errors
         assert kept(folder / "juliet") == 0
-        assert self.DISAGREE not in self.say(programs, house.port, "after\n")
-        house.hears("before\n1\n2\n3\n4\n5\na\nb\nc\nafter\n")
+        assert self.DISAGREE not in self.say(programs, chat.port, "after\n")
+        chat.hears("before\n1\n2\n3\n4\n5\na\nb\nc\nafter\n")
 
     def test_server(self, programs: Programs) -> None:
         """What the server has lost and the client removed is gone; what comes after that is stored."""
-        folder, house = programs.folder, House(programs)
-        self.say(programs, house.port, "before\n")
-        house.romeo.kill()
+        folder, chat = programs.folder, House(programs)
+        self.say(programs, chat.port, "before\n")
+        chat.romeo.kill()
         shutil.copytree(folder / "romeo", folder / "copy")
-        house.restart()
-        self.say(programs, house.port, "1\n2\n3\n4\n5\n")
-        house.romeo.kill()
+        chat.restart()
+        self.say(programs, chat.port, "1\n2\n3\n4\n5\n")
+        chat.romeo.kill()
         shutil.rmtree(folder / "romeo")
         (folder / "copy").rename(folder / "romeo")
-        house.restart()
-        assert self.DISAGREE in self.say(programs, house.port, "a\nb\n")
-        assert self.DISAGREE not in self.say(programs, house.port, "c\n")
-        reader = programs.caller(house.port)
+        chat.restart()
+        assert self.DISAGREE in self.say(programs, chat.port, "a\nb\n")
+        assert self.DISAGREE not in self.say(programs, chat.port, "c\n")
+        reader = programs.caller(chat.port)
         reader.hears("juliet: before\n")
         for line in "abc":
             reader.hears(f"juliet: {line}\n")
@@ -322,7 +322,7 @@ class StateDirectoryTests:
         for start in (programs.romeo, lambda *options: programs.juliet(port, *options)):
             first = start("--state", "both")
             first.states("Listening" if start == programs.romeo else "Calling")
-            assert refusal(start("--state", "both"), IO_FAILED).endswith(
+            assert refusal(start("--state", "both"), IO_ERROR).endswith(
                 ": both is in use by another program\n"
             )
             assert first.process.poll() is None
@@ -336,16 +336,16 @@ class StateDirectoryTests:
         wait_until(lambda: kept(folder / "juliet") == 1)
         with closing(sqlite3.connect(folder / "juliet" / "juliet.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            house = House(programs, port)
+            chat = House(programs, port)
             juliet.errors.until("juliet: .*database is locked; 1 line is kept for the next time\n")
-            assert juliet.ends() == IO_FAILED
+            assert juliet.ends() == IO_ERROR
             other.execute("ROLLBACK")
         errors = juliet.errors.everything().decode()
         assert errors.count("database is locked") == 1
         assert "Traceback" not in errors
         juliet = programs.juliet(port, "--state", "juliet", stdin=programs.file("script", "two\n"))
         assert juliet.ends() == 0
-        house.hears("one\ntwo\n")
+        chat.hears("one\ntwo\n")
 
     def test_what_is_no_log(self, programs: Programs) -> None:
         """A log that is damaged, cut off or somebody else's is refused, and left as it is."""
@@ -365,7 +365,7 @@ class StateDirectoryTests:
         assert len(set(files.values())) == len(files)
         started = {name: programs.romeo("--state", name, stdin=NULL) for name in files}
         for name, program in started.items():
-            assert refusal(program, IO_FAILED).startswith(f"romeo: {name}/romeo.sqlite: "), name
+            assert refusal(program, IO_ERROR).startswith(f"romeo: {name}/romeo.sqlite: "), name
             assert (folder / name / "romeo.sqlite").read_bytes() == files[name], name
 
 

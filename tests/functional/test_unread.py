@@ -12,7 +12,7 @@ from signal import SIGHUP, SIGTERM
 
 import pytest
 
-from techboy.exit_status import IO_FAILED
+from techboy.exit_status import IO_ERROR
 from tests.functional.programs import LOOPBACK, NULL, Heard, Program, Programs, free_port, wait_until
 from tests.functional.test_daemon import TERMINATED
 
@@ -126,7 +126,7 @@ class ServerTests:
         port = free_port()
         romeo = programs.romeo("--output", "names", port=port, stdin=NULL, stdout=full.writing)
         serves(programs, port)
-        ends(romeo, (IO_FAILED,))
+        ends(romeo, (IO_ERROR,))
         romeo.states("romeo: some messages could not be shown\n")
 
     def test_nothing_read(self, programs: Programs, full: Pipe) -> None:
@@ -136,7 +136,7 @@ class ServerTests:
             "--output", "names", port=port, stdin=NULL, stdout=full.writing, stderr=full.writing
         )
         serves(programs, port)
-        ends(romeo, (IO_FAILED,))
+        ends(romeo, (IO_ERROR,))
 
     def test_counted(self, programs: Programs, full: Pipe) -> None:
         """What was dropped is counted, and the log says so when it is read again; its order is kept."""
@@ -196,7 +196,7 @@ class DiskTests:
             stdout=full.writing, stderr=full.writing,
         )  # fmt: skip
         serves(programs, port)
-        ends(romeo, (IO_FAILED,))
+        ends(romeo, (IO_ERROR,))
 
 
 class TwoTests:
@@ -221,7 +221,7 @@ class TwoTests:
         romeo.states("Connected to juliet")
         juliet.states("Connected to romeo")
         time.sleep(0.2)
-        ends(juliet, (IO_FAILED,))
+        ends(juliet, (IO_ERROR,))
 
     @pytest.mark.parametrize("name", ["romeo", "juliet"])
     def test_ending(self, programs: Programs, full: Pipe, name: str) -> None:
@@ -239,7 +239,7 @@ class TwoTests:
         program.states("stops")
         time.sleep(0.2)
         assert program.process.poll() is None
-        ends(program, (IO_FAILED,))
+        ends(program, (IO_ERROR,))
 
     def test_read_at_last(self, programs: Programs, full: Pipe) -> None:
         """Where it is read after all, all of it is there."""

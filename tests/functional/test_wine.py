@@ -63,7 +63,7 @@ LINES = 10_000
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def reply_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait longer for programs than other tests do."""
     for module in (programs_module, tmux_module):
         monkeypatch.setattr(module, "DEADLINE", PATIENCE)
@@ -282,7 +282,7 @@ class WindowsParentTests:
         wrong = {
             exit_status.USAGE: ["juliet", "--wibble"],
             exit_status.CONFIG: ["romeo", "--config", "Z:\\no\\such.toml"],
-            exit_status.NO_LISTENING: ["romeo", "--host", LOOPBACK, "--port", str(taken.port)],
+            exit_status.CANNOT_LISTEN: ["romeo", "--host", LOOPBACK, "--port", str(taken.port)],
             exit_status.UNAVAILABLE: [*calling, str(free_port()), "--timeout", "1"],
         }
         errors = [programs.folder / f"errors {status}" for status in wrong]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.protocols.basic import LineReceiver
 
-from techboy.net.batch_receiver import ChunkReceiver
+from techboy.net.batch_receiver import BatchReceiver
 from tests.transports import connected, cuts
 
 
@@ -37,7 +37,7 @@ class Recording:
         self.calls.append(("exceeded", line))
 
 
-class OneByOne(Recording, ChunkReceiver):
+class OneByOne(Recording, BatchReceiver):
     """Our receiver, used as a LineReceiver is."""
 
 
@@ -47,7 +47,7 @@ class Original(Recording, LineReceiver):
     delimiter = b"\n"
 
 
-class Chunks(ChunkReceiver):
+class Chunks(BatchReceiver):
     """Our receiver, used as it is meant to be."""
 
     MAX_LENGTH = 8
@@ -75,7 +75,7 @@ def joined(calls: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 
 class ChunkReceiverTests:
-    """`ChunkReceiver`."""
+    """`BatchReceiver`."""
 
     def test_whole_chunk(self) -> None:
         """All lines that arrive together come in one call, without the last one's end."""
@@ -138,7 +138,7 @@ class ChunkReceiverTests:
 
     def test_line_too_long_by_default(self) -> None:
         """Unless that is overridden, a line that is too long closes the connection."""
-        protocol = ChunkReceiver()
+        protocol = BatchReceiver()
         protocol.MAX_LENGTH = 3
         transport = connected(protocol)
         transport.receive(b"1234\nabc\n")

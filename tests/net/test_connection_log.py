@@ -15,14 +15,14 @@ from techboy.chat.commands import FAREWELL
 from techboy.net.connection_log import (
     LONGEST,
     REMARKS,
-    End,
-    Journal,
+    CloseReason,
+    ConnectionLog,
+    ConnectionLogEntry,
     MissingEntries,
-    Record,
-    Trouble,
+    OutageLogger,
     escaped,
+    null_log_entry,
     short_ids,
-    unrecorded,
 )
 from tests.journals import written
 
@@ -72,11 +72,11 @@ class Watched:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.journal = Journal(self.clock.seconds)
+        self.connection_log = ConnectionLog(self.clock.seconds)
 
-    def came(self) -> Record:
+    def came(self) -> ConnectionLogEntry:
         """Return the record of a new connection."""
-        return self.journal.came("127.0.0.1:33770")
+        return self.connection_log.opened("127.0.0.1:33770")
 
 
 class RecordTests:
@@ -87,12 +87,12 @@ class RecordTests:
         watched = Watched()
         with written() as log:
             record = watched.came()
-            record.speaks("plain")
-            record.entered("guest1", "lobby")
+            record.protocol_detected("plain")
+            record.joined("guest1", "lobby")
             record.lines += 3
             watched.clock.advance(2.25)
-            record.ends(End.LEFT)
-            record.ended(clean=True)
+            record.closing(CloseReason.LEFT)
+            record.closed(clean=True)
         assert log.texts == [
             "connection 1 with 127.0.0.1:33770: guest1 joined lobby (plain)",
             "connection 1 of guest1 closed after 2.2 s, 3 lines received: peer_closed",
@@ -120,22 +120,22 @@ class RecordTests:
     def test_debugging(self) -> None:
         """Who wants to know more is told when it came and which dialect is spoken."""
         with written() as log:
-            Watched().came().speaks("native")
+            Watched().came().protocol_detected("native")
         assert [event["event"] for event in log.events] == ["connection_opened", "protocol_detected"]
         assert log.texts == []
 
     def test_ids(self) -> None:
         """Each connection has an id of its own, from the source that was given."""
-        journal = Journal(lambda: 0.0, iter(["red", "blue"]))
-        assert [journal.came("").connection, journal.came("").connection] == ["red", "blue"]
+        connection_log = ConnectionLog(lambda: 0.0, iter(["red", "blue"]))
+        assert [connection_log.opened("").connection, connection_log.opened("").connection] == ["red", "blue"]
         assert Watched().came().connection == "1"
 
     def test_back(self) -> None:
         """Who comes back is told from who comes for the first time; two have no rooms."""
         with written() as log:
             record = Watched().came()
-            record.speaks("native")
-            record.entered("juliet", None, back=True)
+            record.protocol_detected("native")
+            record.joined("juliet", None, back=True)
         assert log.texts == ["connection 1 with 127.0.0.1:33770: juliet resumed (native)"]
         assert (log.last["event"], log.last["room"]) == ("resumed", None)
 
@@ -143,8 +143,8 @@ class RecordTests:
         """Who is turned away is one line, which says why."""
         with written() as log:
             record = Watched().came()
-            record.turned_away("romeo is busy")
-            record.ended(clean=True)
+            record.rejected("romeo is busy")
+            record.closed(clean=True)
         assert log.texts == ["connection 1 with 127.0.0.1:33770 was rejected: romeo is busy"]
 
     @pytest.mark.parametrize(("clean", "end"), [(True, "peer_closed"), (False, "connection_lost")])
@@ -152,17 +152,17 @@ class RecordTests:
         """Who goes before coming in is one line, however often the end is told."""
         with written() as log:
             record = Watched().came()
-            record.ended(clean=clean)
-            record.ended(clean=clean)
+            record.closed(clean=clean)
+            record.closed(clean=clean)
         assert log.texts == [f"connection 1 closed after 0.0 s, 0 lines received: {end}"]
 
     def test_first_reason(self) -> None:
         """The first reason for the end is the true one."""
         with written() as log:
             record = Watched().came()
-            record.ends(End.STALLED)
+            record.closing(CloseReason.STALLED)
             record.closes("romeo is leaving")
-            record.ended(clean=False)
+            record.closed(clean=False)
         assert (log.last["close_reason"], log.last["reason"]) == ("send_timeout", "")
 
     @pytest.mark.parametrize(
@@ -178,17 +178,17 @@ class RecordTests:
         with written() as log:
             record = Watched().came()
             record.closes(why)
-            record.ended(clean=True)
+            record.closed(clean=True)
         assert (log.last["close_reason"], log.last["reason"]) == (close_reason, reason)
 
     def test_renamed(self) -> None:
         """A new name is written once, and is the one that is written at the end."""
         with written() as log:
             record = Watched().came()
-            record.entered("guest1", "lobby")
+            record.joined("guest1", "lobby")
             for name in ("guest1", "rosaline", "rosaline"):
-                record.called(name)
-            record.ended(clean=True)
+                record.nick_changed(name)
+            record.closed(clean=True)
         assert log.texts[1] == "connection 1: guest1 is now rosaline"
         assert log.texts[2].startswith("connection 1 of rosaline closed")
 
@@ -196,8 +196,8 @@ class RecordTests:
         """That the log can't be read is an error, and ends the connection."""
         with written() as log:
             record = Watched().came()
-            record.unreadable("the disk is gone")
-            record.ended(clean=False)
+            record.storage_read_failed("the disk is gone")
+            record.closed(clean=False)
         error, end = log.events[-2:]
         assert (error["log_level"].name, error["reason"]) == ("error", "the disk is gone")
         assert (end["close_reason"], end["reason"]) == ("closed", "the disk is gone")
@@ -210,7 +210,7 @@ class RecordTests:
                 raise RuntimeError("odd")
             except RuntimeError:
                 record.failed()
-            record.ended(clean=False)
+            record.closed(clean=False)
         error, end = log.events[-2:]
         assert (error["event"], error["connection_id"]) == ("internal_error", "1")
         assert error["log_failure"].check(RuntimeError)
@@ -221,10 +221,10 @@ class RecordTests:
         with written() as log:
             record = Watched().came()
             for number in range(1000):
-                record.misread("this is not JSON")
-                record.too_long(4096)
-                record.called(f"guest{number}")
-            record.ended(clean=True)
+                record.invalid_frame("this is not JSON")
+                record.line_too_long(4096)
+                record.nick_changed(f"guest{number}")
+            record.closed(clean=True)
         assert len(log.texts) == REMARKS + 1
         assert log.texts[REMARKS - 1].endswith("; further events of this kind are suppressed")
         assert log.last["suppressed"] == 3000 - REMARKS
@@ -233,14 +233,14 @@ class RecordTests:
     def test_hostile(self, text: str) -> None:
         """Whatever the other end sends as address, name or reason, each event stays one printable line."""
         with written() as log:
-            record = Journal(lambda: 0.0).came(text)
-            record.entered(text, text)
-            record.called(text + "!")
-            record.misread(text)
-            record.turned_away(text)
-            record.ends(End.CLOSED, text)
-            record.unreadable(text)
-            record.ended(clean=True)
+            record = ConnectionLog(lambda: 0.0).opened(text)
+            record.joined(text, text)
+            record.nick_changed(text + "!")
+            record.invalid_frame(text)
+            record.rejected(text)
+            record.closing(CloseReason.CLOSED, text)
+            record.storage_read_failed(text)
+            record.closed(clean=True)
         for line in log.texts:
             assert line.isascii()
             assert line.isprintable()
@@ -248,19 +248,19 @@ class RecordTests:
     def test_unrecorded(self) -> None:
         """Where nobody asked for a record nothing is written."""
         with written() as log:
-            record = unrecorded(lambda: 0.0)
-            record.entered("juliet", None)
-            record.ended(clean=True)
+            record = null_log_entry(lambda: 0.0)
+            record.joined("juliet", None)
+            record.closed(clean=True)
         assert log.events == []
 
 
 class TroubleTests:
-    """`Trouble`."""
+    """`OutageLogger`."""
 
     def test_told_once(self) -> None:
         """It is told when it begins and when it is over, with all that is missing, and not in between."""
         with written() as log:
-            trouble = Trouble(Logger("techboy.x"), "failing: {lines}: {reason}", "over: {lines}")
+            trouble = OutageLogger(Logger("techboy.x"), "failing: {lines}: {reason}", "over: {lines}")
             trouble.worked()
             trouble.failed("the disk is\nfull", 2)
             trouble.failed("the disk is full", 3)

@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 import techboy
-from techboy.net.flow_control import Refill
-from techboy.net.graceful_close import Parting
+from techboy.net.flow_control import DrainProducer
+from techboy.net.graceful_close import GracefulClose
 from tests.transports import FakeTransport, connected
 
 
@@ -23,90 +23,90 @@ from tests.transports import FakeTransport, connected
 class Parted(Protocol):
     """A protocol that has nothing but its parting."""
 
-    parting: Parting
+    graceful_close: GracefulClose
 
     def readConnectionLost(self) -> None:
-        self.parting.peer_closed()
+        self.graceful_close.peer_closed()
 
     def writeConnectionLost(self) -> None:
-        self.parting.half_closed()
+        self.graceful_close.half_closed()
 
     def connectionLost(self, reason: object) -> None:
-        self.parting.done()
+        self.graceful_close.done()
         self.reason: Failure = reason
 
 
-def parted() -> tuple[Parting, FakeTransport, Clock]:
+def parted() -> tuple[GracefulClose, FakeTransport, Clock]:
     """Return a parting, the transport it closes and its clock."""
     protocol, clock = Parted(), Clock()
     transport = connected(protocol)
-    protocol.parting = Parting(transport, clock)
-    return protocol.parting, transport, clock
+    protocol.graceful_close = GracefulClose(transport, clock)
+    return protocol.graceful_close, transport, clock
 
 
 class PartingTests:
-    """`Parting`."""
+    """`GracefulClose`."""
 
     def test_peer_first(self) -> None:
         """Where the peer closed its half already, the whole is closed when all is sent."""
-        parting, transport, clock = parted()
-        parting.peer_closed()
-        parting.begin(1, 5)
+        graceful_close, transport, clock = parted()
+        graceful_close.peer_closed()
+        graceful_close.begin(1, 5)
         assert transport.events == ["close"]
         transport.flush()
         assert clock.getDelayedCalls() == []
 
     def test_peer_closes_while_we_send(self) -> None:
         """Where the peer closes its half before all is sent, the whole is closed after that."""
-        parting, transport, _ = parted()
-        parting.begin(1, 5)
-        parting.peer_closed()
+        graceful_close, transport, _ = parted()
+        graceful_close.begin(1, 5)
+        graceful_close.peer_closed()
         assert transport.events == ["half close"]
         transport.flush()
         assert transport.events == ["half close", "close"]
 
     def test_stuck(self) -> None:
         """Where sending may take only so long, the connection is cut after that."""
-        parting, transport, clock = parted()
-        parting.begin(1, 5)
+        graceful_close, transport, clock = parted()
+        graceful_close.begin(1, 5)
         clock.advance(5)
         assert transport.events == ["half close", "abort"]
         assert clock.getDelayedCalls() == []
 
     def test_more_hurry(self) -> None:
         """A second goodbye replaces the patience of the first."""
-        parting, transport, clock = parted()
-        parting.begin(5, None)
+        graceful_close, transport, clock = parted()
+        graceful_close.begin(5, None)
         transport.flush()
-        parting.begin(1, 5)
+        graceful_close.begin(1, 5)
         clock.advance(1)
         assert transport.events == ["half close", "close"]
 
     def test_tls(self) -> None:
         """TLS, which has no half-close, is closed as a whole."""
-        parting, transport, _ = parted()
+        graceful_close, transport, _ = parted()
         directlyProvides(transport, ISSLTransport)
-        parting.begin(1, 5)
+        graceful_close.begin(1, 5)
         assert transport.events == ["close"]
 
     def test_gone(self) -> None:
         """Where the connection is gone, nothing is done."""
-        parting, transport, clock = parted()
-        parting.done()
-        parting.begin(1, 5)
-        parting.end_within(1)
-        parting.close()
-        parting.cut()
+        graceful_close, transport, clock = parted()
+        graceful_close.done()
+        graceful_close.begin(1, 5)
+        graceful_close.limit_close(1)
+        graceful_close.close()
+        graceful_close.cut()
         assert transport.events == []
         assert clock.getDelayedCalls() == []
 
 
-def producing() -> tuple[Parting, FakeTransport, Clock]:
+def producing() -> tuple[GracefulClose, FakeTransport, Clock]:
     """Return the same, for a transport with a pull producer and something left to send."""
-    parting, transport, clock = parted()
-    transport.registerProducer(Refill(lambda: None), False)
+    graceful_close, transport, clock = parted()
+    transport.registerProducer(DrainProducer(lambda: None), False)
     transport.write(b"the last word")
-    return parting, transport, clock
+    return graceful_close, transport, clock
 
 
 def how_it_ended(transport: FakeTransport) -> type[Exception]:
@@ -121,41 +121,41 @@ class ProducerTests:
 
     def test_close(self) -> None:
         """What was written is sent, then both halves are closed."""
-        parting, transport, clock = producing()
-        parting.close()
+        graceful_close, transport, clock = producing()
+        graceful_close.close()
         assert transport.flush() == b"the last word"
         assert how_it_ended(transport) is ConnectionDone
         assert clock.getDelayedCalls() == []
 
     def test_begin(self) -> None:
         """So it is when our half is closed first."""
-        parting, transport, _ = producing()
-        parting.begin(1, 5)
+        graceful_close, transport, _ = producing()
+        graceful_close.begin(1, 5)
         assert transport.flush() == b"the last word"
-        parting.peer_closed()
+        graceful_close.peer_closed()
         assert how_it_ended(transport) is ConnectionDone
 
     def test_end_within(self) -> None:
         """So it is when the time is over."""
-        parting, transport, clock = producing()
-        parting.end_within(3)
+        graceful_close, transport, clock = producing()
+        graceful_close.limit_close(3)
         clock.advance(3)
         transport.flush()
         assert how_it_ended(transport) is ConnectionDone
 
     def test_stuck(self) -> None:
         """If what was written is not taken for a second, it is cut."""
-        parting, transport, clock = producing()
-        parting.close()
+        graceful_close, transport, clock = producing()
+        graceful_close.close()
         clock.advance(1)
         assert how_it_ended(transport) is ConnectionAborted
         assert transport.sent == b""
 
     def test_cut(self) -> None:
         """It is cut at once, whatever is left to send."""
-        parting, transport, clock = producing()
-        parting.end_within(3)
-        parting.cut()
+        graceful_close, transport, clock = producing()
+        graceful_close.limit_close(3)
+        graceful_close.cut()
         assert how_it_ended(transport) is ConnectionAborted
         assert clock.getDelayedCalls() == []
 

@@ -14,7 +14,7 @@ import pytest
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 
-from techboy.net.inherited_socket import BATCH, REST, PassedPort, PassedSocket
+from techboy.net.inherited_socket import BATCH, REST, InheritedEndpoint, InheritedPort
 from tests.marks import needs_unix_sockets
 
 
@@ -58,8 +58,10 @@ class Ear:
         self.reactor, self.factory = Reactor(), Factory()
         closing.callback(lambda: [taken.close() for taken, _ in self.reactor.taken])
         fired: list[Any] = []
-        PassedSocket(self.reactor, self._passed.dup().detach()).listen(self.factory).addCallback(fired.append)
-        self.port: PassedPort = fired[0]
+        InheritedEndpoint(self.reactor, self._passed.dup().detach()).listen(self.factory).addCallback(
+            fired.append
+        )
+        self.port: InheritedPort = fired[0]
 
     def called(self) -> socket.socket:
         """Call."""
@@ -149,5 +151,5 @@ class PassedPortTests:
         """What is no socket is an error of the endpoint's."""
         failures: list[Any] = []
         with open(tmp_path / "file", "w") as file:
-            PassedSocket(Reactor(), file.fileno()).listen(Factory()).addErrback(failures.append)
+            InheritedEndpoint(Reactor(), file.fileno()).listen(Factory()).addErrback(failures.append)
         assert failures[0].check(OSError)

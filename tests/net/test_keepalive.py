@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.net.keepalive import Pulse
+from techboy.net.keepalive import Keepalive
 
 
 class PulseTests:
@@ -13,10 +13,10 @@ class PulseTests:
     def setup_method(self) -> None:
         """Begin to listen."""
         self.clock, self.events, self.deaf = Clock(), [], False
-        self.pulse = Pulse(
+        self.keepalive = Keepalive(
             self.clock, 25, 60, lambda: self.tell("ask"), lambda: self.tell("dead"), lambda: self.deaf
         )
-        self.pulse.start()
+        self.keepalive.start()
 
     def test_silence(self) -> None:
         """Who is silent is asked, once, and then dead."""
@@ -27,10 +27,10 @@ class PulseTests:
     def test_answer(self) -> None:
         """Who answers is asked again when it is silent again."""
         self.clock.pump([1] * 30)
-        self.pulse.heard()
-        assert self.pulse.silence == 0
+        self.keepalive.heard()
+        assert self.keepalive.idle_seconds == 0
         self.clock.pump([1] * 34)
-        self.pulse.heard()
+        self.keepalive.heard()
         self.clock.pump([1] * 30)
         assert [event for event, _ in self.events] == ["ask", "ask", "ask"]
 
@@ -48,15 +48,15 @@ class PulseTests:
 
     def test_stop(self) -> None:
         """Once it is stopped nothing happens."""
-        self.pulse.stop()
+        self.keepalive.stop()
         self.clock.pump([1] * 100)
         assert self.events == []
         assert self.clock.getDelayedCalls() == []
 
     def test_short(self) -> None:
         """Where the end comes before the ping, there is an end."""
-        pulse = Pulse(self.clock, 25, 5, lambda: self.tell("ask"), lambda: self.tell("short"))
-        pulse.start()
+        keepalive = Keepalive(self.clock, 25, 5, lambda: self.tell("ask"), lambda: self.tell("short"))
+        keepalive.start()
         self.clock.pump([1] * 6)
         assert self.events == [("short", 5.0)]
 
@@ -65,7 +65,7 @@ class PulseTests:
         for heard_at in range(1, 60):
             self.setup_method()
             self.clock.advance(heard_at / 10)
-            self.pulse.heard()
+            self.keepalive.heard()
             self.clock.advance(25 - heard_at / 10)
             self.clock.advance(heard_at / 10)
             self.clock.advance(35)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.net.read_pauser import Pauses, Reason
+from techboy.net.read_pauser import PauseReason, ReadPauser
 
 
 class PausesTests:
@@ -11,40 +11,40 @@ class PausesTests:
     def setup_method(self) -> None:
         """Nothing is paused."""
         self.events: list[str] = []
-        self.pauses = Pauses(lambda: self.events.append("pause"), lambda: self.events.append("resume"))
+        self.pauses = ReadPauser(lambda: self.events.append("pause"), lambda: self.events.append("resume"))
 
     def test_one(self) -> None:
         """A reason begins and ends."""
-        self.pauses.begin(Reason.RATE)
+        self.pauses.begin(PauseReason.RATE)
         assert self.events == ["pause"]
-        self.pauses.end(Reason.RATE)
+        self.pauses.end(PauseReason.RATE)
         assert self.events == ["pause", "resume"]
 
     def test_two(self) -> None:
         """With two reasons reading goes on when both have ended."""
-        self.pauses.begin(Reason.RATE)
-        self.pauses.begin(Reason.STORE)
-        self.pauses.end(Reason.RATE)
+        self.pauses.begin(PauseReason.RATE)
+        self.pauses.begin(PauseReason.STORE)
+        self.pauses.end(PauseReason.RATE)
         assert self.events == ["pause"]
-        self.pauses.end(Reason.STORE)
+        self.pauses.end(PauseReason.STORE)
         assert self.events == ["pause", "resume"]
 
     def test_twice(self) -> None:
         """A reason that began twice ends once, and one that never began does not end."""
-        self.pauses.begin(Reason.RATE)
-        self.pauses.begin(Reason.RATE)
-        self.pauses.end(Reason.SCREEN)
+        self.pauses.begin(PauseReason.RATE)
+        self.pauses.begin(PauseReason.RATE)
+        self.pauses.end(PauseReason.SCREEN)
         assert self.events == ["pause"]
-        self.pauses.end(Reason.RATE)
-        self.pauses.end(Reason.RATE)
+        self.pauses.end(PauseReason.RATE)
+        self.pauses.end(PauseReason.RATE)
         assert self.events == ["pause", "resume"]
 
     def test_forget(self) -> None:
         """All reasons can be forgotten at once."""
         self.pauses.forget()
         assert self.events == []
-        self.pauses.begin(Reason.RATE)
-        self.pauses.begin(Reason.STORE)
+        self.pauses.begin(PauseReason.RATE)
+        self.pauses.begin(PauseReason.STORE)
         self.pauses.forget()
-        self.pauses.end(Reason.STORE)
+        self.pauses.end(PauseReason.STORE)
         assert self.events == ["pause", "resume"]

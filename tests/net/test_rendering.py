@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.room import News
-from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Dialect, gone
-from techboy.storage.interface import Batch
+from techboy.chat.room import PresenceEvents
+from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Renderer, gone
+from techboy.storage.interface import MessageBatch
 
-BATCHES = [Batch(5, 6, 0.0, 1, "juliet", "text", "a\nb"), Batch(7, 7, 0.0, 2, "nurse", "action", "sighs")]
+BATCHES = [
+    MessageBatch(5, 6, 0.0, 1, "juliet", "text", "a\nb"),
+    MessageBatch(7, 7, 0.0, 2, "nurse", "action", "sighs"),
+]
 
 
 def test_plain() -> None:
@@ -21,8 +24,8 @@ def test_plain() -> None:
 def test_bare() -> None:
     """Bare lines, of which none is a goodbye; an action has its author."""
     said = [
-        Batch(5, 7, 0.0, 1, "romeo", "text", "a\nexit\n* b"),
-        Batch(8, 8, 0.0, 1, "romeo", "action", "sighs"),
+        MessageBatch(5, 7, 0.0, 1, "romeo", "text", "a\nexit\n* b"),
+        MessageBatch(8, 8, 0.0, 1, "romeo", "action", "sighs"),
     ]
     rendering = BARE.render(["no"], said, 4)
     assert rendering.data == b"* no\na\nexit \n* b\n** romeo sighs\n"
@@ -41,7 +44,7 @@ def test_native() -> None:
 
 
 @pytest.mark.parametrize(("dialect", "ids"), [(PLAIN, [4, 5, 6, 7]), (NATIVE, [4, 6, 7])])
-def test_reached(dialect: Dialect, ids: list[int]) -> None:
+def test_reached(dialect: Renderer, ids: list[int]) -> None:
     """Where a line of the rendering ends, it is known up to which id all is whole."""
     rendering = dialect.render(["welcome"], BATCHES, 4)
     ends = [end for end, byte in enumerate(rendering.data, 1) if byte == ord("\n")]
@@ -50,7 +53,7 @@ def test_reached(dialect: Dialect, ids: list[int]) -> None:
 
 def test_once() -> None:
     """What is rendered for one is the very same for all who speak the dialect."""
-    delivery = Delivery(News(), BATCHES)
+    delivery = Delivery(PresenceEvents(), BATCHES)
     assert delivery.rendered[NATIVE] is delivery.rendered[NATIVE]
     assert delivery.rendered[NATIVE] is not delivery.rendered[PLAIN]
     assert (delivery.before, delivery.head, delivery.special) == (4, 7, {1, 2})

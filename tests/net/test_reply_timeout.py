@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.net.reply_timeout import Patience
+from techboy.net.reply_timeout import ReplyTimeout
 
 
 class Waiting:
@@ -12,8 +12,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self.clock, self.awaits, self.given_up = Clock(), True, 0
-        self.patience = Patience(self.clock, 10, lambda: self.awaits, self._give_up)
-        self.patience.start()
+        self.reply_timeout = ReplyTimeout(self.clock, 10, lambda: self.awaits, self._give_up)
+        self.reply_timeout.start()
 
     def _give_up(self) -> None:
         self.given_up += 1
@@ -38,7 +38,7 @@ class PatienceTests:
         """After a word the time begins anew."""
         waiting = Waiting()
         waiting.passes(6)
-        waiting.patience.heard()
+        waiting.reply_timeout.heard()
         assert waiting.passes(9) == 0
         assert waiting.passes(1) == 1
 
@@ -54,6 +54,6 @@ class PatienceTests:
     def test_stop(self) -> None:
         """After its end nothing happens."""
         waiting = Waiting()
-        waiting.patience.stop()
+        waiting.reply_timeout.stop()
         assert waiting.passes(100) == 0
         assert waiting.clock.getDelayedCalls() == []

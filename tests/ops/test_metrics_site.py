@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from techboy.ops.metrics_site import HEADERS_SIZE, MOST_CONNECTIONS, PATIENCE, Answer, Site, health
+from techboy.ops.metrics_site import HEADERS_SIZE, MOST_CONNECTIONS, REQUEST_TIMEOUT, Response, Site, health
 from tests.clocks import Wall
 from tests.programs import FakeReactor
 
@@ -50,7 +50,10 @@ class Scene:
 
     def __init__(self) -> None:
         self.reactor = FakeReactor()
-        pages = {b"/page": lambda: Answer(PAGE, "text/plain; version=1"), b"/ill": lambda: health("no disk")}
+        pages = {
+            b"/page": lambda: Response(PAGE, "text/plain; version=1"),
+            b"/ill": lambda: health("no disk"),
+        }
         self.site = Site(self.reactor, Wall(self.reactor), pages)
 
     def call(self) -> Asker:
@@ -119,7 +122,7 @@ class AnswerTests:
 
     def test_well(self) -> None:
         """Where all is well that is said; of a trouble no more than a line is."""
-        assert health(None) == Answer(b"ok\n")
+        assert health(None) == Response(b"ok\n")
         assert health("one\ntwo").body == b"one\n"
 
 
@@ -132,7 +135,7 @@ class BoundTests:
         asker = scene.call()
         for _ in range(10):
             asker.protocol.dataReceived(b"G")
-            scene.reactor.advance(PATIENCE / 10 - 0.01)
+            scene.reactor.advance(REQUEST_TIMEOUT / 10 - 0.01)
         assert not asker.aborted
         scene.reactor.advance(0.1)
         assert asker.aborted

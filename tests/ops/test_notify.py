@@ -41,7 +41,7 @@ class NotifierTests:
 
     def test_messages(self, manager: ServiceManager, notifier: Notifier) -> None:
         """Each word is one datagram, as sd_notify(3) describes it."""
-        assert notifier.is_heard
+        assert notifier.has_listener
         assert notifier.ready("3 guests")
         assert notifier.status("4 guests")
         assert notifier.watchdog()
@@ -91,7 +91,7 @@ class NotifierTests:
         """Once it is closed nothing is told, and to close it again does no harm."""
         notifier.close()
         notifier.close()
-        assert not notifier.is_heard
+        assert not notifier.has_listener
         assert not notifier.ready("")
         assert manager.told() == []
 
@@ -128,7 +128,7 @@ class UnheardTests:
         """Where there is no service manager nobody is told, and nothing is said about it."""
         with capturedLogs() as events:
             notifier = Notifier(environment)
-        assert not notifier.is_heard
+        assert not notifier.has_listener
         assert not notifier.ready("ready")
         assert events == []
 
@@ -137,7 +137,7 @@ class UnheardTests:
         """An address of another kind is left alone, and named in the log, where it does no harm."""
         with capturedLogs() as events:
             notifier = Notifier({"NOTIFY_SOCKET": address})
-        assert not notifier.is_heard
+        assert not notifier.has_listener
         assert not notifier.watchdog()
         [event] = events
         assert event["address"] == address
@@ -153,7 +153,7 @@ class UnheardTests:
     def test_other_system(self, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch) -> None:
         """A system may have no such sockets."""
         monkeypatch.delattr(socket, "AF_UNIX")
-        assert not Notifier(manager.environment).is_heard
+        assert not Notifier(manager.environment).has_listener
 
     @needs_unix_sockets
     def test_no_socket(self, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ class UnheardTests:
 
         monkeypatch.setattr(socket, "socket", refuse)
         with capturedLogs() as events:
-            assert not Notifier(manager.environment).is_heard
+            assert not Notifier(manager.environment).has_listener
         assert len(events) == 1
 
 

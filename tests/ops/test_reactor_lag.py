@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.ops.reactor_lag import EVERY, REMEMBERED, Lag
+from techboy.ops.reactor_lag import EVERY, REMEMBERED, ReactorLagMonitor
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def lag(clock: Clock) -> Lag:
+def lag(clock: Clock) -> ReactorLagMonitor:
     """Give what measures, and has begun to."""
-    lag = Lag(clock)
+    lag = ReactorLagMonitor(clock)
     lag.start()
     return lag
 
@@ -30,19 +30,19 @@ def pass_evenly(clock: Clock, seconds: float) -> None:
 class LagTests:
     """How late the reactor is."""
 
-    def test_in_time(self, clock: Clock, lag: Lag) -> None:
+    def test_in_time(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """Where all is done when it is due there is no lag."""
         assert lag.seconds == 0
         pass_evenly(clock, 60)
         assert lag.seconds == 0
 
-    def test_late(self, clock: Clock, lag: Lag) -> None:
+    def test_late(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """It is the time by which something was done too late, at its worst."""
         for kept in (0.5, 2.0, 1.0):
             clock.advance(EVERY + kept)
         assert lag.seconds == 2.0
 
-    def test_forgotten(self, clock: Clock, lag: Lag) -> None:
+    def test_forgotten(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """So it stays for 15 s, and no longer."""
         clock.advance(EVERY + 2)
         pass_evenly(clock, REMEMBERED)
@@ -50,14 +50,14 @@ class LagTests:
         pass_evenly(clock, EVERY)
         assert lag.seconds == 0
 
-    def test_set_back(self, clock: Clock, lag: Lag) -> None:
+    def test_set_back(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """A clock that is set back makes nothing early."""
         pass_evenly(clock, 1)
         clock.rightNow -= 5
         pass_evenly(clock, 10)
         assert lag.seconds == 0
 
-    def test_stopped(self, clock: Clock, lag: Lag) -> None:
+    def test_stopped(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """When it is stopped nothing is waited for; stopping it twice does no harm."""
         pass_evenly(clock, 1)
         lag.stop()

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from techboy.ops.reload import PATIENCE, Reload, on_hangup
+from techboy.ops.reload import RELOAD_TIMEOUT, Reload, on_hangup
 from tests.journals import written
 from tests.marks import needs_signals
 
@@ -80,7 +80,7 @@ class ReloadTests:
         reload.add("the log file", lambda: file)
         with written() as log:
             reload()
-            clock.advance(PATIENCE)
+            clock.advance(RELOAD_TIMEOUT)
             file.callback(None)
         assert log.texts == ["the log file was not reloaded: no answer within 2 s", "nothing was reloaded"]
         assert clock.getDelayedCalls() == []

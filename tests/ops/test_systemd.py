@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from techboy.ops.notify import Notifier
-from techboy.ops.systemd import Supervised, monotonic_usec
+from techboy.ops.systemd import SystemdService, monotonic_usec
 from tests.marks import needs_unix_sockets
 from tests.ops.managers import ServiceManager
 
@@ -23,7 +23,7 @@ class Scene:
     def __init__(self, path: Path, watchdog: float | None) -> None:
         self.manager, self.clock, self.guests, self.looks = ServiceManager(path), Clock(), 0, 0
         self.notifier = Notifier(self.manager.environment)
-        self.supervised = Supervised(self.clock, self.notifier, watchdog, self.status, lambda: 1234)
+        self.supervised = SystemdService(self.clock, self.notifier, watchdog, self.status, lambda: 1234)
         self.supervised.startService()
 
     def status(self) -> str:
@@ -164,7 +164,7 @@ class UnheardTests:
     def test_nobody(self) -> None:
         """Where there is no service manager nothing runs, and what is to be reloaded is."""
         clock, looks, worked = Clock(), [], []
-        supervised = Supervised(clock, Notifier({}), 10.0, lambda: str(looks.append(1)))
+        supervised = SystemdService(clock, Notifier({}), 10.0, lambda: str(looks.append(1)))
         supervised.startService()
         supervised.started()
         supervised.reload(lambda: worked.append(True))

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.background_writer import FULL
-from techboy.chat.conversation import Words
-from techboy.chat.room import News, Room
+from techboy.chat.conversation import Message
+from techboy.chat.room import PresenceEvents, Room
 from techboy.net.rendering import Delivery
-from techboy.ops.transcript import LIMIT, Recorded, Transcript, local_iso
-from techboy.storage.interface import Batch
-from techboy.storage.memory import MemoryLogs
+from techboy.ops.transcript import LIMIT, Transcript, TranscriptTee, local_iso
+from techboy.storage.interface import MessageBatch
+from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import Events, FakeHere
 from tests.houses import Verona
 from tests.journals import written
@@ -55,9 +55,9 @@ class WordsTests:
 
     def test_lines(self, paper: Paper) -> None:
         """Each line has its time, its id and its author, as far as they are known."""
-        paper.transcript.said(Words("romeo", "one\ntwo", "text", 7, 3.0))
-        paper.transcript.said(Words("juliet", "three"))
-        paper.transcript.said(Words("juliet", "bows", "action", 9, 4.0))
+        paper.transcript.said(Message("romeo", "one\ntwo", "text", 7, 3.0))
+        paper.transcript.said(Message("juliet", "three"))
+        paper.transcript.said(Message("juliet", "bows", "action", 9, 4.0))
         paper.transcript.noted("Connection lost.")
         paper.transcript.relayed("** mercutio bows\nguest1: hello")
         assert paper.lines == [
@@ -81,7 +81,7 @@ class WordsTests:
     ) -> None:
         """Whatever is said or called, there is one line for each that was said, and nothing unsafe in it."""
         paper = Paper(tmp_path_factory.mktemp("paper"))
-        paper.transcript.said(Words(author, text, "text", 1, 1.0))
+        paper.transcript.said(Message(author, text, "text", 1, 1.0))
         paper.transcript.noted(note)
         assert paper.transcript.settle(5)
         paper.transcript.close()
@@ -118,16 +118,16 @@ class FailureTests:
     def test_full_disk(self, paper: Paper, disk: FullDisk) -> None:
         """What is missing is counted; the log has one line when it begins and one when it is over."""
         with written() as log:
-            paper.transcript.said(Words("romeo", "one"))
+            paper.transcript.said(Message("romeo", "one"))
             assert paper.transcript.settle(5)
             disk.room = len("T12 - romeo: two\nT12 - ro")
-            paper.transcript.said(Words("romeo", "two\nthree\nfour"))
+            paper.transcript.said(Message("romeo", "two\nthree\nfour"))
             assert paper.transcript.settle(5)
-            paper.transcript.said(Words("romeo", "five"))
+            paper.transcript.said(Message("romeo", "five"))
             assert paper.transcript.settle(5)
             disk.room = 1000
-            paper.transcript.said(Words("romeo", "six"))
-            paper.transcript.said(Words("romeo", "seven"))
+            paper.transcript.said(Message("romeo", "six"))
+            paper.transcript.said(Message("romeo", "seven"))
             assert paper.transcript.settle(5)
         assert log.texts == [
             "the transcript can't be written, 2 lines so far: No space left on device",
@@ -138,10 +138,10 @@ class FailureTests:
     @needs_renaming
     def test_reopen(self, paper: Paper) -> None:
         """Where it was moved away it goes on in a new file."""
-        paper.transcript.said(Words("romeo", "one"))
+        paper.transcript.said(Message("romeo", "one"))
         moved = paper.path.rename(paper.path.with_suffix(".1"))
         paper.transcript.reopen()
-        paper.transcript.said(Words("romeo", "two"))
+        paper.transcript.said(Message("romeo", "two"))
         assert paper.lines == ["T12 - romeo: two"]
         assert moved.read_text() == "T12 - romeo: one\n"
 
@@ -151,10 +151,10 @@ class FailureTests:
         line = "x" * (LIMIT // 4)
         paper.transcript.report_by(lambda call: None)
         with written() as log:
-            paper.transcript.said(Words("romeo", "one"))
+            paper.transcript.said(Message("romeo", "one"))
             disk.hangs.wait(5)
             for _ in range(6):
-                paper.transcript.said(Words("romeo", line))
+                paper.transcript.said(Message("romeo", line))
             paper.transcript.finish(time.monotonic())
             assert log.texts == [f"the transcript can't be written, 3 lines so far: {FULL}"]
             disk.answers.set()
@@ -167,8 +167,8 @@ class HouseTests:
     def test_all_rooms(self, paper: Paper) -> None:
         """What is stored in any room is written with its id, in its log's order, and who came and left."""
         verona = Verona()
-        verona.hall.observe_all(paper.transcript)
-        one, two = verona.company(2)
+        verona.broker.subscribe_all(paper.transcript)
+        one, two = verona.roster(2)
         one.says(b"/join balcony\n")
         verona.settle()
         one.says(b"a\nb\n")
@@ -194,12 +194,15 @@ class HouseTests:
         """What is brought together is written at once; where nothing is new nothing is written."""
         writes: list[bytes] = []
         monkeypatch.setattr("os.write", lambda descriptor, data: writes.append(data) or len(data))
-        room = Room("lobby", MemoryLogs(1000).open("lobby"), Verona().hall)
-        news = News()
+        room = Room("lobby", MemoryLogStore(1000).open("lobby"), Verona().broker)
+        news = PresenceEvents()
         news.lines.append("guest1 joined")
-        batches = [Batch(1, 2, 5.0, 1, "guest1", "text", "a\nb"), Batch(3, 3, 5.0, 2, "guest2", "text", "c")]
-        paper.transcript.witness(room, Delivery(news, batches))
-        paper.transcript.witness(room, Delivery(News(), []))
+        batches = [
+            MessageBatch(1, 2, 5.0, 1, "guest1", "text", "a\nb"),
+            MessageBatch(3, 3, 5.0, 2, "guest2", "text", "c"),
+        ]
+        paper.transcript.on_delivery(room, Delivery(news, batches))
+        paper.transcript.on_delivery(room, Delivery(PresenceEvents(), []))
         assert paper.transcript.settle(5)
         assert writes == [
             b"T12 lobby - * guest1 joined\nT5 lobby 1 guest1: a\nT5 lobby 2 guest1: b\nT5 lobby 3 guest2: c\n"
@@ -211,16 +214,16 @@ class RecordedTests:
 
     def test_both(self, paper: Paper) -> None:
         """What both say is written, in its order, under the names that they have, as are notices."""
-        here = Recorded(FakeHere([]), paper.transcript, "juliet")
-        here.state("Connected to romeo ('127.0.0.1', 4444)")
-        here.said_here("one\ntwo", "text")
-        here.show("romeo", "three")
-        here.show_words(Words("romeo", "before", "text", 1, 5.0, past=True))
-        here.show_words(Words("romeo", "four", "text", 2, 6.0))
-        here.called("rosaline")
-        here.said_here("five", "text")
-        here.show_signed("romeo", "guest1: six")
-        here.refuse("* a line was not taken")
+        ui = TranscriptTee(FakeHere([]), paper.transcript, "juliet")
+        ui.state("Connected to romeo ('127.0.0.1', 4444)")
+        ui.show_sent("one\ntwo", "text")
+        ui.show("romeo", "three")
+        ui.show_message(Message("romeo", "before", "text", 1, 5.0, past=True))
+        ui.show_message(Message("romeo", "four", "text", 2, 6.0))
+        ui.set_nick("rosaline")
+        ui.show_sent("five", "text")
+        ui.show_signed("romeo", "guest1: six")
+        ui.refuse("* a line was not taken")
         assert paper.lines == [
             "T12 - * Connected to romeo ('127.0.0.1', 4444)",
             "T12 - juliet: one",
@@ -236,20 +239,20 @@ class RecordedTests:
         """Keyboard and screen are told all that they would be told without it."""
         events: Events = []
         plain = FakeHere(events)
-        here = Recorded(plain, paper.transcript, "juliet")
-        here.show("romeo", "a")
-        here.show_signed("romeo", "b")
-        here.show_words(words := Words("romeo", "c"))
-        here.show_names()
-        here.refuse("d")
-        here.state("e")
-        here.invite()
-        here.dismiss()
-        here.pause()
-        here.resume()
-        here.said_here("f", "text")
-        here.unstored(3)
-        here.called("rosaline")
+        ui = TranscriptTee(plain, paper.transcript, "juliet")
+        ui.show("romeo", "a")
+        ui.show_signed("romeo", "b")
+        ui.show_message(words := Message("romeo", "c"))
+        ui.show_names()
+        ui.refuse("d")
+        ui.state("e")
+        ui.show_prompt()
+        ui.dismiss()
+        ui.pause()
+        ui.resume()
+        ui.show_sent("f", "text")
+        ui.unstored(3)
+        ui.set_nick("rosaline")
         assert events == [
             ("here.show", "romeo", "a"),
             ("here.show_signed", "romeo", "b"),

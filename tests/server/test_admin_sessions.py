@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from techboy.chat.rate_limit import Bucket
-from techboy.server.admin_sessions import Desk
-from techboy.server.native import NativeGuest, Terms
-from techboy.server.sessions import Lodging
-from techboy.storage.interface import Batch, StorageError
+from techboy.server.admin_sessions import AdminSessionManager
+from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.sessions import SessionManager
+from techboy.storage.interface import MessageBatch, StorageError
 from tests.native import DEAD, PING, Caller, HeldCommitter, NativeVerona, tokens
 from tests.transports import SocketTransport
 
@@ -21,13 +21,15 @@ class Verona(NativeVerona):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         new = tokens(options.get("first_token", 1))
-        self.desk = Desk(self.house, self.hall, lambda: f"own {new()}")
+        self.admin_sessions = AdminSessionManager(self.chat, self.broker, lambda: f"own {new()}")
 
     def connect(self) -> Caller:
         """Let somebody connect to the host's own door."""
-        door = NativeGuest(self.desk, self.hall, Bucket(0, 0), Terms(self._max_line, PING, DEAD))
-        caller = Caller(door, SocketTransport(door))
-        door.makeConnection(caller.transport)
+        handler = NativeServerProtocol(
+            self.admin_sessions, self.broker, Bucket(0, 0), ConnectionLimits(self._max_line, PING, DEAD)
+        )
+        caller = Caller(handler, SocketTransport(handler))
+        handler.makeConnection(caller.transport)
         self.callers.append(caller)
         return caller
 
@@ -45,11 +47,11 @@ class Verona(NativeVerona):
         caller.reads()
         return caller
 
-    def hears(self, guest: Caller, *lines: str) -> None:
-        """Let ``guest``, who says nothing else, say ``lines``."""
-        session = guest.door.member.session
+    def hears(self, connection: Caller, *lines: str) -> None:
+        """Let ``connection``, who says nothing else, say ``lines``."""
+        session = connection.handler.member.session
         assert session is not None
-        guest.says("\n".join(lines), session.next)
+        connection.says("\n".join(lines), session.next)
         self.turn()
 
     def missed(self) -> list[str]:
@@ -78,8 +80,8 @@ class ArrivalTests:
         assert [notice["text"] for notice in notices] == [
             "welcome to lobby, romeo; /help lists what you can do", "1 here: romeo",
         ]  # fmt: skip
-        [member] = verona.house.members.values()
-        assert member.host
+        [member] = verona.chat.members.values()
+        assert member.is_operator
 
     @pytest.mark.parametrize("name", ["romeo", "root", "two words", ""])
     def test_any_name(self, name: str) -> None:
@@ -139,12 +141,12 @@ class ArrivalTests:
 
     def test_not_stored(self) -> None:
         """Where the session can't be stored the host is asked to come back."""
-        committer = HeldCommitter()
-        verona = Verona(committer=committer)
+        executor = HeldCommitter()
+        verona = Verona(executor=executor)
         host = verona.attach()
-        committer.refuse()
+        executor.refuse()
         assert host.reads() == [{"type": "bye", "reason": "restart", "text": "the disk is full"}]
-        assert verona.house.members == {}
+        assert verona.chat.members == {}
 
 
 class MissedTests:
@@ -205,11 +207,11 @@ class MissedTests:
         host.says("one", 1)
         verona.turn()
 
-        def unreadable(after: int, size: int) -> list[Batch]:
+        def unreadable(after: int, size: int) -> list[MessageBatch]:
             raise StorageError("the disk is broken")
 
         with monkeypatch.context() as patch:
-            patch.setattr(verona.house.lobby, "log", Unreadable(verona.house.lobby.log.last, unreadable))
+            patch.setattr(verona.chat.lobby, "log", Unreadable(verona.chat.lobby.log.last, unreadable))
             host.transport.breaks()
             verona.turn()
         assert verona.missed() == ["one"]
@@ -238,7 +240,7 @@ class MissedTests:
         )
         verona.turn()
         assert verona.missed() == []
-        assert verona.house.lobby.log.last == 2
+        assert verona.chat.lobby.log.last == 2
 
     def test_ends(self) -> None:
         """What was read of who was asked to come back counts, should it not."""
@@ -247,8 +249,8 @@ class MissedTests:
         host = verona.here()
         verona.hears(juliet, "one", "two")
         host.sends({"type": "ping", "number": 1, "last_seen_id": 2, "room": "lobby"})
-        verona.desk.keep_all()
-        host.door.come_back_later()
+        verona.admin_sessions.save_all()
+        host.handler.restart_notice()
         host.transport.peer_closes()
         host.transport.breaks()
         assert Verona(logs=settled(verona)).missed() == []
@@ -259,7 +261,7 @@ class MissedTests:
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
         verona.here().sends({"type": "ping", "number": 1, "last_seen_id": 1, "room": "lobby"})
-        verona.desk.keep_all()
+        verona.admin_sessions.save_all()
         assert verona.missed() == ["one"]
         assert verona.missed() == []
 
@@ -388,7 +390,7 @@ class QuietTests:
         quiet.socket.room = 0
         quiet.sends({"type": "command", "name": "who"})
         verona.hears(juliet, "one", "two")
-        assert verona.house.lagging == 0
+        assert verona.chat.lagging_members == 0
         quiet.socket.make_room()
         verona.settle()
         assert quiet.reads() == [{"type": "notice", "text": "1 here: juliet"}]
@@ -421,7 +423,7 @@ class SessionTests:
         host = verona.attach(session="own token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=2)
         welcome, said = host.hears()
         assert (welcome["next_seq"], welcome["session"], said["text"]) == (2, "own token1", "three")
-        assert [member.host for member in verona.house.members.values()] == [False, True]
+        assert [member.is_operator for member in verona.chat.members.values()] == [False, True]
 
     def test_gone_at_once(self) -> None:
         """No place is kept for who is lost: the host is gone for the others."""
@@ -445,12 +447,12 @@ class SessionTests:
         juliet.transport.breaks()
         back = verona.attach(session="token1").reads()[0]
         assert (back["name"], back["session"], back["next_seq"]) == ("romeo", "own token2", 1)
-        assert [member.name for member in verona.house.members.values() if member.absent] == ["juliet"]
+        assert [member.name for member in verona.chat.members.values() if member.absent] == ["juliet"]
 
     def test_record_of_the_host(self) -> None:
         """Nobody can go on with the record that says how far the host has read."""
         verona = Verona()
-        verona.desk.keep_all()
+        verona.admin_sessions.save_all()
         verona.turn()
         for token in ("the host", "", "host "):
             assert verona.hello("nurse", session=token).reads()[0]["session"].startswith("token")
@@ -475,7 +477,7 @@ class SessionTests:
         quiet = again.attach(subscribe=False)
         assert quiet.hears()[0]["name"] == "romeo"
         assert again.attach(session="own token1").hears()[0]["name"] == "montague"
-        assert quiet.door.member.name == "montague"
+        assert quiet.handler.member.name == "montague"
         other = Verona(logs=verona.logs, first_token=10)
         other.attach()
         assert other.attach(session="own token1").hears()[0]["name"] == "romeo"
@@ -494,7 +496,7 @@ class SessionTests:
         verona = Verona()
         [juliet] = verona.company_of("juliet")
         verona.hears(juliet, "one")
-        verona.desk.keep_all()
+        verona.admin_sessions.save_all()
         logs = settled(verona)
         again = Verona(logs=logs)
         [juliet] = again.company_of("nurse")
@@ -516,21 +518,21 @@ class SessionTests:
         verona.hears(juliet, "one")
         detach(host, last_seen_id=1)
         verona.turn(1000)
-        verona.desk.keep_all()
+        verona.admin_sessions.save_all()
         verona.turn()
-        verona.hall.prune(None, verona.wall() - 10)
+        verona.broker.prune(None, verona.wall() - 10)
         again = Verona(logs=settled(verona))
         assert again.attach(session="own token1").reads()[0]["after_id"] == 1
 
     def test_other_lodging(self) -> None:
         """The door is a lodging like others: who is in use is stored by `keep_all`."""
         verona = Verona()
-        assert isinstance(verona.desk, Lodging)
+        assert isinstance(verona.admin_sessions, SessionManager)
         host = verona.here()
         host.sends({"type": "ping", "number": 1, "last_seen_id": 0, "room": "lobby"})
         verona.turn(50)
-        verona.desk.keep_all()
+        verona.admin_sessions.save_all()
         verona.turn()
-        record = verona.logs.session(verona.desk.digest("own token1"))
+        record = verona.logs.session(verona.admin_sessions.digest("own token1"))
         assert record is not None
-        assert record.heard == verona.wall()
+        assert record.last_active == verona.wall()

@@ -8,16 +8,16 @@ import weakref
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.chat.counters import Refusal
+from techboy.chat.counters import RejectReason
 from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.room import Room
-from techboy.chat.server import House, Rules
+from techboy.chat.server import ChatServer, ServerConfig
 from techboy.chat.session import Session
 from techboy.net.rendering import PLAIN, Delivery
 from techboy.server import broker
-from techboy.server.broker import NEWS_DELAY, TRIED_AGAIN, Hall
-from techboy.storage.executor import AtOnce, Committer
-from techboy.storage.memory import MemoryLogs
+from techboy.server.broker import NEWS_DELAY, TRIED_AGAIN, Broker
+from techboy.storage.executor import InlineExecutor, StorageExecutor
+from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import session
 from tests.clocks import EPOCH, Wall
 from tests.native import HeldCommitter
@@ -31,24 +31,24 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[Delivery] = []
         self.told: list[object] = []
-        self.stalls = self.behind = 0
+        self.stalls = self.backlog = 0
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         self.heard.append(delivery)
 
-    def stalled(self) -> None:
+    def on_send_timeout(self) -> None:
         self.stalls += 1
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         self.told.append(sys.exc_info()[1])
 
-    def stored(self, last: int) -> None:
+    def on_stored(self, last: int) -> None:
         self.told.append(last)
 
-    def not_stored(self, why: str) -> None:
+    def on_not_stored(self, why: str) -> None:
         self.told.append(why)
 
-    def moved(self) -> None:
+    def on_room_changed(self) -> None:
         """Nothing is shown of it."""
 
     @property
@@ -60,22 +60,22 @@ class Listener:
 class Scene:
     """A hall and a house."""
 
-    def __init__(self, committer: Committer | None = None) -> None:
-        self.clock, self.logs = Clock(), MemoryLogs()
+    def __init__(self, executor: StorageExecutor | None = None) -> None:
+        self.clock, self.logs = Clock(), MemoryLogStore()
         self.wall = Wall(self.clock)
-        self.hall = Hall(self.clock, self.wall, self.logs, committer or AtOnce(), 30)
-        self.house = House(Rules(), self.hall, self.logs, str)
-        self.lobby = self.house.lobby
+        self.broker = Broker(self.clock, self.wall, self.logs, executor or InlineExecutor(), 30)
+        self.chat = ChatServer(ServerConfig(), self.broker, self.logs, str)
+        self.lobby = self.chat.lobby
 
     def listener(self, session: Session | None = None) -> Listener:
         """Return somebody who came in."""
         listener = Listener()
-        listener.member = self.house.enter(listener, 0, session and session.name, session=session)
+        listener.member = self.chat.join(listener, 0, session and session.name, session=session)
         return listener
 
     def says(self, listener: Listener, text: str) -> None:
         """Let somebody say ``text``, and the turn of the reactor be over."""
-        self.house.said(listener.member, text)
+        self.chat.post(listener.member, text)
         self.clock.advance(0)
 
     def settled(self, count: int) -> list[Listener]:
@@ -95,13 +95,13 @@ class SettlingTests:
         scene = Scene()
         one, two = scene.settled(2)
         for listener, text in ((one, "a"), (two, "b"), (one, "c")):
-            scene.house.said(listener.member, text)
+            scene.chat.post(listener.member, text)
         assert one.heard == []
         scene.clock.advance(0)
         assert len(one.heard) == 1
         assert one.heard == two.heard
         assert one.data == b"guest1: a\nguest1: c\nguest2: b\n"
-        assert [batch.text for batch in scene.lobby.log.tail(10)] == ["a\nc", "b"]
+        assert [batch.text for batch in scene.lobby.log.read_last(10)] == ["a\nc", "b"]
 
     def test_many_joins(self) -> None:
         """Comings and goings are gathered for a moment, and told in one line."""
@@ -119,7 +119,7 @@ class SettlingTests:
         """A line takes the news along, which are not told again."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.house.said(scene.listener().member, "hello")
+        scene.chat.post(scene.listener().member, "hello")
         scene.clock.pump([0, NEWS_DELAY])
         assert one.data == b"* guest2 joined\nguest2: hello\n"
 
@@ -127,7 +127,7 @@ class SettlingTests:
         """Nothing is brought where somebody was gone before it was told."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.house.leave(scene.listener().member)
+        scene.chat.leave(scene.listener().member)
         scene.clock.advance(NEWS_DELAY)
         assert one.heard == []
 
@@ -136,9 +136,9 @@ class SettlingTests:
         scene = Scene()
         one, two, three = scene.settled(3)
         for listener in (two, three):
-            scene.house.move(listener.member, "garden")
+            scene.chat.move(listener.member, "garden")
         scene.clock.advance(NEWS_DELAY)
-        scene.house.said(two.member, "hello")
+        scene.chat.post(two.member, "hello")
         scene.clock.advance(0)
         assert three.data.endswith(b"guest2: hello\n")
         assert one.data == b"* guest2, guest3 left\n"
@@ -147,10 +147,10 @@ class SettlingTests:
         """At the end nothing is waited for any more."""
         scene = Scene()
         one, two = scene.settled(2)
-        scene.hall.waits(one)
-        scene.house.said(two.member, "hello")
+        scene.broker.mark_blocked(one)
+        scene.chat.post(two.member, "hello")
         scene.listener()
-        scene.hall.close()
+        scene.broker.close()
         assert scene.clock.getDelayedCalls() == []
 
 
@@ -158,9 +158,9 @@ class Storing:
     """A house whose committer takes its time, and some who have been there for long."""
 
     def __init__(self, count: int = 2) -> None:
-        self.committer = HeldCommitter()
-        self.scene = Scene(self.committer)
-        self.clock, self.hall, self.house = self.scene.clock, self.scene.hall, self.scene.house
+        self.executor = HeldCommitter()
+        self.scene = Scene(self.executor)
+        self.clock, self.broker, self.chat = self.scene.clock, self.scene.broker, self.scene.chat
         self.listeners = self.scene.settled(count)
 
     def comes_back(self, number: int = 7) -> tuple[Session, Listener]:
@@ -182,7 +182,7 @@ class GroupTests:
         one, two = storing.listeners
         storing.scene.says(one, "a\nb")
         assert (one.heard, two.heard, one.told, storing.scene.lobby.log.last) == ([], [], [], 0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert two.data == b"guest1: a\nguest1: b\n"
         assert (one.told, two.told) == ([2], [])
 
@@ -191,9 +191,9 @@ class GroupTests:
         storing = Storing()
         one, two = storing.listeners
         for listener, text in ((one, "a"), (two, "b"), (one, "c\nd")):
-            storing.house.said(listener.member, text)
+            storing.chat.post(listener.member, text)
         storing.clock.advance(0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert (one.told, two.told) == ([3], [4])
 
     def test_next_gathers(self) -> None:
@@ -202,38 +202,38 @@ class GroupTests:
         one, two = storing.listeners
         for listener, text in ((one, "a"), (two, "b"), (one, "c"), (two, "d")):
             storing.scene.says(listener, text)
-        assert storing.committer.waiting == 1
-        storing.committer.answer()
+        assert storing.executor.waiting == 1
+        storing.executor.answer()
         assert two.data == b"guest1: a\n"
         storing.clock.advance(0)
-        assert storing.committer.waiting == 1
-        storing.committer.answer()
+        assert storing.executor.waiting == 1
+        storing.executor.answer()
         assert two.data == b"guest1: a\nguest2: b\nguest2: d\nguest1: c\n"
         assert one.data == two.data
         storing.clock.advance(60)
-        assert storing.committer.waiting == 0
+        assert storing.executor.waiting == 0
 
     def test_when_settled(self) -> None:
         """Something can wait until all that was said so far is stored and brought."""
         storing, done = Storing(), list[str]()
         one, two = storing.listeners
-        storing.hall.when_settled(lambda: done.append("nothing waits"))
+        storing.broker.when_settled(lambda: done.append("nothing waits"))
         assert done.pop() == "nothing waits"
         storing.scene.says(one, "a")
-        storing.house.said(two.member, "b")
-        storing.hall.when_settled(lambda: done.append(two.data.decode()))
-        storing.committer.answer()
+        storing.chat.post(two.member, "b")
+        storing.broker.when_settled(lambda: done.append(two.data.decode()))
+        storing.executor.answer()
         assert done == []
         storing.clock.advance(0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert done == ["guest1: a\nguest2: b\n"]
 
     def test_when_settled_after_refusal(self) -> None:
         """So it is if it cannot be stored."""
         storing, done = Storing(), list[str]()
         storing.scene.says(storing.listeners[0], "a")
-        storing.hall.when_settled(lambda: done.append("refused"))
-        storing.committer.refuse()
+        storing.broker.when_settled(lambda: done.append("refused"))
+        storing.executor.refuse()
         storing.clock.advance(0)
         assert done == ["refused"]
 
@@ -241,13 +241,13 @@ class GroupTests:
         """What is said in several rooms is one group."""
         storing = Storing()
         one, two = storing.listeners
-        storing.house.move(two.member, "garden")
+        storing.chat.move(two.member, "garden")
         storing.clock.advance(NEWS_DELAY)
-        storing.house.said(one.member, "a")
-        storing.house.said(two.member, "b")
+        storing.chat.post(one.member, "a")
+        storing.chat.post(two.member, "b")
         storing.clock.advance(0)
-        assert storing.committer.waiting == 1
-        storing.committer.answer()
+        assert storing.executor.waiting == 1
+        storing.executor.answer()
         assert (one.told, two.told) == ([1], [1])
 
     def test_news_after_last_words(self) -> None:
@@ -255,10 +255,10 @@ class GroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "adieu")
-        storing.house.leave(one.member)
+        storing.chat.leave(one.member)
         storing.clock.advance(10 * NEWS_DELAY)
         assert two.heard == []
-        storing.committer.answer()
+        storing.executor.answer()
         storing.clock.advance(NEWS_DELAY)
         assert two.data == b"guest1: adieu\n* guest1 left\n"
 
@@ -266,12 +266,12 @@ class GroupTests:
         """In one group, too, everything is told and said in its order."""
         storing = Storing(3)
         one, two, three = storing.listeners
-        storing.house.said(one.member, "adieu")
-        storing.house.leave(one.member)
-        storing.house.said(two.member, "alas")
+        storing.chat.post(one.member, "adieu")
+        storing.chat.leave(one.member)
+        storing.chat.post(two.member, "alas")
         storing.clock.advance(0)
-        assert storing.committer.waiting == 1
-        storing.committer.answer()
+        assert storing.executor.waiting == 1
+        storing.executor.answer()
         assert three.data == b"guest1: adieu\n* guest1 left\nguest2: alas\n"
         assert (one.told, two.told) == ([1], [2])
 
@@ -281,7 +281,7 @@ class GroupTests:
         one, _ = storing.listeners
         storing.scene.listener()
         storing.clock.advance(NEWS_DELAY)
-        assert storing.committer.waiting == 0
+        assert storing.executor.waiting == 0
         assert one.data == b"* guest3 joined\n"
 
     def test_unstored(self) -> None:
@@ -290,12 +290,12 @@ class GroupTests:
         one, _ = storing.listeners
         storing.scene.says(one, "12345")
         storing.scene.says(one, "678")
-        assert one.member.unstored == 8
-        storing.committer.answer()
-        assert one.member.unstored == 3
+        assert one.member.pending_chars == 8
+        storing.executor.answer()
+        assert one.member.pending_chars == 3
         storing.clock.advance(0)
-        storing.committer.answer()
-        assert one.member.unstored == 0
+        storing.executor.answer()
+        assert one.member.pending_chars == 0
 
 
 class RefusedGroupTests:
@@ -306,23 +306,23 @@ class RefusedGroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a\nb")
-        storing.committer.refuse()
+        storing.executor.refuse()
         storing.clock.advance(60)
         assert (one.heard, two.heard) == ([], [])
         assert (one.told, two.told) == ([STORING_FAILS], [])
         assert storing.scene.lobby.log.last == 0
-        assert one.member.unstored == 0
+        assert one.member.pending_chars == 0
 
     def test_host(self) -> None:
         """The operator alone is told which file can't be written, and why."""
         storing = Storing()
-        listener, guest = Listener(), storing.listeners[0]
-        listener.member = storing.house.enter(listener, 0, host=True)
-        for author in (listener, guest):
+        listener, connection = Listener(), storing.listeners[0]
+        listener.member = storing.chat.join(listener, 0, host=True)
+        for author in (listener, connection):
             storing.scene.says(author, "a")
-        storing.committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        storing.executor.refuse("/var/lib/romeo.sqlite: the disk is full")
         assert listener.told == ["/var/lib/romeo.sqlite: the disk is full"]
-        assert guest.told == ["the server cannot store messages now"]
+        assert connection.told == ["the server cannot store messages now"]
 
     def test_said_since(self) -> None:
         """What was said meanwhile goes the same way; each author is told once."""
@@ -330,9 +330,9 @@ class RefusedGroupTests:
         one, two = storing.listeners
         for listener, text in ((one, "a"), (two, "b"), (one, "c")):
             storing.scene.says(listener, text)
-        storing.committer.refuse()
+        storing.executor.refuse()
         storing.clock.advance(TRIED_AGAIN - 1)
-        assert storing.committer.waiting == 0
+        assert storing.executor.waiting == 0
         assert (one.heard, two.heard) == ([], [])
         assert one.told == two.told == [STORING_FAILS]
 
@@ -340,10 +340,10 @@ class RefusedGroupTests:
         """Who comes and goes is told of all the same."""
         storing = Storing()
         one, two = storing.listeners
-        storing.house.said(one.member, "adieu")
-        storing.house.leave(one.member)
+        storing.chat.post(one.member, "adieu")
+        storing.chat.leave(one.member)
         storing.clock.advance(0)
-        storing.committer.refuse()
+        storing.executor.refuse()
         storing.clock.advance(NEWS_DELAY)
         assert two.data == b"* guest1 left\n"
 
@@ -352,9 +352,9 @@ class RefusedGroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.committer.refuse()
+        storing.executor.refuse()
         storing.scene.says(one, "b")
-        storing.committer.answer()
+        storing.executor.answer()
         assert two.data == b"guest1: b\n"
         assert one.told == [STORING_FAILS, 1]
 
@@ -366,7 +366,7 @@ class RefusedGroupTests:
         storing.scene.says(listener, "a\nb")
         assert kept.accept(3, 1) == 0
         storing.scene.says(listener, "c")
-        storing.committer.refuse()
+        storing.executor.refuse()
         assert (kept.next, kept.accepted) == (1, 1)
         assert storing.scene.logs.session(kept.digest) is None
 
@@ -376,19 +376,19 @@ class Odd(Listener):
 
     error = RuntimeError("odd")
 
-    def hear(self, delivery: Delivery) -> None:
+    def deliver(self, delivery: Delivery) -> None:
         raise self.error
 
-    def stored(self, last: int) -> None:
+    def on_stored(self, last: int) -> None:
         raise self.error
 
-    def not_stored(self, why: str) -> None:
+    def on_not_stored(self, why: str) -> None:
         raise self.error
 
-    def stalled(self) -> None:
+    def on_send_timeout(self) -> None:
         raise self.error
 
-    def witness(self, room: Room, delivery: Delivery) -> None:
+    def on_delivery(self, room: Room, delivery: Delivery) -> None:
         raise self.error
 
 
@@ -398,7 +398,7 @@ class IsolationTests:
     def odd_one(self, scene: Scene, *others: Listener) -> Odd:
         """Return a member who comes before ``others`` in all that is done for each."""
         odd = Odd()
-        odd.member = scene.house.enter(odd, 0)
+        odd.member = scene.chat.join(odd, 0)
         members = scene.lobby.members
         for listener in others:
             members[listener.member.number] = members.pop(listener.member.number)
@@ -422,7 +422,7 @@ class IsolationTests:
         odd = self.odd_one(storing.scene, one)
         for listener in (odd, one):
             storing.scene.says(listener, "hello")
-        storing.committer.refuse()
+        storing.executor.refuse()
         assert set(odd.told) == {odd.error}
         assert one.told == [STORING_FAILS]
 
@@ -432,8 +432,8 @@ class IsolationTests:
         (one,) = scene.settled(1)
         odd, observer = Odd(), Listener()
         for each in (odd, observer):
-            scene.hall.observe(scene.lobby, each)
-        scene.hall.observe_all(odd)
+            scene.broker.subscribe(scene.lobby, each)
+        scene.broker.subscribe_all(odd)
         scene.says(one, "hello")
         assert observer.data == b"guest1: hello\n"
         assert odd.told == [odd.error]
@@ -446,7 +446,7 @@ class IsolationTests:
         def odd(seconds: float) -> None:
             raise Odd.error
 
-        scene.hall.timed = odd
+        scene.broker.commit_durations = odd
         scene.says(one, "hello")
         assert one.told == [1]
         assert two.data.endswith(b"guest1: hello\n")
@@ -460,7 +460,7 @@ class IsolationTests:
         def fail() -> None:
             raise Odd.error
 
-        odd.fail = fail  # type: ignore[method-assign]  # this one connection alone is to raise
+        odd.on_error = fail  # type: ignore[method-assign]  # this one connection alone is to raise
         scene.says(odd, "hello")
         assert one.data.endswith(b"guest2: hello\n")
 
@@ -469,7 +469,7 @@ class IsolationTests:
         scene = Scene()
         odd, late = Odd(), Listener()
         for each in (odd, late):
-            scene.hall.waits(each)
+            scene.broker.mark_blocked(each)
         scene.clock.advance(30)
         assert (odd.told, late.stalls) == ([odd.error], 1)
 
@@ -482,10 +482,10 @@ class IsolationTests:
             raise RuntimeError("odd")
 
         for number, then in enumerate((odd, told.append), 1):
-            storing.hall.remember(session(number), then)
+            storing.broker.save_session(session(number), then)
         storing.clock.advance(0)
-        drained = storing.hall.drain()
-        storing.committer.answer_all()
+        drained = storing.broker.drain()
+        storing.executor.answer_all()
         assert told == [None]
         assert drained.called
 
@@ -497,12 +497,12 @@ class RoomTests:
         """It is one room, though everybody leaves it and somebody enters before its messages are stored."""
         storing = Storing(3)
         alice, bob, carol = storing.listeners
-        storing.house.move(alice.member, "balcony")
+        storing.chat.move(alice.member, "balcony")
         storing.scene.says(alice, "the meeting is moved to nine")
-        storing.house.move(alice.member, "lobby")
-        storing.house.move(bob.member, "balcony")
-        storing.committer.answer_all()
-        storing.house.move(carol.member, "balcony")
+        storing.chat.move(alice.member, "lobby")
+        storing.chat.move(bob.member, "balcony")
+        storing.executor.answer_all()
+        storing.chat.move(carol.member, "balcony")
         storing.scene.says(carol, "hi bob")
         assert bob.member.room is carol.member.room
         said = [line for line in bob.data.split(b"\n") if not line.startswith(b"*")]
@@ -512,13 +512,13 @@ class RoomTests:
         """A room that nobody is in is forgotten when nothing is on its way."""
         storing = Storing(1)
         (alice,) = storing.listeners
-        storing.house.move(alice.member, "balcony")
+        storing.chat.move(alice.member, "balcony")
         room = weakref.ref(alice.member.room)
         storing.scene.says(alice, "anybody?")
-        storing.house.move(alice.member, "lobby")
+        storing.chat.move(alice.member, "lobby")
         storing.clock.advance(NEWS_DELAY)
         assert room() is not None
-        storing.committer.answer_all()
+        storing.executor.answer_all()
         storing.clock.advance(0)
         assert room() is None
 
@@ -530,13 +530,13 @@ class CountTests:
         """Lines are counted as said when they are handed over, and as stored when they are."""
         storing = Storing()
         one, two = storing.listeners
-        tally = storing.hall.tally
-        storing.house.said(one.member, "a\nb")
-        assert (tally.said, tally.stored) == (0, 0)
+        counters = storing.broker.counters
+        storing.chat.post(one.member, "a\nb")
+        assert (counters.said, counters.stored) == (0, 0)
         storing.scene.says(two, "c")
-        assert (tally.said, tally.stored) == (3, 0)
-        storing.committer.answer()
-        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 3, 0)
+        assert (counters.said, counters.stored) == (3, 0)
+        storing.executor.answer()
+        assert (counters.said, counters.stored, counters.refused[RejectReason.STORAGE]) == (3, 3, 0)
 
     def test_refused(self) -> None:
         """What could not be stored, and what was said meanwhile, is counted as said and as refused."""
@@ -544,54 +544,54 @@ class CountTests:
         one, two = storing.listeners
         storing.scene.says(one, "a\nb")
         storing.scene.says(two, "c")
-        storing.committer.refuse()
-        tally = storing.hall.tally
-        assert (tally.said, tally.stored, tally.refused[Refusal.STORAGE]) == (3, 0, 3)
+        storing.executor.refuse()
+        counters = storing.broker.counters
+        assert (counters.said, counters.stored, counters.refused[RejectReason.STORAGE]) == (3, 0, 3)
 
     def test_waiting(self) -> None:
         """It is known how many lines wait to be stored: those being written, and those that gather."""
         storing = Storing(3)
         one, two, three = storing.listeners
-        storing.house.move(three.member, "garden")
-        assert storing.hall.waiting == 0
+        storing.chat.move(three.member, "garden")
+        assert storing.broker.pending_lines == 0
         storing.scene.says(one, "a\nb")
         for listener, text in ((one, "c"), (two, "d\ne\n"), (three, "f")):
             storing.scene.says(listener, text)
-        assert storing.hall.waiting == 2 + 5
-        storing.committer.answer()
-        assert storing.hall.waiting == 5
+        assert storing.broker.pending_lines == 2 + 5
+        storing.executor.answer()
+        assert storing.broker.pending_lines == 5
         storing.clock.advance(0)
-        assert storing.hall.waiting == 5
-        storing.committer.refuse()
-        assert storing.hall.waiting == 0
+        assert storing.broker.pending_lines == 5
+        storing.executor.refuse()
+        assert storing.broker.pending_lines == 0
 
     def test_hindrance(self) -> None:
         """Why nothing can be stored is known until something was, if it is no more than a session."""
         storing = Storing()
         one, _ = storing.listeners
-        assert storing.hall.hindrance is None
+        assert storing.broker.storage_error is None
         storing.scene.says(one, "a")
-        storing.committer.refuse()
-        assert storing.hall.hindrance == "the disk is full"
-        storing.hall.remember(session())
+        storing.executor.refuse()
+        assert storing.broker.storage_error == "the disk is full"
+        storing.broker.save_session(session())
         storing.clock.advance(0)
-        assert storing.hall.hindrance == "the disk is full"
-        storing.committer.answer()
-        assert storing.hall.hindrance is None
+        assert storing.broker.storage_error == "the disk is full"
+        storing.executor.answer()
+        assert storing.broker.storage_error is None
 
     def test_tried(self) -> None:
         """It is tried again, and again, until something can be stored, though nobody says anything."""
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.committer.refuse()
+        storing.executor.refuse()
         for _ in range(3):
             storing.clock.advance(TRIED_AGAIN)
-            assert storing.hall.hindrance == "the disk is full"
-            storing.committer.refuse()
+            assert storing.broker.storage_error == "the disk is full"
+            storing.executor.refuse()
         storing.clock.advance(TRIED_AGAIN)
-        storing.committer.answer()
-        assert storing.hall.hindrance is None
+        storing.executor.answer()
+        assert storing.broker.storage_error is None
         assert (one.told, one.heard, two.heard) == ([STORING_FAILS], [], [])
         storing.clock.advance(TRIED_AGAIN)
         assert storing.clock.getDelayedCalls() == []
@@ -601,11 +601,11 @@ class CountTests:
         storing = Storing()
         one, _ = storing.listeners
         storing.scene.says(one, "a")
-        storing.committer.refuse()
+        storing.executor.refuse()
         storing.scene.says(one, "b")
         storing.clock.advance(TRIED_AGAIN)
-        storing.committer.answer()
-        assert storing.hall.hindrance is None
+        storing.executor.answer()
+        assert storing.broker.storage_error is None
         assert storing.scene.lobby.log.last == 1
         assert storing.clock.getDelayedCalls() == []
 
@@ -614,13 +614,13 @@ class CountTests:
         storing = Storing()
         one, _ = storing.listeners
         took: list[float] = []
-        storing.hall.timed = took.append
+        storing.broker.commit_durations = took.append
         storing.scene.says(one, "a")
         storing.clock.advance(0.25)
-        storing.committer.answer()
+        storing.executor.answer()
         storing.scene.says(one, "b")
         storing.clock.advance(2)
-        storing.committer.refuse()
+        storing.executor.refuse()
         assert took == [0.25, 2]
 
     @pytest.mark.parametrize("step", [-3600, 3600])
@@ -629,11 +629,11 @@ class CountTests:
         storing = Storing()
         one, _ = storing.listeners
         took: list[float] = []
-        storing.hall.timed = took.append
+        storing.broker.commit_durations = took.append
         storing.scene.says(one, "a")
         storing.scene.wall.step(step)
         storing.clock.advance(0.25)
-        storing.committer.answer()
+        storing.executor.answer()
         assert took == [0.25]
 
 
@@ -648,21 +648,21 @@ class SessionTests:
             assert kept.accept(seq, text.count("\n") + 1) == 0
             storing.scene.says(listener, text)
         assert (kept.next, kept.accepted) == (1, 4)
-        storing.committer.answer()
+        storing.executor.answer()
         assert kept.next == 3
         assert storing.scene.logs.session(kept.digest).next == 3
         storing.clock.advance(0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert kept.next == 4
         assert storing.scene.logs.session(kept.digest).next == 4
 
     def test_remembered(self) -> None:
         """A session is stored though nothing is said, and whoever asked for it is told."""
         storing, kept, told = Storing(), session(), []
-        storing.hall.remember(kept, told.append)
+        storing.broker.save_session(kept, told.append)
         storing.clock.advance(0)
         assert told == []
-        storing.committer.answer()
+        storing.executor.answer()
         assert told == [None]
         assert storing.scene.logs.session(kept.digest) == kept.record()
 
@@ -671,10 +671,10 @@ class SessionTests:
         storing, kept, told = Storing(), session(), []
         for seen in (1, 2):
             kept.seen = seen
-            storing.hall.remember(kept, told.append)
+            storing.broker.save_session(kept, told.append)
         storing.clock.advance(0)
-        assert storing.committer.waiting == 1
-        storing.committer.answer()
+        assert storing.executor.waiting == 1
+        storing.executor.answer()
         assert told == [None, None]
         assert storing.scene.logs.session(kept.digest).seen == 2
 
@@ -682,11 +682,11 @@ class SessionTests:
         """What is to be remembered while a group is being written is in the next."""
         storing, told = Storing(), []
         storing.scene.says(storing.listeners[0], "a")
-        storing.hall.remember(session(), told.append)
-        storing.committer.answer()
+        storing.broker.save_session(session(), told.append)
+        storing.executor.answer()
         assert told == []
         storing.clock.advance(0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert told == [None]
 
     @pytest.mark.parametrize("meanwhile", [True, False])
@@ -695,30 +695,30 @@ class SessionTests:
         storing, told = Storing(), []
         if meanwhile:
             storing.scene.says(storing.listeners[0], "a")
-        storing.hall.remember(session(), told.append)
+        storing.broker.save_session(session(), told.append)
         storing.clock.advance(0)
-        storing.committer.refuse()
+        storing.executor.refuse()
         assert [str(hindrance) for hindrance in told] == ["the disk is full"]
         storing.clock.advance(TRIED_AGAIN - 1)
-        assert storing.committer.waiting == 0
+        assert storing.executor.waiting == 0
 
     def test_not_waited_for(self) -> None:
         """Nobody has to be told."""
         storing, kept = Storing(), session()
-        storing.hall.remember(kept)
+        storing.broker.save_session(kept)
         storing.clock.advance(0)
-        storing.committer.answer()
+        storing.executor.answer()
         assert storing.scene.logs.session(kept.digest) is not None
 
 
 class DrainTests:
-    """`Hall.drain`."""
+    """`Broker.drain`."""
 
     @staticmethod
     def drained(storing: Storing) -> list[None]:
         """Ask for everything to be stored; return what tells that it is."""
         done: list[None] = []
-        storing.hall.drain().addCallback(done.append)
+        storing.broker.drain().addCallback(done.append)
         return done
 
     def test_nothing(self) -> None:
@@ -729,10 +729,10 @@ class DrainTests:
         """What was said is stored without waiting for the turn to be over, and brought, before it is done."""
         storing = Storing()
         one, two = storing.listeners
-        storing.house.said(one.member, "a")
+        storing.chat.post(one.member, "a")
         done = self.drained(storing)
-        assert (storing.committer.waiting, done) == (1, [])
-        storing.committer.answer()
+        assert (storing.executor.waiting, done) == (1, [])
+        storing.executor.answer()
         assert (two.data, done) == (b"guest1: a\n", [None])
 
     def test_said_since(self) -> None:
@@ -740,13 +740,13 @@ class DrainTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.house.said(two.member, "b")
+        storing.chat.post(two.member, "b")
         done = self.drained(storing)
-        storing.committer.answer()
-        storing.house.said(one.member, "c")
-        storing.committer.answer()
+        storing.executor.answer()
+        storing.chat.post(one.member, "c")
+        storing.executor.answer()
         assert done == []
-        storing.committer.answer()
+        storing.executor.answer()
         assert two.data == b"guest1: a\nguest2: b\nguest1: c\n"
         assert done == [None]
 
@@ -760,22 +760,22 @@ class DrainTests:
     def test_refused(self) -> None:
         """It is done although something could not be stored."""
         storing = Storing()
-        storing.house.said(storing.listeners[0].member, "a")
+        storing.chat.post(storing.listeners[0].member, "a")
         done = self.drained(storing)
-        storing.committer.refuse()
+        storing.executor.refuse()
         assert done == [None]
 
     def test_twice(self) -> None:
         """Whoever asked is told."""
         storing = Storing()
-        storing.house.said(storing.listeners[0].member, "a")
+        storing.chat.post(storing.listeners[0].member, "a")
         first, second = self.drained(storing), self.drained(storing)
-        storing.committer.answer()
+        storing.executor.answer()
         assert first == second == [None]
 
 
 class PruneTests:
-    """`Hall.prune`."""
+    """`Broker.prune`."""
 
     def test_old(self) -> None:
         """What was stored before is forgotten, lines and sessions, and the rest is not."""
@@ -783,11 +783,11 @@ class PruneTests:
         new.digest = b"another"
         (one,) = scene.settled(1)
         for kept, text in ((old, "a\nb"), (new, "c")):
-            kept.heard = scene.wall()
-            scene.hall.remember(kept)
+            kept.last_active = scene.wall()
+            scene.broker.save_session(kept)
             scene.says(one, text)
             scene.clock.advance(100)
-        scene.hall.prune(EPOCH + 50, EPOCH + 50)
+        scene.broker.prune(EPOCH + 50, EPOCH + 50)
         assert (scene.lobby.log.forgotten, scene.lobby.log.last) == (2, 3)
         assert scene.logs.session(old.digest) is None
         assert scene.logs.session(new.digest) is not None
@@ -797,7 +797,7 @@ class PruneTests:
         scene = Scene()
         (one,) = scene.settled(1)
         scene.says(one, "a")
-        scene.hall.prune(None, 1000)
+        scene.broker.prune(None, 1000)
         assert scene.lobby.log.forgotten == 0
 
     def test_after_what_is_written(self) -> None:
@@ -805,22 +805,22 @@ class PruneTests:
         storing = Storing()
         one, two = storing.listeners
         storing.scene.says(one, "a")
-        storing.hall.prune(EPOCH + 1000, 0)
-        storing.committer.answer()
+        storing.broker.prune(EPOCH + 1000, 0)
+        storing.executor.answer()
         storing.scene.says(one, "b")
-        storing.committer.answer()
+        storing.executor.answer()
         assert (storing.scene.lobby.log.forgotten, storing.scene.lobby.log.last) == (1, 1)
-        storing.committer.answer()
+        storing.executor.answer()
         assert two.data == b"guest1: a\nguest1: b\n"
 
     def test_refused(self) -> None:
         """Where that can't be done nothing is forgotten, and everything goes on."""
         storing = Storing()
         one, two = storing.listeners
-        storing.hall.prune(EPOCH + 1000, 0)
-        storing.committer.refuse()
+        storing.broker.prune(EPOCH + 1000, 0)
+        storing.executor.refuse()
         storing.scene.says(one, "a")
-        storing.committer.answer()
+        storing.executor.answer()
         assert storing.scene.lobby.log.forgotten == 0
         assert two.data == b"guest1: a\n"
 
@@ -834,17 +834,17 @@ class StampTests:
         (one,) = scene.settled(1)
         scene.clock.advance(5)
         scene.says(one, "a")
-        assert [batch.at for batch in scene.lobby.log.tail(1)] == [EPOCH + scene.clock.seconds()]
+        assert [batch.at for batch in scene.lobby.log.read_last(1)] == [EPOCH + scene.clock.seconds()]
 
     def test_set_back(self) -> None:
         """It never decreases, in whichever room, where the clock is set back by an hour."""
         scene = Scene()
         one, two = scene.settled(2)
-        scene.house.move(two.member, "garden")
+        scene.chat.move(two.member, "garden")
         now, stamps = scene.wall(), []
         for listener in (one, two, one, two):
             scene.says(listener, "a")
-            stamps.append(listener.member.room.log.tail(1)[0].at)
+            stamps.append(listener.member.room.log.read_last(1)[0].at)
             scene.wall.step(-3600 if len(stamps) == 2 else 10)
         assert stamps == [now, now + 10, now + 10, now + 10]
 
@@ -857,8 +857,8 @@ class ObserverTests:
         scene = Scene()
         (one,) = scene.settled(1)
         observer = Listener()
-        scene.hall.observe(scene.house.lobby, observer)
-        scene.house.said(one.member, "hello")
+        scene.broker.subscribe(scene.chat.lobby, observer)
+        scene.chat.post(one.member, "hello")
         scene.clock.advance(0)
         assert observer.data == b"guest1: hello\n"
 
@@ -867,14 +867,14 @@ class ObserverTests:
         seen: list[tuple[str, list[str], list[str]]] = []
 
         class Everywhere:
-            def witness(self, room: Room, delivery: Delivery) -> None:
+            def on_delivery(self, room: Room, delivery: Delivery) -> None:
                 seen.append((room.name, delivery.news.told(), [batch.text for batch in delivery.batches]))
 
         scene = Scene()
-        scene.hall.observe_all(Everywhere())
+        scene.broker.subscribe_all(Everywhere())
         (one,) = scene.settled(1)
         scene.says(one, "a\nb")
-        scene.house.move(one.member, "balcony")
+        scene.chat.move(one.member, "balcony")
         scene.says(one, "c")
         assert seen == [
             ("lobby", ["guest1 joined"], []),
@@ -884,56 +884,56 @@ class ObserverTests:
 
 
 class PageTests:
-    """`Hall.page`."""
+    """`Broker.page`."""
 
     def test_shared(self) -> None:
         """Who is behind at the same place is given the same page, which is read once."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.house.said(one.member, "a\nb\nc")
+        scene.chat.post(one.member, "a\nb\nc")
         scene.clock.advance(0)
-        page = scene.hall.page(scene.lobby, 1)
+        page = scene.broker.page(scene.lobby, 1)
         assert page.rendered[PLAIN].data == b"guest1: b\nguest1: c\n"
         assert page.head == 3
-        assert scene.hall.page(scene.lobby, 1) is page
+        assert scene.broker.page(scene.lobby, 1) is page
 
     def test_new_lines(self) -> None:
         """A page has also what was said since it was last read."""
         scene = Scene()
         (one,) = scene.settled(1)
         for text in ("a", "b"):
-            scene.house.said(one.member, text)
+            scene.chat.post(one.member, text)
             scene.clock.advance(0)
-            page = scene.hall.page(scene.lobby, 0)
+            page = scene.broker.page(scene.lobby, 0)
         assert page.rendered[PLAIN].data == b"guest1: a\nguest1: b\n"
 
     def test_bounded(self) -> None:
         """No more pages are kept than a few, wherever readers are."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.house.said(one.member, "\n" * 99)
+        scene.chat.post(one.member, "\n" * 99)
         scene.clock.advance(0)
-        pages = [scene.hall.page(scene.lobby, after) for after in range(99)]
-        assert sum(scene.hall.page(scene.lobby, 98) is page for page in pages) == 1
-        assert scene.hall.page(scene.lobby, 0) is not pages[0]
+        pages = [scene.broker.page(scene.lobby, after) for after in range(99)]
+        assert sum(scene.broker.page(scene.lobby, 98) is page for page in pages) == 1
+        assert scene.broker.page(scene.lobby, 0) is not pages[0]
 
     def test_pruned(self) -> None:
         """What was forgotten is not given out any more."""
         scene = Scene()
         (one,) = scene.settled(1)
         scene.says(one, "a\nb")
-        assert scene.hall.page(scene.lobby, 0).batches
-        scene.hall.prune(scene.wall() + 1, 0)
-        page = scene.hall.page(scene.lobby, 0)
+        assert scene.broker.page(scene.lobby, 0).batches
+        scene.broker.prune(scene.wall() + 1, 0)
+        page = scene.broker.page(scene.lobby, 0)
         assert (page.batches, page.before, page.head) == ([], 2, 2)
 
     def test_size(self) -> None:
         """A page is of bounded size, in whole lines."""
         scene = Scene()
         (one,) = scene.settled(1)
-        scene.house.said(one.member, "\n".join(["x" * 1023] * 200))
+        scene.chat.post(one.member, "\n".join(["x" * 1023] * 200))
         scene.clock.advance(0)
-        page = scene.hall.page(scene.lobby, 0)
+        page = scene.broker.page(scene.lobby, 0)
         assert broker.PAGE <= page.head * 1024 <= broker.PAGE + 1024
         assert page.rendered[PLAIN].data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
 
@@ -945,9 +945,9 @@ class StallTests:
         """Who has taken nothing for as long as is allowed is ended, once, and the rest is not."""
         scene = Scene()
         early, late = Listener(), Listener()
-        scene.hall.waits(early)
+        scene.broker.mark_blocked(early)
         scene.clock.advance(20)
-        scene.hall.waits(late)
+        scene.broker.mark_blocked(late)
         scene.clock.advance(9.9)
         assert early.stalls == 0
         scene.clock.advance(0.1)
@@ -960,10 +960,10 @@ class StallTests:
         """Who takes something has all the time again."""
         scene = Scene()
         listener = Listener()
-        scene.hall.waits(listener)
+        scene.broker.mark_blocked(listener)
         for _ in range(5):
             scene.clock.advance(20)
-            scene.hall.waits(listener)
+            scene.broker.mark_blocked(listener)
         assert listener.stalls == 0
         scene.clock.advance(30)
         assert listener.stalls == 1
@@ -972,9 +972,9 @@ class StallTests:
         """Who has taken everything may take any time for the next."""
         scene = Scene()
         listener = Listener()
-        scene.hall.waits_no_more(listener)
-        scene.hall.waits(listener)
-        scene.hall.waits_no_more(listener)
+        scene.broker.mark_unblocked(listener)
+        scene.broker.mark_blocked(listener)
+        scene.broker.mark_unblocked(listener)
         scene.clock.advance(60)
         assert listener.stalls == 0
         assert scene.clock.getDelayedCalls() == []

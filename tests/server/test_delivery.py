@@ -63,7 +63,7 @@ class BehindTests:
         verona.turn()
         verona.turn(10)
         assert juliet.events == ["abort"]
-        assert len(verona.house.members) == 2
+        assert len(verona.chat.members) == 2
 
     def test_missed(self) -> None:
         """Who is so late that lines were forgotten is told how many, and up to where."""
@@ -91,9 +91,9 @@ class BehindTests:
             verona.turn()
         juliet.socket.room = 10**6
         if restarts:
-            juliet.door.come_back_later()
+            juliet.handler.restart_notice()
         else:
-            juliet.door.goodbye("enough")
+            juliet.handler.disconnect("enough")
         verona.settle()
         first, missed, after, bye = juliet.hears()
         assert (first["id"], missed["through_id"], missed["count"]) == (1, after["id"] - 1, after["id"] - 2)
@@ -146,7 +146,7 @@ class AllMissedTests:
     def test_too_old(self) -> None:
         """What was said is older than is kept."""
         verona = NativeVerona()
-        self.check(verona, *self.returns(verona, lambda: verona.hall.prune(verona.wall() + 1, 0)))
+        self.check(verona, *self.returns(verona, lambda: verona.broker.prune(verona.wall() + 1, 0)))
 
 
 class OffsetTests:
@@ -180,7 +180,7 @@ class OffsetTests:
         verona.turn()
         bob.reads()
         alice.says("three", 3)
-        bob.door.cursor = offset
+        bob.handler.cursor = offset
         verona.turn()
         verona.turn()
         assert bob.hears_said() == ["one", "two", "three"][offset:]
@@ -193,7 +193,7 @@ class OffsetTests:
         verona.turn()
         for seen in (2, 1):
             bob.sends({"type": "ping", "number": 1, "last_seen_id": seen, "room": "lobby"})
-        assert bob.door.member.session.seen == 2
+        assert bob.handler.member.session.seen == 2
 
 
 STEP = st.one_of(
@@ -236,7 +236,7 @@ class AnyRoomTests:
         note(reader, heard)
         stored = [
             (batch.first + number, line)
-            for batch in verona.house.lobby.log.read(0, 10**6)
+            for batch in verona.chat.lobby.log.read(0, 10**6)
             if batch.author == "nurse"
             for number, line in enumerate(batch.text.split("\n"))
         ]

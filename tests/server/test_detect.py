@@ -7,9 +7,9 @@ import json
 import pytest
 
 from techboy.chat.rate_limit import Bucket
-from techboy.server.detect import PATIENCE, Spoken, Threshold
-from techboy.server.native import NativeGuest, Terms
-from techboy.server.plain import GuestDoor
+from techboy.server.detect import GREETING_DELAY, ProtocolDetector, WireProtocol
+from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.plain import PlainServerProtocol
 from tests.native import DEAD, PING, NativeVerona
 from tests.transports import SocketTransport, cuts
 
@@ -21,17 +21,19 @@ class Entrance:
 
     def __init__(self) -> None:
         self.verona = verona = NativeVerona()
-        door = Threshold(
+        handler = ProtocolDetector(
             verona.clock,
-            lambda: GuestDoor(verona.house, verona.hall, Bucket(0, 0), 4096),
-            lambda: NativeGuest(verona.lodging, verona.hall, Bucket(0, 0), Terms(4096, PING, DEAD)),
+            lambda: PlainServerProtocol(verona.chat, verona.broker, Bucket(0, 0), 4096),
+            lambda: NativeServerProtocol(
+                verona.session_manager, verona.broker, Bucket(0, 0), ConnectionLimits(4096, PING, DEAD)
+            ),
         )
-        self.door, self.transport = door, SocketTransport(door)
-        door.makeConnection(self.transport)
+        self.handler, self.transport = handler, SocketTransport(handler)
+        handler.makeConnection(self.transport)
 
     def names(self) -> list[str]:
         """Return who is in the house."""
-        return [member.name for member in self.verona.house.members.values()]
+        return [member.name for member in self.verona.chat.members.values()]
 
     def reads(self) -> bytes:
         """Let a turn pass, and return what arrives."""
@@ -48,7 +50,7 @@ class BytesTests:
         entrance = Entrance()
         for piece in (data[:1], data[1:]):
             entrance.transport.receive(piece)
-        assert entrance.door.stranger.tally.bytes_received == len(data)
+        assert entrance.handler.pending.counters.bytes_received == len(data)
 
 
 class KnownTests:
@@ -78,7 +80,7 @@ class KnownTests:
     def test_silent(self) -> None:
         """Who says nothing for a moment is greeted in plain lines, and is not greeted before."""
         entrance = Entrance()
-        entrance.verona.turn(PATIENCE - 0.01)
+        entrance.verona.turn(GREETING_DELAY - 0.01)
         assert entrance.reads() == b""
         entrance.verona.turn(0.02)
         assert entrance.reads().startswith(b"* welcome to lobby, guest1;")
@@ -93,7 +95,7 @@ class KnownTests:
         """A hello that comes after that is understood still; nobody hears of the guest that was not one."""
         entrance = Entrance()
         [nurse] = entrance.verona.company_of("nurse")
-        entrance.verona.turn(PATIENCE)
+        entrance.verona.turn(GREETING_DELAY)
         entrance.reads()
         entrance.transport.receive(HELLO)
         assert b'{"type": "welcome", "version": 1' in entrance.reads()
@@ -110,14 +112,14 @@ class EndTests:
         """Nobody came in, and nothing is waited for."""
         entrance = Entrance()
         entrance.transport.breaks()
-        entrance.verona.turn(PATIENCE)
+        entrance.verona.turn(GREETING_DELAY)
         assert entrance.names() == []
         assert entrance.verona.clock.getDelayedCalls() == []
 
     def test_broken_when_greeted(self) -> None:
         """A guest who was greeted is gone."""
         entrance = Entrance()
-        entrance.verona.turn(PATIENCE)
+        entrance.verona.turn(GREETING_DELAY)
         assert entrance.names() == ["guest1"]
         entrance.transport.breaks()
         assert entrance.names() == []
@@ -126,7 +128,7 @@ class EndTests:
         """A connection that raises what nobody expects when it is greeted is closed, and nobody is here."""
         entrance = Entrance()
         entrance.transport.socket.error = RuntimeError("odd")
-        entrance.verona.turn(PATIENCE)
+        entrance.verona.turn(GREETING_DELAY)
         assert entrance.transport.events == ["abort"]
         assert entrance.names() == []
 
@@ -147,20 +149,20 @@ class SpokenTests:
     def test_native(self) -> None:
         """It is not known before the hello."""
         entrance = Entrance()
-        assert entrance.door.spoken is Spoken.UNKNOWN
+        assert entrance.handler.spoken is WireProtocol.UNKNOWN
         entrance.transport.receive(HELLO)
-        assert entrance.door.spoken is Spoken.NATIVE
+        assert entrance.handler.spoken is WireProtocol.NATIVE
 
     def test_plain(self) -> None:
         """Who says anything else speaks plain lines."""
         entrance = Entrance()
         entrance.transport.receive(b"hello\n")
-        assert entrance.door.spoken is Spoken.PLAIN
+        assert entrance.handler.spoken is WireProtocol.PLAIN
 
     def test_late_hello(self) -> None:
         """Who is silent is taken for a person, until a hello comes after all."""
         entrance = Entrance()
-        entrance.verona.turn(PATIENCE)
-        assert entrance.door.spoken is Spoken.PLAIN
+        entrance.verona.turn(GREETING_DELAY)
+        assert entrance.handler.spoken is WireProtocol.PLAIN
         entrance.transport.receive(HELLO)
-        assert entrance.door.spoken is Spoken.NATIVE
+        assert entrance.handler.spoken is WireProtocol.NATIVE

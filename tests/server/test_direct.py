@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.conversation import LAST_WORDS, Keyboard
+from techboy.chat.conversation import LAST_WORDS, InputSource
 from techboy.server.direct import WAITING_LIMIT
 from tests.direct import Balcony
 
@@ -73,7 +73,7 @@ class GoodbyeTests:
 
     def test_last_words(self) -> None:
         """At the end of a script its client still has some seconds; what it says then is shown."""
-        balcony = Balcony(Keyboard.SCRIPT, stays=False)
+        balcony = Balcony(InputSource.SCRIPT, stays=False)
         juliet = balcony.plain()
         balcony.says("all I have")
         balcony.operator.input_ended()
@@ -90,7 +90,7 @@ class GoodbyeTests:
 
     def test_script_goes_on(self) -> None:
         """A client that closed its half is told the rest of a script."""
-        balcony = Balcony(Keyboard.SCRIPT, stays=False)
+        balcony = Balcony(InputSource.SCRIPT, stays=False)
         juliet = balcony.plain()
         juliet.transport.peer_closes()
         balcony.says("the rest")
@@ -124,7 +124,7 @@ class GoodbyeTests:
 
     def test_unsure(self) -> None:
         """A client that was lost while a script's end was on its way is waited for, but not for ever."""
-        balcony = Balcony(Keyboard.SCRIPT, stays=False, grace=60)
+        balcony = Balcony(InputSource.SCRIPT, stays=False, grace=60)
         juliet = balcony.hello()
         juliet.socket.room = 0
         balcony.operator.input_ended()
@@ -174,15 +174,15 @@ class BackPressureTests:
         """A client is not read from while the screen is full."""
         balcony = Balcony()
         juliet = balcony.plain()
-        balcony.operator.here_full()
+        balcony.operator.output_full()
         assert not juliet.transport.reading
-        balcony.operator.here_ready()
+        balcony.operator.output_ready()
         assert juliet.transport.reading
 
     def test_full_before(self) -> None:
         """Nor is one that comes meanwhile."""
         balcony = Balcony()
-        balcony.operator.here_full()
+        balcony.operator.output_full()
         assert not balcony.plain().transport.reading
 
     def test_too_much_waits(self) -> None:

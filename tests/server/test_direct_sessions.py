@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.server.operator import Output
 from tests.chat.fakes import FakeGuest
 from tests.direct import Balcony
@@ -47,10 +47,10 @@ class TalkTests:
 
     def test_both_at_once(self) -> None:
         """Of two whose sessions are stored together, one comes in."""
-        committer = HeldCommitter()
-        balcony = Balcony(committer=committer)
+        executor = HeldCommitter()
+        balcony = Balcony(executor=executor)
         one, other = balcony.hello("ann"), balcony.hello("bob")
-        committer.answer_all()
+        executor.answer_all()
         balcony.turn()
         assert [caller.hears()[-1]["type"] for caller in (one, other)] == ["welcome", "bye"]
         balcony.says("secret")
@@ -101,7 +101,7 @@ class TalkTests:
 
     def test_taken_over_at_the_end(self) -> None:
         """At the end of a script a client can go on by another connection, and gets the rest there."""
-        balcony = Balcony(Keyboard.SCRIPT, stays=False)
+        balcony = Balcony(InputSource.SCRIPT, stays=False)
         juliet = balcony.hello()
         juliet.socket.room = 0
         balcony.says("last words")
@@ -128,16 +128,16 @@ class TalkTests:
 
     def test_not_stored(self) -> None:
         """What she said and could not be stored is not shown, and may be said again."""
-        committer = HeldCommitter(prompt=True)
-        balcony = Balcony(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        balcony = Balcony(executor=executor)
         juliet = balcony.hello()
         juliet.reads()
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("one", 1)
         balcony.turn()
-        committer.refuse()
+        executor.refuse()
         assert [frame["code"] for frame in juliet.reads()] == ["storage_unavailable"]
-        committer.prompt = True
+        executor.prompt = True
         juliet.says("one", 1)
         balcony.turn()
         assert balcony.romeo.shown == ["one"]
@@ -202,8 +202,8 @@ class SessionTests:
     def test_by_another_way(self, output: Output, shown: list[str]) -> None:
         """What the operator says by another way is shown at the terminal alone."""
         balcony = Balcony(output=output)
-        other = balcony.house.enter(FakeGuest(), 0, host=True)
-        balcony.house.said(other, "mine")
+        other = balcony.chat.join(FakeGuest(), 0, host=True)
+        balcony.chat.post(other, "mine")
         balcony.turn()
         assert balcony.romeo.shown == shown
 

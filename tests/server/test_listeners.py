@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from techboy import exit_status
 from techboy.config import endpoints
-from techboy.server.listeners import BACKLOG, Listening, PrivateSocket, told
+from techboy.server.listeners import BACKLOG, ListenerService, PrivateSocket, parse_endpoint
 from tests.marks import needs_unix_sockets
 from tests.programs import FakeReactor
 
@@ -37,8 +37,11 @@ class Ear:
         self.announced: list[str] = []
         self.refused: list[str] = []
         options: Any = {"host": host, "port": port, "listen": list(endpoints)}
-        self.service = Listening(
-            lambda: told(self.reactor, options), self.factory, self.announced.append, self.refused.append
+        self.service = ListenerService(
+            lambda: parse_endpoint(self.reactor, options),
+            self.factory,
+            self.announced.append,
+            self.refused.append,
         )
 
     def start(self) -> Ear:
@@ -121,9 +124,9 @@ class RefusedTests:
         with pytest.raises(SystemExit) as ended:
             Ear(text).start()
         assert ended.value.code == exit_status.USAGE
-        told = capsys.readouterr().err
-        assert told.startswith(f"romeo: --listen {text}: ")
-        assert told.count("\n") == 1
+        parse_endpoint = capsys.readouterr().err
+        assert parse_endpoint.startswith(f"romeo: --listen {text}: ")
+        assert parse_endpoint.count("\n") == 1
 
     def test_no_port(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A port that can't be had is one line on standard error."""
@@ -135,7 +138,7 @@ class RefusedTests:
         ear.reactor.listenTCP = refuse
         with pytest.raises(SystemExit) as ended:
             ear.start()
-        assert ended.value.code == exit_status.NO_LISTENING
+        assert ended.value.code == exit_status.CANNOT_LISTEN
         assert capsys.readouterr().err == "romeo: can't listen on 0.0.0.0:4444: Address already in use\n"
 
     def test_removed(self, endpoint: Callable[[Deferred[Any]], None]) -> None:
@@ -264,10 +267,12 @@ class PrivateSocketTests:
     def test_impossible(self, path: str, name: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
         """A folder that is missing, or a name that is too long, is one line on standard error."""
         place = f"{os.path.dirname(path)}/{name}"
-        service = Listening(lambda: [(place, PrivateSocket(reactor, place))], ServerFactory(), print, print)
-        with left_open(), pytest.raises(SystemExit, match=str(exit_status.NO_LISTENING)):
+        service = ListenerService(
+            lambda: [(place, PrivateSocket(reactor, place))], ServerFactory(), print, print
+        )
+        with left_open(), pytest.raises(SystemExit, match=str(exit_status.CANNOT_LISTEN)):
             service.startService()
-        told = capsys.readouterr().err
-        assert told.startswith(f"romeo: can't listen on {place}: ")
-        assert why in told
-        assert told.count("\n") == 1
+        parse_endpoint = capsys.readouterr().err
+        assert parse_endpoint.startswith(f"romeo: can't listen on {place}: ")
+        assert why in parse_endpoint
+        assert parse_endpoint.count("\n") == 1

@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
 from techboy import __version__
-from techboy.chat.counters import Refusal
-from techboy.ops.histogram import Durations
-from techboy.ops.reactor_lag import EVERY, Lag
-from techboy.server.detect import Spoken
-from techboy.server.metrics import CONTENT_TYPE, Figures
-from techboy.server.monitored import Watched
+from techboy.chat.counters import RejectReason
+from techboy.ops.histogram import Histogram
+from techboy.ops.reactor_lag import EVERY, ReactorLagMonitor
+from techboy.server.detect import WireProtocol
+from techboy.server.metrics import CONTENT_TYPE, MetricsCollector
+from techboy.server.monitored import MonitoredServer
 from tests.native import HeldCommitter, NativeVerona
 
 OURS = {
@@ -43,13 +43,13 @@ class Scene:
     """A house, and its figures as Prometheus reads them."""
 
     def __init__(self) -> None:
-        self.committer = HeldCommitter(prompt=True)
-        self.verona = NativeVerona(committer=self.committer)
-        self.spoken: list[Spoken] = []
-        self.commits, self.clock = Durations(), Clock()
-        self.lag = Lag(self.clock)
-        watched = Watched(self.verona.house, self.verona.hall, lambda: self.spoken, lambda: None)
-        self.figures = Figures(watched, self.commits, self.lag)
+        self.executor = HeldCommitter(prompt=True)
+        self.verona = NativeVerona(executor=self.executor)
+        self.spoken: list[WireProtocol] = []
+        self.commits, self.clock = Histogram(), Clock()
+        self.lag = ReactorLagMonitor(self.clock)
+        watched = MonitoredServer(self.verona.chat, self.verona.broker, lambda: self.spoken, lambda: None)
+        self.figures = MetricsCollector(watched, self.commits, self.lag)
 
     def read(self, name: str, **labels: str) -> float:
         """Return one figure."""
@@ -74,7 +74,7 @@ class FiguresTests:
     def test_apart(self) -> None:
         """Two houses in one process do not meet: nothing is registered for all."""
         one, two = Scene(), Scene()
-        one.verona.company(2)
+        one.verona.roster(2)
         assert (one.read("techboy_members"), two.read("techboy_members")) == (2, 0)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
@@ -85,16 +85,16 @@ class FiguresTests:
     def test_connections(self) -> None:
         """Open connections are told by what they speak."""
         scene = Scene()
-        scene.spoken = [Spoken.PLAIN, Spoken.NATIVE, Spoken.PLAIN]
-        told = {kind: scene.read("techboy_connections", protocol=kind.value) for kind in Spoken}
-        assert told == {Spoken.UNKNOWN: 0, Spoken.PLAIN: 2, Spoken.NATIVE: 1}
-        scene.verona.hall.tally.connections = 5
+        scene.spoken = [WireProtocol.PLAIN, WireProtocol.NATIVE, WireProtocol.PLAIN]
+        told = {kind: scene.read("techboy_connections", protocol=kind.value) for kind in WireProtocol}
+        assert told == {WireProtocol.UNKNOWN: 0, WireProtocol.PLAIN: 2, WireProtocol.NATIVE: 1}
+        scene.verona.broker.counters.connections = 5
         assert scene.read("techboy_connections_opened_total") == 5
 
     def test_present(self) -> None:
         """Who is in the house, who has not been sent everything, and rooms."""
         scene = Scene()
-        one, two = scene.verona.company(2)
+        one, two = scene.verona.roster(2)
         two.stops_reading()
         for data in (b"hello\n", b"are you there?\n", b"/join garden\n"):
             one.says(data)
@@ -105,10 +105,10 @@ class FiguresTests:
     def test_lines(self) -> None:
         """Lines that were said, stored and sent."""
         scene = Scene()
-        one, _, _ = scene.verona.company(3)
+        one, _, _ = scene.verona.roster(3)
         one.says(b"a\nb\n")
         scene.verona.turn()
-        scene.committer.prompt = False
+        scene.executor.prompt = False
         one.says(b"c\n")
         scene.verona.turn()
         one.says(b"d\ne\n")
@@ -132,12 +132,12 @@ class FiguresTests:
     def test_refused(self) -> None:
         """What was refused, by each of the reasons."""
         scene = Scene()
-        scene.verona.hall.tally.refuse(Refusal.GAP, 5)
+        scene.verona.broker.counters.reject(RejectReason.GAP, 5)
         told = {
             why: scene.read(f"techboy_{why.what.name.lower()}_rejected_total", reason=why.value)
-            for why in Refusal
+            for why in RejectReason
         }
-        assert told == {**dict.fromkeys(Refusal, 0), Refusal.GAP: 5}
+        assert told == {**dict.fromkeys(RejectReason, 0), RejectReason.GAP: 5}
 
     def test_build(self) -> None:
         """The versions are labels of a metric that is always 1."""
@@ -147,8 +147,8 @@ class FiguresTests:
     def test_bytes(self) -> None:
         """Bytes are counted when they arrive, and when they are written to a member."""
         scene = Scene()
-        one, two = scene.verona.company(2)
-        before = scene.verona.hall.tally.bytes_sent
+        one, two = scene.verona.roster(2)
+        before = scene.verona.broker.counters.bytes_sent
         one.says(b"hello\n")
         scene.verona.settle()
         sent = scene.read("techboy_bytes_total", direction="out") - before

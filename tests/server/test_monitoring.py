@@ -8,8 +8,8 @@ import pytest
 
 from techboy import exit_status
 from techboy.ops.reactor_lag import EVERY
-from techboy.server.monitored import Watched
-from techboy.server.monitoring import Watching
+from techboy.server.monitored import MonitoredServer
+from techboy.server.monitoring import MonitoredListener
 from tests.native import NativeVerona
 from tests.ops.test_metrics_site import answer_of
 from tests.programs import FakeReactor
@@ -22,8 +22,8 @@ class Scene:
         self.reactor, self.verona = FakeReactor(), NativeVerona()
         self.announced: list[str] = []
         self.trouble: str | None = None
-        self.watched = Watched(self.verona.house, self.verona.hall, list, lambda: self.trouble)
-        self.watch = Watching(
+        self.watched = MonitoredServer(self.verona.chat, self.verona.broker, list, lambda: self.trouble)
+        self.watch = MonitoredListener(
             self.reactor,
             self.verona.wall,
             endpoint,
@@ -49,7 +49,7 @@ class WatchTests:
     def test_metrics(self) -> None:
         """Its figures are told, with how long storing took since the start."""
         scene = Scene("tcp:9190").start()
-        scene.verona.company(1)[0].says(b"hello\n")
+        scene.verona.roster(1)[0].says(b"hello\n")
         scene.verona.turn()
         first, body = scene.asks(b"/metrics")
         assert first == b"HTTP/1.1 200 OK"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.counters import Refusal
+from techboy.chat.counters import RejectReason
 from techboy.server.native import FRAME_LIMIT, SIGN_OF_LIFE
 from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN
-from techboy.storage.interface import Batch, StorageError
+from techboy.storage.interface import MessageBatch, StorageError
 from techboy.storage.memory import MemoryLog
 from techboy.wire.native import milliseconds
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
@@ -63,7 +63,7 @@ class HelloTests:
         error, bye = caller.reads()
         assert error == {"type": "error", "code": "bad_frame", "text": "a hello has at most 8192 bytes"}
         assert bye["reason"] == "refused"
-        assert caller.door.unfinished == b""
+        assert caller.handler.unfinished == b""
 
     def test_long_frame_at_once(self) -> None:
         """What comes together with the hello may be longer."""
@@ -90,7 +90,7 @@ class HelloTests:
         assert verona.hello("romeo").reads() == [
             {"type": "bye", "reason": "refused", "text": "romeo is reserved"}
         ]
-        assert verona.house.members == {}
+        assert verona.chat.members == {}
 
     def test_broken(self) -> None:
         """A hello that can't be read is answered, and refused."""
@@ -131,25 +131,25 @@ class HelloTests:
 
     def test_not_stored(self) -> None:
         """Where the session can't be stored the guest is asked to come back, and is not in."""
-        committer = HeldCommitter()
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(executor=executor)
         caller = verona.hello()
         assert caller.reads() == []
         verona.turn(SIGN_OF_LIFE)
         assert caller.reads() == [{"type": "ping", "number": 0}]
-        committer.refuse()
+        executor.refuse()
         assert caller.reads() == [
             {"type": "bye", "reason": "restart", "text": "the server cannot store messages now"}
         ]
-        assert verona.house.members == {}
+        assert verona.chat.members == {}
 
     def test_gone_before_welcome(self) -> None:
         """Who is gone before the session is stored does not come in."""
-        committer = HeldCommitter()
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(executor=executor)
         verona.hello().transport.breaks()
-        committer.answer()
-        assert verona.house.members == {}
+        executor.answer()
+        assert verona.chat.members == {}
 
 
 class SayTests:
@@ -200,14 +200,14 @@ class SayTests:
 
     def test_stored_first(self) -> None:
         """[P5] Nothing is acknowledged or shown before it is stored."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         juliet, nurse = verona.company_of("juliet", "nurse")
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("one", 1)
         verona.turn()
         assert (juliet.reads(), nurse.reads()) == ([], [])
-        committer.answer()
+        executor.answer()
         assert (juliet.reads(), nurse.hears_said()) == (
             [{"type": "ack", "next_seq": 2, "last_id": 1}],
             ["one"],
@@ -236,18 +236,18 @@ class SayTests:
 
     def test_not_stored(self) -> None:
         """What could not be stored is refused with all that came after it, and may be said again."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         juliet, nurse = verona.company_of("juliet", "nurse")
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("one", 1)
         verona.turn()
         juliet.says("two", 2)
-        committer.refuse()
+        executor.refuse()
         verona.turn()
         assert fields(juliet.reads(), "code", "next_seq") == [("storage_unavailable", 1)]
-        assert committer.waiting == 0
-        committer.prompt = True
+        assert executor.waiting == 0
+        executor.prompt = True
         juliet.says("one\ntwo", 1)
         verona.turn()
         assert juliet.reads() == [{"type": "ack", "next_seq": 3, "last_id": 2}]
@@ -271,7 +271,7 @@ class SayTests:
             bob.says("one\n" + "x" * 17, 1)
         bob.socket.socket.error = None
         verona.turn()
-        assert [batch.text for batch in verona.house.lobby.log.tail(9)] == ["one"]
+        assert [batch.text for batch in verona.chat.lobby.log.read_last(9)] == ["one"]
 
     def test_only_too_long(self) -> None:
         """Where no other is left, the number is acknowledged nevertheless."""
@@ -283,13 +283,13 @@ class SayTests:
 
     def test_only_too_long_and_not_stored(self) -> None:
         """That its number was used may not be stored: the client says it again later, and learns no path."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(max_line=10, committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(max_line=10, executor=executor)
         [juliet] = verona.company_of("juliet")
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("x" * 11, 1)
         verona.turn()
-        committer.refuse("/var/lib/romeo.sqlite: the disk is full")
+        executor.refuse("/var/lib/romeo.sqlite: the disk is full")
         storage = {
             "type": "error",
             "code": "storage_unavailable",
@@ -353,15 +353,15 @@ class SayTests:
 
     def test_slow_store(self) -> None:
         """Nothing more is read from whose lines wait for the disk, until they are stored."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer, max_line=FRAME_LIMIT)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor, max_line=FRAME_LIMIT)
         [juliet] = verona.company_of("juliet")
-        committer.prompt = False
+        executor.prompt = False
         for number in (1, 2):
             juliet.says("x" * 200_000, number)
         assert not juliet.transport.reading
         verona.turn()
-        committer.answer()
+        executor.answer()
         assert juliet.transport.reading
 
 
@@ -371,8 +371,8 @@ class OddConnectionTests:
     @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, WELCOME_WITHIN, PING])
     def test_later(self, seconds: float) -> None:
         """It is closed, whichever of its timers it was."""
-        committer = HeldCommitter(prompt=seconds == PING)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=seconds == PING)
+        verona = NativeVerona(executor=executor)
         juliet = verona.hello("juliet")
         juliet.socket.socket.error = RuntimeError("odd")
         verona.turn(seconds)
@@ -490,7 +490,7 @@ class FrameTests:
         verona.settle()
         juliet.reads()
 
-        def unreadable(*_: object) -> list[Batch]:
+        def unreadable(*_: object) -> list[MessageBatch]:
             raise StorageError("/state/romeo.sqlite: the disk is broken")
 
         with monkeypatch.context() as patch:
@@ -498,8 +498,8 @@ class FrameTests:
             new = verona.hello("new")
             juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
             verona.turn()
-            for guest, lines in ((new, 1), (juliet, 2)):
-                *_, notice, missed = guest.reads()
+            for connection, lines in ((new, 1), (juliet, 2)):
+                *_, notice, missed = connection.reads()
                 assert notice == {"type": "notice", "text": "the server cannot read its history now"}
                 assert missed == {"type": "skipped", "count": lines, "through_id": lines}
         nurse.says("four", 4)
@@ -519,7 +519,7 @@ class FrameTests:
         verona.turn()
         known = {"session": "token1", "log_epoch": verona.logs.id, "room": "lobby", "last_seen_id": 0}
 
-        def unreadable(*_: object) -> list[Batch]:
+        def unreadable(*_: object) -> list[MessageBatch]:
             raise StorageError("the disk is broken")
 
         with monkeypatch.context() as patch:
@@ -534,17 +534,17 @@ class FrameTests:
         [juliet] = verona.company_of("juliet")
         plain.reads()
         plain.stops_reading()
-        plain.door.tell(["one"])
+        plain.handler.send_notice(["one"])
 
         class Unreadable:
             last = forgotten = 0
 
-            def read(self, after: int, size: int) -> list[Batch]:
+            def read(self, after: int, size: int) -> list[MessageBatch]:
                 raise StorageError("the disk is broken")
 
-        monkeypatch.setattr(verona.house.lobby, "log", Unreadable())
-        for guest in (juliet.door, plain.door):
-            guest.goodbye("farewell")
+        monkeypatch.setattr(verona.chat.lobby, "log", Unreadable())
+        for connection in (juliet.handler, plain.handler):
+            connection.disconnect("farewell")
         assert juliet.reads() == [{"type": "bye", "reason": "closed", "text": "farewell"}]
         assert verona.reading_again(plain).endswith("* farewell\n")
 
@@ -658,7 +658,7 @@ class SilenceTests:
         verona.turn(PING)
         verona.turn(DEAD - PING)
         assert juliet.events == ["abort"]
-        assert [member.absent for member in verona.house.members.values()] == [True]
+        assert [member.absent for member in verona.chat.members.values()] == [True]
 
     def test_no_hello(self) -> None:
         """Who never says hello is not asked, whatever its kernel takes, and ended."""
@@ -679,20 +679,20 @@ class SilenceTests:
         [juliet] = verona.company_of("juliet")
         verona.turn(WELCOME_WITHIN)
         assert juliet.events == []
-        assert juliet.door.is_open
+        assert juliet.handler.is_open
 
     def test_slow_disk(self) -> None:
         """[P20] A client whose session is not stored in time is asked to come back, and does not come in."""
-        committer = HeldCommitter()
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(executor=executor)
         caller = verona.hello()
         verona.turn(WELCOME_WITHIN)
         ping, bye = caller.reads()
         assert (ping, bye["reason"]) == ({"type": "ping", "number": 0}, "restart")
-        committer.answer_all()
+        executor.answer_all()
         verona.turn()
-        assert verona.house.members == {}
-        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+        assert verona.chat.members == {}
+        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
 
 
 class LostTests:
@@ -703,12 +703,12 @@ class LostTests:
         verona = NativeVerona()
         juliet, nurse = verona.company_of("juliet", "nurse")
         juliet.transport.peer_closes()
-        assert [member.absent for member in verona.house.members.values()] == [True, False]
+        assert [member.absent for member in verona.chat.members.values()] == [True, False]
         nurse.sends({"type": "command", "name": "msg", "args": ["juliet psst"]})
         assert "your message was not delivered" in nurse.reads()[0]["text"]
         juliet.transport.flush()
         assert juliet.events == ["close"]
-        assert not juliet.door.is_open
+        assert not juliet.handler.is_open
         assert (
             verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby").reads()[0]["name"]
             == "juliet"
@@ -732,7 +732,7 @@ class LostTests:
         caller.transport.peer_closes()
         caller.transport.flush()
         assert caller.events == ["close"]
-        assert not caller.door.is_open
+        assert not caller.handler.is_open
 
 
 class CountTests:
@@ -747,7 +747,7 @@ class CountTests:
         juliet.says("one\ntwo", 1)
         verona.turn()
         verona.turn()
-        assert (verona.hall.tally.duplicates, verona.hall.tally.said) == (1 + 2, 2)
+        assert (verona.broker.counters.duplicates, verona.broker.counters.said) == (1 + 2, 2)
 
     def test_sent(self) -> None:
         """Lines that go out are counted, with what was missed, and what waits at the goodbye."""
@@ -758,55 +758,55 @@ class CountTests:
         juliet.transport.breaks()
         nurse.says("three", 3)
         verona.turn()
-        assert verona.hall.tally.sent == 2
+        assert verona.broker.counters.sent == 2
         juliet = verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=2)
-        assert verona.hall.tally.sent == 3
+        assert verona.broker.counters.sent == 3
         juliet.socket.room = 0
         nurse.says("four", 4)
         verona.turn()
         nurse.says("five\nsix", 5)
         verona.turn()
-        assert verona.hall.tally.sent == 4
-        juliet.door.goodbye("")
-        assert verona.hall.tally.sent == 6
+        assert verona.broker.counters.sent == 4
+        juliet.handler.disconnect("")
+        assert verona.broker.counters.sent == 6
 
     @pytest.mark.parametrize(
         ("data", "why", "count"),
         [
-            (b"{}\n", Refusal.FRAME, 1),
-            (b"nonsense\n" * 3, Refusal.FRAME, 3),
-            (b'{"type": "hello", "version": 1, "name": "nurse"}\n', Refusal.FRAME, 1),
-            (b"x" * (FRAME_LIMIT + 1), Refusal.FRAME, 1),
-            (b'{"type": "message", "kind": "text", "seq": 9, "text": "one"}\n', Refusal.GAP, 1),
+            (b"{}\n", RejectReason.FRAME, 1),
+            (b"nonsense\n" * 3, RejectReason.FRAME, 3),
+            (b'{"type": "hello", "version": 1, "name": "nurse"}\n', RejectReason.FRAME, 1),
+            (b"x" * (FRAME_LIMIT + 1), RejectReason.FRAME, 1),
+            (b'{"type": "message", "kind": "text", "seq": 9, "text": "one"}\n', RejectReason.GAP, 1),
             (
                 b'{"type": "message", "kind": "text", "seq": 1, "text": "12345678901\\n1\\n12345678901"}\n',
-                Refusal.LINE,
+                RejectReason.LINE,
                 2,
             ),
-            (b'{"type": "command", "name": "me", "args": ["12345678901"]}\n', Refusal.LINE, 1),
+            (b'{"type": "command", "name": "me", "args": ["12345678901"]}\n', RejectReason.LINE, 1),
         ],
     )
-    def test_refused(self, data: bytes, why: Refusal, count: int) -> None:
+    def test_refused(self, data: bytes, why: RejectReason, count: int) -> None:
         """What is not taken is counted by its reason, lines that are too long one by one."""
         verona = NativeVerona(max_line=10)
         [juliet] = verona.company_of("juliet")
         juliet.transport.receive(data)
         verona.turn()
-        refused = verona.hall.tally.refused
-        assert refused == {**dict.fromkeys(Refusal, 0), why: count}
+        refused = verona.broker.counters.refused
+        assert refused == {**dict.fromkeys(RejectReason, 0), why: count}
 
     @pytest.mark.parametrize(
         ("hello", "why"),
         [
-            ({"type": "hello", "version": 2, "name": "juliet"}, Refusal.FRAME),
-            ({"type": "hello", "version": "one"}, Refusal.FRAME),
-            ({"type": "ping", "number": 1}, Refusal.FRAME),
-            ({"type": "hello", "version": 1, "name": "romeo"}, Refusal.NAME),
+            ({"type": "hello", "version": 2, "name": "juliet"}, RejectReason.FRAME),
+            ({"type": "hello", "version": "one"}, RejectReason.FRAME),
+            ({"type": "ping", "number": 1}, RejectReason.FRAME),
+            ({"type": "hello", "version": 1, "name": "romeo"}, RejectReason.NAME),
         ],
     )
-    def test_refused_caller(self, hello: dict, why: Refusal) -> None:
+    def test_refused_caller(self, hello: dict, why: RejectReason) -> None:
         """So is a caller who can't come in."""
         verona = NativeVerona()
         verona.call().sends(hello)
         verona.turn()
-        assert verona.hall.tally.refused == {**dict.fromkeys(Refusal, 0), why: 1}
+        assert verona.broker.counters.refused == {**dict.fromkeys(RejectReason, 0), why: 1}

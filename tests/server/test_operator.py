@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.conversation import Keyboard, Words
+from techboy.chat.conversation import InputSource, Message
 from techboy.server.delivery import UNSTORED_LIMIT
-from techboy.server.operator import Seat
-from techboy.storage.executor import Committer
-from techboy.storage.interface import Batch, StorageError
-from techboy.storage.memory import KEEP_MEMORY
+from techboy.server.operator import LocalOperator
+from techboy.storage.executor import StorageExecutor
+from techboy.storage.interface import MessageBatch, StorageError
+from techboy.storage.memory import HISTORY_MEMORY
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
-from techboy.terminal.input_parser import Person, Script
-from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.input_parser import PersonParser, ScriptParser
+from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.wire.plain import HOST
 from tests.houses import Verona, Visitor
@@ -25,7 +25,7 @@ from tests.transports import connected
 
 FILLING = "#" * 64 * 1024
 
-PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
 
 def shown_by_name() -> Shown:
@@ -38,22 +38,22 @@ class Home:
 
     def __init__(
         self,
-        keyboard: Keyboard = PERSON,
-        keep: int = KEEP_MEMORY,
+        keyboard: InputSource = PERSON,
+        keep: int = HISTORY_MEMORY,
         apart: bool = False,
-        committer: Committer | None = None,
+        executor: StorageExecutor | None = None,
     ) -> None:
-        self.verona, self.states, self.left = Verona(keep=keep, committer=committer), RecordedStates(), 0
+        self.verona, self.states, self.left = Verona(keep=keep, executor=executor), RecordedStates(), 0
         self.states.on_screen = not apart
-        reader = Person(4096) if keyboard is PERSON else Script(4096, HOST.written)
+        reader = PersonParser(4096) if keyboard is PERSON else ScriptParser(4096, HOST.written)
         self.bridge = StdioBridge(reader, shown_by_name(), self.states, 4096)
-        self.seat = Seat(self.verona.house, self.verona.hall, self.bridge, self._leave)
-        self.bridge.conversation = self.seat
+        self.operator = LocalOperator(self.verona.chat, self.verona.broker, self.bridge, self._leave)
+        self.bridge.conversation = self.operator
         self.terminal = connected(self.bridge)
         if keyboard is NONE:
-            self.seat.listen()
+            self.operator.listen()
         else:
-            self.seat.sit()
+            self.operator.join()
             self.verona.settle()
         self.seen()
 
@@ -76,11 +76,11 @@ class Home:
         """Let all be seen, and return it; what is shown because there is room again comes after it."""
         return self.seen().replace(f"{FILLING}\n", "")
 
-    def guest(self) -> Visitor:
+    def connection(self) -> Visitor:
         """Return a guest who has come and been announced."""
-        (guest,) = self.verona.company(1)
+        (connection,) = self.verona.roster(1)
         self.seen()
-        return guest
+        return connection
 
 
 class HostTests:
@@ -88,39 +88,41 @@ class HostTests:
 
     def test_invited(self) -> None:
         """The host is prompted at once, whoever is there."""
-        bridge = StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64, Prompt("romeo", b"<"))
+        bridge = StdioBridge(
+            PersonParser(64), shown_by_name(), RecordedStates(), 64, PlainPrompt("romeo", b"<")
+        )
         terminal, verona = connected(bridge), Verona()
-        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
-        seat.sit()
+        bridge.conversation = operator = LocalOperator(verona.chat, verona.broker, bridge, lambda: None)
+        operator.join()
         assert terminal.flush() == b"romeo: "
-        assert verona.house.names.get("romeo").host
+        assert verona.chat.names.get("romeo").is_operator
 
     def test_said_before(self) -> None:
         """What the log has from an earlier run does not wait for the host, nor is shown on a busy screen."""
-        verona, bridge = Verona(), StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64)
-        (guest,) = verona.company(1)
-        guest.says(b"hello\n")
+        verona, bridge = Verona(), StdioBridge(PersonParser(64), shown_by_name(), RecordedStates(), 64)
+        (connection,) = verona.roster(1)
+        connection.says(b"hello\n")
         verona.turn()
         terminal = connected(bridge)
-        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
-        seat.sit()
-        assert (seat.behind, verona.house.lagging) == (0, 0)
-        seat.here_full()
-        seat.here_ready()
+        bridge.conversation = operator = LocalOperator(verona.chat, verona.broker, bridge, lambda: None)
+        operator.join()
+        assert (operator.backlog, verona.chat.lagging_members) == (0, 0)
+        operator.output_full()
+        operator.output_ready()
         assert terminal.flush() == b""
 
     def test_said(self) -> None:
         """What the host types is said to all, and not shown again."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.types(b"hello\n\nthere\n")
-        assert guest.reads() == "romeo: hello\nromeo: there\n"
+        assert connection.reads() == "romeo: hello\nromeo: there\n"
         assert home.seen() == ""
 
     def test_heard(self) -> None:
         """What guests say and do is shown with their names, safe for a terminal."""
         home = Home()
-        home.guest().says(b"hello\n/me waves\n\x1b[2J\n")
+        home.connection().says(b"hello\n/me waves\n\x1b[2J\n")
         home.verona.turn()
         assert home.seen() == "guest1: hello\n** guest1 waves\nguest1: \ufffd[2J\n"
 
@@ -134,16 +136,16 @@ class HostTests:
     def test_commands(self) -> None:
         """A command is obeyed, and answered here alone."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.types(b"/who\n")
         assert home.seen() == "* 2 here: romeo, guest1\n"
         home.types(b"/kick guest1 too loud\n")
-        assert guest.reads() == "* you were kicked by romeo: too loud\n"
+        assert connection.reads() == "* you were kicked by romeo: too loud\n"
 
     def test_private_message(self) -> None:
         """A guest can tell the host something alone."""
         home = Home()
-        home.guest().says(b"/msg romeo psst\n")
+        home.connection().says(b"/msg romeo psst\n")
         assert home.seen() == "* guest1 says to you: psst\n"
 
     def test_last(self) -> None:
@@ -151,7 +153,7 @@ class HostTests:
         home = Home()
         home.types(b"/last\n")
         assert home.seen() == "* there are no messages yet\n"
-        home.guest().says(b"hello\n/me waves\n")
+        home.connection().says(b"hello\n/me waves\n")
         home.types(b"again\n")
         home.seen()
         home.types(b"/last 3\n")
@@ -160,20 +162,20 @@ class HostTests:
     def test_other_room(self) -> None:
         """In another room the host hears what is said there, from then on."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.types(b"/join garden\n")
         assert home.seen() == "* welcome to garden, romeo; /help lists what you can do\n* 1 here: romeo\n"
         home.verona.settle()
-        guest.says(b"in the lobby\n/join garden\n")
+        connection.says(b"in the lobby\n/join garden\n")
         home.verona.settle()
-        guest.says(b"hello\n")
+        connection.says(b"hello\n")
         home.verona.turn()
         assert home.seen() == "* guest1 joined\nguest1: hello\n"
 
     def test_ignoring(self) -> None:
         """Whom the host ignores is not shown."""
         home = Home()
-        one, two = home.guest(), home.guest()
+        one, two = home.connection(), home.connection()
         home.types(b"/ignore guest1\n")
         home.seen()
         one.says(b"hello\n")
@@ -197,26 +199,26 @@ class HostTests:
     def test_empty_line(self) -> None:
         """Enter says nothing."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.types(b"\n")
-        assert (guest.reads(), home.seen(), home.left) == ("", "", 0)
+        assert (connection.reads(), home.seen(), home.left) == ("", "", 0)
 
     def test_end_of_input(self) -> None:
         """What a script says is said as it stands, and its end is the end."""
         home = Home(SCRIPT)
-        guest = home.guest()
+        connection = home.connection()
         home.types(b"/who\n\nlast")
         home.terminal.peer_closes()
         home.verona.turn()
-        assert guest.reads() == "romeo: /who\nromeo: \nromeo: last\n"
+        assert connection.reads() == "romeo: /who\nromeo: \nromeo: last\n"
         assert home.left == 1
 
     def test_never_stalled(self) -> None:
         """A screen that takes nothing is waited for."""
         home = Home()
         home.full()
-        home.guest().says(b"hello\n")
-        home.seat.stalled()
+        home.connection().says(b"hello\n")
+        home.operator.on_send_timeout()
         home.verona.turn(60)
         assert home.left == 0
         assert home.terminal.events == []
@@ -228,26 +230,26 @@ class FullScreenTests:
     def test_catching_up(self) -> None:
         """What is said while the screen is full is shown when there is room, once and in order."""
         home = Home()
-        guest = home.guest()
-        guest.says(b"before\n")
+        connection = home.connection()
+        connection.says(b"before\n")
         home.verona.turn()
         home.full()
-        guest.says(b"one\ntwo\n")
+        connection.says(b"one\ntwo\n")
         home.types(b"mine\n")
-        guest.says(b"three\n")
+        connection.says(b"three\n")
         home.verona.turn()
         assert home.ready() == "guest1: before\n"
-        guest.says(b"four\n")
+        connection.says(b"four\n")
         home.verona.turn()
         assert home.seen() == "guest1: one\nguest1: two\nguest1: three\nguest1: four\n"
 
     def test_pages(self) -> None:
         """However much that is, and wherever the screen is full again."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.full()
         lines = [f"{number:04}" + "x" * 1000 for number in range(200)]
-        guest.says("".join(f"{line}\n" for line in lines).encode())
+        connection.says("".join(f"{line}\n" for line in lines).encode())
         home.verona.turn()
         assert home.ready() == ""
         parts = []
@@ -267,33 +269,33 @@ class FullScreenTests:
     def test_stuck(self) -> None:
         """A screen that takes nothing holds a bounded number of messages; senders are told of the others."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.full()
         message = b"/msg romeo " + b"x" * 4000 + b"\n"
         for _ in range(100):
-            guest.says(message)
+            connection.says(message)
         assert len(home.terminal.written) <= NOTICE_LIMIT
-        *_, last = guest.reads().splitlines()
+        *_, last = connection.reads().splitlines()
         assert last == "* romeo is not reading at the moment; your message was not delivered"
         for number in range(1000):
-            guest.says(f"/topic {number}\n".encode())
+            connection.says(f"/topic {number}\n".encode())
         home.verona.settle()
         assert len(home.terminal.written) <= NOTICE_LIMIT
         shown = home.ready().splitlines()
         assert 0 < len([line for line in shown if "says to you" in line]) < 100
         dropped = 100 + 1000 - len(shown)
         assert home.seen() == f"* {dropped} notices were not shown: the screen was full\n"
-        guest.reads()
-        guest.says(message)
+        connection.reads()
+        connection.says(message)
         assert home.seen().startswith("* guest1 says to you: xxx")
-        assert guest.reads().startswith("* you say to romeo: xxx")
+        assert connection.reads().startswith("* you say to romeo: xxx")
 
     def test_history(self) -> None:
         """A screen that takes nothing holds no more history, whichever command asks for it."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         for _ in range(5):
-            guest.says((b"x" * 4000 + b"\n") * 10)
+            connection.says((b"x" * 4000 + b"\n") * 10)
             home.verona.turn()
         home.full()
         held = len(home.terminal.written)
@@ -308,13 +310,13 @@ class FullScreenTests:
     def test_gone(self) -> None:
         """What is not kept any more is counted, exactly."""
         home = Home(keep=2000)
-        guest = home.guest()
+        connection = home.connection()
         home.full()
         for number in range(20):
-            guest.says(b"%d\n" % number)
+            connection.says(b"%d\n" % number)
             home.verona.turn()
         home.ready()
-        gone = home.verona.house.lobby.log.forgotten
+        gone = home.verona.chat.lobby.log.forgotten
         kept = [f"guest1: {number}" for number in range(gone, 20)]
         assert kept
         assert home.seen().splitlines() == [f"* {gone} lines are gone", *kept]
@@ -322,58 +324,58 @@ class FullScreenTests:
     def test_all_gone(self) -> None:
         """Where nothing of what was missed is kept, the host is told once, and then hears on."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.full()
-        guest.says(b"one\ntwo\n")
+        connection.says(b"one\ntwo\n")
         home.verona.turn()
-        home.verona.hall.prune(home.verona.wall() + 1, 0)
+        home.verona.broker.prune(home.verona.wall() + 1, 0)
         assert home.ready() == ""
         assert home.seen() == "* 2 lines are gone\n"
-        guest.says(b"three\n")
+        connection.says(b"three\n")
         home.verona.turn()
         assert home.seen() == "guest1: three\n"
 
     def test_unreadable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where what was missed cannot be read, the host is told why, and hears on."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.full()
-        guest.says(b"one\n")
+        connection.says(b"one\n")
         home.verona.turn()
 
-        def read(after: int, size: int) -> list[Batch]:
+        def read(after: int, size: int) -> list[MessageBatch]:
             raise StorageError("the disk is gone")
 
         with monkeypatch.context() as patch:
             patch.setattr(
-                type(home.verona.house.lobby.log), "read", lambda log, after, size: read(after, size)
+                type(home.verona.chat.lobby.log), "read", lambda log, after, size: read(after, size)
             )
             assert home.ready() == ""
         assert home.seen() == "* 1 lines cannot be read: the disk is gone\n"
-        guest.says(b"two\n")
+        connection.says(b"two\n")
         home.verona.turn()
         assert home.seen() == "guest1: two\n"
 
     def test_listener(self) -> None:
         """A listener is not shown what was said before it came, nor loses what follows."""
-        verona, bridge = Verona(), StdioBridge(Person(64), shown_by_name(), RecordedStates(), 64)
-        (guest,) = verona.company(1)
-        guest.says(b"before\n")
+        verona, bridge = Verona(), StdioBridge(PersonParser(64), shown_by_name(), RecordedStates(), 64)
+        (connection,) = verona.roster(1)
+        connection.says(b"before\n")
         verona.turn()
         terminal = connected(bridge)
-        bridge.conversation = seat = Seat(verona.house, verona.hall, bridge, lambda: None)
-        seat.listen()
-        guest.says(b"after\n")
+        bridge.conversation = operator = LocalOperator(verona.chat, verona.broker, bridge, lambda: None)
+        operator.listen()
+        connection.says(b"after\n")
         verona.turn()
         assert terminal.flush() == b"guest1: after\n"
 
     def test_one_gone(self) -> None:
         """One line is one line."""
         home = Home(keep=1)
-        guest = home.guest()
+        connection = home.connection()
         home.full()
         for text in (b"one\n", b"two\n"):
-            guest.says(text)
+            connection.says(text)
             home.verona.turn()
         home.ready()
         assert home.seen() == "* 1 line is gone\nguest1: two\n"
@@ -381,10 +383,10 @@ class FullScreenTests:
     def test_lost(self) -> None:
         """A host without a screen speaks on."""
         home = Home()
-        guest = home.guest()
+        connection = home.connection()
         home.terminal.protocol.writeConnectionLost()
         home.types(b"hello\n")
-        assert guest.reads() == "romeo: hello\n"
+        assert connection.reads() == "romeo: hello\n"
         assert home.left == 0
 
 
@@ -394,7 +396,7 @@ class Recording:
     def __init__(self, bridge: StdioBridge) -> None:
         self._bridge, self.told = bridge, []
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         self.told.append(("said", text))
 
     def unstored(self, lines: int) -> None:
@@ -403,7 +405,7 @@ class Recording:
     def unsaid(self) -> None:
         self.told.append("unsaid")
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         self.told.append(("heard", words.text))
 
     def __getattr__(self, name: str) -> Any:
@@ -421,43 +423,43 @@ class OwnLinesTests:
     def home(self, **how: Any) -> tuple[Home, Recording]:
         """Return a home whose screen is recorded."""
         home = Home(**how)
-        recording = home.seat._bridge = Recording(home.bridge)
+        recording = home.operator._bridge = Recording(home.bridge)
         return home, recording
 
     def test_in_order(self) -> None:
         """They are known to be stored where everybody hears them, and so is what the host does."""
-        home, screen = self.home(committer=(committer := HeldCommitter()))
-        guest = home.guest()
-        guest.says(b"before\n")
+        home, screen = self.home(executor=(executor := HeldCommitter()))
+        connection = home.connection()
+        connection.says(b"before\n")
         home.types(b"one\ntwo\n/me waves\n")
-        guest.says(b"after\n")
+        connection.says(b"after\n")
         home.verona.turn()
         committed = screen.since()
         assert committed == [("said", "one\ntwo"), ("unstored", 2), ("said", "waves"), ("unstored", 3)]
         while not screen.told or screen.told[-1] != ("heard", "after"):
-            committer.answer()
+            executor.answer()
             home.verona.turn()
         assert screen.since() == [("heard", "before"), ("unstored", 1), ("unstored", 0), ("heard", "after")]
 
     def test_refused(self) -> None:
         """Those that will not be stored wait no longer."""
-        home, screen = self.home(committer=(committer := HeldCommitter()))
+        home, screen = self.home(executor=(executor := HeldCommitter()))
         home.types(b"one\n")
-        committer.refuse()
+        executor.refuse()
         assert screen.since() == [("said", "one"), ("unstored", 1), "unsaid"]
         home.types(b"two\n")
-        committer.answer()
+        executor.answer()
         assert screen.since() == [("said", "two"), ("unstored", 1), ("unstored", 0)]
 
     def test_full_screen(self) -> None:
         """While the screen is full they wait like the others; those that are forgotten wait no longer."""
         home, screen = self.home(keep=2000)
-        guest = home.guest()
+        connection = home.connection()
         home.full()
         home.types(b"one\n")
         assert screen.since() == [("said", "one"), ("unstored", 1)]
         for number in range(20):
-            guest.says(b"%d\n" % number)
+            connection.says(b"%d\n" % number)
             home.verona.turn()
         home.ready()
         assert screen.since()[-1] == ("unstored", 0)
@@ -476,31 +478,31 @@ class StoringTests:
 
     def test_not_before(self) -> None:
         """Guests read it when it is stored."""
-        home = Home(committer=(committer := HeldCommitter()))
-        guest = home.guest()
+        home = Home(executor=(executor := HeldCommitter()))
+        connection = home.connection()
         home.types(b"hello\n")
-        assert guest.reads() == ""
-        committer.answer()
-        assert guest.reads() == "romeo: hello\n"
+        assert connection.reads() == ""
+        executor.answer()
+        assert connection.reads() == "romeo: hello\n"
 
     def test_too_much(self) -> None:
         """A script that says more than can be stored is not read until it is."""
-        home = Home(SCRIPT, committer=(committer := HeldCommitter()))
+        home = Home(SCRIPT, executor=(executor := HeldCommitter()))
         for _ in range(UNSTORED_LIMIT // 1024 + 1):
             assert home.terminal.reading
             home.terminal.receive(b"x" * 1024 + b"\n")
         assert not home.terminal.reading
         home.verona.turn()
         assert not home.terminal.reading
-        committer.answer()
+        executor.answer()
         assert home.terminal.reading
 
     def test_refused(self) -> None:
         """The host is told what was not stored, and is read from again."""
-        home = Home(SCRIPT, committer=(committer := HeldCommitter()))
+        home = Home(SCRIPT, executor=(executor := HeldCommitter()))
         home.types(b"x\n" * (UNSTORED_LIMIT // 2 + 2))
         assert not home.terminal.reading
-        committer.refuse()
+        executor.refuse()
         assert home.seen() == "* message not sent: the disk is full. Try again later.\n"
         assert home.terminal.reading
 
@@ -511,9 +513,9 @@ class ListenerTests:
     def test_shown(self) -> None:
         """All that is said in the lobby is shown; who comes and goes is a state."""
         home = Home(NONE, apart=True)
-        guest = home.verona.visit()
+        connection = home.verona.visit()
         home.verona.settle()
-        guest.says(b"hello\n")
+        connection.says(b"hello\n")
         home.verona.turn()
         assert home.seen() == "guest1: hello\n"
         assert home.states.written == "* guest1 joined\n"
@@ -522,14 +524,14 @@ class ListenerTests:
         """It is nobody in the house."""
         home = Home(NONE)
         home.verona.visit().says(b"/who\n")
-        assert list(home.verona.house.members) == [1]
+        assert list(home.verona.chat.members) == [1]
 
     def test_catching_up(self) -> None:
         """What is said while it can't be shown is shown later."""
         home = Home(NONE)
-        guest = home.guest()
+        connection = home.connection()
         home.full()
-        guest.says(b"hello\n")
+        connection.says(b"hello\n")
         home.verona.turn()
         assert home.ready() == ""
         assert home.seen() == "guest1: hello\n"
@@ -537,18 +539,18 @@ class ListenerTests:
     def test_other_rooms(self) -> None:
         """What is said in other rooms is not shown."""
         home = Home(NONE)
-        guest = home.guest()
-        guest.says(b"/join garden\n")
+        connection = home.connection()
+        connection.says(b"/join garden\n")
         home.verona.settle()
         home.seen()
-        guest.says(b"a secret\n")
+        connection.says(b"a secret\n")
         home.verona.turn()
         assert home.seen() == ""
 
     def test_nothing_is_left_out(self) -> None:
         """Whatever is said in other rooms, nothing of the lobby is left out or shown twice."""
         home = Home(NONE)
-        here, there = home.guest(), home.guest()
+        here, there = home.connection(), home.connection()
         there.says(b"/join garden\n")
         there.says(b"1\n2\n3\n4\n")
         home.verona.turn()

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from zope.interface import implementer
 
-from techboy.chat.counters import Refusal
+from techboy.chat.counters import RejectReason
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.server import broker
 from techboy.server.delivery import UNREAD_LIMIT, UNSTORED_LIMIT
@@ -64,7 +64,7 @@ class GreetingTests:
     def test_all(self) -> None:
         """The host's word, the welcome, the topic, what was said, marked as past, and who is here."""
         verona = Verona(motd=("be kind", "be brief"), history=3)
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.says(b"/topic the balcony\none\ntwo\nthree\n/me waves\n")
         verona.settle()
         assert verona.visit().reads() == (
@@ -78,14 +78,14 @@ class GreetingTests:
     def test_no_history(self) -> None:
         """Where nothing is to be shown of what was said, nothing is."""
         verona = Verona(history=0)
-        verona.company(1)[0].says(b"hello\n")
+        verona.roster(1)[0].says(b"hello\n")
         verona.turn()
         assert verona.visit().reads() == WELCOME.format("guest2") + "* 2 here: guest1, guest2\n"
 
     def test_not_told_of_itself(self) -> None:
         """The others hear that a guest came; the guest does not."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         two = verona.visit()
         two.reads()
         verona.settle()
@@ -94,7 +94,7 @@ class GreetingTests:
     def test_many(self) -> None:
         """Many who come at once are announced in one line."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         for _ in range(100):
             verona.visit()
         verona.settle()
@@ -119,7 +119,7 @@ class TalkTests:
     def test_one_turn(self) -> None:
         """What several say in one turn comes in one write, in the log's order, without one's own lines."""
         verona = Verona()
-        one, two, three = verona.company(3)
+        one, two, three = verona.roster(3)
         before = len(three.socket.socket.writes)
         two.says(b"b1\nb2\n")
         one.says(b"a1\n")
@@ -133,7 +133,7 @@ class TalkTests:
     def test_nothing_waits(self) -> None:
         """Who takes everything at once has nothing in the transport."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"hello\n")
         verona.clock.advance(0)
         assert two.transport.written == b""
@@ -142,7 +142,7 @@ class TalkTests:
     def test_news_and_lines(self) -> None:
         """An author hears the news that come with its own lines, and a newcomer the lines."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         two = verona.visit()
         two.reads()
         one.says(b"hello\n")
@@ -152,7 +152,7 @@ class TalkTests:
     def test_ignoring(self) -> None:
         """Whom a guest ignores, it does not hear; all others do."""
         verona = Verona()
-        one, two, three = verona.company(3)
+        one, two, three = verona.roster(3)
         three.says(b"/ignore guest1\n")
         three.reads()
         one.says(b"a\n")
@@ -169,7 +169,7 @@ class TalkTests:
     def test_blank_lines(self) -> None:
         """A blank line is one."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"\n\nx\n")
         verona.turn()
         assert two.reads() == "guest1: \nguest1: \nguest1: x\n"
@@ -177,7 +177,7 @@ class TalkTests:
     def test_leaving(self) -> None:
         """The others hear that a guest left, also where the connection broke."""
         verona = Verona()
-        one, two, three = verona.company(3)
+        one, two, three = verona.roster(3)
         two.says(b"exit\n")
         three.transport.breaks()
         verona.settle()
@@ -186,7 +186,7 @@ class TalkTests:
     def test_last_words(self) -> None:
         """What a guest says before leaving is heard before that it left."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(b"good night\nexit\n")
         verona.settle()
         assert one.reads() == "guest2: good night\n* guest2 left\n"
@@ -194,7 +194,7 @@ class TalkTests:
     def test_renamed(self) -> None:
         """A change of name is told after what was said under the name before."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(b"hello\n/nick juliet\nagain\n")
         verona.settle()
         assert one.reads() == "guest2: hello\n* guest2 is now juliet\njuliet: again\n"
@@ -206,7 +206,7 @@ class CommandTests:
     def test_answer(self) -> None:
         """The answer comes at once, to who asked alone."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"/who\n")
         assert one.reads() == "* 2 here: guest1, guest2\n"
         verona.settle()
@@ -215,7 +215,7 @@ class CommandTests:
     def test_unknown(self) -> None:
         """What is no command is told to its author, and said to nobody; two slashes say one."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"/dance now\n//dance\n")
         verona.settle()
         assert one.reads() == (
@@ -226,7 +226,7 @@ class CommandTests:
     def test_no_answer(self) -> None:
         """A command without an answer is answered with nothing."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"/me waves\n")
         verona.turn()
         assert (one.reads(), two.reads()) == ("", "** guest1 waves\n")
@@ -234,7 +234,7 @@ class CommandTests:
     def test_last(self) -> None:
         """What was said before can be asked for."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.says(b"/last\n")
         assert one.reads() == "* there are no messages yet\n"
         one.says(b"a\nb\n")
@@ -245,7 +245,7 @@ class CommandTests:
     def test_rooms(self) -> None:
         """Who goes to another room is greeted there, and hears what is said there from then on."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"/join garden\n")
         verona.settle()
         assert one.reads() == "* welcome to garden, guest1; /help lists what you can do\n* 1 here: guest1\n"
@@ -262,11 +262,11 @@ class CommandTests:
     def test_refused(self) -> None:
         """Who reads nothing is told no more than so much, and a message to them is not delivered."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
-        while two.door.tell(["x" * 1000]):
+        while two.handler.send_notice(["x" * 1000]):
             pass
-        waiting = len(two.transport.written) + len(two.door._backlog)
+        waiting = len(two.transport.written) + len(two.handler._backlog)
         assert UNREAD_LIMIT - 2000 < waiting <= UNREAD_LIMIT
         one.says(b"/msg guest2 " + b"x" * 4000 + b"\n")
         assert one.reads() == "* guest2 is not reading at the moment; your message was not delivered\n"
@@ -277,7 +277,7 @@ class CommandTests:
     def test_recall_is_bounded(self) -> None:
         """Who asks for what was said again and again, and reads nothing, costs no memory, and is not read."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says((b"x" * 1000 + b"\n") * 100)
         verona.turn()
         two.stops_reading()
@@ -290,13 +290,13 @@ class CommandTests:
     def test_moving_is_bounded(self) -> None:
         """Who goes from room to room, each with a history, and reads nothing costs no more."""
         verona = Verona(history=1000)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         for number in range(10):
             one.says(b"/join room%d\n" % number + (b"x" * 1000 + b"\n") * 50)
             verona.turn()
         two.stops_reading()
         two.says(b"".join(b"/join room%d\n" % (number % 10) for number in range(2000)))
-        assert UNREAD_LIMIT - 51_000 < len(two.door._backlog) <= UNREAD_LIMIT + 1
+        assert UNREAD_LIMIT - 51_000 < len(two.handler._backlog) <= UNREAD_LIMIT + 1
         assert not two.transport.reading
         shown = verona.reading_again(two)
         assert shown.startswith("* welcome to room0, guest2")
@@ -309,7 +309,7 @@ class HistoryTests:
     def test_back(self) -> None:
         """Back in the lobby a guest is shown what was said there meanwhile, and that alone."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"before\n")
         verona.turn()
         two.says(b"/join garden\n")
@@ -323,14 +323,14 @@ class HistoryTests:
     def test_unreadable(self, command: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         """If it cannot be read the guest is in all the same, and told so without the reason."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.says(b"/join garden\nhello\n/part\nhello\n")
         verona.settle()
 
         def tail(*_: object) -> None:
             raise StorageError("/state/romeo.sqlite: the disk is gone")
 
-        monkeypatch.setattr(MemoryLog, "tail", tail)
+        monkeypatch.setattr(MemoryLog, "read_last", tail)
         two = verona.visit()
         two.says(command)
         verona.settle()
@@ -349,7 +349,7 @@ class SlowReaderTests:
         whole = "* guest3 joined\nguest1: é1\nguest1: two\n"
         for room in range(len(whole.encode()) + 1):
             verona = Verona()
-            one, two = verona.company(2)
+            one, two = verona.roster(2)
             verona.visit()
             two.stops_reading(room)
             one.says("é1\ntwo\n".encode())
@@ -364,7 +364,7 @@ class SlowReaderTests:
         whole = "* guest4 joined\nguest1: a\nguest1: c\n"
         for room in range(len(whole) + 1):
             verona = Verona()
-            one, two, three = verona.company(3)
+            one, two, three = verona.roster(3)
             two.says(b"/ignore guest3\n")
             two.reads()
             verona.visit()
@@ -379,7 +379,7 @@ class SlowReaderTests:
     def test_byte_by_byte(self, small_pages: None) -> None:
         """However few bytes it takes at a time of what it is behind."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
         for start in range(0, 40, 10):
             one.says(lines(start, start + 10))
@@ -390,7 +390,7 @@ class SlowReaderTests:
     def test_pages(self, small_pages: None) -> None:
         """Who is far behind gets everything, page by page, without the rest waiting in the transport."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
         for start in range(0, 1000, 100):
             one.says(lines(start, start + 100))
@@ -404,7 +404,7 @@ class SlowReaderTests:
     def test_nobody_notices(self) -> None:
         """The others are brought everything at once."""
         verona = Verona()
-        one, two, three = verona.company(3)
+        one, two, three = verona.roster(3)
         two.stops_reading()
         for start in range(0, 100, 10):
             one.says(lines(start, start + 10))
@@ -414,7 +414,7 @@ class SlowReaderTests:
     def test_ignoring_while_behind(self, small_pages: None) -> None:
         """Who is behind gets nothing of whom it ignores."""
         verona = Verona()
-        one, two, three = verona.company(3)
+        one, two, three = verona.roster(3)
         three.says(b"/ignore guest2\n")
         three.reads()
         three.stops_reading()
@@ -428,7 +428,7 @@ class SlowReaderTests:
     def test_gone(self, kept: int) -> None:
         """Lines that are not kept any more are counted, exactly."""
         verona = Verona(keep=kept * 460)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"read\n")
         verona.turn()
         two.reads()
@@ -442,7 +442,7 @@ class SlowReaderTests:
     def test_one_gone(self) -> None:
         """One line is one line."""
         verona = Verona(keep=1)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(1)
         for number in range(3):
             one.says(b"%d\n" % number)
@@ -452,7 +452,7 @@ class SlowReaderTests:
     def test_gone_again(self) -> None:
         """Lines that are gone while it is told that some are gone are counted too."""
         verona = Verona(keep=2 * 460)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(1)
         for number in range(20):
             one.says(b"%d\n" % number)
@@ -467,7 +467,7 @@ class SlowReaderTests:
     def test_broken_socket(self) -> None:
         """A socket that fails is left to the transport, which finds that out."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.socket.socket.error = OSError(errno.EPIPE, "broken")
         one.says(b"hello\n")
         verona.clock.advance(0)
@@ -476,7 +476,7 @@ class SlowReaderTests:
     def test_answers_in_their_place(self) -> None:
         """What is answered while something waits comes after it."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(3)
         one.says(b"a\nb\n")
         verona.turn()
@@ -486,7 +486,7 @@ class SlowReaderTests:
     def test_answers_between_pages(self, small_pages: None) -> None:
         """An answer that is given between two pages tears no line."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(1)
         one.says(lines(0, 100))
         verona.clock.advance(0)
@@ -499,7 +499,7 @@ class SlowReaderTests:
     def test_moved_while_behind(self) -> None:
         """Who is behind and goes to another room is greeted there, whole, and hears that room only."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(3)
         one.says(b"a\nb\n")
         verona.turn()
@@ -517,7 +517,7 @@ class StallTests:
     def test_ended(self) -> None:
         """Where no byte was taken for 30 s, the connection ends, and the guest has left."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
         one.says(b"hello\n")
         verona.turn()
@@ -531,7 +531,7 @@ class StallTests:
     def test_progress(self) -> None:
         """Who takes something in time, a line at least, may be behind for ever."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
         one.says(lines(0, 10))
         verona.turn()
@@ -546,7 +546,7 @@ class StallTests:
     def test_any_progress(self) -> None:
         """So may who takes only a part of what waits."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.stops_reading()
         one.says(b"/help\n" * 10)
         for _ in range(3):
@@ -558,7 +558,7 @@ class StallTests:
     def test_idle(self) -> None:
         """Who has nothing to take is not ended."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.stops_reading()
         verona.turn(3600)
         assert one.transport.events == []
@@ -569,15 +569,15 @@ class BarePeerTests:
 
     def bare(self, verona: Verona) -> Visitor:
         """Return a guest who has said something without an end."""
-        (guest,) = verona.company(1)
-        guest.says(b"hello")
+        (connection,) = verona.roster(1)
+        connection.says(b"hello")
         verona.turn(1)
-        return guest
+        return connection
 
     def test_heard(self) -> None:
         """What it has left unfinished is a line."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         self.bare(verona)
         assert one.reads() == "guest2: hello\n"
 
@@ -585,7 +585,7 @@ class BarePeerTests:
         """It is sent lines without the last end; lines that come together are on lines of their own."""
         verona = Verona()
         one = self.bare(verona)
-        (two,) = verona.company(1)
+        (two,) = verona.roster(1)
         verona.turn(1)
         two.says(b"a\nb\n")
         verona.turn()
@@ -600,7 +600,7 @@ class BarePeerTests:
         """Where it is behind, it catches up as anybody does."""
         verona = Verona()
         one = self.bare(verona)
-        two, three = verona.company(2)
+        two, three = verona.roster(2)
         verona.turn(1)
         one.stops_reading(5)
         two.says(b"a\nb\n")
@@ -614,7 +614,7 @@ class BarePeerTests:
         """Lines that it takes together are on lines of their own, however long they have waited."""
         verona = Verona()
         one = self.bare(verona)
-        (two,) = verona.company(1)
+        (two,) = verona.roster(1)
         verona.turn(1)
         one.stops_reading(5)
         for data in (b"a\n", b"b\n"):
@@ -641,7 +641,7 @@ class RateTests:
     def verona(self) -> tuple[Verona, Visitor, Visitor]:
         """Return a house with two guests, who may say 16 lines a second and 64 at once."""
         verona = Verona(rate=16, burst=64)
-        author, reader = verona.company(2)
+        author, reader = verona.roster(2)
         verona.turn(64)
         return verona, author, reader
 
@@ -728,7 +728,7 @@ class RateTests:
     def test_no_limit(self) -> None:
         """A rate of 0 is no limit."""
         verona = Verona(rate=0)
-        author, reader = verona.company(2)
+        author, reader = verona.roster(2)
         author.says(lines(0, 5000))
         verona.turn()
         assert author.transport.reading
@@ -747,7 +747,7 @@ class RateTests:
         verona, author, reader = self.verona()
         author.says(lines(0, 70))
         verona.turn()
-        author.door.goodbye("enough")
+        author.handler.disconnect("enough")
         verona.turn(0.5)
         assert author.reads() == f"{SLOWED_DOWN}* enough\n"
         assert reader.reads() == numbered(0, 64) + "* guest1 left\n"
@@ -766,22 +766,22 @@ class StoringTests:
 
     def verona(self) -> tuple[HeldCommitter, Verona, Visitor, Visitor]:
         """Return a house with two guests, where nothing is stored before the test says so."""
-        committer = HeldCommitter()
-        verona = Verona(committer=committer)
-        return (committer, verona, *verona.company(2))
+        executor = HeldCommitter()
+        verona = Verona(executor=executor)
+        return (executor, verona, *verona.roster(2))
 
     def test_not_before(self) -> None:
         """Nobody reads what is not stored."""
-        committer, verona, author, reader = self.verona()
+        executor, verona, author, reader = self.verona()
         author.says(b"hello\n")
         verona.turn(60)
         assert reader.reads() == ""
-        committer.answer()
+        executor.answer()
         assert (author.reads(), reader.reads()) == ("", "guest1: hello\n")
 
     def test_too_much(self) -> None:
         """Who says more than can be stored is not read from until it is, and nothing of it is lost."""
-        committer, verona, author, reader = self.verona()
+        executor, verona, author, reader = self.verona()
         count = UNSTORED_LIMIT // 1024
         said = [f"{number:04}" + "x" * 1020 for number in range(count + 1)]
         for line in said:
@@ -790,18 +790,18 @@ class StoringTests:
         assert not author.transport.reading
         verona.turn(60)
         assert not author.transport.reading
-        committer.answer()
+        executor.answer()
         assert author.transport.reading
         assert reader.reads().splitlines() == [f"guest1: {line}" for line in said]
 
     def test_refused(self) -> None:
         """Its author is told what was not stored, and is read from again; nobody else hears of it."""
-        committer, verona, author, reader = self.verona()
+        executor, verona, author, reader = self.verona()
         author.says(b"x" * 1000 + b"\n")
         author.says(b"y\n" * (UNSTORED_LIMIT // 2 + 1))
         verona.turn()
         assert not author.transport.reading
-        committer.refuse()
+        executor.refuse()
         verona.settle()
         assert author.transport.reading
         assert author.reads() == (
@@ -811,21 +811,21 @@ class StoringTests:
 
     def test_gone(self) -> None:
         """What somebody said who is gone since is stored and read, or neither."""
-        committer, verona, author, reader = self.verona()
+        executor, verona, author, reader = self.verona()
         author.says(b"adieu\n")
         verona.turn()
         author.transport.breaks()
-        committer.answer()
+        executor.answer()
         verona.settle()
         assert reader.reads() == "guest1: adieu\n* guest1 left\n"
 
     def test_gone_and_refused(self) -> None:
         """Where it could not be stored, the others hear of the going alone."""
-        committer, verona, author, reader = self.verona()
+        executor, verona, author, reader = self.verona()
         author.says(b"adieu\n")
         verona.turn()
         author.transport.breaks()
-        committer.refuse()
+        executor.refuse()
         verona.settle()
         assert reader.reads() == "* guest1 left\n"
 
@@ -837,7 +837,7 @@ class GoodbyeTests:
     def test_said(self, data: bytes) -> None:
         """The goodbye is answered, and nothing is heard after it."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(data + b"more\n")
         assert two.reads() == "* goodbye\n"
         assert two.transport.events == ["half close"]
@@ -852,7 +852,7 @@ class GoodbyeTests:
     def test_closed_by_the_peer(self) -> None:
         """An orderly close is a goodbye too; what was begun is a line."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(b"hel")
         two.transport.peer_closes()
         assert two.reads() == ""
@@ -863,7 +863,7 @@ class GoodbyeTests:
     def test_unanswered(self) -> None:
         """Who does not close is closed after a second."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.says(b"exit\n")
         verona.turn()
         verona.turn(1)
@@ -872,16 +872,16 @@ class GoodbyeTests:
     def test_twice(self) -> None:
         """A second goodbye changes nothing."""
         verona = Verona()
-        (one,) = verona.company(1)
-        one.door.goodbye("enough")
-        one.door.goodbye("really")
+        (one,) = verona.roster(1)
+        one.handler.disconnect("enough")
+        one.handler.disconnect("really")
         assert one.reads() == "* enough\n"
         assert one.transport.events == ["half close"]
 
     def test_never_ended_line(self) -> None:
         """Who sends 64 KiB without an end is told and closed, and nobody else hears of it."""
         verona = Verona(max_line=64)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         for _ in range(LONGEST_UNENDED // 1024 + 1):
             two.says(b"x" * 1024)
         assert two.reads() == (
@@ -896,36 +896,36 @@ class GoodbyeTests:
     def test_never_ended_line_is_no_member(self) -> None:
         """Who was closed for it has left at once, and is sent nothing more."""
         verona = Verona(max_line=64)
-        _, two = verona.company(2)
+        _, two = verona.roster(2)
         two.says(b"x" * (LONGEST_UNENDED + 2000))
-        assert list(verona.house.members) == [1]
+        assert list(verona.chat.members) == [1]
 
     def test_behind(self) -> None:
         """Who is behind is told why it is closed after the line that was begun."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(3)
         one.says(b"a\n")
         verona.turn()
-        two.door.goodbye("enough")
+        two.handler.disconnect("enough")
         assert verona.reading_again(two) == "guest1: a\n* enough\n"
-        assert verona.hall._waiting == {}
+        assert verona.broker._waiting == {}
 
     def test_behind_gets_the_rest(self) -> None:
-        """Who is a little behind is sent what was said before the goodbye, as `Guest` promises."""
+        """Who is a little behind is sent what was said before the goodbye, as `MemberConnection` promises."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(3)
         one.says(b"a\nb\n")
         verona.turn()
-        two.door.goodbye("enough")
+        two.handler.disconnect("enough")
         assert verona.reading_again(two) == "guest1: a\nguest1: b\n* enough\n"
 
 
 class EncryptedTests:
     """A transport that has a socket, but one that only it may write to."""
 
-    def company(self, verona: Verona) -> tuple[Visitor, Visitor]:
+    def roster(self, verona: Verona) -> tuple[Visitor, Visitor]:
         """Return a guest who comes in the clear, and one whose connection is encrypted."""
         one, two = verona.visit(), verona.visit(TlsTransport)
         verona.settle()
@@ -936,7 +936,7 @@ class EncryptedTests:
     def test_not_bypassed(self) -> None:
         """Everything goes through the transport."""
         verona = Verona()
-        one, two = self.company(verona)
+        one, two = self.roster(verona)
         one.says(b"a\n")
         verona.turn()
         assert two.transport.written == b"guest1: a\n"
@@ -945,7 +945,7 @@ class EncryptedTests:
     def test_behind(self, small_pages: None) -> None:
         """What is said while something waits is read from the log later, whole, once and in order."""
         verona = Verona()
-        one, two = self.company(verona)
+        one, two = self.roster(verona)
         read = ""
         for start in range(0, 100, 10):
             one.says(lines(start, start + 10))
@@ -960,7 +960,7 @@ class EncryptedTests:
     def test_news(self) -> None:
         """News come whole too, with lines or without."""
         verona = Verona()
-        one, two = self.company(verona)
+        one, two = self.roster(verona)
         verona.visit()
         one.says(b"a\n")
         verona.settle()
@@ -969,7 +969,7 @@ class EncryptedTests:
     def test_closed(self) -> None:
         """The end of an encrypted connection is a goodbye, and what was begun is a line."""
         verona = Verona()
-        one, two = self.company(verona)
+        one, two = self.roster(verona)
         two.says(b"hel")
         two.transport.lost(ConnectionDone())
         verona.settle()
@@ -978,7 +978,7 @@ class EncryptedTests:
     def test_goodbye(self) -> None:
         """It is closed as a whole, after all was sent."""
         verona = Verona()
-        _, two = self.company(verona)
+        _, two = self.roster(verona)
         two.says(b"exit\n")
         assert two.transport.events == ["close"]
         assert two.reads() == "* goodbye\n"
@@ -1001,7 +1001,7 @@ class NoiseTests:
     def test_cleaned(self, noise: bytes) -> None:
         """Nothing that a terminal obeys reaches anybody, and no line looks like another's."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(noise)
         verona.turn()
         (line,) = one.reads().splitlines()
@@ -1011,12 +1011,12 @@ class NoiseTests:
     def test_too_long(self) -> None:
         """A line that is too long is told to its author, and the next ones are said."""
         verona = Verona(max_line=64)
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.says(b"x" * 65 + b"\nshort\n")
         verona.turn()
         assert two.reads() == "* a line of more than 64 bytes was discarded\n"
         assert one.reads() == "guest2: short\n"
-        assert verona.hall.tally.refused[Refusal.LINE] == 1
+        assert verona.broker.counters.refused[RejectReason.LINE] == 1
 
 
 class EnteringTests:
@@ -1034,12 +1034,12 @@ class SentTests:
 
     def sent(self, verona: Verona) -> int:
         """Return how many lines were sent to guests."""
-        return verona.hall.tally.sent
+        return verona.broker.counters.sent
 
     def test_each(self) -> None:
         """A line counts once for each guest who is sent it: neither its author nor who ignores that one."""
         verona = Verona()
-        one, two, three, _ = verona.company(4)
+        one, two, three, _ = verona.roster(4)
         one.says(b"a\nb\n")
         verona.turn()
         assert self.sent(verona) == 2 * 3
@@ -1052,7 +1052,7 @@ class SentTests:
     def test_no_notices(self) -> None:
         """Notices are no lines, nor is what was said before and is shown with its time."""
         verona = Verona()
-        (one,) = verona.company(1)
+        (one,) = verona.roster(1)
         one.says(b"a\n")
         verona.turn()
         verona.visit().says(b"/last\n")
@@ -1062,30 +1062,30 @@ class SentTests:
     def test_slow(self) -> None:
         """What waits in the log counts when it is sent; a line that was begun counts as sent."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading(14)
         one.says(b"a\nb\nc\n")
         verona.turn()
-        assert (self.sent(verona), verona.house.lagging) == (2, 1)
+        assert (self.sent(verona), verona.chat.lagging_members) == (2, 1)
         assert verona.reading_again(two) == "guest1: a\nguest1: b\nguest1: c\n"
-        assert (self.sent(verona), verona.house.lagging) == (3, 0)
+        assert (self.sent(verona), verona.chat.lagging_members) == (3, 0)
 
     def test_last_words(self) -> None:
         """What a guest who is behind is sent with the goodbye counts too."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         two.stops_reading()
         one.says(b"a\n")
         verona.turn()
         one.says(b"b\nc\n")
         verona.turn()
-        two.door.goodbye("")
+        two.handler.disconnect("")
         assert self.sent(verona) == 3
 
     def test_bare_peer(self) -> None:
         """So does what is sent to one who does not end lines."""
         verona = Verona()
-        one, two = verona.company(2)
+        one, two = verona.roster(2)
         one.says(b"hello")
         verona.turn(1)
         two.says(b"a\nb\n")

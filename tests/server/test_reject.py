@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.server.reject import TurnedAway, plainly
+from techboy.server.reject import RejectingProtocol, plainly
 from tests.transports import connected
 
 
 class TurnedAwayTests:
-    """`TurnedAway`."""
+    """`RejectingProtocol`."""
 
     def test_told_and_closed(self) -> None:
         """A caller is told why, and closed at once; what it sends does not keep it from reading that."""
         clock = Clock()
-        protocol = TurnedAway(plainly("busy"), clock)
+        protocol = RejectingProtocol(plainly("busy"), clock)
         transport = connected(protocol)
         assert transport.events == ["half close"]
         assert transport.flush() == b"* busy\n"
@@ -26,7 +26,7 @@ class TurnedAwayTests:
     def test_who_stays(self) -> None:
         """A caller who does not go is closed after a second."""
         clock = Clock()
-        transport = connected(TurnedAway(plainly("busy"), clock))
+        transport = connected(RejectingProtocol(plainly("busy"), clock))
         transport.flush()
         clock.advance(1)
         assert transport.events == ["half close", "close"]

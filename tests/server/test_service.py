@@ -10,13 +10,13 @@ import pytest
 from twisted.internet.address import UNIXAddress
 
 from techboy import exit_status
-from techboy.chat.conversation import Keyboard
-from techboy.chat.counters import Refusal
+from techboy.chat.conversation import InputSource
+from techboy.chat.counters import RejectReason
 from techboy.romeo import Options
 from techboy.server.broker import NEWS_DELAY
-from techboy.server.detect import PATIENCE
-from techboy.server.service import Host
-from techboy.server.storage_service import DRAIN, END
+from techboy.server.detect import GREETING_DELAY
+from techboy.server.service import RoomServer
+from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
 from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
 from techboy.service import SHOWN_WITHIN
 from tests.native import HeldCommitter
@@ -24,14 +24,14 @@ from tests.ops.test_metrics_site import answer_of
 from tests.programs import Running, call, frame, frames, later_endpoint, native, visit
 from tests.transports import JULIET, SocketTransport
 
-PERSON, SCRIPT, NONE = Keyboard.PERSON, Keyboard.SCRIPT, Keyboard.NONE
+PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
 
-def running(*arguments: str, keyboard: Keyboard = NONE) -> Running:
+def running(*arguments: str, keyboard: InputSource = NONE) -> Running:
     """Return a host who was given ``arguments`` and is about to start."""
     place = [] if "--listen" in arguments else ["--host", "127.0.0.1"]
     many = [] if keyboard is NONE or "--guests" in arguments else ["--guests", "5"]
-    return Running(Host, Options(), [*place, *many, *arguments], keyboard)
+    return Running(RoomServer, Options(), [*place, *many, *arguments], keyboard)
 
 
 def attached(host: Running, **known: Any) -> SocketTransport:
@@ -58,20 +58,20 @@ def knock(host: Running) -> SocketTransport:
     return transport
 
 
-def without_notices(guest: SocketTransport) -> list[dict[str, Any]]:
+def without_notices(connection: SocketTransport) -> list[dict[str, Any]]:
     """Return what a guest was sent since the last time."""
-    return [values for values in frames(guest) if values["type"] != "notice"]
+    return [values for values in frames(connection) if values["type"] != "notice"]
 
 
-def welcomed(guest: SocketTransport) -> bool:
+def welcomed(connection: SocketTransport) -> bool:
     """Whether a caller was let in."""
-    return guest.flush().startswith(b"* welcome to lobby, ")
+    return connection.flush().startswith(b"* welcome to lobby, ")
 
 
-def leave(guest: SocketTransport) -> None:
+def leave(connection: SocketTransport) -> None:
     """Let a guest answer or say goodbye, in good order."""
-    guest.peer_closes()
-    guest.flush()
+    connection.peer_closes()
+    connection.flush()
 
 
 def settle(host: Running) -> None:
@@ -126,7 +126,7 @@ class GuestTests:
         for caller in half_open:
             caller.receive(b'{"type": "hello", "version": 1, ')
         assert [factory.buildProtocol(JULIET) for _ in range(40)] == [None] * 40
-        assert host.program.hall.tally.refused[Refusal.STRANGERS] == 40
+        assert host.program.broker.counters.refused[RejectReason.STRANGERS] == 40
         assert host.program.guests == 0
         host.reactor.advance(WELCOME_WITHIN)
         assert [caller.events for caller in half_open] == [["abort"]] * LEAST
@@ -135,12 +135,12 @@ class GuestTests:
     def test_strangers_who_leave_while_storing(self) -> None:
         """The sessions that a disk does not store are no more than that, whoever waits for them."""
         host = running("--guests", "1").start()
-        committer = HeldCommitter()
-        host.program.hall._committer = committer
+        executor = HeldCommitter()
+        host.program.broker._executor = executor
         for _ in range(LEAST):
             native(host).breaks()
         assert host.reactor.tcpServers[0][1].buildProtocol(JULIET) is None
-        committer.answer_all()
+        executor.answer_all()
         host.reactor.advance(0)
         assert native(host).flush().startswith(b'{"type": "welcome", "version": 1')
 
@@ -151,8 +151,8 @@ class GuestTests:
         assert host.program.guests == 1
         late.receive(b'{"type": "hello"')
         assert host.program.guests == 0
-        guest = visit(host)
-        assert welcomed(guest)
+        connection = visit(host)
+        assert welcomed(connection)
         late.flush()
         late.receive(b', "version": 1, "name": "juliet"}\n')
         assert [bye["reason"] for bye in frames(late)] == ["busy"]
@@ -160,14 +160,14 @@ class GuestTests:
     def test_room_taken_while_storing(self) -> None:
         """Two callers whose sessions are stored together do not both get the last place."""
         host = running("--guests", "1").start()
-        committer = HeldCommitter()
-        host.program.hall._committer = committer
+        executor = HeldCommitter()
+        host.program.broker._executor = executor
         callers = [native(host), native(host)]
-        committer.answer_all()
+        executor.answer_all()
         host.reactor.advance(0)
         first = [frames(caller)[0] for caller in callers]
         assert [values["type"] for values in first] == ["welcome", "bye"]
-        assert len(host.program.house.members) == 1
+        assert len(host.program.chat.members) == 1
 
     def test_room_is_taken_until_closed(self) -> None:
         """Who has said goodbye takes room as long as the connection is open."""
@@ -181,39 +181,39 @@ class GuestTests:
     def test_line_limit(self) -> None:
         """The longest line that is taken is the one he was told."""
         host = running("--max-line", "64").start()
-        guest = visit(host)
-        guest.flush()
-        guest.receive(b"x" * 65 + b"\n")
-        assert guest.flush() == b"* a line of more than 64 bytes was discarded\n"
+        connection = visit(host)
+        connection.flush()
+        connection.receive(b"x" * 65 + b"\n")
+        assert connection.flush() == b"* a line of more than 64 bytes was discarded\n"
 
     def test_rate(self) -> None:
         """A guest may say ten seconds' worth of lines at once, then is read more slowly."""
         host = running("--rate", "4").start()
-        guest, reader = visit(host), visit(host)
+        connection, reader = visit(host), visit(host)
         settle(host)
         reader.flush()
-        guest.receive(b"x\n" * 50)
+        connection.receive(b"x\n" * 50)
         host.reactor.advance(0)
         assert reader.flush().count(b"\n") == 40
-        assert not guest.reading
+        assert not connection.reading
         host.reactor.pump([1] * 3)
         assert reader.flush().count(b"\n") == 10
-        assert guest.reading
+        assert connection.reading
 
     def test_no_rate(self) -> None:
         """With --rate 0 nobody is slowed."""
         host = running("--rate", "0").start()
-        guest = visit(host)
-        guest.receive(b"x\n" * 10000)
-        assert guest.reading
+        connection = visit(host)
+        connection.receive(b"x\n" * 10000)
+        assert connection.reading
 
     def test_stall(self) -> None:
         """Who takes nothing for as long as was said is ended."""
         host = running("--send-timeout", "5").start()
-        reader, guest = visit(host), visit(host)
+        reader, connection = visit(host), visit(host)
         settle(host)
         reader.room = 0
-        guest.receive(b"hello\n")
+        connection.receive(b"hello\n")
         host.reactor.advance(0)
         host.reactor.advance(4.9)
         assert reader.events == []
@@ -223,11 +223,11 @@ class GuestTests:
     def test_memory(self) -> None:
         """No more is kept than he was told."""
         host = running("--history-memory", "2000", "--rate", "0").start()
-        guest = visit(host)
+        connection = visit(host)
         for _ in range(20):
-            guest.receive(b"x" * 100 + b"\n")
+            connection.receive(b"x" * 100 + b"\n")
             host.reactor.advance(0)
-        log = host.program.house.lobby.log
+        log = host.program.chat.lobby.log
         assert (log.last, log.last - log.forgotten) == (20, 3)
 
     def test_once(self) -> None:
@@ -350,8 +350,8 @@ class NativeGuestTests:
 
     def test_last_words(self) -> None:
         """What was said last is stored and brought first, however long that takes; nothing more is heard."""
-        host, committer = running().start(), HeldCommitter()
-        host.program.hall._committer = committer
+        host, executor = running().start(), HeldCommitter()
+        host.program.broker._executor = executor
         one, two = visit(host), visit(host)
         settle(host)
         two.flush()
@@ -359,7 +359,7 @@ class NativeGuestTests:
         done = host.stop()
         assert two.flush() == b""
         assert not one.reading
-        committer.answer()
+        executor.answer()
         assert two.flush() == b"guest1: last words\n* romeo is leaving\n"
         one.flush()
         leave(one)
@@ -369,13 +369,13 @@ class NativeGuestTests:
     def test_caller_while_leaving(self) -> None:
         """Who calls while he is leaving is told so, and does not keep him."""
         host = running().start()
-        guest = visit(host)
-        guest.flush()
+        connection = visit(host)
+        connection.flush()
         host.interrupt()
         late = native(host)
         assert frames(late) == [{"type": "bye", "reason": "closed"}]
         leave(late)
-        leave(guest)
+        leave(connection)
         assert host.reactor.stops == 1
 
 
@@ -389,16 +389,16 @@ class OwnDoorTests:
             "Listening for connection on 0.0.0.0:4444...",
             "Listening for connection on /run/romeo...",
         ]
-        guest, romeo = visit(host), attached(host)
+        connection, romeo = visit(host), attached(host)
         settle(host)
-        guest.flush()
+        connection.flush()
         romeo.receive(frame(type="message", kind="text", text="good day", seq=1))
         host.reactor.advance(0)
-        assert guest.flush() == b"romeo: good day\n"
+        assert connection.flush() == b"romeo: good day\n"
         romeo.receive(frame(type="bye"))
         leave(romeo)
         settle(host)
-        assert guest.flush() == b"* romeo left\n"
+        assert connection.flush() == b"* romeo left\n"
         assert host.reactor.stops == 0
 
     def test_full(self) -> None:
@@ -429,10 +429,10 @@ class OwnDoorTests:
         caller = knock(host)
         if words:
             caller.receive(words)
-        host.reactor.advance(PATIENCE)
+        host.reactor.advance(GREETING_DELAY)
         assert caller.flush() == b"* this is the operator's socket: use twist juliet --socket\n"
         assert caller.events == ["half close"]
-        assert host.program.house.members == {}
+        assert host.program.chat.members == {}
 
     def test_once(self) -> None:
         """With --once he ends when the last guest has left, whether or not the host came and went."""
@@ -450,14 +450,14 @@ class OwnDoorTests:
     def test_shutdown(self) -> None:
         """The host may end it from there, for everybody."""
         host = running("--socket", "/run/romeo").start()
-        guest, one, two = visit(host), attached(host), attached(host)
-        guest.flush()
+        connection, one, two = visit(host), attached(host), attached(host)
+        connection.flush()
         one.receive(frame(type="command", name="shutdown"))
         for way in (one, two):
             assert without_notices(way) == [{"type": "bye", "reason": "closed", "text": "romeo is leaving"}]
             leave(way)
         assert host.reactor.stops == 0
-        leave(guest)
+        leave(connection)
         assert host.reactor.stops == 1
 
     def test_stopped(self) -> None:
@@ -492,32 +492,32 @@ class OwnDoorTests:
     def test_seat(self) -> None:
         """At his own keyboard and by this door the host is one, and each hears what the other says."""
         host = running("--socket", "/run/romeo", keyboard=PERSON).start()
-        guest, romeo = visit(host), attached(host)
+        connection, romeo = visit(host), attached(host)
         settle(host)
-        assert b"* 2 here: romeo, guest1\n" in guest.flush()
+        assert b"* 2 here: romeo, guest1\n" in connection.flush()
         host.terminal.receive(b"one\n")
         host.reactor.advance(0)
         assert [values["text"] for values in without_notices(romeo)] == ["one"]
         romeo.receive(frame(type="message", kind="text", text="two", seq=1))
         host.reactor.advance(0)
         assert "romeo: two\n" in host.shown
-        assert guest.flush() == b"romeo: one\nromeo: two\n"
+        assert connection.flush() == b"romeo: one\nromeo: two\n"
         host.terminal.receive(b"exit\n")
         assert without_notices(romeo)[-1] == {"type": "bye", "reason": "closed", "text": "romeo is leaving"}
 
     def test_missed(self) -> None:
         """How far the host had read is stored when he ends, told only with the last goodbye or not."""
         host = running("--socket", "/run/romeo").start()
-        guest, romeo = visit(host), attached(host)
-        guest.receive(b"one\n")
+        connection, romeo = visit(host), attached(host)
+        connection.receive(b"one\n")
         host.reactor.advance(0)
         romeo.receive(frame(type="command", name="shutdown"))
         romeo.receive(frame(type="bye", last_seen_id=1, room="lobby"))
-        for caller in (romeo, guest):
+        for caller in (romeo, connection):
             leave(caller)
         assert host.reactor.stops == 1
         assert host.stop().called
-        record = host.program.home.logs.session(b"the host")
+        record = host.program.storage.logs.session(b"the host")
         assert record.seen == 1
 
 
@@ -529,16 +529,16 @@ class EndTests:
         host = running().start()
         guests = [visit(host), visit(host)]
         settle(host)
-        for guest in guests:
-            guest.flush()
+        for connection in guests:
+            connection.flush()
         guests[0].receive(b"last words\n")
         done = host.stop()
         assert guests[1].flush() == b"guest1: last words\n* romeo is leaving\n"
-        for guest in guests:
-            guest.flush()
-            assert guest.events == ["half close"]
+        for connection in guests:
+            connection.flush()
+            assert connection.events == ["half close"]
             assert not done.called
-            guest.peer_closes()
+            connection.peer_closes()
         assert done.called
         assert host.status == exit_status.OK
         assert host.reactor.stops == 0
@@ -564,34 +564,34 @@ class EndTests:
 
     def test_stopped_with_silent_disk(self) -> None:
         """A disk that does not answer keeps him two seconds; the guests are told, and the status tells."""
-        host, committer = running("--socket", "/run/romeo").start(), HeldCommitter()
+        host, executor = running("--socket", "/run/romeo").start(), HeldCommitter()
         host.reactor.advance(0)
-        guest, romeo = visit(host), attached(host)
-        guest.flush()
-        host.program.hall._committer = committer
-        guest.receive(b"last words\n")
+        connection, romeo = visit(host), attached(host)
+        connection.flush()
+        host.program.broker._executor = executor
+        connection.receive(b"last words\n")
         done = host.stop()
-        host.reactor.advance(DRAIN - 0.1)
-        assert guest.flush() == b""
+        host.reactor.advance(DRAIN_TIMEOUT - 0.1)
+        assert connection.flush() == b""
         host.reactor.advance(0.1)
-        assert guest.flush() == b"* romeo is leaving\n"
+        assert connection.flush() == b"* romeo is leaving\n"
         assert without_notices(romeo) == [{"type": "bye", "reason": "restart"}]
         assert host.said[-1] == "romeo: some messages could not be saved"
         host.reactor.pump([1, 1])
         assert done.called
-        assert host.status == exit_status.IO_FAILED
+        assert host.status == exit_status.IO_ERROR
 
     def test_stopped_with_stuck_screen(self) -> None:
         """Nor is a screen waited for that takes nothing, where a signal ends him."""
         host = running("--output", "names").start()
         host.terminal.loseConnection = lambda: None
         done = host.stop()
-        host.reactor.advance(END - 0.1)
+        host.reactor.advance(SHUTDOWN_TIMEOUT - 0.1)
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
         assert host.said[-1] == "romeo: some messages could not be shown"
-        assert host.status == exit_status.IO_FAILED
+        assert host.status == exit_status.IO_ERROR
 
     def test_stopped_while_ending(self) -> None:
         """A signal that comes when only his screen is waited for ends the wait."""
@@ -606,7 +606,7 @@ class EndTests:
         host.reactor.advance(0.1)
         assert done.called
         assert host.said[-1] == "romeo: some messages could not be shown"
-        assert host.status == exit_status.IO_FAILED
+        assert host.status == exit_status.IO_ERROR
 
     def test_stopped_while_stopping(self) -> None:
         """A signal that comes when the reactor is about to stop limits what follows."""
@@ -621,7 +621,7 @@ class EndTests:
         assert not done.called
         host.reactor.advance(0.1)
         assert done.called
-        assert host.status == exit_status.IO_FAILED
+        assert host.status == exit_status.IO_ERROR
 
     def test_shown_in_time(self) -> None:
         """Where all is shown in time after that signal, he ends as if there had been none."""
@@ -630,7 +630,7 @@ class EndTests:
         host.terminal.receive(b"/shutdown\n")
         done = host.stop()
         host.terminate()
-        host.program.here.connectionLost()
+        host.program.ui.connectionLost()
         assert done.called
         assert host.status == exit_status.OK
         assert host.reactor.getDelayedCalls() == []
@@ -643,40 +643,40 @@ class EndTests:
         done = host.stop()
         host.reactor.advance(60)
         assert not done.called
-        host.program.here.connectionLost()
+        host.program.ui.connectionLost()
         assert done.called
         assert host.status == exit_status.OK
 
     def test_stopped_twice(self) -> None:
         """Ctrl-C and then SIGTERM say goodbye once."""
         host = running().start()
-        guest = visit(host)
-        guest.flush()
+        connection = visit(host)
+        connection.flush()
         host.interrupt()
         done = host.stop()
-        assert guest.flush() == b"* romeo is leaving\n"
-        leave(guest)
+        assert connection.flush() == b"* romeo is leaving\n"
+        leave(connection)
         assert done.called
 
     def test_interrupted(self) -> None:
         """Ctrl-C ends him when the guests are gone."""
         host = running().start()
-        guest = visit(host)
+        connection = visit(host)
         host.interrupt()
-        guest.flush()
+        connection.flush()
         assert host.reactor.stops == 0
-        guest.peer_closes()
+        connection.peer_closes()
         assert host.reactor.stops == 1
 
     def test_caller_while_leaving(self) -> None:
         """Who calls while he is leaving does not keep him."""
         host = running().start()
-        guest = visit(host)
-        guest.flush()
+        connection = visit(host)
+        connection.flush()
         host.interrupt()
         late = visit(host)
         late.flush()
-        leave(guest)
+        leave(connection)
         host.reactor.pump([1] * 10)
         assert host.reactor.stops == 1
 
@@ -687,7 +687,7 @@ class EndTests:
         later.errback(RuntimeError("no such thing"))
         host.stop()
         assert host.said == ["romeo: can't listen on later: no such thing"]
-        assert host.status == exit_status.NO_LISTENING
+        assert host.status == exit_status.CANNOT_LISTEN
         assert host.reactor.stops == 1
 
 
@@ -734,31 +734,31 @@ class WatchedTests:
         """While he leaves that is told, until the guests are gone; who comes then is counted."""
         host = running("--metrics", "tcp:9190").start()
         assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
-        guest, late = visit(host), call(host)
+        connection, late = visit(host), call(host)
         done = host.stop()
         assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", b"shutting down\n")
         late.receive(frame(type="hello", version=1, name="juliet"))
         native(host)
         call(host).receive(b"hello\n")
-        assert host.program.hall.tally.refused[Refusal.LEAVING] == 3
+        assert host.program.broker.counters.refused[RejectReason.LEAVING] == 3
         assert not done.called
-        guest.flush()
-        leave(guest)
+        connection.flush()
+        leave(connection)
         assert done.called
 
     def test_not_stored(self) -> None:
         """Where nothing can be stored that is told, and why, until something can."""
-        host, committer = running("--metrics", "tcp:9190").start(), HeldCommitter()
-        host.program.hall._committer = committer
-        guest = visit(host)
-        guest.receive(b"hello\n")
+        host, executor = running("--metrics", "tcp:9190").start(), HeldCommitter()
+        host.program.broker._executor = executor
+        connection = visit(host)
+        connection.receive(b"hello\n")
         host.reactor.advance(0)
-        committer.refuse()
+        executor.refuse()
         told = b"storage failed: the disk is full\n"
         assert asked(host, b"/healthz") == (b"HTTP/1.1 503 Service Unavailable", told)
-        guest.receive(b"hello\n")
+        connection.receive(b"hello\n")
         host.reactor.advance(0)
-        committer.answer()
+        executor.answer()
         assert asked(host, b"/healthz") == (b"HTTP/1.1 200 OK", b"ok\n")
 
 
@@ -769,24 +769,24 @@ class SeatTests:
         """A person with --guests is the host: hears all, and is heard."""
         host = running(keyboard=PERSON).start()
         settle(host)
-        guest = visit(host)
+        connection = visit(host)
         settle(host)
-        guest.flush()
-        guest.receive(b"hello\n")
+        connection.flush()
+        connection.receive(b"hello\n")
         host.terminal.receive(b"welcome\n")
         host.reactor.advance(0)
         assert host.shown == "guest1: hello\n"
         assert host.said[1:] == ["* guest1 joined"]
-        assert guest.flush() == b"romeo: welcome\n"
+        assert connection.flush() == b"romeo: welcome\n"
 
     def test_shutdown(self) -> None:
         """The host's /shutdown ends it for everybody."""
         host = running(keyboard=PERSON).start()
-        guest = visit(host)
-        guest.flush()
+        connection = visit(host)
+        connection.flush()
         host.terminal.receive(b"/shutdown\n")
-        assert guest.flush() == b"* romeo is leaving\n"
-        leave(guest)
+        assert connection.flush() == b"* romeo is leaving\n"
+        leave(connection)
         assert host.reactor.stops == 1
         assert host.stop().called
 
@@ -806,28 +806,28 @@ class SeatTests:
     def test_script(self) -> None:
         """The end of a script's input is the end, after all was said."""
         host = running(keyboard=SCRIPT).start()
-        guest = visit(host)
+        connection = visit(host)
         settle(host)
-        guest.flush()
+        connection.flush()
         host.terminal.receive(b"one\ntwo")
         host.terminal.peer_closes()
-        assert guest.flush() == b"romeo: one\nromeo: two\n* romeo is leaving\n"
-        leave(guest)
+        assert connection.flush() == b"romeo: one\nromeo: two\n* romeo is leaving\n"
+        leave(connection)
         assert host.reactor.stops == 1
 
     def test_listener(self) -> None:
         """With --output a daemon shows what guests say; it is no member."""
         host = running("--output", "names").start()
-        guest = visit(host)
-        guest.receive(b"hello\n/who\n")
+        connection = visit(host)
+        connection.receive(b"hello\n/who\n")
         settle(host)
         assert host.shown == "guest1: hello\n"
-        assert b"* 1 here: guest1\n" in guest.flush()
+        assert b"* 1 here: guest1\n" in connection.flush()
 
     def test_name(self) -> None:
         """Nobody else gets the host's name, whether or not anybody sits there."""
         host = running("--name", "capulet").start()
-        guest = visit(host)
-        guest.flush()
-        guest.receive(b"/nick Capulet\n")
-        assert guest.flush() == b"* Capulet is reserved\n"
+        connection = visit(host)
+        connection.flush()
+        connection.receive(b"/nick Capulet\n")
+        assert connection.flush() == b"* Capulet is reserved\n"

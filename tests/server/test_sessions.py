@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.counters import Refusal
+from techboy.chat.counters import RejectReason
 from techboy.chat.session import digest_of
 from techboy.server.broker import TRIED_AGAIN
-from techboy.server.sessions import Lodging
+from techboy.server.sessions import SessionManager
 from techboy.storage.interface import SessionRecord, StorageError
-from techboy.storage.memory import MemoryLogs
+from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import FakeGuest
 from tests.native import Caller, HeldCommitter, NativeVerona, tokens
 
@@ -27,7 +27,7 @@ def back(verona: NativeVerona, **known: Any) -> Caller:
     )
 
 
-class UnreadableLogs(MemoryLogs):
+class UnreadableLogs(MemoryLogStore):
     """Logs on a disk that is broken."""
 
     def session(self, digest: bytes) -> SessionRecord | None:
@@ -88,7 +88,7 @@ class ReturnTests:
         welcome, *lines = juliet.hears()
         assert (welcome["room"], welcome["after_id"]) == ("lobby", 1)
         assert [(frame["id"], frame["text"]) for frame in lines] == [(2, "two\nthree")]
-        assert list(verona.house.rooms) == ["lobby"]
+        assert list(verona.chat.rooms) == ["lobby"]
         juliet.sends({"type": "command", "name": "join", "args": ["garden"]})
         assert juliet.hears() == [{"type": "room_changed", "room": "garden", "after_id": 0, "last_id": 0}]
 
@@ -165,7 +165,7 @@ class ReturnTests:
         again.says("one", 1)
         verona.turn()
         assert nurse.hears_said() == ["one"]
-        assert [member.absent for member in verona.house.members.values()] == [False, False]
+        assert [member.absent for member in verona.chat.members.values()] == [False, False]
 
     def test_other_log(self) -> None:
         """A cursor of another log says nothing: the session's own is taken."""
@@ -201,10 +201,10 @@ class ReturnTests:
 
     def test_stored_while_away(self) -> None:
         """Lines that are stored after the connection broke are not taken twice, and acknowledged."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         juliet, nurse = verona.company_of("juliet", "nurse")
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("one", 1)
         verona.turn()
         juliet.transport.breaks()
@@ -212,23 +212,23 @@ class ReturnTests:
         assert juliet.hears()[0]["next_seq"] == 1
         juliet.says("one", 1)
         verona.turn()
-        committer.answer_all()
+        executor.answer_all()
         verona.turn()
         assert [frame["next_seq"] for frame in juliet.hears()] == [2]
         assert nurse.hears_said() == ["one"]
 
     def test_stored_after_goodbye(self) -> None:
         """Nor where it had said goodbye meanwhile."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         juliet, nurse = verona.company_of("juliet", "nurse")
-        committer.prompt = False
+        executor.prompt = False
         juliet.says("one", 1)
         verona.turn()
         juliet.sends({"type": "bye"})
         juliet = back(verona)
         for _ in range(3):
-            committer.answer_all()
+            executor.answer_all()
             verona.turn()
         juliet.says("one", 1)
         verona.turn()
@@ -291,10 +291,10 @@ class GraceTests:
         """At the end nobody is waited for."""
         verona = NativeVerona()
         verona.company_of("juliet")[0].transport.breaks()
-        assert verona.lodging.knows("token1")
-        verona.lodging.close()
-        assert not verona.lodging.knows("token1")
-        assert verona.house.members == {}
+        assert verona.session_manager.has_session("token1")
+        verona.session_manager.close()
+        assert not verona.session_manager.has_session("token1")
+        assert verona.chat.members == {}
 
     def test_remembered(self) -> None:
         """Sessions in use are not forgotten with the old ones."""
@@ -302,11 +302,11 @@ class GraceTests:
         verona.company_of("juliet", "nurse")[1].sends({"type": "bye"})
         verona.turn(25)
         verona.callers[0].sends({"type": "pong", "number": 1})
-        verona.lodging.keep_all()
+        verona.session_manager.save_all()
         verona.turn()
-        verona.hall.prune(None, verona.wall() - 1)
+        verona.broker.prune(None, verona.wall() - 1)
         other = NativeVerona(logs=verona.logs)
-        other.lodging = Lodging(other.house, other.hall, tokens())
+        other.session_manager = SessionManager(other.chat, other.broker, tokens())
         assert [back(other, session=token).reads()[0]["name"] for token in ("token1", "token2")] == [
             "juliet", "juliet2",
         ]  # fmt: skip
@@ -372,7 +372,7 @@ class RestartTests:
         does(juliet, "nick", "rosaline")
         verona = restarted(verona)
         assert verona.hello("nurse", session="token1").hears()[0]["name"] == "nurse"
-        assert verona.house.names.get("rosaline") is None
+        assert verona.chat.names.get("rosaline") is None
         verona = restarted(verona)
         assert verona.hello("nurse", session="token1").hears()[0]["name"] == "nurse"
 
@@ -422,7 +422,7 @@ class RestartTests:
         verona = restarted(verona)
         notices = [frame.get("text") for frame in verona.hello("nurse").reads()]
         assert "topic: two households" in notices
-        assert verona.house.room("balcony").topic == "the moon"
+        assert verona.chat.room("balcony").topic == "the moon"
 
     def test_topic_of_a_room_left(self) -> None:
         """It also stays where the room was empty meanwhile."""
@@ -435,18 +435,18 @@ class RestartTests:
 
     def test_topic_not_stored(self) -> None:
         """A topic that can't be stored is, as soon as anything can be."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         [juliet] = verona.company_of("juliet")
-        committer.prompt = False
+        executor.prompt = False
         does(juliet, "topic", "two households")
         verona.settle()
-        committer.refuse()
+        executor.refuse()
         verona.turn(TRIED_AGAIN)
-        committer.answer()
+        executor.answer()
         assert verona.logs.open("lobby").topic == "two households"
         verona.turn(TRIED_AGAIN)
-        assert committer.waiting == 0
+        assert executor.waiting == 0
 
 
 NAMES = st.sampled_from(["bob", "BOB2", "guest", "romeo"])
@@ -492,10 +492,10 @@ class Sessions:
 
     def check(self) -> None:
         """Check that each member is found by its name, which is nobody else's."""
-        house = self.verona.house
-        members = list(house.members.values())
-        assert [house.names.get(member.name) for member in members] == members
-        assert len(house.names) == len(members)
+        chat = self.verona.chat
+        members = list(chat.members.values())
+        assert [chat.names.get(member.name) for member in members] == members
+        assert len(chat.names) == len(members)
 
     def _hello(self, name: str, **known: Any) -> None:
         caller = self.verona.hello(name, **known)
@@ -511,7 +511,7 @@ class Sessions:
 
     def _caller(self, which: int) -> Caller:
         caller = self.callers[self._token(which)]
-        if caller not in self.verona.callers or not caller.door.is_open:
+        if caller not in self.verona.callers or not caller.handler.is_open:
             raise IndexError
         return caller
 
@@ -533,7 +533,7 @@ class ManySessionsTests:
 
     def test_in_use(self) -> None:
         """Neither one that is connected nor one within its grace time is; one that is left may be."""
-        verona = NativeVerona(logs=MemoryLogs(sessions=4), grace=10)
+        verona = NativeVerona(logs=MemoryLogStore(sessions=4), grace=10)
         juliet, nurse, paris = verona.company_of("juliet", "nurse", "paris")
         for caller in (juliet, nurse):
             caller.says("one", 1)
@@ -552,7 +552,7 @@ class ManySessionsTests:
 
     def test_all_in_use(self) -> None:
         """A newcomer is refused if all are, and comes in when one is free again; the others stay."""
-        verona = NativeVerona(logs=MemoryLogs(sessions=2))
+        verona = NativeVerona(logs=MemoryLogStore(sessions=2))
         juliet, nurse = verona.company_of("juliet", "nurse")
         full = {
             "type": "bye",
@@ -560,7 +560,7 @@ class ManySessionsTests:
             "text": "the server has no room for more sessions; try again later",
         }
         assert verona.hello("paris").reads() == [full]
-        assert verona.hall.tally.refused[Refusal.FULL] == 1
+        assert verona.broker.counters.refused[RejectReason.FULL] == 1
         nurse.transport.breaks()
         assert verona.hello("paris").reads() == [full]
         juliet.sends({"type": "bye"})
@@ -572,28 +572,28 @@ class ManySessionsTests:
 
     def test_together(self) -> None:
         """That is counted when they come, not when they are stored."""
-        committer = HeldCommitter()
-        verona = NativeVerona(logs=MemoryLogs(sessions=2), committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(logs=MemoryLogStore(sessions=2), executor=executor)
         callers = [verona.hello(f"paris{number}") for number in range(3)]
         assert [caller.events for caller in callers][:2] == [[], []]
-        committer.answer_all()
+        executor.answer_all()
         verona.turn()
         assert [caller.hears()[0]["type"] == "welcome" for caller in callers] == [True, True, False]
 
     def test_never_came_in(self) -> None:
         """One that can't be stored, or whose client is gone by then, is not in use."""
-        committer = HeldCommitter()
-        verona = NativeVerona(logs=MemoryLogs(sessions=1), committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(logs=MemoryLogStore(sessions=1), executor=executor)
         verona.hello("paris")
-        committer.refuse()
+        executor.refuse()
         verona.hello("paris").transport.breaks()
-        committer.answer_all()
+        executor.answer_all()
         verona.turn()
         assert verona.hello("juliet").hears()[0]["name"] == "juliet"
 
     def test_refused_name(self) -> None:
         """Nor is one whose name is refused."""
-        verona = NativeVerona(logs=MemoryLogs(sessions=1))
+        verona = NativeVerona(logs=MemoryLogStore(sessions=1))
         verona.company_of("juliet")[0].sends({"type": "bye"})
         verona.turn()
         assert verona.hello("romeo", session="token1").reads()[0]["reason"] == "refused"
@@ -602,9 +602,9 @@ class ManySessionsTests:
 
 def kicked(verona: NativeVerona, name: str = "juliet") -> None:
     """Let the operator, who comes and goes for it, send ``name`` away."""
-    host = verona.house.enter(FakeGuest(), 0, host=True, quiet=True)
-    assert verona.house.commanded(host, f"kick {name} flooding") == []
-    verona.house.leave(host)
+    host = verona.chat.join(FakeGuest(), 0, host=True, quiet=True)
+    assert verona.chat.run_command(host, f"kick {name} flooding") == []
+    verona.chat.leave(host)
     verona.settle()
 
 
@@ -624,8 +624,8 @@ class KickTests:
             "juliet was kicked by romeo: flooding",
             "juliet left",
         ]
-        assert [member.name for member in verona.house.members.values()] == ["nurse"]
-        assert not verona.lodging.knows("token1")
+        assert [member.name for member in verona.chat.members.values()] == ["nurse"]
+        assert not verona.session_manager.has_session("token1")
         assert verona.hello("juliet").hears()[0]["name"] == "juliet"
 
     def test_absent_comes_back(self) -> None:
@@ -675,18 +675,18 @@ class KickTests:
 
     def test_answered_while_storing(self) -> None:
         """Also one that is back before the last of its session is stored, however long that takes."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         [juliet] = verona.company_of("juliet")
-        committer.prompt = False
+        executor.prompt = False
         kicked(verona)
         juliet.sends({"type": "bye"})
         verona.turn()
         again = back(verona)
         for _ in range(5):
             verona.turn()
-            if committer.waiting:
-                committer.answer()
+            if executor.waiting:
+                executor.answer()
         assert again.hears()[-1].get("session") == "token1"
 
     def test_answered(self) -> None:
@@ -705,40 +705,40 @@ class CountTests:
         """Each time that a session is taken up again counts: after a cut, at once, after a goodbye."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
-        assert verona.hall.tally.returns == 0
+        assert verona.broker.counters.returns == 0
         juliet.transport.breaks()
         back(verona)
-        assert verona.hall.tally.returns == 1
+        assert verona.broker.counters.returns == 1
         juliet = back(verona)
-        assert verona.hall.tally.returns == 2
+        assert verona.broker.counters.returns == 2
         juliet.sends({"type": "bye"})
         verona.turn()
         back(verona)
-        assert verona.hall.tally.returns == 3
+        assert verona.broker.counters.returns == 3
 
     def test_not_stored(self) -> None:
         """Who is asked to come again, as the session can't be stored, counts as refused."""
-        committer = HeldCommitter()
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter()
+        verona = NativeVerona(executor=executor)
         verona.hello()
-        committer.refuse()
-        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+        executor.refuse()
+        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
 
     def test_not_stored_after_goodbye(self) -> None:
         """So does who comes back before the last of the session could be stored, and it can't be."""
-        committer = HeldCommitter(prompt=True)
-        verona = NativeVerona(committer=committer)
+        executor = HeldCommitter(prompt=True)
+        verona = NativeVerona(executor=executor)
         [juliet] = verona.company_of("juliet")
-        committer.prompt = False
+        executor.prompt = False
         juliet.sends({"type": "bye"})
         verona.turn()
         again = back(verona)
-        while committer.waiting:
-            committer.refuse()
+        while executor.waiting:
+            executor.refuse()
             verona.turn()
         assert again.hears()[-1]["reason"] == "restart"
-        assert verona.hall.tally.refused[Refusal.SESSION] == 1
-        assert verona.hall.tally.returns == 0
+        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
+        assert verona.broker.counters.returns == 0
 
     def test_not_read(self) -> None:
         """So does one whose session can't be read."""
@@ -747,4 +747,4 @@ class CountTests:
         assert caller.reads() == [
             {"type": "bye", "reason": "restart", "text": "the server cannot read its history now"}
         ]
-        assert verona.hall.tally.refused[Refusal.SESSION] == 1
+        assert verona.broker.counters.refused[RejectReason.SESSION] == 1

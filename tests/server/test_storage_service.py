@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 from techboy import exit_status
-from techboy.chat.server import Rules
-from techboy.server.sessions import Lodging
+from techboy.chat.server import ServerConfig
+from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import (
-    DRAIN,
-    END,
+    DRAIN_TIMEOUT,
     LOG_FILE,
     PRUNED_EVERY,
-    Home,
+    SHUTDOWN_TIMEOUT,
+    StorageService,
     new_token,
     state_directory,
 )
-from techboy.storage.memory import MemoryLogs
-from techboy.storage.sqlite import SqliteLogs
+from techboy.storage.memory import MemoryLogStore
+from techboy.storage.sqlite import SqliteLogStore
 from tests.chat.fakes import FakeGuest, session
 from tests.clocks import Wall
 from tests.native import HeldCommitter
@@ -43,39 +43,39 @@ class FakeOptions(dict[str, Any]):
         super().__init__({**defaults, "session-ttl": 86400.0, **given})
 
 
-def home(**options: Any) -> Home:
+def home(**options: Any) -> StorageService:
     """Return a home with ``options``."""
     reactor = FakeReactor()
-    return Home(reactor, Wall(reactor), FakeOptions(**options), Rules())
+    return StorageService(reactor, Wall(reactor), FakeOptions(**options), ServerConfig())
 
 
-def silent(*, prompt: bool = False) -> tuple[Home, HeldCommitter]:
+def silent(*, prompt: bool = False) -> tuple[StorageService, HeldCommitter]:
     """Return a home with something to store, and whoever stores it, or does not."""
-    it, committer = home(), HeldCommitter(prompt=prompt)
-    it.hall._committer = committer
-    it.lodgings.append(Keeper(it.house, it.hall, new_token))
+    it, executor = home(), HeldCommitter(prompt=prompt)
+    it.broker._executor = executor
+    it.session_managers.append(Keeper(it.chat, it.broker, new_token))
     it.keep_sessions()
-    return it, committer
+    return it, executor
 
 
-class Keeper(Lodging):
+class Keeper(SessionManager):
     """A lodging that always has a session to store."""
 
-    def keep_all(self) -> None:
-        self.hall.remember(session())
+    def save_all(self) -> None:
+        self.broker.save_session(session())
 
 
-def drained(it: Home) -> list[bool]:
+def drained(it: StorageService) -> list[bool]:
     """Drain, and return the answer when there is one."""
     answers: list[bool] = []
     it.drain().addCallback(answers.append)
     return answers
 
 
-def clock(it: Home) -> FakeReactor:
+def clock(it: StorageService) -> FakeReactor:
     """Return the time."""
-    assert isinstance(it.hall.clock, FakeReactor)
-    return it.hall.clock
+    assert isinstance(it.broker.clock, FakeReactor)
+    return it.broker.clock
 
 
 class HomeTests:
@@ -84,16 +84,16 @@ class HomeTests:
     def test_in_memory(self) -> None:
         """Without a directory all is in memory, and nothing is waited for in the end."""
         it = home()
-        assert isinstance(it.logs, MemoryLogs)
+        assert isinstance(it.logs, MemoryLogStore)
         it.startService()
         it.stopService()
-        assert it.hall.clock.getDelayedCalls() == []
+        assert it.broker.clock.getDelayedCalls() == []
 
     @pytest.mark.parametrize(("guests", "sessions"), [(1, 10_000), (4000, 12_000)])
     def test_sessions(self, guests: int, sessions: int) -> None:
         """There is room in memory for the sessions of all guests that there may be, and for more."""
         reactor = FakeReactor()
-        logs = Home(reactor, Wall(reactor), FakeOptions(), Rules(guests=guests)).logs
+        logs = StorageService(reactor, Wall(reactor), FakeOptions(), ServerConfig(guests=guests)).logs
         held = [logs.hold(str(number).encode()) for number in range(sessions + 1)]
         assert held.index(False) == sessions
 
@@ -101,7 +101,7 @@ class HomeTests:
         """With one it is in a file there, which the next one opens again."""
         for _ in range(2):
             it = home(state=tmp_path / "state")
-            assert isinstance(it.logs, SqliteLogs)
+            assert isinstance(it.logs, SqliteLogStore)
             it.startService()
             it.stopService()
         assert (tmp_path / "state" / LOG_FILE).exists()
@@ -111,7 +111,7 @@ class HomeTests:
         (tmp_path / "file").write_text("")
         with pytest.raises(SystemExit) as ended:
             home(state=tmp_path / "file")
-        assert ended.value.code == exit_status.IO_FAILED
+        assert ended.value.code == exit_status.IO_ERROR
         assert capsys.readouterr().err.startswith("romeo: ")
 
 
@@ -123,14 +123,14 @@ class KeepTests:
         """Every hour, of a clock that nobody sets, what was stored longer ago than it is kept goes."""
         reactor = FakeReactor()
         wall = Wall(reactor)
-        it = Home(reactor, wall, FakeOptions(retention=5000.0), Rules())
+        it = StorageService(reactor, wall, FakeOptions(retention=5000.0), ServerConfig())
         it.startService()
-        it.house.said(it.house.enter(FakeGuest(), 0.0), "hello")
+        it.chat.post(it.chat.join(FakeGuest(), 0.0), "hello")
         reactor.advance(PRUNED_EVERY - 1)
         wall.step(step)
-        assert it.house.lobby.log.forgotten == 0
+        assert it.chat.lobby.log.forgotten == 0
         reactor.advance(1)
-        assert (it.house.lobby.log.forgotten == 0) is kept
+        assert (it.chat.lobby.log.forgotten == 0) is kept
         it.stopService()
 
     def test_pruned_after_an_error(self) -> None:
@@ -151,11 +151,11 @@ class KeepTests:
         """The time that is left at the end is measured by the other clock."""
         reactor = FakeReactor()
         wall = Wall(reactor)
-        it = Home(reactor, wall, FakeOptions(), Rules())
+        it = StorageService(reactor, wall, FakeOptions(), ServerConfig())
         it.end()
         wall.step(step)
         reactor.advance(1)
-        assert it.time_left == END - 1
+        assert it.time_left == SHUTDOWN_TIMEOUT - 1
 
 
 class EndTests:
@@ -165,29 +165,29 @@ class EndTests:
         """What is to be stored is stored first."""
         it = home()
         it.startService()
-        member = it.house.enter(FakeGuest(), 0.0)
-        it.house.said(member, "hello")
+        member = it.chat.join(FakeGuest(), 0.0)
+        it.chat.post(member, "hello")
         assert drained(it) == [True]
-        assert it.house.lobby.log.last == 1
+        assert it.chat.lobby.log.last == 1
         it.stopService()
 
     def test_silent(self) -> None:
         """A disk that does not answer is waited for once, and not for long."""
-        it, committer = silent()
+        it, executor = silent()
         answers = drained(it)
-        clock(it).advance(DRAIN - 0.1)
+        clock(it).advance(DRAIN_TIMEOUT - 0.1)
         assert answers == []
         clock(it).advance(0.1)
         assert answers == [False]
         assert drained(it) == [False]
-        assert committer.waiting == 1
+        assert executor.waiting == 1
 
     def test_late(self) -> None:
         """All that is waited for, however often, is within one time."""
         it, _ = silent(prompt=True)
         assert drained(it) == [True]
-        clock(it).advance(END - 0.5)
-        it.hall._committer.prompt = False
+        clock(it).advance(SHUTDOWN_TIMEOUT - 0.5)
+        it.broker._executor.prompt = False
         it.keep_sessions()
         answers = drained(it)
         clock(it).advance(0.4)
@@ -199,11 +199,11 @@ class EndTests:
         """It is counted from when the end begins."""
         it = home()
         clock(it).advance(10)
-        assert it.time_left == END
+        assert it.time_left == SHUTDOWN_TIMEOUT
         it.end()
         clock(it).advance(1)
         it.end()
-        assert it.time_left == END - 1
+        assert it.time_left == SHUTDOWN_TIMEOUT - 1
 
     def test_thread_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The thread of such a disk is left alone, and with it what it may be writing to."""
@@ -214,10 +214,10 @@ class EndTests:
             hanging.setattr(it._thread, "stop", lambda within: bool(asked.append(within)))
             hanging.setattr(it.logs, "close", lambda: asked.append(-1))
             it.stopService()
-        assert asked == [END]
+        assert asked == [SHUTDOWN_TIMEOUT]
         assert it._thread is not None
         assert it._folder is not None
-        assert it._thread.stop(END)
+        assert it._thread.stop(SHUTDOWN_TIMEOUT)
         it.logs.close()
         it._folder.close()
 

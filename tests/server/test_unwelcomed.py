@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.counters import Refusal, Tally
-from techboy.server.unwelcomed import LEAST, Stranger, Strangers
+from techboy.chat.counters import Counters, RejectReason
+from techboy.server.unwelcomed import LEAST, PendingConnection, PendingConnections
 from tests.journals import written
 
 
@@ -14,24 +14,24 @@ class Port:
     """The strangers of a port, and how many were welcomed."""
 
     def __init__(self, most: int = LEAST) -> None:
-        self.tally, self.welcomed = Tally(), 0
-        self.strangers = Strangers(most, self.tally)
+        self.counters, self.welcomed = Counters(), 0
+        self.strangers = PendingConnections(most, self.counters)
 
-    def come(self) -> Stranger | None:
+    def come(self) -> PendingConnection | None:
         return self.strangers.come(self._welcome)
 
-    def comes(self) -> Stranger:
+    def comes(self) -> PendingConnection:
         """Return the place of a connection that is not refused."""
-        stranger = self.come()
-        assert stranger is not None
-        return stranger
+        pending = self.come()
+        assert pending is not None
+        return pending
 
     def _welcome(self) -> None:
         self.welcomed += 1
 
     @property
     def refused(self) -> int:
-        return self.tally.refused[Refusal.STRANGERS]
+        return self.counters.refused[RejectReason.STRANGERS]
 
 
 class StrangersTests:
@@ -46,7 +46,7 @@ class StrangersTests:
         assert (port.welcomed, len(port.strangers)) == (1, 11)
         other.closed()
         assert [port.come() is None for _ in range(3)] == [False, False, True]
-        assert port.tally.connections == 16
+        assert port.counters.connections == 16
 
     def test_least(self) -> None:
         """A server of few members takes some all the same."""
@@ -56,22 +56,22 @@ class StrangersTests:
     def test_unwelcome(self) -> None:
         """One that was welcomed in another dialect is counted again until it is welcomed in its own."""
         port = Port()
-        stranger = port.comes()
-        stranger.welcomed()
-        stranger.unwelcome()
+        pending = port.comes()
+        pending.welcomed()
+        pending.unwelcome()
         assert len(port.strangers) == 1
-        stranger.welcomed()
-        stranger.closed()
+        pending.welcomed()
+        pending.closed()
         assert (len(port.strangers), port.welcomed) == (0, 2)
 
     def test_storing(self) -> None:
         """The place of one that is gone stays taken until nothing waits to be stored for it."""
         port = Port()
-        stranger = port.comes()
-        stranger.storing()
-        stranger.closed()
+        pending = port.comes()
+        pending.storing()
+        pending.closed()
         assert len(port.strangers) == 1
-        stranger.stored()
+        pending.stored()
         assert len(port.strangers) == 0
 
     def test_log(self) -> None:
@@ -81,8 +81,8 @@ class StrangersTests:
             here = [port.comes() for _ in range(LEAST)]
             for _ in range(100):
                 port.come()
-            for stranger in here:
-                stranger.closed()
+            for pending in here:
+                pending.closed()
             port.comes().closed()
         assert log.texts == [
             f"connections are refused: {LEAST} are not welcomed yet",
@@ -98,7 +98,7 @@ class StrangersTests:
     )
     def test_bound(self, events: list[tuple[str, int]]) -> None:
         """Whatever they do, there are never more than the most, and none is left when all are gone."""
-        port, here, storing = Port(), list[Stranger](), list[Stranger]()
+        port, here, storing = Port(), list[PendingConnection](), list[PendingConnection]()
         for event, number in events:
             if event == "come":
                 here += filter(None, [port.come()])
@@ -108,13 +108,13 @@ class StrangersTests:
                 storing.append(here[number % len(here)])
                 storing[-1].storing()
             elif event in ("welcomed", "closed") and here:
-                stranger = here.pop(number % len(here))
+                pending = here.pop(number % len(here))
                 if event == "welcomed":
-                    stranger.welcomed()
-                stranger.closed()
+                    pending.welcomed()
+                pending.closed()
             assert len(port.strangers) <= LEAST
-        for stranger in here:
-            stranger.closed()
-        for stranger in storing:
-            stranger.stored()
+        for pending in here:
+            pending.closed()
+        for pending in storing:
+            pending.stored()
         assert len(port.strangers) == 0

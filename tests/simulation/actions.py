@@ -239,7 +239,7 @@ def _passing_through(world: World, chance: random.Random) -> None:
     world.turn(world.server)
 
 
-def _strangers(world: World, chance: random.Random) -> None:
+def _pending_connections(world: World, chance: random.Random) -> None:
     """Callers who come once, some with a hello, and go."""
     world.note("strangers call")
     for number in range(chance.choice([1, 3, 8])):
@@ -393,7 +393,7 @@ SOMETIMES: tuple[tuple[Action, float], ...] = (
     (_peer_stops_reading, 0.5),
     (_peer_closes, 0.6),
     (_passing_through, 0.4),
-    (_strangers, 0.3),
+    (_pending_connections, 0.3),
     (_operator, 1),
     (_screen, 0.2),
     (_cut, 0.7),

@@ -24,7 +24,7 @@ _SMALL: tuple[tuple[Any, str, object], ...] = (
     (native, "UNSTORED_LIMIT", UNSTORED),
     (plain_receiver, "LONGEST_UNENDED", 4096),
     (storage_service, "PRUNED_EVERY", PRUNED_EVERY),
-    (storage_service, "KEEP_SESSIONS", SESSIONS),
+    (storage_service, "MAX_SESSIONS", SESSIONS),
     (storage_service, "SESSIONS_A_GUEST", 1),
 )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from techboy.server.native import NativeGuest
-from techboy.server.plain import GuestDoor
-from techboy.storage.memory import MemoryLogs
+from techboy.server.native import NativeServerProtocol
+from techboy.server.plain import PlainServerProtocol
+from techboy.storage.memory import MemoryLogStore
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
 from tests.simulation import bounds
 from tests.simulation.programs import PLACES
@@ -25,11 +25,11 @@ def check_now(world: World) -> None:
     server = world.server
     if not server.is_up:
         return
-    house, hall = server.program.home.house, server.program.home.hall
-    _check_names(house)
-    _check_offsets(world, house)
-    _check_sessions(house)
-    _check_bounds(world, house, hall)
+    chat, broker = server.program.storage.chat, server.program.storage.broker
+    _check_names(chat)
+    _check_offsets(world, chat)
+    _check_sessions(chat)
+    _check_bounds(world, chat, broker)
     if world.direct:
         _check_alone(world)
 
@@ -45,61 +45,65 @@ def _check_one_connection(world: World, client: Client) -> None:
         raise BrokenPromiseError(f"{client.name} has {connections} connections and {attempts} attempts")
 
 
-def _check_names(house: Any) -> None:
+def _check_names(chat: Any) -> None:
     names: dict[str, Any] = {}
-    for member in house.members.values():
-        if member.quiet:
+    for member in chat.members.values():
+        if member.hidden:
             continue
         other = names.setdefault(member.name.lower(), member)
-        if other is not member and not (member.host and other.host):
+        if other is not member and not (member.is_operator and other.is_operator):
             raise BrokenPromiseError(f"two members are called {member.name}")
-        holder = house.names.get(member.name)
-        if holder is not member and not (member.host and holder is not None and holder.host):
+        holder = chat.names.get(member.name)
+        if holder is not member and not (member.is_operator and holder is not None and holder.is_operator):
             raise BrokenPromiseError(f"{member.name} is not registered for the member of that name")
 
 
-def _check_offsets(world: World, house: Any) -> None:
+def _check_offsets(world: World, chat: Any) -> None:
     before, world.offsets = world.offsets, {}
-    for member in house.members.values():
-        guest = member.guest
-        if house.rooms.get(member.room.name.lower()) is not member.room:
+    for member in chat.members.values():
+        connection = member.connection
+        if chat.rooms.get(member.room.name.lower()) is not member.room:
             raise BrokenPromiseError(f"{member.name} is in a room that is not one of the server's")
-        offset = getattr(guest, "cursor", None)
+        offset = getattr(connection, "cursor", None)
         if offset is None:
             continue
         if offset > member.room.log.last:
             raise BrokenPromiseError(f"{member.name} is at {offset} of {member.room.log.last}")
-        room, earlier = before.get(guest, (None, 0))
-        if room is member.room and offset < earlier and guest not in world.moved:
+        room, earlier = before.get(connection, (None, 0))
+        if room is member.room and offset < earlier and connection not in world.moved:
             raise BrokenPromiseError(f"the offset of {member.name} went from {earlier} back to {offset}")
-        world.offsets[guest] = (member.room, offset)
-        if guest.is_ready and guest.behind and not (member.quiet or guest.transport._aborting):
+        world.offsets[connection] = (member.room, offset)
+        if (
+            connection.is_ready
+            and connection.backlog
+            and not (member.hidden or connection.transport._aborting)
+        ):
             raise BrokenPromiseError(
-                f"{member.name} takes everything, and is at {offset} of {offset + guest.behind}"
+                f"{member.name} takes everything, and is at {offset} of {offset + connection.backlog}"
             )
 
 
-def _check_sessions(house: Any) -> None:
+def _check_sessions(chat: Any) -> None:
     """Check that no session is forgotten that is connected, or within its grace time."""
-    if isinstance(house.logs, MemoryLogs):
-        for member in house.members.values():
-            if member.session is not None and house.logs.session(member.session.digest) is None:
+    if isinstance(chat.logs, MemoryLogStore):
+        for member in chat.members.values():
+            if member.session is not None and chat.logs.session(member.session.digest) is None:
                 raise BrokenPromiseError(f"the session of {member.name} is forgotten, who is here")
 
 
-def _check_bounds(world: World, house: Any, hall: Any) -> None:
+def _check_bounds(world: World, chat: Any, broker: Any) -> None:
     for connection in world.server.connections:
         if connection.connected:
             waiting = len(connection.dataBuffer) - connection.offset + connection._tempDataLen
             _at_most("bytes in a transport", waiting, 4 * bounds.UNREAD + bounds.PAGE)
-    for member in house.members.values():
-        backlog = getattr(member.guest, "_backlog", b"")
+    for member in chat.members.values():
+        backlog = getattr(member.connection, "_backlog", b"")
         _at_most(f"bytes that wait for {member.name}", len(backlog), 4 * bounds.UNREAD)
     assert world.server.running is not None
     screen = world.server.running.terminal
     _at_most("bytes that wait for the operator's screen", len(screen.written), NOTICE_LIMIT + UNWRITTEN_LIMIT)
-    _at_most("members", len(house.members), 2 * PLACES + 4)
-    _at_most("pages", len(hall._pages), 32)
+    _at_most("members", len(chat.members), 2 * PLACES + 4)
+    _at_most("pages", len(broker._pages), 32)
 
 
 def _at_most(what: str, count: int, limit: int) -> None:
@@ -109,22 +113,22 @@ def _at_most(what: str, count: int, limit: int) -> None:
 
 def _check_alone(world: World) -> None:
     """Check that in direct mode there is one client at a time."""
-    doors = [_door(monitor, world) for monitor in world.monitors.values()]
-    talking = [door for door in doors if door is not None and _talks(door)]
+    doors = [_handler(monitor, world) for monitor in world.monitors.values()]
+    talking = [handler for handler in doors if handler is not None and _talks(handler)]
     if len(talking) > 1:
         raise BrokenPromiseError(f"{len(talking)} clients are in a conversation of two: {talking}")
 
 
-def _door(monitor: Monitor, world: World) -> Any:
-    threshold = monitor.door
+def _handler(monitor: Monitor, world: World) -> Any:
+    threshold = monitor.handler
     connected = threshold is not None and threshold.transport in world.server.connections
-    return threshold.door if connected and threshold.transport.connected else None
+    return threshold.handler if connected and threshold.transport.connected else None
 
 
-def _talks(door: Any) -> bool:
-    if isinstance(door, NativeGuest):
-        return door._session is not None and door.is_open and not door.member.host
-    return isinstance(door, GuestDoor) and not door._parting.begun
+def _talks(handler: Any) -> bool:
+    if isinstance(handler, NativeServerProtocol):
+        return handler._session is not None and handler.is_open and not handler.member.is_operator
+    return isinstance(handler, PlainServerProtocol) and not handler._graceful_close.begun
 
 
 def check_at_rest(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from techboy.server.native import NativeGuest
+from techboy.server.native import NativeServerProtocol
 from techboy.wire.frames import (
     Ack,
     ClientBye,
@@ -51,7 +51,7 @@ class Monitor:
     def __init__(self, link: Link, truth: Truth, longest: int, *, direct: bool) -> None:
         self._link, self._truth, self._longest, self._direct = link, truth, longest, direct
         self._up, self._down = LineBuffer(), LineBuffer()
-        self.door: Any = None
+        self.handler: Any = None
         """The server's protocol on this link, once it was accepted."""
         self.from_client = False
         """Whether one of our own clients called."""
@@ -116,7 +116,7 @@ class Monitor:
 
     @property
     def _guest(self) -> Any:
-        return None if self.door is None else self.door.door
+        return None if self.handler is None else self.handler.handler
 
     @property
     def _is_only_client(self) -> bool:
@@ -177,7 +177,7 @@ class Monitor:
                 raise BrokenPromiseError(f"{entry} was delivered as {message.author}: {text}")
             if self._is_only_client and entry.author != "romeo":
                 raise BrokenPromiseError(f"{entry} was delivered to another client")
-            if isinstance(self._guest, NativeGuest) and entry.number == self._guest.member.number:
+            if isinstance(self._guest, NativeServerProtocol) and entry.number == self._guest.member.number:
                 raise BrokenPromiseError(f"{entry} was delivered to its author")
         self._offset = message.last_id
 

@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.config import reactor
-from techboy.juliet import Juliet
+from techboy.juliet import ChatClient
 from techboy.juliet import Options as JulietOptions
 from techboy.romeo import Options as RomeoOptions
 from techboy.server import storage_service
-from techboy.server.service import Host
+from techboy.server.service import RoomServer
 from tests.programs import Running
 from tests.simulation.network import SimulatedConnection
 from tests.simulation.reactor import SimulatedReactor
@@ -163,17 +163,17 @@ class Server(Process):
         words += ["--keep-open"] if self.direct else ["--guests", str(PLACES)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         with self.world.patched(
-            storage_service, InThread=lambda _: self.storage, AtOnce=lambda: self.storage
+            storage_service, ThreadExecutor=lambda _: self.storage, InlineExecutor=lambda: self.storage
         ):
             running = Running(
-                Host,
+                RoomServer,
                 RomeoOptions(),
                 [*words, *self._arguments],
-                Keyboard.PERSON,
+                InputSource.PERSON,
                 reactor=self.reactor,
                 wall=self.world.wall,
             )
-        at_home = running.program.home
+        at_home = running.program.storage
         logs = at_home.logs
         _close_once(logs)
         if at_home._folder is not None:
@@ -181,20 +181,20 @@ class Server(Process):
         if self.directory is not None:
             self.world.truth.reopened(logs)
         self.world.truth.watch(logs)
-        self._watch_moves(running.program.home.house)
+        self._watch_moves(running.program.storage.chat)
         return running
 
-    def _watch_moves(self, house: Any) -> None:
-        move = house.move
+    def _watch_moves(self, chat: Any) -> None:
+        move = chat.move
 
         def moved(member: Any, name: str) -> None:
-            self.world.moved.add(member.guest)
+            self.world.moved.add(member.connection)
             move(member, name)
 
-        house.move = moved
+        chat.move = moved
 
     def _release(self) -> None:
-        at_home = self.program.home
+        at_home = self.program.storage
         at_home.logs.close()
         if at_home._folder is not None:
             at_home._folder.close()
@@ -300,28 +300,28 @@ class Client(Process):
         words += ["--ping-interval", str(PING), "--ping-timeout", str(DEAD)]
         words += [] if self.directory is None else ["--state", str(self.directory)]
         running = Running(
-            Juliet,
+            ChatClient,
             JulietOptions(),
             words,
-            Keyboard.PERSON,
+            InputSource.PERSON,
             reactor=self.reactor,
             wall=self.world.wall,
             spread=lambda: self.world.chance.uniform(0.5, 1.0),
         )
         self._watch_outbox(running.program.outbox)
-        self._watch_sessions(running.program._kept.acquaintance)
+        self._watch_sessions(running.program._kept.client_session)
         return running
 
-    def _watch_sessions(self, acquaintance: Any) -> None:
-        welcomed = acquaintance.welcomed
+    def _watch_sessions(self, client_session: Any) -> None:
+        welcomed = client_session.welcomed
 
         def counted(*welcome: Any) -> bool:
-            existed = acquaintance.exists
+            existed = client_session.exists
             same = bool(welcomed(*welcome))
             self.sessions += existed and not same
             return same
 
-        acquaintance.welcomed = counted
+        client_session.welcomed = counted
 
     def _watch_outbox(self, outbox: Any) -> None:
         add = outbox.add

@@ -21,7 +21,7 @@ class Disk(Enum):
 
 
 class Storage:
-    """Stands in for the storage thread (`techboy.storage.executor.InThread`), and for memory alike.
+    """Stands in for the storage thread (`techboy.storage.executor.ThreadExecutor`), and for memory alike.
 
     Work waits until `perform`. Its outcome waits until `tell`, as that of a thread waits for the reactor.
     """

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.room import News, Room
-from techboy.chat.server import House
+from techboy.chat.room import PresenceEvents, Room
+from techboy.chat.server import ChatServer
 from techboy.config import reactor as reactors
 from techboy.net.rendering import Delivery
-from techboy.server.broker import Hall
-from techboy.server.delivery import Flow, FlowingDoor
-from techboy.server.direct_sessions import DirectSessions
-from techboy.server.sessions import Lodging
-from techboy.storage.memory import MemoryLogs
+from techboy.server.broker import Broker
+from techboy.server.delivery import LogConsumer, SendState
+from techboy.server.direct_sessions import DirectSessionManager
+from techboy.server.sessions import SessionManager
+from techboy.storage.memory import MemoryLogStore
 from tests.simulation.__main__ import STEPS, run
 from tests.simulation.bounds import PAGE
 
@@ -30,41 +30,41 @@ def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
 
     def catch_up(self: Any) -> None:
         log = self.member.room.log
-        if self._flow is not Flow.READY or self.cursor >= log.last:
+        if self._flow is not SendState.READY or self.cursor >= log.last:
             return
         if log.forgotten > self.cursor:
-            self.tell_gone(log.forgotten - self.cursor, log.forgotten)
+            self.send_skipped(log.forgotten - self.cursor, log.forgotten)
             self.cursor = log.forgotten
-        page = Delivery(News(), log.read(self.cursor, PAGE))
-        if self._flow is Flow.READY:
+        page = Delivery(PresenceEvents(), log.read(self.cursor, PAGE))
+        if self._flow is SendState.READY:
             self._send_page(page)
-        if self._flow is Flow.READY and self.cursor < log.last:
-            self._flow = Flow.BEHIND
-            self._hall.clock.callLater(0, self._go_on)
+        if self._flow is SendState.READY and self.cursor < log.last:
+            self._flow = SendState.BEHIND
+            self._broker.clock.callLater(0, self._go_on)
 
-    patch.setattr(FlowingDoor, "catch_up", catch_up)
+    patch.setattr(LogConsumer, "catch_up", catch_up)
 
 
 def two_clients(patch: pytest.MonkeyPatch) -> None:
     """A client whose connection was lost comes back to a conversation of two, where another is now."""
 
-    def arrive(self: DirectSessions, guest: Any, hello: Any) -> None:
-        if (hello.session is not None and self.knows(hello.session)) or self.may_enter(guest):
-            Lodging.arrive(self, guest, hello)
+    def arrive(self: DirectSessionManager, guest: Any, hello: Any) -> None:
+        if (hello.session is not None and self.has_session(hello.session)) or self.may_enter(guest):
+            SessionManager.attach(self, guest, hello)
 
-    patch.setattr(DirectSessions, "arrive", arrive)
+    patch.setattr(DirectSessionManager, "attach", arrive)
 
 
 def two_rooms_on_a_log(patch: pytest.MonkeyPatch) -> None:
     """A room that is left and entered while its messages are being stored is two rooms on one log."""
 
-    def room(self: House, name: str) -> Room:
+    def room(self: ChatServer, name: str) -> Room:
         key = name.lower()
         if key not in self.rooms:
-            self.rooms[key] = Room(name, self.logs.open(key), self.waker)
+            self.rooms[key] = Room(name, self.logs.open(key), self.flush_scheduler)
         return self.rooms[key]
 
-    patch.setattr(House, "room", room)
+    patch.setattr(ChatServer, "room", room)
 
 
 def wall_clock(patch: pytest.MonkeyPatch) -> None:
@@ -74,18 +74,18 @@ def wall_clock(patch: pytest.MonkeyPatch) -> None:
 
 def sessions_in_use_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Sessions that are in use are forgotten when many others say hello."""
-    patch.setattr(MemoryLogs, "hold", lambda self, digest: True)
-    patch.setattr(MemoryLogs, "release", lambda self, digest: None)
+    patch.setattr(MemoryLogStore, "hold", lambda self, digest: True)
+    patch.setattr(MemoryLogStore, "release", lambda self, digest: None)
 
 
 def one_stops_all(patch: pytest.MonkeyPatch) -> None:
     """An error in one member's connection stops the delivery to all after it."""
 
-    def bring(self: Hall, room: Room, delivery: Delivery) -> None:
+    def bring(self: Broker, room: Room, delivery: Delivery) -> None:
         for member in list(room.members.values()):
-            member.guest.hear(delivery)
+            member.connection.deliver(delivery)
 
-    patch.setattr(Hall, "_bring", bring)
+    patch.setattr(Broker, "_deliver", bring)
 
 
 FAULTS: list[PutBack] = [

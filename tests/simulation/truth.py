@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from techboy.storage.interface import Batch, Group, Logs
-from techboy.storage.memory import MemoryLogs
+from techboy.storage.interface import CommitGroup, LogStore, MessageBatch
+from techboy.storage.memory import MemoryLogStore
 from techboy.wire.plain import in_room
 
 TAG = re.compile(r"\b([a-z]+[0-9]+):([0-9]+)\b")
@@ -69,20 +69,20 @@ class Truth:
         self.said.add((name, number))
         return f"{name}:{number} {text}".rstrip()
 
-    def watch(self, logs: Logs) -> None:
+    def watch(self, logs: LogStore) -> None:
         """Take note of everything that ``logs`` stores from now on."""
-        settle = logs.settle
+        settle = logs.publish
 
-        def settled(group: Group) -> None:
+        def settled(group: CommitGroup) -> None:
             settle(group)
             self._note_sessions(logs, group)
             for log, batches in group.batches:
                 for batch in batches:
                     self._stored(logs.id, log.room, batch)  # type: ignore[attr-defined]
 
-        logs.settle = settled  # type: ignore[method-assign]
+        logs.publish = settled  # type: ignore[method-assign]
 
-    def reopened(self, logs: Logs) -> None:
+    def reopened(self, logs: LogStore) -> None:
         """Compare what a restarted server has on disk with what was stored before."""
         for key in ROOMS:
             room, log = self.room(logs.id, key), logs.open(key)
@@ -105,9 +105,9 @@ class Truth:
         """Return where a line is stored: log, room and id."""
         return self._places.get(tag, [])
 
-    def _note_sessions(self, logs: Any, group: Group) -> None:
+    def _note_sessions(self, logs: Any, group: CommitGroup) -> None:
         """A server without a directory forgets sessions that nobody uses when others need the room."""
-        if isinstance(logs, MemoryLogs):
+        if isinstance(logs, MemoryLogStore):
             self._with_session |= {(logs.id, session.number) for session in group.sessions}
             kept = [*logs._sessions._used.values(), *logs._sessions._unused.values()]
             self._remembered = {session.number for session in kept if session is not None}
@@ -115,7 +115,7 @@ class Truth:
     def _is_forgotten(self, log_id: str, number: int) -> bool:
         return (log_id, number) in self._with_session and number not in self._remembered
 
-    def _stored(self, log_id: str, key: str, batch: Batch) -> None:
+    def _stored(self, log_id: str, key: str, batch: MessageBatch) -> None:
         room = self.room(log_id, key)
         if room.last is not None and batch.first != room.last + 1:
             raise BrokenPromiseError(f"{key}: id {batch.first} was stored after id {room.last}")
@@ -153,7 +153,7 @@ class Truth:
         self._latest[author] = tag[1]
 
 
-def entries_of(batch: Batch) -> list[Entry]:
+def entries_of(batch: MessageBatch) -> list[Entry]:
     """Return the lines of ``batch``."""
     return [
         Entry(number, batch.by, batch.author, batch.kind, text)

@@ -17,7 +17,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
-from techboy.net.connection_log import End
+from techboy.net.connection_log import CloseReason
 from tests.simulation import bounds
 from tests.simulation.checks import check_now
 from tests.simulation.monitors import Monitor
@@ -30,7 +30,7 @@ from tests.simulation.truth import BrokenPromiseError, Truth
 
 PORT, ADMIN = 4444, "/run/romeo.sock"
 MOST_TURNS = 300
-TIMEOUTS = (End.SILENT.value, End.STALLED.value)
+TIMEOUTS = (CloseReason.SILENT.value, CloseReason.STALLED.value)
 """Turns of all processes at one moment, with nothing delivered, that can only be work for nothing."""
 
 _CALLER = IPv4Address("TCP", "127.0.0.1", 33770)
@@ -229,7 +229,7 @@ class World:
         if protocol is None:
             link.far.close()
             return
-        self.monitors[link].door = protocol
+        self.monitors[link].handler = protocol
         connection = SimulatedConnection(link.far, protocol, port.reactor, _CALLER)
         self.server.connections[connection] = None
         protocol.makeConnection(connection)

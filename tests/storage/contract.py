@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.storage.interface import Batch, Draft, Drafts, Group, Log, Logs, SessionRecord
+from techboy.storage.interface import (
+    CommitGroup,
+    Drafts,
+    LogStore,
+    MessageBatch,
+    MessageDraft,
+    MessageLog,
+    SessionRecord,
+)
 from tests.wire.texts import quick
 
 EVERYTHING = 10**9
@@ -39,7 +47,7 @@ def characters(lines: Sequence[Line]) -> int:
     return sum(len(line.text) + 1 for line in lines) - 1
 
 
-def lines_of(batches: Sequence[Batch]) -> list[Line]:
+def lines_of(batches: Sequence[MessageBatch]) -> list[Line]:
     """Return the lines of ``batches``, whose ids have to count them."""
     lines: list[Line] = []
     for batch in batches:
@@ -50,14 +58,14 @@ def lines_of(batches: Sequence[Batch]) -> list[Line]:
     return lines
 
 
-def texts_of(batches: Sequence[Batch]) -> list[str]:
+def texts_of(batches: Sequence[MessageBatch]) -> list[str]:
     """Return the text of each batch."""
     return [batch.text for batch in batches]
 
 
-def draft(text: str, author: str = "juliet", kind: str = "text", by: int = 1) -> Draft:
+def draft(text: str, author: str = "juliet", kind: str = "text", by: int = 1) -> MessageDraft:
     """Return what ``author`` says."""
-    return Draft(by, author, kind, text)
+    return MessageDraft(by, author, kind, text)
 
 
 def texts() -> st.SearchStrategy[str]:
@@ -65,10 +73,10 @@ def texts() -> st.SearchStrategy[str]:
     return st.lists(st.text("ab \u00e9\U0001f339", max_size=6), min_size=1, max_size=5).map("\n".join)
 
 
-def appended() -> st.SearchStrategy[list[list[Draft]]]:
+def appended() -> st.SearchStrategy[list[list[MessageDraft]]]:
     """What is appended to a log, group by group."""
     drafts = st.builds(
-        Draft,
+        MessageDraft,
         st.integers(1, 3),
         st.sampled_from(["juliet", "nurse"]),
         st.sampled_from(["text", "action"]),
@@ -82,28 +90,32 @@ def session(digest: bytes = b"d", number: int = 1, line: int = 1, heard: float =
     return SessionRecord(number, digest, "juliet", line, ROOM, 0, heard)
 
 
-def store(logs: Logs, drafts: Drafts, at: float = 7.0, sessions: Sequence[SessionRecord] = ()) -> Group:
+def store(
+    logs: LogStore, drafts: Drafts, at: float = 7.0, sessions: Sequence[SessionRecord] = ()
+) -> CommitGroup:
     """Store a group in ``logs``, in all the steps that it takes."""
     group = logs.group(drafts, sessions, at)
     logs.write(group)
-    logs.settle(group)
+    logs.publish(group)
     return group
 
 
-def append(logs: Logs, log: Log, drafts: Sequence[Draft], at: float = 7.0) -> list[Batch]:
+def append(
+    logs: LogStore, log: MessageLog, drafts: Sequence[MessageDraft], at: float = 7.0
+) -> list[MessageBatch]:
     """Store ``drafts`` in one log."""
     [(_, batches)] = store(logs, [(log, drafts)], at).batches
     return batches
 
 
-def forget(logs: Logs, lines_before: float | None, sessions_before: float = 0.0) -> dict[str, int]:
+def forget(logs: LogStore, lines_before: float | None, sessions_before: float = 0.0) -> dict[str, int]:
     """Forget what is old, in all the steps that it takes."""
     forgotten = logs.prune(lines_before, sessions_before)
     logs.pruned(forgotten)
     return dict(forgotten)
 
 
-def filled(logs: Logs, log: Log, groups: list[list[Draft]]) -> list[Line]:
+def filled(logs: LogStore, log: MessageLog, groups: list[list[MessageDraft]]) -> list[Line]:
     """Store ``groups`` in ``log`` one after the other, and return the lines that ought to be in it."""
     lines: list[Line] = []
     for drafts in groups:
@@ -118,11 +130,11 @@ def filled(logs: Logs, log: Log, groups: list[list[Draft]]) -> list[Line]:
 class ForgetfulLogsContract:
     """Logs keep what was said last, in its order."""
 
-    def new_logs(self) -> Logs:
+    def new_logs(self) -> LogStore:
         """Return logs that are empty."""
         raise NotImplementedError
 
-    def again(self, logs: Logs) -> Logs:
+    def again(self, logs: LogStore) -> LogStore:
         """Return what ``logs`` are to be read from: they themselves, or what was closed and opened again."""
         return logs
 
@@ -135,7 +147,7 @@ class ForgetfulLogsContract:
 
         @quick
         @given(appended(), st.integers(0, 80), st.integers(1, 60))
-        def check(groups: list[list[Draft]], after: int, size: int) -> None:
+        def check(groups: list[list[MessageDraft]], after: int, size: int) -> None:
             nonlocal logs
             room = next(rooms)
             lines = filled(logs, logs.open(room), groups)
@@ -155,7 +167,7 @@ class ForgetfulLogsContract:
 
         @quick
         @given(appended(), st.integers(1, 30))
-        def check(groups: list[list[Draft]], size: int) -> None:
+        def check(groups: list[list[MessageDraft]], size: int) -> None:
             nonlocal logs
             room = next(rooms)
             lines = filled(logs, logs.open(room), groups)
@@ -175,14 +187,14 @@ class ForgetfulLogsContract:
 
         @quick
         @given(appended(), st.integers(0, 80))
-        def check(groups: list[list[Draft]], lines: int) -> None:
+        def check(groups: list[list[MessageDraft]], lines: int) -> None:
             nonlocal logs
             room = next(rooms)
             stored = filled(logs, logs.open(room), groups)
             logs = self.again(logs)
             log = logs.open(room)
             kept = stored[log.forgotten :]
-            assert lines_of(log.tail(lines)) == kept[max(len(kept) - lines, 0) :]
+            assert lines_of(log.read_last(lines)) == kept[max(len(kept) - lines, 0) :]
 
         check()
 
@@ -191,30 +203,30 @@ class LogsContract(ForgetfulLogsContract):
     """Logs keep all that was said, where that is not much."""
 
     @pytest.fixture
-    def logs(self) -> Logs:
+    def logs(self) -> LogStore:
         """Give empty logs."""
         return self.new_logs()
 
     @pytest.fixture
-    def log(self, logs: Logs) -> Log:
+    def log(self, logs: LogStore) -> MessageLog:
         """Give an empty log of theirs."""
         return logs.open(ROOM)
 
     # one room
 
-    def test_empty(self, log: Log) -> None:
+    def test_empty(self, log: MessageLog) -> None:
         """At first nothing is in it."""
         assert (log.last, log.forgotten) == (0, 0)
         assert log.read(0, EVERYTHING) == []
-        assert log.tail(10) == []
+        assert log.read_last(10) == []
 
-    def test_nothing(self, logs: Logs, log: Log) -> None:
+    def test_nothing(self, logs: LogStore, log: MessageLog) -> None:
         """Where nothing is stored nothing changes."""
         assert append(logs, log, []) == []
         assert store(logs, []).batches == []
         assert log.last == 0
 
-    def test_append(self, logs: Logs, log: Log) -> None:
+    def test_append(self, logs: LogStore, log: MessageLog) -> None:
         """What is stored is returned as it is: ids count lines, from 1 on and without holes."""
         batches = append(logs, log, [draft("a\nb"), draft("", "nurse", "action", 2)])
         assert lines_of(batches) == [
@@ -225,7 +237,7 @@ class LogsContract(ForgetfulLogsContract):
         assert len(batches) == 2
         assert self.again(logs).open(ROOM).last == 3
 
-    def test_ids_go_on(self, logs: Logs, log: Log) -> None:
+    def test_ids_go_on(self, logs: LogStore, log: MessageLog) -> None:
         """The next one goes on where the last one ended."""
         append(logs, log, [draft("a\n\nb")])
         logs = self.again(logs)
@@ -234,7 +246,7 @@ class LogsContract(ForgetfulLogsContract):
         assert (batch.first, batch.last, batch.at) == (4, 5, 8.0)
         assert (log.last, log.forgotten) == (5, 0)
 
-    def test_read_all(self, logs: Logs, log: Log) -> None:
+    def test_read_all(self, logs: LogStore, log: MessageLog) -> None:
         """All that was stored can be read, from the beginning, as it was."""
         stored = append(logs, log, [draft("a\nb"), draft("c", "nurse", "action", 2)], 7.5)
         stored += append(logs, log, [draft("\u00e9\t\U0001f339")], 1795349686.158)
@@ -252,7 +264,7 @@ class LogsContract(ForgetfulLogsContract):
             (6, []),
         ],
     )
-    def test_read_after(self, logs: Logs, log: Log, after: int, rest: list[str]) -> None:
+    def test_read_after(self, logs: LogStore, log: MessageLog, after: int, rest: list[str]) -> None:
         """It can be read from any line on, in the middle of what was stored together too."""
         append(logs, log, [draft("a\nb\nc"), draft("d\ne")])
         batches = self.again(logs).open(ROOM).read(after, EVERYTHING)
@@ -271,17 +283,17 @@ class LogsContract(ForgetfulLogsContract):
             (17, ["aaaa\nbbbb", "cccc\n\ndddd"]),
         ],
     )
-    def test_read_size(self, logs: Logs, log: Log, size: int, read: list[str]) -> None:
+    def test_read_size(self, logs: LogStore, log: MessageLog, size: int, read: list[str]) -> None:
         """As much is read as is asked for, and the line that is begun to its end."""
         append(logs, log, [draft("aaaa\nbbbb"), draft("cccc\n\ndddd")])
         assert texts_of(self.again(logs).open(ROOM).read(0, size)) == read
 
-    def test_long_line(self, logs: Logs, log: Log) -> None:
+    def test_long_line(self, logs: LogStore, log: MessageLog) -> None:
         """One line is read however long it is, so that whoever reads gets on."""
         append(logs, log, [draft("a" * 5000), draft("b")])
         assert texts_of(self.again(logs).open(ROOM).read(0, 1)) == ["a" * 5000]
 
-    def test_blank_lines(self, logs: Logs, log: Log) -> None:
+    def test_blank_lines(self, logs: LogStore, log: MessageLog) -> None:
         """Blank lines are lines."""
         append(logs, log, [draft("\n\n"), draft("")])
         log = self.again(logs).open(ROOM)
@@ -299,24 +311,24 @@ class LogsContract(ForgetfulLogsContract):
             (6, ["a\nb\nc", "d\ne"]),
         ],
     )
-    def test_tail(self, logs: Logs, log: Log, lines: int, tail: list[str]) -> None:
+    def test_tail(self, logs: LogStore, log: MessageLog, lines: int, tail: list[str]) -> None:
         """The last lines are had, in their order, in the middle of what was stored together too."""
         append(logs, log, [draft("a\nb\nc"), draft("d\ne")])
-        batches = self.again(logs).open(ROOM).tail(lines)
+        batches = self.again(logs).open(ROOM).read_last(lines)
         assert texts_of(batches) == tail
         assert [line.id for line in lines_of(batches)] == list(range(max(6 - lines, 1), 6))
 
-    def test_kept_as_it_was(self, logs: Logs, log: Log) -> None:
+    def test_kept_as_it_was(self, logs: LogStore, log: MessageLog) -> None:
         """Reading a part takes nothing away from the rest."""
         append(logs, log, [draft("a\nb\nc")])
         log = self.again(logs).open(ROOM)
         log.read(1, 1)
-        log.tail(1)
+        log.read_last(1)
         assert texts_of(log.read(0, EVERYTHING)) == ["a\nb\nc"]
 
     # groups
 
-    def test_group_order(self, logs: Logs, log: Log) -> None:
+    def test_group_order(self, logs: LogStore, log: MessageLog) -> None:
         """A log that stands twice in a group goes on with its ids; what is returned is in the order given."""
         other = logs.open("garden")
         drafts = [(log, [draft("a\nb")]), (other, [draft("c")]), (log, [draft("d")]), (other, [])]
@@ -334,7 +346,7 @@ class LogsContract(ForgetfulLogsContract):
         assert texts_of(logs.open(ROOM).read(0, EVERYTHING)) == ["a\nb", "d"]
         assert texts_of(logs.open("garden").read(0, EVERYTHING)) == ["c"]
 
-    def test_rooms(self, logs: Logs) -> None:
+    def test_rooms(self, logs: LogStore) -> None:
         """Each room has lines and ids of its own, and its key is taken as it stands."""
         rooms = ["garden", "Garden", "garden ", "", "caf\u00e9", "cafe\u0301"]
         for at, room in enumerate(rooms):
@@ -348,17 +360,17 @@ class LogsContract(ForgetfulLogsContract):
                 (2, float(at), room),
             ]
 
-    def test_unsettled(self, logs: Logs, log: Log) -> None:
+    def test_unsettled(self, logs: LogStore, log: MessageLog) -> None:
         """What is not settled can't be read, though it may be written."""
         append(logs, log, [draft("a")])
         group = logs.group([(log, [draft("b")])], [], 8.0)
-        for step in (logs.write, logs.settle):
+        for step in (logs.write, logs.publish):
             assert (log.last, texts_of(log.read(0, EVERYTHING)), log.read(1, 1)) == (1, ["a"], [])
-            assert texts_of(log.tail(5)) == ["a"]
+            assert texts_of(log.read_last(5)) == ["a"]
             step(group)
         assert texts_of(log.read(0, EVERYTHING)) == ["a", "b"]
 
-    def test_unwritten(self, logs: Logs, log: Log) -> None:
+    def test_unwritten(self, logs: LogStore, log: MessageLog) -> None:
         """A group that was not written leaves no trace: its ids are those of the next."""
         logs.group([(log, [draft("a\nb")])], [session(b"lost")], 7.0)
         [batch] = append(logs, log, [draft("c")])
@@ -367,7 +379,7 @@ class LogsContract(ForgetfulLogsContract):
         assert texts_of(logs.open(ROOM).read(0, EVERYTHING)) == ["c"]
         assert logs.session(b"lost") is None
 
-    def test_open_again(self, logs: Logs) -> None:
+    def test_open_again(self, logs: LogStore) -> None:
         """A room that is opened again has its lines, whether somebody holds its log or not."""
         log = logs.open(ROOM)
         append(logs, log, [draft("a")])
@@ -379,7 +391,7 @@ class LogsContract(ForgetfulLogsContract):
 
     # sessions and numbers
 
-    def test_session(self, logs: Logs, log: Log) -> None:
+    def test_session(self, logs: LogStore, log: MessageLog) -> None:
         """A session is stored with what it said, and found by its digest."""
         stored = SessionRecord(
             3,
@@ -399,46 +411,46 @@ class LogsContract(ForgetfulLogsContract):
         assert logs.session(b"d") == session()
         assert logs.session(b"") is None
 
-    def test_session_alone(self, logs: Logs) -> None:
+    def test_session_alone(self, logs: LogStore) -> None:
         """A session may be stored where nothing was said."""
         store(logs, [], 7.0, [session()])
         assert self.again(logs).session(b"d") == session()
 
-    def test_session_replaced(self, logs: Logs) -> None:
+    def test_session_replaced(self, logs: LogStore) -> None:
         """A session is as it was stored last."""
         store(logs, [], 7.0, [session(line=1), session(line=2)])
         assert logs.session(b"d") == session(line=2)
         store(logs, [], 8.0, [session(line=3, heard=8.0)])
         assert self.again(logs).session(b"d") == session(line=3, heard=8.0)
 
-    def test_topic(self, logs: Logs, log: Log) -> None:
+    def test_topic(self, logs: LogStore, log: MessageLog) -> None:
         """A topic is stored with its room, whether anything was said there or not; the last one counts."""
         garden = logs.open("garden")
         assert (log.topic, garden.topic) == ("", "")
         group = logs.group([(log, [draft("a")])], [], 7.0, [(log, "one"), (garden, "caf\u00e9")])
         logs.write(group)
         assert log.topic == ""
-        logs.settle(group)
+        logs.publish(group)
         assert (log.topic, garden.topic) == ("one", "caf\u00e9")
         group = logs.group([], [], 8.0, [(log, "two")])
         logs.write(group)
-        logs.settle(group)
+        logs.publish(group)
         append(logs, garden, [draft("b")])
         assert log.topic == "two"
         logs = self.again(logs)
         assert [logs.open(room).topic for room in (ROOM, "garden", "quiet")] == ["two", "caf\u00e9", ""]
         assert [logs.open(room).last for room in (ROOM, "garden", "quiet")] == [1, 1, 0]
 
-    def test_topic_of_a_room_left(self, logs: Logs) -> None:
+    def test_topic_of_a_room_left(self, logs: LogStore) -> None:
         """It stays where nobody holds the log of the room."""
         group = logs.group([], [], 7.0, [(logs.open("garden"), "roses")])
         logs.write(group)
-        logs.settle(group)
+        logs.publish(group)
         del group
         gc.collect()
         assert logs.open("garden").topic == "roses"
 
-    def test_in_use(self, logs: Logs) -> None:
+    def test_in_use(self, logs: LogStore) -> None:
         """A session in use is not forgotten, however old it is, until it is out of use again."""
         store(logs, [], 7.0, [session(b"used", heard=1.0), session(b"left", heard=1.0)])
         assert [logs.hold(digest) for digest in (b"used", b"left", b"used")] == [True, True, True]
@@ -452,7 +464,7 @@ class LogsContract(ForgetfulLogsContract):
         forget(logs, None, 2.0)
         assert logs.session(b"used") is None
 
-    def test_numbers(self, logs: Logs, log: Log) -> None:
+    def test_numbers(self, logs: LogStore, log: MessageLog) -> None:
         """No number is returned twice that stands anywhere, whatever was said in between."""
         numbers = [logs.new_number() for _ in range(3)]
         store(logs, [(log, [draft("a", by=numbers[1])])], 7.0, [session(number=numbers[2])])
@@ -461,13 +473,13 @@ class LogsContract(ForgetfulLogsContract):
         assert len(set(numbers)) == 6
         assert min(numbers) > 0
 
-    def test_number_without_words(self, logs: Logs) -> None:
+    def test_number_without_words(self, logs: LogStore) -> None:
         """So with one that stands with a session only."""
         number = logs.new_number()
         store(logs, [], 7.0, [session(number=number)])
         assert self.again(logs).new_number() > number
 
-    def test_id(self, logs: Logs) -> None:
+    def test_id(self, logs: LogStore) -> None:
         """The logs have a name, and others have another."""
         assert logs.id
         assert logs.id == logs.id
@@ -479,14 +491,14 @@ class LogsContract(ForgetfulLogsContract):
 
         @quick
         @given(appended(), st.integers(1, 30), st.integers(1, 40))
-        def check(groups: list[list[Draft]], wanted: int, size: int) -> None:
+        def check(groups: list[list[MessageDraft]], wanted: int, size: int) -> None:
             nonlocal logs
             room = next(rooms)
             lines = filled(logs, logs.open(room), groups)
             logs = self.again(logs)
             log = logs.open(room)
             kept = lines[log.forgotten :][-wanted:]
-            tail = lines_of(log.tail(wanted, size))
+            tail = lines_of(log.read_last(wanted, size))
             assert tail == kept[len(kept) - len(tail) :]
             assert bool(tail) == bool(kept)
             assert len(tail) <= 1 or characters(tail) <= size
@@ -496,7 +508,7 @@ class LogsContract(ForgetfulLogsContract):
 
     # when it was stored
 
-    def test_clock_set_back(self, logs: Logs, log: Log) -> None:
+    def test_clock_set_back(self, logs: LogStore, log: MessageLog) -> None:
         """Times never decrease, in whichever room: what would be earlier gets the time of the last."""
         append(logs, logs.open("garden"), [draft("a")], 9.0)
         (batch,) = append(logs, log, [draft("b")], 3.0)
@@ -506,7 +518,7 @@ class LogsContract(ForgetfulLogsContract):
             (batch,) = append(logs, logs.open(ROOM), [draft("c")], given_)
             assert batch.at == expected
 
-    def test_clock_set_back_and_all_dropped(self, logs: Logs, log: Log) -> None:
+    def test_clock_set_back_and_all_dropped(self, logs: LogStore, log: MessageLog) -> None:
         """That holds also for a time of which nothing is kept any more."""
         append(logs, log, [draft("a")], 9.0)
         forget(logs, 10.0)
@@ -516,7 +528,7 @@ class LogsContract(ForgetfulLogsContract):
 
     # what is old
 
-    def test_prune_lines(self, logs: Logs, log: Log) -> None:
+    def test_prune_lines(self, logs: LogStore, log: MessageLog) -> None:
         """Lines stored before a time are forgotten in all rooms; ids go on."""
         garden, quiet = logs.open("garden"), logs.open("quiet")
         append(logs, log, [draft("a\nb")], 1.0)
@@ -526,16 +538,16 @@ class LogsContract(ForgetfulLogsContract):
         assert forget(logs, 3.0) == {ROOM: 2, "garden": 1}
         for _ in range(2):
             assert (log.last, log.forgotten) == (3, 2)
-            assert texts_of(log.read(0, EVERYTHING)) == texts_of(log.tail(10)) == ["d"]
+            assert texts_of(log.read(0, EVERYTHING)) == texts_of(log.read_last(10)) == ["d"]
             assert (garden.last, garden.forgotten) == (1, 1)
-            assert garden.read(0, EVERYTHING) == garden.tail(10) == []
+            assert garden.read(0, EVERYTHING) == garden.read_last(10) == []
             assert texts_of(quiet.read(0, EVERYTHING)) == ["e"]
             logs = self.again(logs)
             log, garden, quiet = logs.open(ROOM), logs.open("garden"), logs.open("quiet")
         [batch] = append(logs, garden, [draft("f")], 4.0)
         assert (batch.first, batch.last) == (2, 2)
 
-    def test_prune_all(self, logs: Logs) -> None:
+    def test_prune_all(self, logs: LogStore) -> None:
         """Where all is old all is forgotten, and ids go on, also where nobody holds the log meanwhile."""
         append(logs, logs.open(ROOM), [draft("a\nb")], 1.0)
         assert forget(logs, 9.0) == {ROOM: 2}
@@ -546,13 +558,13 @@ class LogsContract(ForgetfulLogsContract):
         [batch] = append(logs, log, [draft("c")], 9.0)
         assert batch.first == 3
 
-    def test_prune_no_lines(self, logs: Logs, log: Log) -> None:
+    def test_prune_no_lines(self, logs: LogStore, log: MessageLog) -> None:
         """Lines are kept where none are old, or where they are kept for ever."""
         append(logs, log, [draft("a")], 1.0)
         assert forget(logs, 1.0) == forget(logs, None) == {}
         assert texts_of(self.again(logs).open(ROOM).read(0, EVERYTHING)) == ["a"]
 
-    def test_prune_sessions(self, logs: Logs) -> None:
+    def test_prune_sessions(self, logs: LogStore) -> None:
         """Sessions last heard of before a time are forgotten, and nothing else."""
         store(logs, [], 7.0, [session(b"old", heard=1.0), session(b"new", heard=2.0)])
         forget(logs, None, 2.0)

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.storage.client_store import SCHEMA, Keepsake, Known
+from techboy.storage.client_store import SCHEMA, ClientState, ClientStore
 from techboy.storage.interface import ACTION, TEXT, StorageError
 from techboy.storage.schema import connect
 from tests.marks import needs_permissions, needs_renaming
 from tests.wire.texts import quick
 
-KNOWN = Known("token", "0123456789abcdef", "garden", 58, "juliet")
+KNOWN = ClientState("token", "0123456789abcdef", "garden", 58, "juliet")
 
 
 @pytest.fixture
@@ -30,50 +30,54 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keepsake(path: Path) -> Iterator[Keepsake]:
+def client_store(path: Path) -> Iterator[ClientStore]:
     """Give a new one."""
-    with closing(Keepsake(path)) as keepsake:
-        yield keepsake
+    with closing(ClientStore(path)) as client_store:
+        yield client_store
 
 
-def killed(path: Path) -> Keepsake:
+def killed(path: Path) -> ClientStore:
     """Return what is kept if the program is killed now."""
     copy = path.with_name(f"{path.name}-copy")
     shutil.copy(path, copy)
     shutil.copy(path.with_name(path.name + "-wal"), copy.with_name(copy.name + "-wal"))
-    return Keepsake(copy)
+    return ClientStore(copy)
 
 
 class KnownTests:
     """What is known is known in the next run."""
 
-    def test_nothing(self, keepsake: Keepsake) -> None:
+    def test_nothing(self, client_store: ClientStore) -> None:
         """At first nothing is."""
-        assert keepsake.known == Known(None, None, None, 0, None)
-        assert keepsake.kept() == []
+        assert client_store.known == ClientState(None, None, None, 0, None)
+        assert client_store.kept() == []
 
-    @pytest.mark.parametrize("known", [KNOWN, Known(), Known(session="token", seen=3)])
-    def test_known(self, keepsake: Keepsake, path: Path, known: Known) -> None:
+    @pytest.mark.parametrize("known", [KNOWN, ClientState(), ClientState(session="token", seen=3)])
+    def test_known(self, client_store: ClientStore, path: Path, known: ClientState) -> None:
         """All of it is stored, and nothing of what was known before stays."""
-        keepsake.know(Known("other", "other", "other", 1, "other"))
-        keepsake.know(known)
-        assert keepsake.known == known
+        client_store.save_session(ClientState("other", "other", "other", 1, "other"))
+        client_store.save_session(known)
+        assert client_store.known == known
         with closing(killed(path)) as left:
             assert left.known == known
 
-    def test_saw(self, keepsake: Keepsake, path: Path) -> None:
+    def test_saw(self, client_store: ClientStore, path: Path) -> None:
         """What was seen may be stored alone."""
-        keepsake.saw(3)
-        assert keepsake.known == Known(seen=3)
-        keepsake.know(KNOWN)
-        keepsake.saw(59)
+        client_store.save_seen(3)
+        assert client_store.known == ClientState(seen=3)
+        client_store.save_session(KNOWN)
+        client_store.save_seen(59)
         with closing(killed(path)) as left:
-            assert left.known == keepsake.known == Known("token", "0123456789abcdef", "garden", 59, "juliet")
+            assert (
+                left.known
+                == client_store.known
+                == ClientState("token", "0123456789abcdef", "garden", 59, "juliet")
+            )
 
     @needs_permissions
-    def test_private(self, keepsake: Keepsake, path: Path) -> None:
+    def test_private(self, client_store: ClientStore, path: Path) -> None:
         """The token is nobody else's."""
-        keepsake.know(KNOWN)
+        client_store.save_session(KNOWN)
         assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
@@ -81,14 +85,14 @@ class OutboxTests:
     """What is not said yet is kept until it is."""
 
     @pytest.fixture
-    def full(self, keepsake: Keepsake) -> Keepsake:
+    def full(self, client_store: ClientStore) -> ClientStore:
         """Give one that keeps six lines."""
-        keepsake.keep(5, "a\n\nc")
-        keepsake.keep(8, "d", ACTION)
-        keepsake.keep(9, "é\n\U0001f339")
-        return keepsake
+        client_store.save(5, "a\n\nc")
+        client_store.save(8, "d", ACTION)
+        client_store.save(9, "é\n\U0001f339")
+        return client_store
 
-    def test_kept(self, full: Keepsake, path: Path) -> None:
+    def test_kept(self, full: ClientStore, path: Path) -> None:
         """All lines are there as they were, with their numbers."""
         lines = [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]
         assert full.kept() == lines
@@ -109,7 +113,9 @@ class OutboxTests:
             (99, []),
         ],
     )
-    def test_forget(self, full: Keepsake, path: Path, before: int, kept: list[tuple[int, str, str]]) -> None:
+    def test_forget(
+        self, full: ClientStore, path: Path, before: int, kept: list[tuple[int, str, str]]
+    ) -> None:
         """What is said is forgotten, in the middle of what was kept together too."""
         full.forget(before)
         assert full.kept() == kept
@@ -117,7 +123,7 @@ class OutboxTests:
             assert left.kept() == kept
 
     @pytest.mark.parametrize("first", [1, 4, 6, 8, 9, 1000])
-    def test_replace(self, full: Keepsake, first: int) -> None:
+    def test_replace(self, full: ClientStore, first: int) -> None:
         """All of it may get other numbers, lower or higher ones."""
         full.forget(6)
         full.replace(first)
@@ -127,7 +133,7 @@ class OutboxTests:
             (first + 3, "é\n\U0001f339", TEXT),
         ]
 
-    def test_sending(self, full: Keepsake, path: Path) -> None:
+    def test_sending(self, full: ClientStore, path: Path) -> None:
         """Up to where lines may have been sent is known in the next run, too, until they get new numbers."""
         assert full.tried == 1
         full.sending(8)
@@ -153,18 +159,18 @@ class OutboxTests:
                 "INSERT INTO outbox (first, text) VALUES (?, ?)", [lines[:2] for lines in kept]
             )
             connection.execute("UPDATE known SET next = ?", (before,))
-        with closing(Keepsake(path)) as keepsake:
-            assert (keepsake.tried, keepsake.kept(), keepsake.next) == (tried, kept, before)
+        with closing(ClientStore(path)) as client_store:
+            assert (client_store.tried, client_store.kept(), client_store.next) == (tried, kept, before)
 
-    def test_replace_nothing(self, keepsake: Keepsake) -> None:
+    def test_replace_nothing(self, client_store: ClientStore) -> None:
         """Also where nothing is kept."""
-        keepsake.replace(7)
-        assert keepsake.kept() == []
+        client_store.replace(7)
+        assert client_store.kept() == []
 
-    def test_twice(self, full: Keepsake) -> None:
+    def test_twice(self, full: ClientStore) -> None:
         """A number is given once."""
         with pytest.raises(StorageError):
-            full.keep(8, "x")
+            full.save(8, "x")
         assert full.kept() == [(5, "a\n\nc", TEXT), (8, "d", ACTION), (9, "é\n\U0001f339", TEXT)]
 
     def test_as_a_list(self, tmp_path: Path) -> None:
@@ -182,28 +188,28 @@ class OutboxTests:
         @given(st.lists(steps, max_size=15))
         def check(done: list[tuple[str, object]]) -> None:
             path = next(paths)
-            keepsake, first, lines = Keepsake(path), 1, []
+            client_store, first, lines = ClientStore(path), 1, []
             for step, value in done:
                 if isinstance(value, list):
-                    keepsake.keep(first + len(lines), "\n".join(value))
+                    client_store.save(first + len(lines), "\n".join(value))
                     lines += value
                 elif step == "forget" and isinstance(value, int):
                     said = min(value, len(lines))
                     first, lines = first + said, lines[said:]
-                    keepsake.forget(first)
+                    client_store.forget(first)
                 elif isinstance(value, int):
                     first = value
-                    keepsake.replace(first)
+                    client_store.replace(first)
                 else:
-                    keepsake.close()
-                    keepsake = Keepsake(path)
+                    client_store.close()
+                    client_store = ClientStore(path)
                 kept = [
                     (number + place, line)
-                    for number, text, _ in keepsake.kept()
+                    for number, text, _ in client_store.kept()
                     for place, line in enumerate(text.split("\n"))
                 ]
                 assert kept == list(enumerate(lines, first))
-            keepsake.close()
+            client_store.close()
 
         check()
 
@@ -212,85 +218,89 @@ class FailureTests:
     """What can't be kept is said, and changes nothing."""
 
     @needs_renaming
-    def test_away(self, keepsake: Keepsake, path: Path) -> None:
+    def test_away(self, client_store: ClientStore, path: Path) -> None:
         """While the file is away nothing is taken for kept; all is as before when it is back."""
-        keepsake.keep(1, "a\nb")
-        keepsake.sending(2)
+        client_store.save(1, "a\nb")
+        client_store.sending(2)
         elsewhere = path.with_name("elsewhere")
         path.rename(elsewhere)
         tries: list[Callable[[], None]] = [
-            partial(keepsake.keep, 3, "c"),
-            partial(keepsake.know, KNOWN),
-            partial(keepsake.saw, 3),
-            partial(keepsake.sending, 3),
-            partial(keepsake.forget, 2),
-            partial(keepsake.replace, 7),
+            partial(client_store.save, 3, "c"),
+            partial(client_store.save_session, KNOWN),
+            partial(client_store.save_seen, 3),
+            partial(client_store.sending, 3),
+            partial(client_store.forget, 2),
+            partial(client_store.replace, 7),
         ]
         for each in tries:
             with pytest.raises(StorageError, match="removed or replaced"):
                 each()
         elsewhere.rename(path)
-        assert (keepsake.known, keepsake.kept(), keepsake.tried) == (Known(), [(1, "a\nb", TEXT)], 2)
-        keepsake.keep(3, "c")
-        assert len(keepsake.kept()) == 2
+        assert (client_store.known, client_store.kept(), client_store.tried) == (
+            ClientState(),
+            [(1, "a\nb", TEXT)],
+            2,
+        )
+        client_store.save(3, "c")
+        assert len(client_store.kept()) == 2
 
-    def test_full(self, keepsake: Keepsake) -> None:
+    def test_full(self, client_store: ClientStore) -> None:
         """What was kept is still there, and more is when there is room."""
-        keepsake.keep(1, "a\nb")
-        keepsake._connection.execute("PRAGMA max_page_count = 1")
+        client_store.save(1, "a\nb")
+        client_store._connection.execute("PRAGMA max_page_count = 1")
         tries: list[Callable[[], None]] = [
-            partial(keepsake.keep, 3, "x" * 20_000),
-            partial(keepsake.know, Known("x" * 20_000)),
+            partial(client_store.save, 3, "x" * 20_000),
+            partial(client_store.save_session, ClientState("x" * 20_000)),
         ]
         for each in tries:
             with pytest.raises(StorageError, match=r": database or disk is full$"):
                 each()
-        assert (keepsake.known, keepsake.kept()) == (Known(), [(1, "a\nb", TEXT)])
-        keepsake._connection.execute("PRAGMA max_page_count = 1000")
-        keepsake.keep(3, "x" * 20_000)
-        assert len(keepsake.kept()) == 2
+        assert (client_store.known, client_store.kept()) == (ClientState(), [(1, "a\nb", TEXT)])
+        client_store._connection.execute("PRAGMA max_page_count = 1000")
+        client_store.save(3, "x" * 20_000)
+        assert len(client_store.kept()) == 2
 
-    def test_half_done(self, keepsake: Keepsake) -> None:
+    def test_half_done(self, client_store: ClientStore) -> None:
         """New numbers, or less of a text, are not given by half."""
-        keepsake.keep(1, "a\nb")
-        keepsake.keep(3, "c")
-        keepsake._connection.execute(
+        client_store.save(1, "a\nb")
+        client_store.save(3, "c")
+        client_store._connection.execute(
             "CREATE TEMP TRIGGER fail BEFORE INSERT ON main.outbox BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
-        for each in (keepsake.forget, keepsake.replace):
+        for each in (client_store.forget, client_store.replace):
             with pytest.raises(StorageError, match=r": no$"):
                 each(2)
-            assert keepsake.kept() == [(1, "a\nb", TEXT), (3, "c", TEXT)]
+            assert client_store.kept() == [(1, "a\nb", TEXT), (3, "c", TEXT)]
 
     def test_closed(self, path: Path) -> None:
         """After it was closed nothing is done any more."""
-        keepsake = Keepsake(path)
-        keepsake.close()
+        client_store = ClientStore(path)
+        client_store.close()
         tries: list[Callable[[], object]] = [
-            partial(keepsake.know, KNOWN),
-            partial(keepsake.saw, 3),
-            keepsake.kept,
-            partial(keepsake.keep, 1, "a"),
-            partial(keepsake.forget, 1),
-            partial(keepsake.replace, 1),
-            partial(keepsake.sending, 1),
-            lambda: keepsake.next,
-            lambda: keepsake.tried,
+            partial(client_store.save_session, KNOWN),
+            partial(client_store.save_seen, 3),
+            client_store.kept,
+            partial(client_store.save, 1, "a"),
+            partial(client_store.forget, 1),
+            partial(client_store.replace, 1),
+            partial(client_store.sending, 1),
+            lambda: client_store.next,
+            lambda: client_store.tried,
         ]
         for each in tries:
             with pytest.raises(StorageError, match="closed database"):
                 each()
-        assert keepsake.known == Known()
+        assert client_store.known == ClientState()
 
     def test_refused(self, path: Path) -> None:
         """What is no file of this kind is not opened."""
         path.write_text("a rose by any other name")
         with pytest.raises(StorageError):
-            Keepsake(path)
+            ClientStore(path)
 
     def test_emptied(self, path: Path) -> None:
         """Nor is one from which somebody has taken the row that says what is known."""
-        with closing(Keepsake(path)) as keepsake:
-            keepsake._connection.execute("DELETE FROM known")
+        with closing(ClientStore(path)) as client_store:
+            client_store._connection.execute("DELETE FROM known")
         with pytest.raises(StorageError, match="it is damaged"):
-            Keepsake(path)
+            ClientStore(path)

@@ -9,7 +9,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from techboy.storage.executor import AtOnce, InThread
+from techboy.storage.executor import InlineExecutor, ThreadExecutor
 from techboy.storage.interface import StorageError
 
 
@@ -24,30 +24,30 @@ class AtOnceTests:
     def test_done(self) -> None:
         """It is done, and told, when `commit` returns."""
         told: list[object] = []
-        AtOnce().commit(lambda: 7, told.append)
+        InlineExecutor().commit(lambda: 7, told.append)
         assert told == [7]
 
     def test_refused(self) -> None:
         """What hindered it is told as what came of it."""
         told: list[Any] = []
-        AtOnce().commit(refuse, told.append)
+        InlineExecutor().commit(refuse, told.append)
         assert [str(why) for why in told] == ["the disk is full"]
 
 
-class InThreadTests:
+class ThreadExecutorTests:
     """Work in a thread of its own."""
 
     @pytest_twisted.ensureDeferred
     async def test_in_order(self) -> None:
         """Pieces of work are done in order, elsewhere; what came of each is told in the reactor's thread."""
-        committer, told, done = InThread(reactor), [], Deferred()
+        executor, told, done = ThreadExecutor(reactor), [], Deferred()
         here = threading.get_ident()
-        committer.start()
-        committer.commit(threading.get_ident, lambda it: told.append((it, threading.get_ident())))
-        committer.commit(refuse, lambda it: told.append((str(it), threading.get_ident())))
-        committer.commit(lambda: None, done.callback)
+        executor.start()
+        executor.commit(threading.get_ident, lambda it: told.append((it, threading.get_ident())))
+        executor.commit(refuse, lambda it: told.append((str(it), threading.get_ident())))
+        executor.commit(lambda: None, done.callback)
         await done
-        committer.stop(5)
+        executor.stop(5)
         (there, told_in), refused = told
         assert there != here
         assert told_in == here
@@ -56,23 +56,23 @@ class InThreadTests:
     @pytest_twisted.ensureDeferred
     async def test_stop(self) -> None:
         """The end waits for the work under way."""
-        committer, go_on = InThread(reactor), threading.Event()
+        executor, go_on = ThreadExecutor(reactor), threading.Event()
         done: list[bool] = []
-        committer.start()
-        committer.commit(lambda: done.append(go_on.wait(30)), lambda _: None)
+        executor.start()
+        executor.commit(lambda: done.append(go_on.wait(30)), lambda _: None)
         threading.Timer(0.05, go_on.set).start()
-        assert committer.stop(30)
+        assert executor.stop(30)
         assert done == [True]
 
     @pytest_twisted.ensureDeferred
     async def test_stop_in_vain(self) -> None:
         """Where that takes too long it is told, and the process may end all the same."""
-        committer, go_on = InThread(reactor), threading.Event()
+        executor, go_on = ThreadExecutor(reactor), threading.Event()
         told: Deferred[Any] = Deferred()
-        committer.start()
-        committer.commit(lambda: go_on.wait(30), told.callback)
-        assert not committer.stop(0.01)
-        assert all(thread.daemon for thread in committer._pool.threads)
+        executor.start()
+        executor.commit(lambda: go_on.wait(30), told.callback)
+        assert not executor.stop(0.01)
+        assert all(thread.daemon for thread in executor._pool.threads)
         go_on.set()
         assert await told
-        assert committer.stop(30)
+        assert executor.stop(30)

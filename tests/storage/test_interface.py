@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.storage.interface import Batch
+from techboy.storage.interface import MessageBatch
 from tests.storage.contract import Line, lines_of
 
 
-def batch() -> Batch:
+def batch() -> MessageBatch:
     """Return three lines of Juliet's."""
-    return Batch(5, 7, 7.0, 1, "juliet", "action", "a\n\nc")
+    return MessageBatch(5, 7, 7.0, 1, "juliet", "action", "a\n\nc")
 
 
 LINES = [

@@ -15,7 +15,7 @@ import pytest
 from techboy.storage import schema as schema_module
 from techboy.storage.client_store import SCHEMA as KEEPSAKE
 from techboy.storage.interface import StorageError
-from techboy.storage.schema import Presence, Schema, connect, connect_reader, told, transaction
+from techboy.storage.schema import FilePresence, Schema, connect, connect_reader, storage_errors, transaction
 from techboy.storage.sqlite import SCHEMA as LOGS
 from techboy.systems import ON_WINDOWS
 from tests.marks import needs_permissions, needs_renaming
@@ -27,7 +27,7 @@ SCHEMA = Schema(
         ("ALTER TABLE rose ADD COLUMN smell TEXT", "UPDATE rose SET smell = 'sweet'"),
         ("CREATE INDEX rose_by_name ON rose (name)",),
     ),
-    looks=("SELECT * FROM rose ORDER BY rowid DESC LIMIT 10", "SELECT smell FROM rose LIMIT 1"),
+    probes=("SELECT * FROM rose ORDER BY rowid DESC LIMIT 10", "SELECT smell FROM rose LIMIT 1"),
 )
 
 
@@ -383,7 +383,7 @@ class TransactionTests:
 
 
 class PresenceTests:
-    """`Presence`: the file is the one that has the name."""
+    """`FilePresence`: the file is the one that has the name."""
 
     @pytest.fixture
     def connection(self, path: Path) -> Iterator[sqlite3.Connection]:
@@ -391,7 +391,7 @@ class PresenceTests:
         with closing(connect(path, SCHEMA)) as connection:
             yield connection
 
-    def delete(self, connection: sqlite3.Connection, presence: Presence) -> None:
+    def delete(self, connection: sqlite3.Connection, presence: FilePresence) -> None:
         """Delete everything."""
         with transaction(connection, presence):
             connection.execute("DELETE FROM rose")
@@ -405,7 +405,7 @@ class PresenceTests:
     @pytest.mark.parametrize("end", ["", "-wal"], ids=["file", "wal"])
     def test_away(self, connection: sqlite3.Connection, path: Path, end: str, replaced: bool) -> None:
         """While either file is not there, or is another, nothing is kept; when it is back, all is as ever."""
-        presence = Presence(path, connection)
+        presence = FilePresence(path, connection)
         gone, elsewhere = path.with_name(path.name + end), path.with_name("elsewhere")
         gone.rename(elsewhere)
         if replaced:
@@ -422,7 +422,7 @@ class PresenceTests:
     @needs_renaming
     def test_away_meanwhile(self, connection: sqlite3.Connection, path: Path) -> None:
         """What is committed while the file goes is not kept for sure, nor is anything after it."""
-        presence, elsewhere = Presence(path, connection), path.with_name("elsewhere")
+        presence, elsewhere = FilePresence(path, connection), path.with_name("elsewhere")
 
         def goes(statement: str) -> None:
             if statement == "COMMIT":
@@ -441,14 +441,14 @@ class PresenceTests:
         """A file that nothing was written to since it was opened is known from any other, too."""
         make(path)
         with closing(connect(path, SCHEMA)) as connection:
-            presence = Presence(path, connection)
+            presence = FilePresence(path, connection)
             path.with_name(path.name + "-wal").unlink()
             with pytest.raises(StorageError, match="-wal: it was removed"):
                 self.delete(connection, presence)
 
     def test_in_use(self, connection: sqlite3.Connection, path: Path) -> None:
         """However much is written and read, also by others, the files stay those that they are."""
-        presence = Presence(path, connection)
+        presence = FilePresence(path, connection)
         for round_ in range(3):
             with transaction(connection, presence):
                 rows = [(f"{round_} {row:0200}",) for row in range(10_000)]
@@ -469,6 +469,6 @@ class PresenceTests:
 def test_told(error: Exception, text: str) -> None:
     """What failed is said in one line."""
     path = Path("/a\nb")
-    with pytest.raises(StorageError) as raised, told(path):
+    with pytest.raises(StorageError) as raised, storage_errors(path):
         raise error
     assert str(raised.value) == f"{str(path)!r}: {text}"

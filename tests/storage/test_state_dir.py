@@ -13,14 +13,14 @@ import pytest
 from portalocker import AlreadyLocked, LockException, LockFlags
 
 from techboy.storage.interface import StorageError
-from techboy.storage.state_dir import StateFolder, make_private, shown
+from techboy.storage.state_dir import StateDirectory, make_private, shown
 from tests.children import start
 from tests.marks import needs_flock, needs_permissions
 
 HOLDER = """
 import sys
-from techboy.storage.state_dir import StateFolder
-folder = StateFolder(sys.argv[1])
+from techboy.storage.state_dir import StateDirectory
+folder = StateDirectory(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -46,7 +46,7 @@ class StateFolderTests:
     @pytest.mark.usefixtures("umask")
     def test_made(self, tmp_path: Path) -> None:
         """Where it is missing it is made, and nobody else gets in."""
-        folder = StateFolder(tmp_path / "state")
+        folder = StateDirectory(tmp_path / "state")
         assert mode(folder.path) == 0o700
         assert mode(folder.path / "lock") == 0o600
         folder.close()
@@ -54,7 +54,7 @@ class StateFolderTests:
     def test_parents(self, tmp_path: Path) -> None:
         """What it lies in is made as anything else is."""
         (tmp_path / "usual").mkdir()
-        StateFolder(tmp_path / "a" / "b" / "state").close()
+        StateDirectory(tmp_path / "a" / "b" / "state").close()
         assert mode(tmp_path / "a") == mode(tmp_path / "a" / "b") == mode(tmp_path / "usual")
 
     def test_there(self, tmp_path: Path) -> None:
@@ -62,18 +62,18 @@ class StateFolderTests:
         tmp_path.chmod(0o750)
         before = mode(tmp_path)
         (tmp_path / "poem").write_text("a rose")
-        StateFolder(str(tmp_path)).close()
+        StateDirectory(str(tmp_path)).close()
         assert mode(tmp_path) == before
         assert (tmp_path / "poem").read_text() == "a rose"
 
     def test_held(self, tmp_path: Path) -> None:
         """Nobody else gets it before it is let go."""
-        folder = StateFolder(tmp_path)
+        folder = StateDirectory(tmp_path)
         with pytest.raises(StorageError) as refused:
-            StateFolder(tmp_path)
+            StateDirectory(tmp_path)
         assert str(refused.value) == f"{tmp_path} is in use by another program"
         folder.close()
-        StateFolder(tmp_path).close()
+        StateDirectory(tmp_path).close()
 
     def test_killed(self, tmp_path: Path) -> None:
         """A program that is killed holds nothing any more."""
@@ -82,9 +82,9 @@ class StateFolderTests:
             assert holder.stdout is not None
             assert holder.stdout.readline().rstrip() == b"held"
             with pytest.raises(StorageError, match="in use by another program"):
-                StateFolder(tmp_path)
+                StateDirectory(tmp_path)
             holder.kill()
-        StateFolder(tmp_path).close()
+        StateDirectory(tmp_path).close()
 
     def test_no_directory(self, tmp_path: Path) -> None:
         """What is a file, or lies in one, is no directory."""
@@ -92,7 +92,7 @@ class StateFolderTests:
         file.write_text("a rose")
         for path in (file, file / "state"):
             with pytest.raises(StorageError) as refused:
-                StateFolder(path)
+                StateDirectory(path)
             assert str(refused.value) == f"{path}: Not a directory"
         assert file.read_text() == "a rose"
 
@@ -104,7 +104,7 @@ class StateFolderTests:
 
         monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(StorageError) as refused:
-            StateFolder(tmp_path)
+            StateDirectory(tmp_path)
         assert str(refused.value) == f"{tmp_path}: Permission denied"
 
     @needs_flock
@@ -116,7 +116,7 @@ class StateFolderTests:
 
         monkeypatch.setattr("portalocker.portalocker.LOCKER", refuse)
         with pytest.raises(StorageError) as refused:
-            StateFolder(tmp_path)
+            StateDirectory(tmp_path)
         assert str(refused.value) == f"{tmp_path}: No locks available"
 
     @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ class StateFolderTests:
 
         monkeypatch.setattr("portalocker.portalocker.Win32Locker", Locker, raising=False)
         with pytest.raises(StorageError) as refused:
-            StateFolder(tmp_path, windows=True)
+            StateDirectory(tmp_path, windows=True)
         assert str(refused.value) == f"{tmp_path}{why}"
 
 

@@ -13,7 +13,7 @@ from prompt_toolkit.input import PipeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 from twisted.internet.task import Clock
 
-from techboy.terminal.prompt.tty import Ends, Told
+from techboy.terminal.prompt.tty import TerminalIO, Told
 from tests.screen import rows_of
 
 ROWS, COLUMNS = 10, 50
@@ -54,10 +54,10 @@ class FakeTerminal:
         self._data, self._takes, self._turn = b"", True, None
         self.closed = 0
 
-    def opened(self, stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+    def opened(self, stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
         self._written, self.loses = written, lost
         output = Vt100_Output(cast(Any, self), self.size, term="xterm", enable_cpr=False)
-        return Ends(self.keyboard, output, self, self.close)
+        return TerminalIO(self.keyboard, output, self, self.close)
 
     def size(self) -> Size:
         return Size(rows=self.emulator.lines, columns=self.emulator.columns)

@@ -13,12 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from techboy import exit_status
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.systems import ON_WINDOWS
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
-from techboy.terminal.input_parser import Person, Reader, Script
-from techboy.terminal.plain_prompt import Prompt
+from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
+from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
 from techboy.wire.plain import CALLER
@@ -53,16 +53,16 @@ class FakeConversation:
         self.events.append("ended")
         self.ended.callback(None)
 
-    def here_full(self) -> None:
+    def output_full(self) -> None:
         self.events.append("full")
 
-    def here_ready(self) -> None:
+    def output_ready(self) -> None:
         self.events.append("ready")
 
-    def here_shown(self) -> None:
+    def output_written(self) -> None:
         self.events.append("shown")
 
-    def screen_lost(self) -> None:
+    def output_lost(self) -> None:
         self.events.append("screen lost")
 
 
@@ -82,7 +82,7 @@ class Bridge:
 
     def __init__(
         self,
-        reader: Reader | None = None,
+        reader: InputParser | None = None,
         *,
         on_screen: bool = False,
         prompt: bool = False,
@@ -91,11 +91,11 @@ class Bridge:
     ) -> None:
         self.states, self.conversation = FakeStates(on_screen), FakeConversation()
         self.bridge = StdioBridge(
-            reader or Script(16, CALLER.written),
+            reader or ScriptParser(16, CALLER.written),
             Shown(choice, False, lambda: 0.0, lambda at: "12:00"),
             self.states,
             16,
-            Prompt("romeo", b"<erase>") if prompt else None,
+            PlainPrompt("romeo", b"<erase>") if prompt else None,
             opened,
         )
         self.bridge.conversation = self.conversation
@@ -138,20 +138,20 @@ class ReadingTests:
         transport.receive(b"\nthree\n")
         assert bridge.events == [("said", "one"), ("said", "three")]
         assert bridge.states.written == "* line 2 was not sent: more than 16 bytes\n"
-        assert bridge.bridge.status == exit_status.DATA_REFUSED
+        assert bridge.bridge.status == exit_status.DATA_ERROR
 
     def test_person(self) -> None:
         """A person can leave, give commands, and press Enter to no effect but haste."""
-        bridge = Bridge(Person(16))
+        bridge = Bridge(PersonParser(16))
         bridge.connect().receive(b"hello\n\n/who all\nEXIT\nmore\n")
         assert bridge.events == [("said", "hello"), ("command", "who all", "who"), "leave"]
-        bridge = Bridge(Person(16))
+        bridge = Bridge(PersonParser(16))
         bridge.connect().receive(b"\n")
         assert bridge.events == ["enter"]
 
     def test_person_types_too_much(self) -> None:
         """A person is told, and that is all."""
-        bridge = Bridge(Person(16))
+        bridge = Bridge(PersonParser(16))
         bridge.connect().receive(b"x" * 20 + b"\n")
         assert bridge.states.written == "* not sent: more than 16 bytes in a line\n"
         assert bridge.bridge.status == exit_status.OK
@@ -195,9 +195,9 @@ class ShowingTests:
 
     def test_prompt(self) -> None:
         """What is shown while a person may type stands above the prompt."""
-        bridge = Bridge(Person(16), on_screen=True, prompt=True)
+        bridge = Bridge(PersonParser(16), on_screen=True, prompt=True)
         transport = bridge.connect()
-        bridge.bridge.invite()
+        bridge.bridge.show_prompt()
         bridge.bridge.show("juliet", "hello")
         transport.receive(b"hi\n")
         bridge.bridge.dismiss()
@@ -224,7 +224,7 @@ class ShowingTests:
         """Where nobody types on a terminal, nobody is invited."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.invite()
+        bridge.bridge.show_prompt()
         bridge.bridge.dismiss()
         assert transport.flush() == b""
 
@@ -260,14 +260,14 @@ class ShowingTests:
 
     def test_full_of_states(self) -> None:
         """States on the screen, and the prompt, wait there too."""
-        bridge = Bridge(Person(16), on_screen=True, prompt=True)
+        bridge = Bridge(PersonParser(16), on_screen=True, prompt=True)
         bridge.connect()
         bridge.bridge.state("x" * FULL)
         assert bridge.events == ["full"]
 
     def test_stuck(self) -> None:
         """If the screen takes nothing, a bounded number of states waits; the rest is counted and dropped."""
-        bridge = Bridge(Person(16), on_screen=True)
+        bridge = Bridge(PersonParser(16), on_screen=True)
         transport = bridge.connect()
         line = "x" * 1023
         taken = [bridge.bridge.state(line) for _ in range(1000)]
@@ -279,7 +279,7 @@ class ShowingTests:
 
     def test_long_state(self) -> None:
         """A state of any length is shown on a screen that has shown everything."""
-        bridge = Bridge(Person(16), on_screen=True)
+        bridge = Bridge(PersonParser(16), on_screen=True)
         transport = bridge.connect()
         for _ in range(2):
             assert bridge.bridge.state("x" * NOTICE_LIMIT)
@@ -329,10 +329,10 @@ class ShowingTests:
         """From when it is known that there are more than two, it is shown who speaks."""
         bridge = Bridge(choice="auto")
         transport = bridge.connect()
-        bridge.bridge.show_words(Words("juliet", "hello"))
+        bridge.bridge.show_message(Message("juliet", "hello"))
         bridge.bridge.show_names()
-        bridge.bridge.show_words(Words("nurse", "what noise\nis this"))
-        bridge.bridge.show_words(Words("juliet", "sighs", "action", at=1.0, past=True))
+        bridge.bridge.show_message(Message("nurse", "what noise\nis this"))
+        bridge.bridge.show_message(Message("juliet", "sighs", "action", at=1.0, past=True))
         assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] ** juliet sighs\n"
 
     def test_signed(self) -> None:
@@ -348,7 +348,7 @@ class ShowingTests:
         bridge.connect()
         bridge.bridge.refuse("* a line of more than 64 bytes was discarded")
         assert bridge.states.written == "* a line of more than 64 bytes was discarded\n"
-        assert bridge.bridge.status == exit_status.DATA_REFUSED
+        assert bridge.bridge.status == exit_status.DATA_ERROR
 
     def test_lost(self) -> None:
         """A screen that is lost is told of, and asked for nothing more."""
@@ -362,7 +362,7 @@ class ShowingTests:
         assert bridge.events == ["screen lost"]
         assert transport.written == b""
         assert bridge.states.written == "Connection closed.\n"
-        assert bridge.bridge.status == exit_status.IO_FAILED
+        assert bridge.bridge.status == exit_status.IO_ERROR
         assert bridge.bridge.close().called
 
 
@@ -420,7 +420,7 @@ class StandardStreamsTests:
         told = "* messages cannot be shown: standard output is closed\n"
         for said, status, states in (
             ([], exit_status.OK, ""),
-            (["hello", "hello"], exit_status.IO_FAILED, told),
+            (["hello", "hello"], exit_status.IO_ERROR, told),
         ):
             bridge = Bridge(opened=opens)
             bridge.bridge.open(reactor, None, None)

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.terminal.formats import CHOICES, Output, Shown, bare, json_lines, named
 
 THEN, NOW = 1795349686.15849, 1795350000.5
-MANY = Words("nurse", "a\nb", first=7, at=THEN)
+MANY = Message("nurse", "a\nb", first=7, at=THEN)
 
 
 def now() -> float:
@@ -39,12 +39,13 @@ class NamedTests:
     )
     def test_lines(self, text: str, shown: str) -> None:
         """No line stands without its author."""
-        assert named(at_noon)(Words("juliet", text)) == shown
+        assert named(at_noon)(Message("juliet", text)) == shown
 
     def test_done(self) -> None:
         """What somebody does is no speech."""
         assert (
-            named(at_noon)(Words("juliet", "waves\nsighs", "action")) == "** juliet waves\n** juliet sighs\n"
+            named(at_noon)(Message("juliet", "waves\nsighs", "action"))
+            == "** juliet waves\n** juliet sighs\n"
         )
 
     @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ class NamedTests:
     )
     def test_past(self, kind: str, shown: str) -> None:
         """What was said before this end came in has its time before each line."""
-        assert named(at_noon)(Words("juliet", "a\nb", kind, 5, THEN, past=True)) == shown
+        assert named(at_noon)(Message("juliet", "a\nb", kind, 5, THEN, past=True)) == shown
 
     def test_present(self) -> None:
         """What is said now has no time, though it is known."""
@@ -70,10 +71,10 @@ class BareTests:
     @pytest.mark.parametrize("past", [True, False])
     def test_lines(self, text: str, past: bool) -> None:
         """What is shown is what was said, with its last line ended."""
-        assert bare(Words("juliet", text, at=THEN, past=past)) == text + "\n"
+        assert bare(Message("juliet", text, at=THEN, past=past)) == text + "\n"
 
 
-def objects(output: Output, *words: Words) -> list[dict[str, object]]:
+def objects(output: Output, *words: Message) -> list[dict[str, object]]:
     """Return the objects that are shown of ``words``."""
     return [json.loads(line) for said in words for line in output(said).splitlines()]
 
@@ -83,36 +84,38 @@ class JsonLinesTests:
 
     def test_object(self) -> None:
         """It is the message of the native protocol, with all of its fields."""
-        assert json_lines(now)(Words("juliet", 'é "\t', at=THEN)) == (
+        assert json_lines(now)(Message("juliet", 'é "\t', at=THEN)) == (
             '{"type": "message", "kind": "text", "id": 1, "at": 1795349686158, "from": "juliet",'
             ' "text": "é \\"\\t"}\n'
         )
 
     def test_time_unknown(self) -> None:
         """Where it is not known when something was said, it is now."""
-        (line,) = objects(json_lines(now), Words("juliet", "hello"))
+        (line,) = objects(json_lines(now), Message("juliet", "hello"))
         assert line["at"] == round(NOW * 1000)
 
     def test_ids(self) -> None:
         """Where ids are not known they count lines from 1 on, without a hole."""
-        lines = objects(json_lines(now), Words("juliet", "a\n"), Words("juliet", "b"))
+        lines = objects(json_lines(now), Message("juliet", "a\n"), Message("juliet", "b"))
         assert [(line["id"], line["text"]) for line in lines] == [(1, "a"), (2, ""), (3, "b")]
 
     def test_ids_given(self) -> None:
         """Where they are known they are those of the log, holes and all."""
-        lines = objects(json_lines(now), MANY, Words("juliet", "c", first=12, at=THEN))
+        lines = objects(json_lines(now), MANY, Message("juliet", "c", first=12, at=THEN))
         assert [(line["id"], line["text"]) for line in lines] == [(7, "a"), (8, "b"), (12, "c")]
 
     def test_kind(self) -> None:
         """An action is of another kind than text."""
-        done, said = objects(json_lines(now), Words("juliet", "waves", "action"), Words("juliet", "hello"))
+        done, said = objects(
+            json_lines(now), Message("juliet", "waves", "action"), Message("juliet", "hello")
+        )
         assert (done["kind"], said["kind"]) == ("action", "text")
 
 
 class ShownTests:
     """The choices of --output."""
 
-    TWO = Words("juliet", "hello")
+    TWO = Message("juliet", "hello")
 
     @pytest.mark.parametrize("terminal", [True, False])
     @pytest.mark.parametrize(("choice", "text"), [("names", "juliet: hello\n"), ("bare", "hello\n")])
@@ -143,7 +146,7 @@ class ShownTests:
     @pytest.mark.parametrize("choice", ["auto", "names", "bare"])
     def test_signed(self, choice: str) -> None:
         """Lines that say themselves who speaks are shown as they are."""
-        assert shown(choice, True).signed(Words("romeo", "nurse: hello")) == "nurse: hello\n"
+        assert shown(choice, True).signed(Message("romeo", "nurse: hello")) == "nurse: hello\n"
 
     def test_choices(self) -> None:
         """The first choice is the one that is taken where none is made."""

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.terminal.formats import Shown
-from techboy.terminal.formatting import PALETTE, Called, Painted, Painter, Undecorated, bold, colours
+from techboy.terminal.formatting import (
+    PALETTE,
+    MentionMatcher,
+    MessageFormatter,
+    PlainFormatter,
+    StyledText,
+    bold,
+    colours,
+)
 from techboy.wire.sanitize import cleaned
 from tests.children import run
 
@@ -21,9 +29,9 @@ NOON = 1795435200.0  # Monday, 23 November 2026, 12:00 UTC
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def painter(*, colours: bool = False, bold: bool = False) -> Painter:
+def painter(*, colours: bool = False, bold: bool = False) -> MessageFormatter:
     """Return a painter for juliet, in the time zone UTC."""
-    return Painter("juliet", time.gmtime, colours=colours, bold=bold)
+    return MessageFormatter("juliet", time.gmtime, colours=colours, bold=bold)
 
 
 def rgb(index: int) -> list[int]:
@@ -75,19 +83,20 @@ class ColoursTests:
         """A name has the same colour in every run, however it is written."""
         code = (
             "import time\n"
-            "from techboy.terminal.formatting import Painter, Words\n"
-            "print(repr(Painter('', time.gmtime, colours=True).words(Words('Nurse', ''), 0).text))"
+            "from techboy.chat.conversation import Message\n"
+            "from techboy.terminal.formatting import MessageFormatter\n"
+            "print(repr(MessageFormatter('', time.gmtime, colours=True).words(Message('Nurse', ''), 0).text))"
         )
         elsewhere = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        here = painter(colours=True, bold=True).words(Words("Nurse", ""), 0)
+        here = painter(colours=True, bold=True).words(Message("Nurse", ""), 0)
         assert elsewhere.stdout == f"{here.text!r}\n"
-        other = painter(colours=True, bold=True).words(Words("nURSE", ""), 0)
+        other = painter(colours=True, bold=True).words(Message("nURSE", ""), 0)
         assert other.text == here.text.replace("Nurse", "nURSE")
 
     def test_different(self) -> None:
         """Names differ in their colours."""
         shown = {
-            painter(colours=True).words(Words(name, ""), 0).text.replace(name, "")
+            painter(colours=True).words(Message(name, ""), 0).text.replace(name, "")
             for name in ("romeo", "juliet", "nurse", "mercutio", "tybalt", "benvolio", "rosaline", "paris")
         }
         assert len(shown) >= 5
@@ -111,7 +120,7 @@ class CalledTests:
     )
     def test_called(self, text: str) -> None:
         """A name is a word of its own, in any case, whatever stands around it."""
-        assert Called("juliet").within(text)
+        assert MentionMatcher("juliet").within(text)
 
     @pytest.mark.parametrize(
         "text",
@@ -119,17 +128,17 @@ class CalledTests:
     )
     def test_not_called(self, text: str) -> None:
         """A part of another word, or of another name, is nobody's name."""
-        assert not Called("juliet").within(text)
+        assert not MentionMatcher("juliet").within(text)
 
     @pytest.mark.parametrize(("name", "text"), [("a.b", "hello a.b."), (".", "well . well"), ("x-", "x- ?")])
     def test_odd_names(self, name: str, text: str) -> None:
         """Dots and hyphens of a name are themselves."""
-        assert Called(name).within(text)
-        assert not Called(name).within(text.replace(name, "axb"))
+        assert MentionMatcher(name).within(text)
+        assert not MentionMatcher(name).within(text.replace(name, "axb"))
 
     def test_nobody(self) -> None:
         """Nobody is called by no name."""
-        assert not Called("").within("hello")
+        assert not MentionMatcher("").within("hello")
 
 
 class PainterTests:
@@ -138,57 +147,59 @@ class PainterTests:
     @pytest.mark.parametrize(
         ("words", "text"),
         [
-            (Words("nurse", "hello"), "12:00 nurse: hello\n"),
-            (Words("nurse", "a\n\nb"), "12:00 nurse: a\n12:00 nurse: \n12:00 nurse: b\n"),
-            (Words("nurse", "waves\nsighs", "action"), "12:00 ** nurse waves\n12:00 ** nurse sighs\n"),
-            (Words("nurse", "hello", at=NOON - 3540), "11:01 nurse: hello\n"),
-            (Words("nurse", "hello", at=NOON - 60, past=True), "11:59 nurse: hello\n"),
+            (Message("nurse", "hello"), "12:00 nurse: hello\n"),
+            (Message("nurse", "a\n\nb"), "12:00 nurse: a\n12:00 nurse: \n12:00 nurse: b\n"),
+            (Message("nurse", "waves\nsighs", "action"), "12:00 ** nurse waves\n12:00 ** nurse sighs\n"),
+            (Message("nurse", "hello", at=NOON - 3540), "11:01 nurse: hello\n"),
+            (Message("nurse", "hello", at=NOON - 60, past=True), "11:59 nurse: hello\n"),
         ],
     )
-    def test_words(self, words: Words, text: str) -> None:
+    def test_words(self, words: Message, text: str) -> None:
         """Each line has its time, that of the log if it is known, and its author."""
-        assert painter().words(words, NOON) == Painted(text, False)
+        assert painter().words(words, NOON) == StyledText(text, False)
 
     def test_colours(self) -> None:
         """The name is in its colour and bold, and nothing else is."""
-        text = painter(colours=True, bold=True).words(Words("nurse", "hello"), NOON).text
+        text = painter(colours=True, bold=True).words(Message("nurse", "hello"), NOON).text
         assert re.fullmatch(r"12:00 \x1b\[1;38;5;\d+mnurse\x1b\[0m: hello\n", text)
-        text = painter(colours=True).words(Words("nurse", "bows", "action"), NOON).text
+        text = painter(colours=True).words(Message("nurse", "bows", "action"), NOON).text
         assert re.fullmatch(r"12:00 \*\* \x1b\[38;5;\d+mnurse\x1b\[0m bows\n", text)
-        assert painter(bold=True).words(Words("nurse", "a"), NOON).text == "12:00 \x1b[1mnurse\x1b[0m: a\n"
+        assert painter(bold=True).words(Message("nurse", "a"), NOON).text == "12:00 \x1b[1mnurse\x1b[0m: a\n"
 
     def test_mentioned(self) -> None:
         """Of what somebody says the lines with one's own name are bold, and it is told that there are any."""
-        painted = painter(bold=True).words(Words("nurse", "well\nJuliet!\nwell"), NOON)
+        painted = painter(bold=True).words(Message("nurse", "well\nJuliet!\nwell"), NOON)
         name = "\x1b[1mnurse\x1b[0m"
-        assert painted == Painted(
+        assert painted == StyledText(
             f"12:00 {name}: well\n\x1b[1m12:00 {name}\x1b[1m: Juliet!\x1b[0m\n12:00 {name}: well\n", True
         )
-        assert painter().words(Words("nurse", "Juliet!"), NOON) == Painted("12:00 nurse: Juliet!\n", True)
+        assert painter().words(Message("nurse", "Juliet!"), NOON) == StyledText(
+            "12:00 nurse: Juliet!\n", True
+        )
 
     def test_mentioned_by_oneself(self) -> None:
         """One's own name in one's own words, or before them, is no mention."""
-        painted = painter(bold=True).words(Words("JULIET", "I am Juliet"), NOON)
-        assert painted == Painted("12:00 \x1b[1mJULIET\x1b[0m: I am Juliet\n", False)
+        painted = painter(bold=True).words(Message("JULIET", "I am Juliet"), NOON)
+        assert painted == StyledText("12:00 \x1b[1mJULIET\x1b[0m: I am Juliet\n", False)
         assert not painter().own("I am Juliet", NOON).mentions
 
     def test_called_something_else(self) -> None:
         """Who is called something else is mentioned by that name from then on."""
         juliet = painter()
         juliet.name = "rosaline"
-        assert juliet.words(Words("nurse", "rosaline?"), NOON).mentions
-        assert not juliet.words(Words("nurse", "juliet?"), NOON).mentions
+        assert juliet.words(Message("nurse", "rosaline?"), NOON).mentions
+        assert not juliet.words(Message("nurse", "juliet?"), NOON).mentions
         assert juliet.own("here", NOON).text == "12:00 rosaline: here\n"
 
     def test_own(self) -> None:
         """What was said here looks like what others say."""
         assert painter().own("a\nb", NOON).text == "12:00 juliet: a\n12:00 juliet: b\n"
-        said = painter(colours=True).words(Words("juliet", "a"), NOON)
+        said = painter(colours=True).words(Message("juliet", "a"), NOON)
         assert painter(colours=True).own("a", NOON) == said
 
     def test_state(self) -> None:
         """What is told about the conversation has its time, and mentions nobody."""
-        assert painter(bold=True).state("* juliet joined\n* b", NOON) == Painted(
+        assert painter(bold=True).state("* juliet joined\n* b", NOON) == StyledText(
             "12:00 * juliet joined\n12:00 * b\n", False
         )
 
@@ -200,9 +211,9 @@ class PainterTests:
         assert not shown.mentions
         assert SGR.sub("", shown.text) == "".join(f"12:00 {line}\n" for line in lines.split("\n"))
         first, second, third, fourth, last = shown.text.splitlines()
-        assert first + "\n" == painted.words(Words("nurse", "hello"), NOON).text
+        assert first + "\n" == painted.words(Message("nurse", "hello"), NOON).text
         assert second == "12:00 * tybalt joined"
-        assert third + "\n" == painted.words(Words("nurse", "bows", "action"), NOON).text
+        assert third + "\n" == painted.words(Message("nurse", "bows", "action"), NOON).text
         assert fourth.startswith("12:00 [11:59] \x1b[1;38;5;")
         assert last == "12:00 no name at all"
 
@@ -213,13 +224,13 @@ class PainterTests:
             "* welcome to lobby, juliet; hello\njuliet: I am juliet\n[11:00] juliet: juliet\n* nurse: juliet"
         )
         assert not juliet.signed(quiet, NOON).mentions
-        assert juliet.signed("nurse: hm\n[11:00] nurse: juliet?", NOON) == Painted(
+        assert juliet.signed("nurse: hm\n[11:00] nurse: juliet?", NOON) == StyledText(
             "12:00 \x1b[1mnurse\x1b[0m: hm\n"
             "\x1b[1m12:00 [11:00] \x1b[1mnurse\x1b[0m\x1b[1m: juliet?\x1b[0m\n",
             True,
         )
         assert juliet.signed("** nurse nods to juliet", NOON) == juliet.words(
-            Words("nurse", "nods to juliet", "action"), NOON
+            Message("nurse", "nods to juliet", "action"), NOON
         )
         assert not juliet.signed("** juliet is juliet", NOON).mentions
 
@@ -232,7 +243,7 @@ class PainterTests:
 
     def test_action_and_notice(self) -> None:
         """What somebody does never looks like a notice."""
-        left = Words("nurse", "left", "action")
+        left = Message("nurse", "left", "action")
         shown = {painter().words(left, NOON).text, painter().signed("** nurse left", NOON).text}
         assert shown == {"12:00 ** nurse left\n"}
         assert painter().state("* nurse left", NOON).text == "12:00 * nurse left\n"
@@ -249,9 +260,9 @@ class PainterTests:
         shown = painter()
         texts = [
             shown.state("hello", NOON).text,
-            shown.words(Words("nurse", "a", at=NOON - DAY), NOON).text,
-            shown.words(Words("nurse", "b", at=NOON - DAY + 60), NOON).text,
-            shown.words(Words("nurse", "c", at=NOON), NOON).text,
+            shown.words(Message("nurse", "a", at=NOON - DAY), NOON).text,
+            shown.words(Message("nurse", "b", at=NOON - DAY + 60), NOON).text,
+            shown.words(Message("nurse", "c", at=NOON), NOON).text,
         ]
         assert texts == [
             "12:00 hello\n",
@@ -262,13 +273,13 @@ class PainterTests:
 
     def test_begins_in_the_past(self) -> None:
         """The first thing shown is of today, unless it says otherwise."""
-        text = painter().words(Words("nurse", "a", at=NOON - 3 * DAY), NOON).text
+        text = painter().words(Message("nurse", "a", at=NOON - 3 * DAY), NOON).text
         assert text == "* Friday, 20 November 2026\n12:00 nurse: a\n"
 
     def test_impossible_time(self) -> None:
         """A time that no calendar has is taken for now."""
         for at in (2.0**70, -(2.0**70), float("inf"), float("nan")):
-            assert painter().words(Words("nurse", "a", at=at), NOON).text == "12:00 nurse: a\n"
+            assert painter().words(Message("nurse", "a", at=at), NOON).text == "12:00 nurse: a\n"
 
     @given(
         st.text(alphabet=st.characters(), max_size=20),
@@ -281,7 +292,7 @@ class PainterTests:
         shown = painter(colours=coloured, bold=True)
         lines = text.count("\n") + 1
         for painted in (
-            shown.words(Words(author, text, kind), NOON),
+            shown.words(Message(author, text, kind), NOON),
             shown.signed(text, NOON),
             shown.own(text, NOON),
             shown.state(text, NOON),
@@ -297,9 +308,9 @@ class UndecoratedTests:
     """What is shown where --output says how."""
 
     @staticmethod
-    def undecorated(choice: str) -> Undecorated:
+    def undecorated(choice: str) -> PlainFormatter:
         """Return what shows it for juliet as chosen."""
-        return Undecorated(Shown(choice, True, lambda: NOON, lambda at: "11:00"), "juliet")
+        return PlainFormatter(Shown(choice, True, lambda: NOON, lambda at: "11:00"), "juliet")
 
     @pytest.mark.parametrize(
         ("choice", "text"),
@@ -315,7 +326,7 @@ class UndecoratedTests:
     )
     def test_words(self, choice: str, text: str) -> None:
         """What was chosen is shown as it is elsewhere than on a terminal."""
-        assert self.undecorated(choice).words(Words("nurse", "hello", first=7, at=NOON), NOON).text == text
+        assert self.undecorated(choice).words(Message("nurse", "hello", first=7, at=NOON), NOON).text == text
 
     @pytest.mark.parametrize(
         ("choice", "text"),
@@ -337,14 +348,14 @@ class UndecoratedTests:
     def test_here(self, choice: str) -> None:
         """What was typed, and what is told of the conversation, looks the same whatever was chosen."""
         shown = self.undecorated(choice)
-        assert shown.own("a\nb", NOON) == Painted("juliet: a\njuliet: b\n", False)
-        assert shown.state("* a", NOON) == Painted("* a\n", False)
+        assert shown.own("a\nb", NOON) == StyledText("juliet: a\njuliet: b\n", False)
+        assert shown.state("* a", NOON) == StyledText("* a\n", False)
 
     def test_mentions(self) -> None:
         """It is known who is mentioned, for the bell."""
         shown = self.undecorated("json")
-        assert shown.words(Words("nurse", "Juliet!"), NOON).mentions
-        assert not shown.words(Words("juliet", "Juliet!"), NOON).mentions
+        assert shown.words(Message("nurse", "Juliet!"), NOON).mentions
+        assert not shown.words(Message("juliet", "Juliet!"), NOON).mentions
         assert shown.signed("nurse: hello, juliet", NOON).mentions
         shown.name = "rosaline"
         assert not shown.signed("nurse: hello, juliet", NOON).mentions
@@ -353,7 +364,7 @@ class UndecoratedTests:
         """Nothing unsafe reaches the terminal."""
         shown = self.undecorated("bare")
         for painted in (
-            shown.words(Words("nurse", "\x1b[2J"), NOON),
+            shown.words(Message("nurse", "\x1b[2J"), NOON),
             shown.signed("\x1b[2J", NOON),
             shown.own("\x1b[2J", NOON),
             shown.state("\x1b[2J", NOON),

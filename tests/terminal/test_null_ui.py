@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.exit_status import OK
-from techboy.terminal.null_ui import Unseen
+from techboy.terminal.null_ui import NullUI
 
 
 class UnseenTests:
@@ -13,12 +13,12 @@ class UnseenTests:
     def test_states(self) -> None:
         """Lines about the conversation are written; nothing of what is said in it is."""
         written: list[str] = []
-        unseen = Unseen(written.append)
-        unseen.invite()
+        unseen = NullUI(written.append)
+        unseen.show_prompt()
         unseen.state("Connected to juliet")
         unseen.show("juliet", "a secret")
         unseen.show_signed("romeo", "nurse: a secret")
-        unseen.show_words(Words("nurse", "a secret"))
+        unseen.show_message(Message("nurse", "a secret"))
         unseen.show_names()
         unseen.refuse("* too long")
         unseen.pause()
@@ -28,7 +28,7 @@ class UnseenTests:
 
     def test_close(self) -> None:
         """It is closed at once, and nothing went wrong."""
-        unseen = Unseen([].append)
+        unseen = NullUI([].append)
         closed: list[None] = []
         unseen.close().addCallback(closed.append)
         assert closed == [None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.terminal.plain_prompt import Prompt, erasing
+from techboy.terminal.plain_prompt import PlainPrompt, erasing
 
 ERASE = b"<erase>"
 
@@ -14,36 +14,36 @@ class PromptTests:
 
     def test_before(self) -> None:
         """Nobody is invited to talk to nobody."""
-        prompt = Prompt("romeo", ERASE)
+        prompt = PlainPrompt("romeo", ERASE)
         assert prompt.typed() == b""
         assert prompt.around(b"hello\n") == b"hello\n"
         assert prompt.dismiss() == b""
 
     def test_invite(self) -> None:
         """The invitation is the name of who types."""
-        assert Prompt("žofie", ERASE).invite() == "žofie: ".encode()
+        assert PlainPrompt("žofie", ERASE).show_prompt() == "žofie: ".encode()
 
     def test_typed(self) -> None:
         """After each line it stands there again."""
-        prompt = Prompt("romeo", ERASE)
-        prompt.invite()
+        prompt = PlainPrompt("romeo", ERASE)
+        prompt.show_prompt()
         assert prompt.typed() == b"romeo: "
 
     def test_around(self) -> None:
         """What is shown stands above the invitation, not after it."""
-        prompt = Prompt("romeo", ERASE)
-        prompt.invite()
+        prompt = PlainPrompt("romeo", ERASE)
+        prompt.show_prompt()
         assert prompt.around(b"juliet: hi\n") == ERASE + b"juliet: hi\n" + b"romeo: "
 
     def test_dismiss(self) -> None:
         """It is taken away once, and nothing brings it back but the next invitation."""
-        prompt = Prompt("romeo", ERASE)
-        prompt.invite()
+        prompt = PlainPrompt("romeo", ERASE)
+        prompt.show_prompt()
         assert prompt.dismiss() == ERASE
         assert prompt.dismiss() == b""
         assert prompt.typed() == b""
         assert prompt.around(b"hello\n") == b"hello\n"
-        assert prompt.invite() == b"romeo: "
+        assert prompt.show_prompt() == b"romeo: "
 
 
 class ErasingTests:

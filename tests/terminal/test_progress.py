@@ -13,7 +13,7 @@ import pytest
 from pyte import Screen, Stream
 from twisted.internet.task import Clock
 
-from techboy.terminal.progress import EVERY, PATIENCE, FileRead, Progress, Sample, columns_of, shows
+from techboy.terminal.progress import EVERY, SHOWN_AFTER, FileRead, Progress, Sample, columns_of, shows
 from tests.marks import open_terminal
 from tests.screen import rows_of
 from tests.terminal.fakes import OnTerminal
@@ -145,7 +145,7 @@ class ProgressTests:
         """A little after the work is done nothing is shown any more, and the next is work of its own."""
         scene = Scene()
         scene.goes_on(10, working(1))
-        scene.goes_on(2 * PATIENCE, working(1000, waiting=0))
+        scene.goes_on(2 * SHOWN_AFTER, working(1000, waiting=0))
         assert scene.line.shown == []
         scene.goes_on(60)
         scene.goes_on(1.4, working(1000))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.member import Member
-from techboy.chat.server import House
-from techboy.terminal.roster import LIMIT, Company
+from techboy.chat.server import ChatServer
+from techboy.terminal.roster import MAX_NAMES, Roster
 from techboy.wire.plain import notice
 from tests.chat.fakes import FakeHouse
 
@@ -19,37 +19,37 @@ class Watched:
     """A house with somebody in it who looks who is there."""
 
     def __init__(self) -> None:
-        self.house = FakeHouse()
-        self.me, _ = self.house.comes("juliet")
-        self.company = Company("someone")
-        self.house.news()
-        self.hears([*self.house.welcome(self.me), self.house.company(self.me)])
+        self.chat = FakeHouse()
+        self.me, _ = self.chat.comes("juliet")
+        self.roster = Roster("someone")
+        self.chat.news()
+        self.hears([*self.chat.welcome_lines(self.me), self.chat.member_list(self.me)])
 
     def hears(self, lines: list[str]) -> None:
         """Tell the watcher what the house says, as a notice or as it comes in a frame."""
         for number, line in enumerate(lines):
-            self.company.noticed(notice(line) if number % 2 else line)
+            self.roster.noticed(notice(line) if number % 2 else line)
 
     def looks(self) -> list[str]:
         """Return who is seen, after what is new was told."""
         room = self.me.room
-        for segment in room.take():
+        for segment in room.take_pending():
             self.hears(segment.news.told(self.me.number))
-        return self.company.names
+        return self.roster.names
 
     def does(self, member: Member, line: str) -> None:
         """Let ``member`` give a command; the watcher is told what is told to itself."""
-        answer = self.house.commanded(member, line)
+        answer = self.chat.run_command(member, line)
         if member is self.me:
             self.hears(answer)
 
     @property
     def others(self) -> list[str]:
         """Who really is there."""
-        return others(self.house, self.me)
+        return others(self.chat, self.me)
 
 
-def others(house: House, me: Member) -> list[str]:
+def others(chat: ChatServer, me: Member) -> list[str]:
     """Return the names of those in the room with ``me``, in order."""
     return sorted((other.name for other in me.room.members.values() if other is not me), key=str.lower)
 
@@ -59,87 +59,87 @@ class CompanyTests:
 
     def test_arrival(self) -> None:
         """Who comes in is told by what name, and who is there."""
-        house = FakeHouse()
-        house.comes(host=True)
-        nurse, _ = house.comes("Nurse")
+        chat = FakeHouse()
+        chat.comes(host=True)
+        nurse, _ = chat.comes("Nurse")
         nurse.away = "asleep"
-        me, _ = house.comes("juliet")
-        company = Company("juliette")
-        for line in [*house.welcome(me), house.company(me)]:
-            company.noticed(line)
-        assert (company.own_name, company.names) == ("juliet", ["Nurse", "romeo"])
+        me, _ = chat.comes("juliet")
+        roster = Roster("juliette")
+        for line in [*chat.welcome_lines(me), chat.member_list(me)]:
+            roster.noticed(line)
+        assert (roster.own_name, roster.names) == ("juliet", ["Nurse", "romeo"])
 
     def test_came_and_left(self) -> None:
         """Who comes and goes is seen to, one or several."""
         watched = Watched()
-        members = [watched.house.comes(name)[0] for name in ("nurse", "tybalt", "mercutio")]
+        members = [watched.chat.comes(name)[0] for name in ("nurse", "tybalt", "mercutio")]
         assert watched.looks() == ["mercutio", "nurse", "tybalt"]
-        watched.house.leave(members[0])
+        watched.chat.leave(members[0])
         assert watched.looks() == ["mercutio", "tybalt"]
         for member in members[1:]:
-            watched.house.leave(member)
+            watched.chat.leave(member)
         assert watched.looks() == []
 
     def test_renamed(self) -> None:
         """Who is called something else is seen under that name; so is whoever is looking."""
         watched = Watched()
-        nurse, _ = watched.house.comes("nurse")
+        nurse, _ = watched.chat.comes("nurse")
         watched.looks()
         watched.does(nurse, "nick angelica")
         assert watched.looks() == ["angelica"]
         watched.does(watched.me, "nick rosaline")
         assert watched.looks() == ["angelica"]
-        assert watched.company.own_name == "rosaline"
+        assert watched.roster.own_name == "rosaline"
 
     def test_renamed_at_once(self) -> None:
         """Whoever is renamed before anybody knew of them is told alone."""
-        house = FakeHouse()
-        me, _ = house.comes("juliet")
-        company = Company("juliet")
-        for line in house.commanded(me, "nick rosaline"):
-            company.noticed(line)
-        assert company.own_name == "rosaline"
+        chat = FakeHouse()
+        me, _ = chat.comes("juliet")
+        roster = Roster("juliet")
+        for line in chat.run_command(me, "nick rosaline"):
+            roster.noticed(line)
+        assert roster.own_name == "rosaline"
 
     def test_named_by_the_host(self) -> None:
         """Who gets another name than they wanted knows it: from the conversation, or from its line."""
-        company = Company("juliet")
-        company.called("juliet2")
-        assert company.own_name == "juliet2"
-        company.noticed("* you are juliet3")
-        assert company.own_name == "juliet3"
+        roster = Roster("juliet")
+        roster.called("juliet2")
+        assert roster.own_name == "juliet2"
+        roster.noticed("* you are juliet3")
+        assert roster.own_name == "juliet3"
 
     def test_other_room(self) -> None:
         """In another room others are here."""
         watched = Watched()
-        watched.house.comes("nurse")
-        tybalt, _ = watched.house.comes("tybalt")
+        watched.chat.comes("nurse")
+        tybalt, _ = watched.chat.comes("tybalt")
         watched.does(tybalt, "join garden")
         assert watched.looks() == ["nurse"]
         watched.does(watched.me, "join garden")
-        watched.hears([*watched.house.arrival(watched.me), watched.house.company(watched.me)])
+        watched.hears([*watched.chat.room_greeting(watched.me), watched.chat.member_list(watched.me)])
         assert watched.looks() == ["tybalt"]
 
     def test_many(self) -> None:
         """Of many, those are known who were listed, told of or heard."""
         watched = Watched()
-        members = [watched.house.comes(f"n{number:02}")[0] for number in range(30)]
+        members = [watched.chat.comes(f"n{number:02}")[0] for number in range(30)]
         assert len(watched.looks()) == 20
-        watched.company.heard("n29")
-        assert "n29" in watched.company.names
+        watched.roster.heard("n29")
+        assert "n29" in watched.roster.names
         watched.does(watched.me, "who")
-        assert "n29" in watched.company.names
+        assert "n29" in watched.roster.names
         for member in members[5:]:
-            watched.house.leave(member)
+            watched.chat.leave(member)
         watched.looks()
         watched.does(watched.me, "who")
-        assert watched.company.names == watched.others
+        assert watched.roster.names == watched.others
 
     def test_heard(self) -> None:
         """Who says something is here; one's own name is not among the others, however it is written."""
-        company = Company("juliet")
+        roster = Roster("juliet")
         for author in ("romeo", "Romeo", "JULIET", "no name", ""):
-            company.heard(author)
-        assert company.names == ["Romeo"]
+            roster.heard(author)
+        assert roster.names == ["Romeo"]
 
     @pytest.mark.parametrize(
         "command",
@@ -152,22 +152,22 @@ class CompanyTests:
     def test_what_people_say(self, command: str) -> None:
         """Nothing that somebody says with a command changes who is seen."""
         watched = Watched()
-        nurse, way = watched.house.comes("nurse")
+        nurse, way = watched.chat.comes("nurse")
         watched.looks()
         watched.does(nurse, command)
         watched.does(watched.me, command)
         watched.hears([line for event in way.events if event[0] == "tell" for line in event[1]])
         assert watched.looks() == ["nurse"]
-        assert watched.company.own_name == "juliet"
+        assert watched.roster.own_name == "juliet"
 
     def test_sent_away(self) -> None:
         """Who is sent away has left, whatever the reason that is told."""
         watched = Watched()
-        host, _ = watched.house.comes(host=True)
-        nurse, _ = watched.house.comes("nurse")
+        host, _ = watched.chat.comes(host=True)
+        nurse, _ = watched.chat.comes("nurse")
         watched.looks()
         watched.does(host, "kick nurse romeo left")
-        watched.house.leave(nurse)
+        watched.chat.leave(nurse)
         assert watched.looks() == ["romeo"]
 
     @given(
@@ -180,37 +180,37 @@ class CompanyTests:
     def test_any_doings(self, doings: list[tuple[str, str]]) -> None:
         """Whoever comes, goes, moves and is renamed, in whatever order: who is seen is who is there."""
         watched = Watched()
-        house = watched.house
+        chat = watched.chat
         for what, name in doings:
-            member = house.names.get(name)
+            member = chat.names.get(name)
             if what == "comes":
-                house.comes(name)
+                chat.comes(name)
             elif member is None:
                 continue
             elif what == "goes" and member is not watched.me:
-                house.leave(member)
+                chat.leave(member)
             elif what != "goes":
                 before = watched.me.room
                 watched.does(member, {"nick": "nick other", "join": "join garden"}.get(what, what))
                 if watched.me.room is not before:
-                    before.take()
-                    watched.hears([house.arrival(watched.me)[0], house.company(watched.me)])
+                    before.take_pending()
+                    watched.hears([chat.room_greeting(watched.me)[0], chat.member_list(watched.me)])
             assert watched.looks() == watched.others
-            assert watched.company.own_name == watched.me.name
+            assert watched.roster.own_name == watched.me.name
 
     @given(st.lists(st.text()))
     def test_any_lines(self, lines: list[str]) -> None:
         """No line does any harm."""
-        company = Company("juliet")
+        roster = Roster("juliet")
         for line in lines:
-            company.noticed(line)
-        assert len(company.names) <= LIMIT
+            roster.noticed(line)
+        assert len(roster.names) <= MAX_NAMES
 
     def test_bounded(self) -> None:
         """No more names are remembered than there is use for, the latest of them."""
-        company = Company("juliet")
-        for number in range(LIMIT + 50):
-            company.heard(f"n{number}")
-            company.heard("n0")
-        assert len(company.names) == LIMIT
-        assert {"n0", f"n{LIMIT + 49}"} <= {*company.names}
+        roster = Roster("juliet")
+        for number in range(MAX_NAMES + 50):
+            roster.heard(f"n{number}")
+            roster.heard("n0")
+        assert len(roster.names) == MAX_NAMES
+        assert {"n0", f"n{MAX_NAMES + 49}"} <= {*roster.names}

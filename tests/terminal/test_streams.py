@@ -13,7 +13,7 @@ from typing import TextIO
 import pytest
 
 from techboy.background_writer import LIMIT
-from techboy.chat.conversation import Keyboard
+from techboy.chat.conversation import InputSource
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
 from tests.journals import written
 from tests.marks import needs_posix_terminal, needs_readiness, open_terminal
@@ -67,29 +67,29 @@ class KeyboardTests:
 
     def test_terminal(self, opened: Opened) -> None:
         """At a terminal sits a person."""
-        assert keyboard(opened.terminal()) is Keyboard.PERSON
+        assert keyboard(opened.terminal()) is InputSource.PERSON
 
     def test_pipe(self, opened: Opened) -> None:
         """A pipe is a script."""
-        assert keyboard(opened.pipe()[0]) is Keyboard.SCRIPT
+        assert keyboard(opened.pipe()[0]) is InputSource.SCRIPT
 
     def test_file(self, opened: Opened) -> None:
         """A file is a script, an empty one too."""
-        assert keyboard(opened.file()) is Keyboard.SCRIPT
+        assert keyboard(opened.file()) is InputSource.SCRIPT
 
     def test_null(self, opened: Opened) -> None:
         """Nobody speaks from /dev/null."""
-        assert keyboard(opened.null()) is Keyboard.NONE
+        assert keyboard(opened.null()) is InputSource.NONE
 
     @needs_posix_terminal
     def test_other_device(self, opened: Opened) -> None:
         """Another device than /dev/null is read like a file."""
         with open("/dev/zero") as zero:
-            assert keyboard(zero) is Keyboard.SCRIPT
+            assert keyboard(zero) is InputSource.SCRIPT
 
     def test_closed(self) -> None:
         """Nobody speaks from an input that is closed."""
-        assert keyboard(None) is Keyboard.NONE
+        assert keyboard(None) is InputSource.NONE
 
 
 class IsTerminalTests:
@@ -292,7 +292,7 @@ class StreamsTests:
 
     def test_keyboard(self, opened: Opened) -> None:
         """Standard input is the keyboard."""
-        assert Streams(opened.terminal(), None, None).keyboard is Keyboard.PERSON
+        assert Streams(opened.terminal(), None, None).keyboard is InputSource.PERSON
 
     def test_states(self, opened: Opened) -> None:
         """Lines about the conversation go to standard error."""

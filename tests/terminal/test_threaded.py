@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.python.failure import Failure
 
-from techboy.net.flow_control import Refill
+from techboy.net.flow_control import DrainProducer
 from techboy.terminal.threaded import CHUNK, ThreadedStdio, pieces
 from tests.journals import written
 from tests.terminal.pipes import Pipes, until
@@ -200,7 +200,7 @@ class WritingTests:
     async def test_producer(self, pipes: Pipes) -> None:
         """A pull producer hears each time when all is written, and not before."""
         recorder, asked = connect(pipes), [""] * 0
-        recorder.transport.registerProducer(Refill(lambda: asked.append("more")), False)
+        recorder.transport.registerProducer(DrainProducer(lambda: asked.append("more")), False)
         assert asked == ["more"]
         recorder.transport.write(b"x" * MORE_THAN_A_PIPE_HOLDS)
         await pause()
@@ -218,7 +218,7 @@ class WritingTests:
     async def test_nobody_reads(self, pipes: Pipes) -> None:
         """It is told once that nobody reads; what is read is delivered, until both are let go of."""
         recorder, asked = connect(pipes), [""] * 0
-        recorder.transport.registerProducer(Refill(lambda: asked.append("more")), False)
+        recorder.transport.registerProducer(DrainProducer(lambda: asked.append("more")), False)
         pipes.close(pipes.seeing)
         for _ in range(3):
             recorder.transport.write(b"hello?")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.storage.interface import ACTION, TEXT, Batch
+from techboy.storage.interface import ACTION, TEXT, MessageBatch
 from techboy.wire.frames import (
     BAD_FIELD,
     BAD_FRAME,
@@ -261,7 +261,7 @@ class WrittenTests:
 
     def test_bulk(self) -> None:
         """What is said in bulk has a short way, to the same lines."""
-        batch = Batch(59, 60, 1795349686.158, 7, "romeo", TEXT, "one\ntwo")
+        batch = MessageBatch(59, 60, 1795349686.158, 7, "romeo", TEXT, "one\ntwo")
         assert message_frame(17, "one\ntwo") == written(ClientMessage(17, "one\ntwo"))
         assert batch_frame(batch) == written(ServerMessage(59, 1795349686158, "romeo", "one\ntwo"))
 

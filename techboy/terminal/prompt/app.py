@@ -47,7 +47,7 @@ _FAR = 999
 _ERASE_UP_TO_CURSOR = "\x1b[1J"
 
 
-class Shown(Protocol):
+class PromptContent(Protocol):
     """What is to be seen, asked for whenever it is drawn."""
 
     def rows(self) -> list[str]:
@@ -66,7 +66,7 @@ class Shown(Protocol):
         """How things are, in one line."""
 
 
-class Region(Application[None]):
+class PromptApp(Application[None]):
     """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no.
 
     ``resized`` is called when the size of the screen has changed. ``drawn_for``: the size that the screen had
@@ -75,7 +75,7 @@ class Region(Application[None]):
 
     def __init__(
         self,
-        shown: Shown,
+        shown: PromptContent,
         buffer: Buffer,
         keys: KeyBindingsBase,
         may_draw: Callable[[], bool],
@@ -151,7 +151,7 @@ class Region(Application[None]):
         self._resized()
 
 
-def _rows(shown: Shown, buffer: Buffer) -> HSplit:
+def _rows(shown: PromptContent, buffer: Buffer) -> HSplit:
     search = SearchToolbar()
     typed = BufferControl(
         buffer,
@@ -176,7 +176,7 @@ def _at_most_half() -> Dimension:
     return Dimension(min=1, max=max(1, get_app().output.get_size().rows // 2))
 
 
-def _prompt(shown: Shown) -> StyleAndTextTuples:
+def _prompt(shown: PromptContent) -> StyleAndTextTuples:
     return [("class:alone" if shown.is_alone() else "", shown.prompt())]
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from techboy.chat.commands import COMMANDS, Command, Who
-from techboy.chat.nicknames import LONGEST
+from techboy.chat.commands import COMMANDS, Command, Permission
+from techboy.chat.nicknames import MAX_LENGTH
 from techboy.terminal import bell
 
 
@@ -37,21 +37,21 @@ def _offers(commands: Iterable[Command]) -> tuple[Offer, ...]:
 HOST = _offers(COMMANDS)
 """What the host of a house can do."""
 
-GUEST = _offers(command for command in COMMANDS if command.who is Who.ANYBODY)
+GUEST = _offers(command for command in COMMANDS if command.who is Permission.ANYBODY)
 """What a guest in a house can do."""
 
-TWO = (Offer("ping", "", "show when the peer was last heard, and how many lines wait"), _BELL)
+DIRECT = (Offer("ping", "", "show when the peer was last heard, and how many lines wait"), _BELL)
 """What can be done in a conversation of two."""
 
 _NEW_NAMES = {"nick", "join"}  # what they want is not the name of somebody who is here
 
 # as much of a name as stands before the cursor, at the beginning of a word, not within a word or a path
-_BEGUN = re.compile(rf"(?:^|(?<=[\s(@,;:'\"]))[A-Za-z0-9_.-]{{1,{LONGEST}}}\Z")
+_BEGUN = re.compile(rf"(?:^|(?<=[\s(@,;:'\"]))[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}\Z")
 _COMMAND = re.compile(r"/[A-Za-z]*")
 _FIRST_ARGUMENT = re.compile(r"/(?P<command>[A-Za-z]+)[ \t](?P<begun>\S*)")
 
 
-class Completing(Completer):
+class CommandCompleter(Completer):
     """Completes the line that is typed; ``commands`` and ``names`` are asked each time what there is."""
 
     def __init__(self, commands: Callable[[], Sequence[Offer]], names: Callable[[], Sequence[str]]) -> None:

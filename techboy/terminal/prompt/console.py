@@ -21,11 +21,11 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from techboy.background_writer import WriteError
 from techboy.terminal.handles import console_mode, set_console_mode
-from techboy.terminal.prompt.output_writer import Way
+from techboy.terminal.prompt.output_writer import WriterState
 from techboy.terminal.prompt.scrollback import without_colours
-from techboy.terminal.prompt.tty import Ends, Told, size_of
+from techboy.terminal.prompt.tty import TerminalIO, Told, size_of
 from techboy.terminal.streams import raw, write_all
-from techboy.terminal.threaded import Output, pieces
+from techboy.terminal.threaded import ThreadedOutput, pieces
 
 OBEYING = 0x1 | 0x2 | 0x4 | 0x8
 """The mode in which a console obeys sequences, and wraps a line only at the character after the last column:
@@ -112,15 +112,15 @@ class ThreadedScreen(Stream):
         super().__init__(descriptor)
         self._written, self._lost = written, lost
         self._loop = asyncio.get_running_loop()
-        self._output = Output(descriptor, Calls(self._loop), self._all_written, self._failed)
+        self._output = ThreadedOutput(descriptor, Calls(self._loop), self._all_written, self._failed)
         self._data, self._under_way = bytearray(), 0
-        self._way = Way.FREE
+        self._way = WriterState.FREE
         self._turn: asyncio.Handle | None = None
 
     @property
     def stuck(self) -> bool:
         """Whether the console has not taken yet what was given to it in an earlier turn."""
-        return self._way is Way.STUCK
+        return self._way is WriterState.STUCK
 
     @property
     def unwritten(self) -> int:
@@ -133,9 +133,9 @@ class ThreadedScreen(Stream):
 
     def write_bytes(self, data: bytes) -> None:
         """Write ``data`` soon."""
-        if self._way is Way.GONE:
+        if self._way is WriterState.GONE:
             return
-        if not self._data and self._way is Way.FREE:
+        if not self._data and self._way is WriterState.FREE:
             self._turn = self._loop.call_soon(self._hand_over)
         self._data += data
 
@@ -147,25 +147,25 @@ class ThreadedScreen(Stream):
     def _hand_over(self) -> None:
         data = bytes(self._data)
         self._data.clear()
-        self._way, self._under_way = Way.STUCK, len(data)
+        self._way, self._under_way = WriterState.STUCK, len(data)
         self._output.write(data)
 
     def _all_written(self) -> None:
-        if self._way is Way.GONE:
+        if self._way is WriterState.GONE:
             return
-        self._way, self._under_way = Way.FREE, 0
+        self._way, self._under_way = WriterState.FREE, 0
         if self._data:
             self._hand_over()
         else:
             self._written()
 
     def _failed(self) -> None:
-        if self._way is not Way.GONE:
+        if self._way is not WriterState.GONE:
             self._leave()
             self._lost()
 
     def _leave(self) -> None:
-        self._way, self._under_way = Way.GONE, 0
+        self._way, self._under_way = WriterState.GONE, 0
         self._data.clear()
         if self._turn is not None:
             self._turn.cancel()
@@ -187,7 +187,7 @@ class Calls:
         self._loop.call_later(seconds, call)
 
 
-def console(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+def console(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
     """Open a console, which is left in the mode in which it was found."""
     with ExitStack() as files:
         keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
@@ -196,10 +196,10 @@ def console(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
         files.callback(direct.close)
         output = _by_calls(direct)
         if output is not None:
-            return Ends(_keys(keyboard), output, direct, files.pop_all().close)
+            return TerminalIO(_keys(keyboard), output, direct, files.pop_all().close)
         screen = ThreadedScreen(stdout, written, lost)
         files.callback(screen.close)
-        return Ends(_keys(keyboard), _by_sequences(screen), screen, files.pop_all().close)
+        return TerminalIO(_keys(keyboard), _by_sequences(screen), screen, files.pop_all().close)
 
 
 def _size_without_margin(descriptor: int) -> Size:

@@ -29,7 +29,7 @@ def history_file(program: str, windows: bool = ON_WINDOWS) -> Path | None:
     return None if home is None else home / f"{program}.history"
 
 
-class Remembered(History):
+class FileHistory(History):
     """Remembers in the file ``path``, or for this run alone where there is none, or it can't be used.
 
     The file is ASCII: a JSON string for each entry, after an LF, so that what was written in part, as on a

@@ -12,7 +12,7 @@ from prompt_toolkit.keys import Keys
 from techboy.terminal.prompt.modes import CAN_STOP
 
 
-class Hands(Protocol):
+class KeyHandlers(Protocol):
     """Whoever is told what the person at the keyboard does."""
 
     def is_asked(self) -> bool:
@@ -41,7 +41,7 @@ END_OF_INPUT = "\x1a"
 """What Ctrl-Z types where it does not suspend: a line that begins with it is the end of input."""
 
 
-def keys(hands: Hands, can_suspend: bool = CAN_STOP) -> KeyBindings:
+def keys(hands: KeyHandlers, can_suspend: bool = CAN_STOP) -> KeyBindings:
     """Return the keys: while a question is open, none but its answers do anything."""
     bindings = KeyBindings()
     asked = Condition(hands.is_asked)

@@ -48,7 +48,7 @@ def stop() -> None:
         os.kill(0, signal.SIGTSTP)
 
 
-class Attending:
+class TerminalSignals:
     """Who hears of the terminal's signals: it was hung up, or the program goes on after it was stopped.
 
     A terminal can be hung up more than once, by the system and by a shell; only the first time is told, and

@@ -21,7 +21,7 @@ SMALL_PIECE = 256
 """Bytes written at a time to one that is shared: what a terminal has room for when it says that it has."""
 
 
-class Way(Enum):
+class WriterState(Enum):
     """Whether the terminal takes what is written."""
 
     FREE = auto()
@@ -29,7 +29,7 @@ class Way(Enum):
     GONE = auto()  # it does not exist any more, or is not used any more
 
 
-class Outflow:
+class NonBlockingWriter:
     """Text for the terminal that ``descriptor`` leads to, in its order; it looks like a text stream.
 
     ``written`` is called when all of it is written, ``lost`` once, when the terminal turns out to be gone.
@@ -46,13 +46,13 @@ class Outflow:
         self._descriptor = os.dup(descriptor) if own is None else own
         self._opened.callback(os.close, self._descriptor)
         self._data = bytearray()
-        self._way = Way.FREE
+        self._way = WriterState.FREE
         self._turn: asyncio.Handle | None = None
 
     @property
     def stuck(self) -> bool:
         """Whether the terminal took nothing more when it was last tried."""
-        return self._way is Way.STUCK
+        return self._way is WriterState.STUCK
 
     @property
     def unwritten(self) -> int:
@@ -61,15 +61,15 @@ class Outflow:
 
     def put(self, data: bytes) -> None:
         """Write ``data`` soon."""
-        if self._way is Way.GONE:
+        if self._way is WriterState.GONE:
             return
         self._data += data
-        if self._turn is None and self._way is Way.FREE:
+        if self._turn is None and self._way is WriterState.FREE:
             self._turn = asyncio.get_running_loop().call_soon(self._push)
 
     def close(self) -> None:
         """Write nothing any more."""
-        self._leave(Way.GONE)
+        self._leave(WriterState.GONE)
         self._opened.close()
 
     # what a text stream has
@@ -98,32 +98,32 @@ class Outflow:
         except BlockingIOError:
             pass
         except OSError:
-            self._leave(Way.GONE)
+            self._leave(WriterState.GONE)
             self._lost()
             return
         if self._data:
             self._wait()
         else:
-            self._leave(Way.FREE)
+            self._leave(WriterState.FREE)
             self._written()
 
     def _has_room(self) -> bool:
         return bool(select.select([], [self._descriptor], [], 0)[1])
 
     def _wait(self) -> None:
-        if self._way is Way.FREE:
-            self._way = Way.STUCK
+        if self._way is WriterState.FREE:
+            self._way = WriterState.STUCK
             asyncio.get_running_loop().add_writer(self._descriptor, self._push)
 
-    def _leave(self, way: Way) -> None:
-        if self._way is Way.STUCK:
+    def _leave(self, way: WriterState) -> None:
+        if self._way is WriterState.STUCK:
             asyncio.get_running_loop().remove_writer(self._descriptor)
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        if way is Way.GONE:
+        if way is WriterState.GONE:
             self._data.clear()
-        self._way = Way.GONE if self._way is Way.GONE else way
+        self._way = WriterState.GONE if self._way is WriterState.GONE else way
 
 
 def _opened_again(descriptor: int) -> int | None:

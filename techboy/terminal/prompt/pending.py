@@ -26,7 +26,7 @@ class PendingLine(NamedTuple):
         return f"{MARK}{'/me ' if self.kind == ACTION else ''}{self.text}"
 
 
-class Pending:
+class PendingLines:
     """Lines in the order in which they were said, each until it is stored."""
 
     def __init__(self) -> None:

@@ -18,19 +18,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.arguments import first_word
-from techboy.chat.conversation import Words
-from techboy.exit_status import DATA_REFUSED, IO_FAILED, OK
+from techboy.chat.conversation import Message
+from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.terminal.bell import Bell
-from techboy.terminal.bridge import Speaker, States
-from techboy.terminal.formatting import Painted, Paints
-from techboy.terminal.input_parser import Enter, Reader, Refused
-from techboy.terminal.prompt.app import Region
+from techboy.terminal.bridge import InputHandler, StatusOutput
+from techboy.terminal.formatting import Formatter, StyledText
+from techboy.terminal.input_parser import Enter, InputParser, Refused
+from techboy.terminal.prompt.app import PromptApp
 from techboy.terminal.prompt.key_bindings import keys
-from techboy.terminal.prompt.pending import Pending
+from techboy.terminal.prompt.pending import PendingLines
 from techboy.terminal.prompt.scrollback import not_shown
-from techboy.terminal.prompt.session import Reactor, Stage
+from techboy.terminal.prompt.session import Reactor, TerminalSession
 from techboy.terminal.prompt.tty import Opened, opened
-from techboy.terminal.roster import Company
+from techboy.terminal.roster import Roster
 from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import clean, cleaned, cleaned_line
 
@@ -53,15 +53,15 @@ class PromptScreen:
     two.
     """
 
-    conversation: Speaker
+    conversation: InputHandler
 
     def __init__(
         self,
-        reader: Reader,
-        painter: Paints,
-        company: Company,
+        reader: InputParser,
+        painter: Formatter,
+        roster: Roster,
         bell: Bell,
-        states: States,
+        states: StatusOutput,
         max_line: int,
         status_line: Callable[[], str],
         seconds: Callable[[], float],
@@ -70,11 +70,11 @@ class PromptScreen:
         opened: Opened = opened,
     ) -> None:
         self.status, self.names_many = OK, False
-        self._reader, self._painter, self._company, self._bell = reader, painter, company, bell
+        self._reader, self._painter, self._roster, self._bell = reader, painter, roster, bell
         self._states, self._max_line = states, max_line
         self._status_line, self._seconds = status_line, seconds
-        self._stage = Stage(self, opened)
-        self._pending = Pending()
+        self._session = TerminalSession(self, opened)
+        self._pending = PendingLines()
         self._spoken = self._mentioned = False  # by others, since the screen was last printed to
         self._pasted: list[str] = []
         self._paused, self._alone, self._gone, self._taken = False, True, False, False
@@ -95,7 +95,7 @@ class PromptScreen:
         assert stdin is not None
         assert stdout is not None
         self._reactor = reactor
-        self._stage.open(reactor, stdin, stdout, self._region)
+        self._session.open(reactor, stdin, stdout, self._region)
         self._look_later()
 
     def close(self) -> Deferred[None]:
@@ -107,28 +107,28 @@ class PromptScreen:
             self._tick.cancel()
             self._tick = None
         self._show_unsaid()
-        return self._stage.close()
+        return self._session.close()
 
     def abandon(self) -> None:
         """Let go of the terminal although it has not taken all that was to be shown."""
-        self._stage.abandon()
+        self._session.abandon()
 
     # what the conversation calls
 
     def show(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
-        self.show_words(Words(author, text))
+        self.show_message(Message(author, text))
 
     def show_signed(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
         self._show_said(self._painter.signed(text, self._seconds()))
 
-    def show_words(self, words: Words) -> None:
+    def show_message(self, words: Message) -> None:
         """Show what somebody said."""
-        self._company.heard(words.author)
+        self._roster.heard(words.author)
         painted = self._painter.words(words, self._seconds())
         if words.past:
-            self._stage.show(painted.text)
+            self._session.show(painted.text)
         else:
             self._show_said(painted)
 
@@ -138,59 +138,59 @@ class PromptScreen:
 
     def refuse(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
-        self.status = DATA_REFUSED
+        self.status = DATA_ERROR
         self.state(text)
 
     def state(self, text: str) -> bool:
         """Show one line about the conversation itself; return False if the screen is too full."""
-        self._company.noticed(text)
+        self._roster.noticed(text)
         self._know_name()
-        if self._stage.is_open and self._states.on_screen:
+        if self._session.is_open and self._states.on_screen:
             taken = self._notice(self._painter.state(text, self._seconds()).text)
         else:
             self._states.write(f"{text}\n")
             taken = True
-        self._stage.refresh()
+        self._session.refresh()
         return taken
 
     def log(self, text: str) -> bool:
         """Show lines of the program's log, each with its LF; return False where nothing can be shown."""
-        if not self._stage.is_open:
+        if not self._session.is_open:
             return False
         self._notice(cleaned(text))
         return True
 
-    def invite(self) -> None:
+    def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
         self._alone = False
-        self._stage.refresh()
+        self._session.refresh()
 
     def dismiss(self) -> None:
         """Show that nobody is there to talk to."""
         self._alone = True
-        self._stage.refresh()
+        self._session.refresh()
 
-    def said_here(self, text: str, kind: str) -> None:
+    def show_sent(self, text: str, kind: str) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said here: it is marked until it is stored."""
         self._taken = True
         self._pending.said(cleaned(text), kind)
-        self._stage.refresh()
+        self._session.refresh()
 
     def unstored(self, lines: int) -> None:
         """Print what is stored now as own words."""
         for kind, stored in groupby(self._pending.unstored(lines), attrgetter("kind")):
             text = "\n".join(line.text for line in stored)
-            self._stage.show(self._painter.own(text, self._seconds(), kind).text)
-        self._stage.refresh()
+            self._session.show(self._painter.own(text, self._seconds(), kind).text)
+        self._session.refresh()
 
     def unsaid(self) -> None:
         """What waits to be stored will not be: print it as it is."""
         self._show_unsaid()
-        self._stage.refresh()
+        self._session.refresh()
 
-    def called(self, name: str) -> None:
+    def set_nick(self, name: str) -> None:
         """Prompt with that name."""
-        self._company.called(name)
+        self._roster.called(name)
         self._know_name()
 
     def pause(self) -> None:
@@ -217,13 +217,13 @@ class PromptScreen:
         """Nobody sees the screen, or types, any more."""
         if not self._gone:
             self._gone = True
-            self.status = IO_FAILED
-            self.conversation.screen_lost()
+            self.status = IO_ERROR
+            self.conversation.output_lost()
             self.conversation.input_ended()
 
     def broke(self) -> None:
         """There is no prompt any more: end in good order."""
-        self.status = IO_FAILED
+        self.status = IO_ERROR
         self.conversation.leave()
 
     # what the region shows
@@ -234,7 +234,7 @@ class PromptScreen:
 
     def prompt(self) -> str:
         """What stands before what is typed."""
-        return f"{cleaned_line(self._company.own_name)}: "
+        return f"{cleaned_line(self._roster.own_name)}: "
 
     def is_alone(self) -> bool:
         """Whether nobody is there to talk to."""
@@ -287,11 +287,11 @@ class PromptScreen:
 
     def suspends(self) -> None:
         """Give the terminal back for a while."""
-        self._stage.suspend()
+        self._session.suspend()
 
     def redraws(self) -> None:
         """Draw the screen anew."""
-        self._stage.redraw()
+        self._session.redraw()
 
     def _entered(self, buffer: Buffer) -> bool:
         """Take the line that was typed, or leave it where it is."""
@@ -330,7 +330,7 @@ class PromptScreen:
 
     def _refuse(self, refused: Refused) -> None:
         if refused.counts:
-            self.status = DATA_REFUSED
+            self.status = DATA_ERROR
         self.state(f"* {refused.why}")
 
     def _is_too_long(self, line: str) -> bool:
@@ -340,27 +340,27 @@ class PromptScreen:
         self._held = call
 
     def _echo(self, line: str) -> None:
-        self._stage.show(_dim(cleaned_line(line)))
+        self._session.show(_dim(cleaned_line(line)))
 
     def _show_unsaid(self) -> None:
         for line in self._pending.unstored(0):
-            self._stage.show(_dim(str(line)))
+            self._session.show(_dim(str(line)))
 
-    def _show_said(self, painted: Painted) -> None:
+    def _show_said(self, painted: StyledText) -> None:
         self._spoken = True
         self._mentioned = self._mentioned or painted.mentions
-        self._stage.show(painted.text)
+        self._session.show(painted.text)
 
     def _know_name(self) -> None:
-        if self._painter.name != self._company.own_name:
-            self._painter.name = self._company.own_name
-            self._stage.refresh()
+        if self._painter.name != self._roster.own_name:
+            self._painter.name = self._roster.own_name
+            self._session.refresh()
 
     def _look_later(self) -> None:
         self._tick = self._reactor.callLater(REFRESH, self._look_at_status)
 
     def _notice(self, lines: str) -> bool:
-        taken = self._stage.notice(lines)
+        taken = self._session.notice(lines)
         if not taken:
             self._not_shown += lines.count("\n")
         return taken
@@ -372,12 +372,12 @@ class PromptScreen:
             if not self.state(not_shown(dropped)):
                 self._not_shown = dropped
         if self._status_line() != self._last_status:
-            self._stage.refresh()
+            self._session.refresh()
 
     def _region(
         self, may_draw: Callable[[], bool], resized: Callable[[], None], keyboard: Input, screen: Output
-    ) -> Region:
-        return Region(self, self._buffer, keys(self), may_draw, resized, keyboard, screen)
+    ) -> PromptApp:
+        return PromptApp(self, self._buffer, keys(self), may_draw, resized, keyboard, screen)
 
 
 def _bytes(typed: str) -> bytes:

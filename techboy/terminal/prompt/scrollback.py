@@ -21,22 +21,22 @@ _KEPT = 16 * 1024  # bytes of what was printed last, for a screen that is drawn 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
-class Flow(Protocol):
+class OutputEvents(Protocol):
     """Who is told how far the screen has come."""
 
-    def here_full(self) -> None: ...
-    def here_ready(self) -> None: ...
-    def here_shown(self) -> None: ...
+    def output_full(self) -> None: ...
+    def output_ready(self) -> None: ...
+    def output_written(self) -> None: ...
 
 
-class Room(Enum):
+class Capacity(Enum):
     """Whether more should be shown."""
 
     FREE = auto()
     FULL = auto()
 
 
-class Above:
+class ScrollbackPrinter:
     """Lines to be printed above the prompt.
 
     ``soon`` calls `print` when the turn is over; ``print_now`` is given all that was gathered, as bytes.
@@ -48,7 +48,7 @@ class Above:
         self._size = 0
         self._last = b""
         self._owed = False  # lines were printed, and may not be written yet
-        self._room = Room.FREE
+        self._room = Capacity.FREE
 
     @property
     def waits(self) -> bool:
@@ -60,16 +60,16 @@ class Above:
         waiting = self._size + unwritten
         return not waiting or waiting + size <= NOTICE_LIMIT
 
-    def add(self, lines: str, flow: Flow, unwritten: int) -> None:
+    def add(self, lines: str, flow: OutputEvents, unwritten: int) -> None:
         """Print ``lines``, each with its LF; ``unwritten`` bytes of earlier ones wait."""
         data = lines.encode("utf-8", "replace")
         if not self._gathered:
             self._soon()
         self._gathered.append(data)
         self._size += len(data)
-        if self._room is Room.FREE and self._size + unwritten > UNWRITTEN_LIMIT:
-            self._room = Room.FULL
-            flow.here_full()
+        if self._room is Capacity.FREE and self._size + unwritten > UNWRITTEN_LIMIT:
+            self._room = Capacity.FULL
+            flow.output_full()
 
     def print(self) -> bool:
         """Print what was gathered; return False where there is nothing."""
@@ -81,15 +81,15 @@ class Above:
         self._print_now(_for_terminal(data))
         return True
 
-    def written(self, flow: Flow) -> None:
+    def written(self, flow: OutputEvents) -> None:
         """All that was printed is written: print what was gathered since, or tell that all is shown."""
         if self.print() or not self._owed:
             return
         self._owed = False
-        flow.here_shown()
-        if self._room is Room.FULL:
-            self._room = Room.FREE
-            flow.here_ready()
+        flow.output_written()
+        if self._room is Capacity.FULL:
+            self._room = Capacity.FREE
+            flow.output_ready()
 
     def forget(self) -> None:
         """Nothing more is printed."""

@@ -22,12 +22,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from techboy.terminal.prompt.app import Region
-from techboy.terminal.prompt.modes import Attending, modes_of, set_modes, stop
-from techboy.terminal.prompt.scrollback import Above, Flow
-from techboy.terminal.prompt.tty import Ends, Opened
+from techboy.terminal.prompt.app import PromptApp
+from techboy.terminal.prompt.modes import TerminalSignals, modes_of, set_modes, stop
+from techboy.terminal.prompt.scrollback import OutputEvents, ScrollbackPrinter
+from techboy.terminal.prompt.tty import Opened, TerminalIO
 
-PATIENCE = 5.0
+DRAW_TIMEOUT = 5.0
 """Seconds that a terminal has to take what is left, at the end."""
 
 RESIZED_FOR = 0.1
@@ -43,11 +43,11 @@ class Reactor(Protocol):
     def callFromThread(self) -> Callable[..., object]: ...
 
 
-class Owner(Protocol):
+class SessionOwner(Protocol):
     """Whose stage it is."""
 
     @property
-    def conversation(self) -> Flow:
+    def conversation(self) -> OutputEvents:
         """Who is told how far the screen has come."""
 
     def rings(self) -> bool:
@@ -60,7 +60,7 @@ class Owner(Protocol):
         """The prompt failed, for a reason that was logged; lines are still shown."""
 
 
-class Phase(Enum):
+class ScreenPhase(Enum):
     """Where the stage stands."""
 
     CLOSED = auto()  # not open yet, or not any more
@@ -71,7 +71,7 @@ class Phase(Enum):
     LOST = auto()  # the terminal is gone
 
 
-_WITH_REGION = (Phase.OPEN, Phase.STOPPING)
+_WITH_REGION = (ScreenPhase.OPEN, ScreenPhase.STOPPING)
 
 
 class Drawing(Enum):
@@ -83,20 +83,20 @@ class Drawing(Enum):
     RESIZED = auto()  # when the size has stayed for a while, with all of the screen; nothing else is printed
 
 
-MadeRegion: TypeAlias = Callable[[Callable[[], bool], Callable[[], None], Input, Output], Region]
+MakeApp: TypeAlias = Callable[[Callable[[], bool], Callable[[], None], Input, Output], PromptApp]
 """Makes what is drawn; it is given what tells whether it may draw, whom to tell of another size, and both
 ends."""
 
 
-class Stage:
+class TerminalSession:
     """Keyboard and screen, from `open` to `close`."""
 
     _log = Logger()
 
-    def __init__(self, owner: Owner, opened: Opened) -> None:
+    def __init__(self, owner: SessionOwner, opened: Opened) -> None:
         self._owner, self._opened = owner, opened
-        self._phase, self._drawing = Phase.CLOSED, Drawing.AT_ONCE
-        self._above = Above(self._print_soon, self._print)
+        self._phase, self._drawing = ScreenPhase.CLOSED, Drawing.AT_ONCE
+        self._above = ScrollbackPrinter(self._print_soon, self._print)
         self._run: asyncio.Task[None] | None = None
         self._calls: dict[Callable[[], None], IDelayedCall] = {}
         self._restored, self._raw = ExitStack(), ExitStack()
@@ -105,23 +105,23 @@ class Stage:
     @property
     def is_open(self) -> bool:
         """Whether something can be shown."""
-        return self._phase not in (Phase.CLOSED, Phase.LOST)
+        return self._phase not in (ScreenPhase.CLOSED, ScreenPhase.LOST)
 
     def open(
         self,
         reactor: Reactor,
         stdin: int,
         stdout: int,
-        region: MadeRegion,
+        region: MakeApp,
     ) -> None:
         """Begin to read and show, as soon as the reactor runs."""
         self._reactor, self._stdin = reactor, stdin
         self._modes, self._own_modes = modes_of(stdin), None
         self._set_up = lambda: self._open_ends(self._opened(stdin, stdout, self._written, self._lose), region)
         told = reactor.callFromThread
-        attending = Attending(lambda: told(self._owner.lost), lambda: told(self._go_on))
+        attending = TerminalSignals(lambda: told(self._owner.lost), lambda: told(self._go_on))
         self._restored.callback(attending.close)
-        self._phase = Phase.OPENING
+        self._phase = ScreenPhase.OPENING
         self._call(0, self._begin)
 
     def show(self, lines: str) -> None:
@@ -138,12 +138,12 @@ class Stage:
 
     def refresh(self) -> None:
         """Something in the region is different."""
-        if self._phase is Phase.OPEN:
+        if self._phase is ScreenPhase.OPEN:
             self._region.invalidate()
 
     def redraw(self) -> None:
         """Clear the screen, print again what was printed last, and draw, as soon as the terminal takes it."""
-        if self._phase is not Phase.OPEN or self._drawing is Drawing.RESIZED:
+        if self._phase is not ScreenPhase.OPEN or self._drawing is Drawing.RESIZED:
             return
         if self._ends.way.stuck:
             self._drawing = Drawing.ANEW
@@ -155,19 +155,19 @@ class Stage:
     def suspend(self) -> None:
         """Stop the program, with the terminal as it was, until it is told to go on."""
         self._erase()
-        self._phase = Phase.STOPPING
+        self._phase = ScreenPhase.STOPPING
         self._call(0, self._stop)  # what takes the region away is written before
 
     def close(self) -> Deferred[None]:
         """Print what was shown, then let go of the terminal as it was; fires when that is done."""
         closed: Deferred[None] = Deferred()
         self._closed.append(closed)
-        if self._phase is Phase.OPENING:
+        if self._phase is ScreenPhase.OPENING:
             self._cancel(self._begin)
             self._set_up()
-            self._phase = Phase.CLEARED
-        if self._phase is not Phase.CLOSED:
-            self._call(PATIENCE, self._let_go)
+            self._phase = ScreenPhase.CLEARED
+        if self._phase is not ScreenPhase.CLOSED:
+            self._call(DRAW_TIMEOUT, self._let_go)
             self._clear()
             self._above.print()
         self._end_if_done()
@@ -185,13 +185,13 @@ class Stage:
         loop.set_exception_handler(self._failed)
         self._set_up()
         self._raw.enter_context(self._ends.input.raw_mode())  # a key may be pressed for what is seen
-        self._phase = Phase.OPEN
+        self._phase = ScreenPhase.OPEN
         self._above.print()
         running = self._region.run_async(handle_sigint=False, set_exception_handler=False)
         self._run = loop.create_task(running)
         self._run.add_done_callback(self._ran)
 
-    def _open_ends(self, ends: Ends, region: MadeRegion) -> None:
+    def _open_ends(self, ends: TerminalIO, region: MakeApp) -> None:
         self._ends = ends
         self._restored.callback(ends.close)
         self._restored.callback(self._raw.close)
@@ -239,12 +239,12 @@ class Stage:
         """The terminal is gone."""
         if self.is_open:
             self._clear()
-            self._phase = Phase.LOST
+            self._phase = ScreenPhase.LOST
             self._above.forget()
             self._owner.lost()
 
     def _stop(self) -> None:
-        if self._phase is Phase.STOPPING:
+        if self._phase is ScreenPhase.STOPPING:
             set_modes(self._stdin, self._modes)
             stop()
             self._go_on()
@@ -252,7 +252,7 @@ class Stage:
     def _go_on(self) -> None:
         """The program was stopped, and the terminal may be any way now."""
         if self._phase in _WITH_REGION:
-            self._phase = Phase.OPEN
+            self._phase = ScreenPhase.OPEN
             set_modes(self._stdin, self._own_modes)
             self._region.lift()
             self._region.draw()
@@ -264,14 +264,14 @@ class Stage:
     # printing
 
     def _may_draw(self) -> bool:
-        if self._phase is not Phase.OPEN:
+        if self._phase is not ScreenPhase.OPEN:
             return False
         if self._ends.way.stuck:
             self._drawing = Drawing.PUT_OFF
         return self._drawing is Drawing.AT_ONCE
 
     def _print_soon(self) -> None:
-        if self._phase is not Phase.OPENING:
+        if self._phase is not ScreenPhase.OPENING:
             self._call(0, self._print_gathered)
 
     def _print_gathered(self) -> None:
@@ -279,10 +279,10 @@ class Stage:
             self._above.print()
 
     def _print(self, data: bytes) -> None:
-        if self._phase is Phase.OPEN:
+        if self._phase is ScreenPhase.OPEN:
             self._region.lift()
         self._ends.way.put(data + b"\a" if self._owner.rings() else data)
-        if self._phase is Phase.OPEN:
+        if self._phase is ScreenPhase.OPEN:
             self._region.draw()
 
     def _print_last(self) -> None:
@@ -302,7 +302,7 @@ class Stage:
     # another size
 
     def _resized(self) -> None:
-        if self._phase is Phase.OPEN:
+        if self._phase is ScreenPhase.OPEN:
             if self._drawing is Drawing.RESIZED or self._has_other_width or self._was_resized_twice:
                 self._drawing = Drawing.RESIZED
                 self._call(RESIZED_FOR, self._settled)
@@ -331,7 +331,7 @@ class Stage:
     def _clear(self) -> None:
         """Take the region away for good; the keyboard is as it was when its task has ended."""
         if self._phase in _WITH_REGION:
-            self._phase = Phase.CLEARED
+            self._phase = ScreenPhase.CLEARED
             self._erase()
         if self._run is None:
             return
@@ -342,20 +342,24 @@ class Stage:
             self._region.exit()
 
     def _end_if_done(self) -> None:
-        if self._closed and self._run is None and (self._phase is not Phase.CLEARED or self._all_written):
+        if (
+            self._closed
+            and self._run is None
+            and (self._phase is not ScreenPhase.CLEARED or self._all_written)
+        ):
             self._let_go()
 
     @property
     def _unwritten(self) -> int:
-        return 0 if self._phase is Phase.OPENING else self._ends.way.unwritten
+        return 0 if self._phase is ScreenPhase.OPENING else self._ends.way.unwritten
 
     @property
     def _all_written(self) -> bool:
         return not (self._above.waits or self._ends.way.unwritten)
 
     def _let_go(self) -> None:
-        if self._phase is not Phase.CLOSED:
-            self._phase = Phase.CLOSED
+        if self._phase is not ScreenPhase.CLOSED:
+            self._phase = ScreenPhase.CLOSED
             for call in list(self._calls):
                 self._cancel(call)
             if self._run is not None:

@@ -1,6 +1,6 @@
 """The two ends of a terminal as the prompt uses them: what is typed, and what is shown.
 
-On POSIX it is written to by way of an `Outflow`, which never waits; for a Windows console see
+On POSIX it is written to by way of an `NonBlockingWriter`, which never waits; for a Windows console see
 `techboy.terminal.prompt.console`.
 """
 
@@ -17,7 +17,7 @@ from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from techboy import systems
-from techboy.terminal.prompt.output_writer import Outflow
+from techboy.terminal.prompt.output_writer import NonBlockingWriter
 
 USUAL = Size(rows=24, columns=80)
 """How large a terminal is taken to be that does not say so."""
@@ -25,7 +25,7 @@ USUAL = Size(rows=24, columns=80)
 Told: TypeAlias = Callable[[], None]
 
 
-class Way(Protocol):
+class OutputWriter(Protocol):
     """Where text for the screen goes, in order with what ``Ends.output`` writes."""
 
     @property
@@ -43,23 +43,23 @@ class Way(Protocol):
         """Write nothing any more."""
 
 
-class Ends(NamedTuple):
+class TerminalIO(NamedTuple):
     """Both ends, to be closed with ``close`` when the prompt is through with them."""
 
     input: Input
     output: Output
-    way: Way
+    way: OutputWriter
     close: Told
 
 
-Opened: TypeAlias = Callable[[int, int, Told, Told], Ends]
+Opened: TypeAlias = Callable[[int, int, Told, Told], TerminalIO]
 """Opens a terminal by the descriptors of its keyboard and screen.
 
 Then come two to be called: when all is written that was to be, and when the terminal is gone.
 """
 
 
-def opened(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+def opened(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
     """Open the terminal in the way of this system."""
     if systems.ON_WINDOWS:
         from techboy.terminal.prompt.console import console
@@ -68,20 +68,20 @@ def opened(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
     return terminal(stdin, stdout, written, lost)
 
 
-def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> Ends:
+def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
     """Open a terminal of POSIX."""
     with ExitStack() as files:
         keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
-        outflow = Outflow(stdout, written, lost)
-        files.callback(outflow.close)
+        writer = NonBlockingWriter(stdout, written, lost)
+        files.callback(writer.close)
         output = Vt100_Output(
-            cast(Any, outflow),
+            cast(Any, writer),
             lambda: size_of(stdout),
             term=os.environ.get("TERM"),
             default_color_depth=ColorDepth.from_env(),
             enable_cpr=False,  # nothing here depends on where on the screen the prompt stands
         )
-        return Ends(create_input(keyboard), output, outflow, files.pop_all().close)
+        return TerminalIO(create_input(keyboard), output, writer, files.pop_all().close)
 
 
 def size_of(descriptor: int) -> Size:

@@ -9,14 +9,14 @@ from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 
 from techboy.chat.commands import COMMANDS
-from techboy.terminal.prompt.completion import GUEST, HOST, TWO, Completing, Offer
+from techboy.terminal.prompt.completion import DIRECT, GUEST, HOST, CommandCompleter, Offer
 
 PEOPLE = ["benvolio", "Nurse", "romeo"]
 
 
 def offered(line: str, commands: tuple[Offer, ...] = GUEST, cursor: int | None = None) -> list[Completion]:
     """Return how ``line`` may go on at the cursor, which is at its end unless told."""
-    completer = Completing(lambda: commands, lambda: PEOPLE)
+    completer = CommandCompleter(lambda: commands, lambda: PEOPLE)
     return [*completer.get_completions(Document(line, cursor), CompleteEvent())]
 
 
@@ -36,7 +36,7 @@ class CommandsTests:
         names = {offer.name for offer in HOST}
         assert names == {command.name for command in COMMANDS} | {"bell"}
         assert names - {offer.name for offer in GUEST} == {"kick", "motd", "shutdown"}
-        assert [offer.usage for offer in TWO] == ["/ping", "/bell [off|mention|all]"]
+        assert [offer.usage for offer in DIRECT] == ["/ping", "/bell [off|mention|all]"]
 
     def test_begun(self) -> None:
         """A command that was begun is completed, in any case, with a blank where something follows."""
@@ -48,7 +48,7 @@ class CommandsTests:
 
     def test_all(self) -> None:
         """A slash alone offers all there are."""
-        assert completed("/", TWO) == ["/ping", "/bell "]
+        assert completed("/", DIRECT) == ["/ping", "/bell "]
         assert len(completed("/")) == len(GUEST)
 
     def test_help(self) -> None:
@@ -126,7 +126,7 @@ class NamesTests:
     def test_asked_each_time(self) -> None:
         """Who has come since, and what may be done since, is offered too."""
         people: list[str] = []
-        completer = Completing(lambda: TWO, lambda: people)
+        completer = CommandCompleter(lambda: DIRECT, lambda: people)
         assert [*completer.get_completions(Document("t"), CompleteEvent())] == []
         people.append("tybalt")
         assert [found.text for found in completer.get_completions(Document("t"), CompleteEvent())] == [

@@ -12,13 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from techboy.systems import ON_WINDOWS
-from techboy.terminal.prompt.history import LIMIT, Remembered, history_file
+from techboy.terminal.prompt.history import LIMIT, FileHistory, history_file
 from tests.marks import needs_links, needs_named_pipes, needs_permissions
 
 
 def recalled(path: Path | None) -> list[str]:
     """Return what a program that starts now recalls, the oldest first."""
-    return [*Remembered(path).load_history_strings()][::-1]
+    return [*FileHistory(path).load_history_strings()][::-1]
 
 
 def mode(path: Path) -> int:
@@ -47,12 +47,12 @@ class RememberedTests:
     def test_runs(self, tmp_path: Path) -> None:
         """What was typed in one run is there in the next, the newest first, as prompt_toolkit wants it."""
         path = tmp_path / "techboy" / "juliet.history"
-        first = Remembered(path)
+        first = FileHistory(path)
         assert [*first.load_history_strings()] == []
         first.append_string("one")
         first.append_string("two")
         assert first.get_strings() == ["one", "two"]
-        second = Remembered(path)
+        second = FileHistory(path)
         assert [*second.load_history_strings()] == ["two", "one"]
 
     @given(st.lists(st.text()))
@@ -61,7 +61,7 @@ class RememberedTests:
         """Whatever was typed comes back as it was, each entry by itself, and the file is ASCII."""
         with TemporaryDirectory() as folder:
             path = Path(folder, "history")
-            history = Remembered(path)
+            history = FileHistory(path)
             for entry in entries:
                 history.store_string(entry)
             assert recalled(path) == entries
@@ -71,16 +71,16 @@ class RememberedTests:
     def test_private(self, tmp_path: Path) -> None:
         """Folder and file are made for nobody but their owner; a folder that is there stays as it is."""
         path = tmp_path / "techboy" / "juliet.history"
-        Remembered(path).store_string("hello")
+        FileHistory(path).store_string("hello")
         assert (mode(path.parent), mode(path)) == (0o700, 0o600)
         path.parent.chmod(0o755)
-        Remembered(path).store_string("hello")
+        FileHistory(path).store_string("hello")
         assert mode(path.parent) == 0o755
 
     def test_two_programs(self, tmp_path: Path) -> None:
         """Two programs that remember in turns lose nothing of each other's."""
         path = tmp_path / "history"
-        one, other = Remembered(path), Remembered(path)
+        one, other = FileHistory(path), FileHistory(path)
         for number in range(10):
             one.store_string(f"one {number}")
             other.store_string(f"other {number}")
@@ -89,10 +89,10 @@ class RememberedTests:
     def test_damaged(self, tmp_path: Path) -> None:
         """What is no entry, or only part of one, is passed over, and spoils nothing after it."""
         path = tmp_path / "history"
-        Remembered(path).store_string("before")
+        FileHistory(path).store_string("before")
         with path.open("ab") as file:
             file.write(b'\n\xff\xfe\n17\n\n{"a": 1}\n' + b"[" * 100_000 + b'\n"torn')
-        Remembered(path).store_string("after")
+        FileHistory(path).store_string("after")
         assert recalled(path) == ["before", "after"]
 
     def test_too_long(self, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ class RememberedTests:
         resolve = Path.resolve
 
         def resolved(self: Path, strict: bool = False) -> Path:
-            Remembered(path).store_string("newest")
+            FileHistory(path).store_string("newest")
             return resolve(self, strict)
 
         monkeypatch.setattr(Path, "resolve", resolved)
@@ -177,7 +177,7 @@ class RememberedTests:
             path /= "history"
         else:
             os.mkfifo(path)
-        history = Remembered(path)
+        history = FileHistory(path)
         assert [*history.load_history_strings()] == []
         history.append_string("hello")
         assert history.get_strings() == ["hello"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from techboy.terminal.prompt.modes import Attending, modes_of, set_modes
+from techboy.terminal.prompt.modes import TerminalSignals, modes_of, set_modes
 from tests.marks import posix
 
 pty = posix("pty")
@@ -71,7 +71,7 @@ class AttendingTests:
     def test_told(self) -> None:
         """Both are told of, being hung up only once; what shells send after that does no harm."""
         told: list[str] = []
-        attending = Attending(lambda: told.append("hung up"), lambda: told.append("goes on"))
+        attending = TerminalSignals(lambda: told.append("hung up"), lambda: told.append("goes on"))
         for number in (signal.SIGCONT, signal.SIGHUP, signal.SIGHUP, signal.SIGCONT):
             signal.raise_signal(number)
         assert told == ["goes on", "hung up", "goes on"]
@@ -82,7 +82,7 @@ class AttendingTests:
         """Who heard of them before does so after."""
         told: list[int] = []
         signal.signal(signal.SIGHUP, lambda number, _: told.append(number))
-        attending = Attending(lambda: None, lambda: None)
+        attending = TerminalSignals(lambda: None, lambda: None)
         attending.close()
         signal.raise_signal(signal.SIGHUP)
         assert told == [signal.SIGHUP]

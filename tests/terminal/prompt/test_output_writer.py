@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from techboy.terminal.prompt.output_writer import Outflow
+from techboy.terminal.prompt.output_writer import NonBlockingWriter
 from tests.marks import posix
 from tests.terminal.screens import run, settle, until
 
@@ -22,8 +22,10 @@ class Line:
         self.far, self.near, self.events = far, near, []
         self.blocking = os.get_blocking(near)
 
-    def outflow(self) -> Outflow:
-        return Outflow(self.near, lambda: self.events.append("written"), lambda: self.events.append("lost"))
+    def writer(self) -> NonBlockingWriter:
+        return NonBlockingWriter(
+            self.near, lambda: self.events.append("written"), lambda: self.events.append("lost")
+        )
 
     async def reads(self, count: int) -> bytes:
         """Return the next ``count`` bytes that arrive."""
@@ -60,16 +62,16 @@ class OutflowTests:
         """What comes in one turn is written together, in order, and told of once."""
 
         async def test() -> None:
-            outflow = line.outflow()
-            outflow.put(b"one ")
-            outflow.write("½ ")
-            outflow.flush()
-            outflow.put(b"two")
-            assert (outflow.unwritten, outflow.stuck) == (10, False)
+            writer = line.writer()
+            writer.put(b"one ")
+            writer.write("½ ")
+            writer.flush()
+            writer.put(b"two")
+            assert (writer.unwritten, writer.stuck) == (10, False)
             await until(lambda: line.events)
             assert await line.reads(10) == "one ½ two".encode()
-            assert (line.events, outflow.unwritten) == (["written"], 0)
-            outflow.close()
+            assert (line.events, writer.unwritten) == (["written"], 0)
+            writer.close()
 
         run(test())
 
@@ -77,17 +79,17 @@ class OutflowTests:
         """Where nobody reads, nothing waits for it; all arrives when somebody does, whoever shares it."""
 
         async def test() -> None:
-            outflow, data = line.outflow(), os.urandom(8).hex().encode() * 40000
-            outflow.put(data)
-            await until(lambda: outflow.stuck)
-            outflow.put(b"end")
-            assert 0 < outflow.unwritten <= len(data) + 3
+            writer, data = line.writer(), os.urandom(8).hex().encode() * 40000
+            writer.put(data)
+            await until(lambda: writer.stuck)
+            writer.put(b"end")
+            assert 0 < writer.unwritten <= len(data) + 3
             assert line.events == []
             assert os.get_blocking(line.near) is line.blocking
             assert await line.reads(len(data) + 3) == data + b"end"
             await until(lambda: line.events)
-            assert (line.events, outflow.stuck) == (["written"], False)
-            outflow.close()
+            assert (line.events, writer.stuck) == (["written"], False)
+            writer.close()
 
         run(test())
 
@@ -95,14 +97,14 @@ class OutflowTests:
         """A terminal that is gone is told of once, and written nothing more."""
 
         async def test() -> None:
-            outflow = line.outflow()
+            writer = line.writer()
             line.hang_up()
-            outflow.put(b"hello")
+            writer.put(b"hello")
             await until(lambda: line.events)
-            outflow.put(b"hello")
+            writer.put(b"hello")
             await settle()
-            assert (line.events, outflow.unwritten) == (["lost"], 0)
-            outflow.close()
+            assert (line.events, writer.unwritten) == (["lost"], 0)
+            writer.close()
 
         run(test())
 
@@ -110,13 +112,13 @@ class OutflowTests:
         """So is one that is gone before it took everything."""
 
         async def test() -> None:
-            outflow = line.outflow()
-            outflow.put(b"x" * 500000)
-            await until(lambda: outflow.stuck)
+            writer = line.writer()
+            writer.put(b"x" * 500000)
+            await until(lambda: writer.stuck)
             line.hang_up()
             await until(lambda: line.events)
-            assert (line.events, outflow.unwritten) == (["lost"], 0)
-            outflow.close()
+            assert (line.events, writer.unwritten) == (["lost"], 0)
+            writer.close()
 
         run(test())
 
@@ -125,19 +127,19 @@ class OutflowTests:
         """What is not written when it is closed is not, and told nobody."""
 
         async def test() -> None:
-            outflow = line.outflow()
-            outflow.put(b"x" * size)
+            writer = line.writer()
+            writer.put(b"x" * size)
             if size > 5:
-                await until(lambda: outflow.stuck)
-            outflow.close()
-            outflow.put(b"x")
+                await until(lambda: writer.stuck)
+            writer.close()
+            writer.put(b"x")
             await settle()
-            assert (line.events, outflow.unwritten, outflow.stuck) == ([], 0, False)
+            assert (line.events, writer.unwritten, writer.stuck) == ([], 0, False)
 
         run(test())
 
     def test_like_a_stream(self, line: Line) -> None:
         """It passes for a terminal's text stream."""
-        outflow = line.outflow()
-        assert (outflow.fileno(), outflow.isatty(), outflow.encoding) == (line.near, True, "utf-8")
-        outflow.close()
+        writer = line.writer()
+        assert (writer.fileno(), writer.isatty(), writer.encoding) == (line.near, True, "utf-8")
+        writer.close()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from techboy.chat.outbox import Outbox
 from techboy.storage.interface import ACTION, TEXT
-from techboy.terminal.prompt.pending import Pending, PendingLine
+from techboy.terminal.prompt.pending import PendingLine, PendingLines
 
 
 def texts(lines: list[PendingLine]) -> list[str]:
@@ -20,7 +20,7 @@ class PendingTests:
 
     def test_rows(self) -> None:
         """Five are shown, marked, and of more it is told how many."""
-        pending = Pending()
+        pending = PendingLines()
         assert pending.rows() == []
         pending.said("1\n2\n3\n4\n5")
         assert pending.rows() == ["… 1", "… 2", "… 3", "… 4", "… 5"]
@@ -31,7 +31,7 @@ class PendingTests:
 
     def test_stored(self) -> None:
         """The oldest are stored first."""
-        pending = Pending()
+        pending = PendingLines()
         pending.said("1\n2")
         pending.said("3")
         assert pending.unstored(3) == []
@@ -41,7 +41,7 @@ class PendingTests:
 
     def test_action(self) -> None:
         """An action waits as it was typed."""
-        pending = Pending()
+        pending = PendingLines()
         pending.said("hello")
         pending.said("waves", ACTION)
         assert pending.rows() == ["… hello", "… /me waves"]
@@ -49,7 +49,7 @@ class PendingTests:
 
     def test_others_before(self) -> None:
         """Lines of an earlier run, which wait too, are not taken for those said here."""
-        pending = Pending()
+        pending = PendingLines()
         assert pending.unstored(2) == []
         pending.said("mine")
         assert pending.unstored(3) == []
@@ -63,7 +63,7 @@ class PendingTests:
     def test_exactly_once(self, kept: int, steps: list[tuple[str, int]]) -> None:
         """Whatever is said and stored whenever, each line is printed once, in order, and not too soon."""
         outbox = Outbox(None, [(1 + number, f"kept {number}", TEXT) for number in range(kept)])
-        pending, printed, said, stored = Pending(), [], [], 0
+        pending, printed, said, stored = PendingLines(), [], [], 0
         printed += texts(pending.unstored(outbox.lines))
         for step, lines in steps:
             if step == "said":

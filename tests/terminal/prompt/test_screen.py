@@ -17,17 +17,17 @@ from prompt_toolkit.input import create_pipe_input
 from twisted.logger import capturedLogs
 
 from techboy import exit_status
-from techboy.chat.conversation import Words
+from techboy.chat.conversation import Message
 from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown
-from techboy.terminal.formatting import Undecorated
-from techboy.terminal.input_parser import Person, Refused
+from techboy.terminal.formatting import PlainFormatter
+from techboy.terminal.input_parser import PersonParser, Refused
 from techboy.terminal.prompt import session
 from techboy.terminal.prompt.screen import PASTED_LIMIT, REFRESH, PromptScreen
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
-from techboy.terminal.prompt.session import PATIENCE, RESIZED_FOR
-from techboy.terminal.roster import Company
+from techboy.terminal.prompt.session import DRAW_TIMEOUT, RESIZED_FOR
+from techboy.terminal.roster import Roster
 from tests.marks import needs_posix_terminal, needs_signals
 from tests.programs import RecordedStates
 from tests.screen import CTRL_C, CTRL_D, CTRL_L, CTRL_R, CTRL_Z, ENTER
@@ -48,7 +48,7 @@ class Conversation:
         self.events.append(("said", text))
         if self.takes:
             self.waiting += text.count("\n") + 1
-            self.screen.said_here(text, kind)
+            self.screen.show_sent(text, kind)
             self.screen.unstored(self.waiting)
 
     def stores(self, lines: int) -> None:
@@ -59,12 +59,12 @@ class Conversation:
     def commanded(self, line: str, word: str) -> None:
         self.events.append(("commanded", line, word))
 
-    def here_shown(self) -> None:
+    def output_written(self) -> None:
         self.shown = True
         if self.full:
             self.events.append("shown")
 
-    def here_full(self) -> None:
+    def output_full(self) -> None:
         self.full = True
         self.events.append("full")
 
@@ -78,14 +78,14 @@ class At:
     def __init__(self, terminal: FakeTerminal) -> None:
         self.terminal, self.reactor, self.states = terminal, LoopReactor(), RecordedStates()
         self.states.on_screen = True
-        self.company, self.status = Company("juliet"), "alone"
+        self.roster, self.status = Roster("juliet"), "alone"
         self.conversation = Conversation()
         self.history = InMemoryHistory(["earlier"])
-        painter = Undecorated(Shown("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
+        painter = PlainFormatter(Shown("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
         self.screen = PromptScreen(
-            Person(MAX_LINE),
+            PersonParser(MAX_LINE),
             painter,
-            self.company,
+            self.roster,
             Bell(),
             self.states,
             MAX_LINE,
@@ -110,7 +110,7 @@ class At:
     @property
     def drawn(self) -> int:
         """How often the prompt was drawn."""
-        return self.screen._stage._region.render_counter
+        return self.screen._session._region.render_counter
 
     async def open(self) -> None:
         """Open the screen; the prompt stands when it is done."""
@@ -186,7 +186,7 @@ class ShowingTests:
         """What comes in stands above the prompt, and what is typed stands as it was."""
         await at.types("half a l")
         at.screen.show("romeo", "hello\nyou\x1b[2J")
-        at.screen.show_words(Words("nurse", "sighs", "action"))
+        at.screen.show_message(Message("nurse", "sighs", "action"))
         at.screen.show_signed("romeo", "tybalt: ho")
         at.screen.state("* guest1 joined")
         rows = ["romeo: hello", "romeo: you\ufffd[2J", "** nurse sighs", "tybalt: ho", "* guest1 joined"]
@@ -207,7 +207,7 @@ class ShowingTests:
         at.reactor.advance(REFRESH)
         await at.sees("juliet:", ("connected to \ufffd[31mromeo; " + "x" * 100)[:50])
         at.status = "alone"
-        at.screen.invite()
+        at.screen.show_prompt()
         await at.sees("juliet:", "alone")
 
     @at_prompt
@@ -232,7 +232,7 @@ class ShowingTests:
         """As long as nobody is there to talk to the prompt is faint."""
         drawn = at.terminal.emulator.buffer
         assert at.screen.is_alone()
-        at.screen.invite()
+        at.screen.show_prompt()
         assert not at.screen.is_alone()
         at.screen.dismiss()
         assert at.screen.is_alone()
@@ -241,7 +241,7 @@ class ShowingTests:
     @at_prompt
     async def test_called(self, at: At) -> None:
         """The prompt has the name that whoever is here is called by, whoever changed it."""
-        at.screen.called("rosaline")
+        at.screen.set_nick("rosaline")
         await at.sees("rosaline:", "alone")
         at.screen.state("* you are mercutio")
         await at.sees("* you are mercutio", "mercutio:", "alone")
@@ -257,7 +257,7 @@ class ShowingTests:
         await settle()
         assert at.terminal.emulator.bells == 1
         at.screen.show("romeo", "rosaline")
-        at.screen.show_words(Words("romeo", "juliet", past=True))
+        at.screen.show_message(Message("romeo", "juliet", past=True))
         await settle()
         assert at.terminal.emulator.bells == 1
         await at.types(f"/bell all{ENTER}")
@@ -288,7 +288,7 @@ class ShowingTests:
         """A line that the other end did not take is told of, by the status too."""
         at.screen.refuse("* too long")
         await at.sees("* too long", "juliet:", "alone")
-        assert at.screen.status == exit_status.DATA_REFUSED
+        assert at.screen.status == exit_status.DATA_ERROR
 
     @at_prompt
     async def test_many(self, at: At) -> None:
@@ -579,7 +579,7 @@ class SayingTests:
         at.screen._reader.lines = lambda block: [Refused("no", counts=True)]
         await at.types(f"one{ENTER}")
         await at.sees("* no", "juliet:", "alone")
-        assert at.screen.status == exit_status.DATA_REFUSED
+        assert at.screen.status == exit_status.DATA_ERROR
 
 
 class PastingTests:
@@ -735,8 +735,8 @@ class FullTests:
         await at.types("typed")
         assert at.terminal.rows == ["juliet:", "alone"]
         at.terminal.goes_on()
-        await until(lambda: "here_ready" in at.events)
-        assert at.events == ["full", "shown", "here_ready"]
+        await until(lambda: "output_ready" in at.events)
+        assert at.events == ["full", "shown", "output_ready"]
         await until(lambda: at.terminal.rows[-2:] == ["juliet: typed", "alone"])
 
     @at_prompt
@@ -769,7 +769,7 @@ class FullTests:
         await settle()
         assert at.terminal.unwritten <= NOTICE_LIMIT
         at.terminal.goes_on()
-        await until(lambda: "here_ready" in at.events)
+        await until(lambda: "output_ready" in at.events)
         at.reactor.advance(REFRESH)
         told = f"* {taken.count(False) + 1} notices were not shown:"
         await until(lambda: any(row.startswith(told) for row in at.terminal.rows))
@@ -785,7 +785,7 @@ class FullTests:
         closed = at.screen.close()
         await settle()
         assert not closed.called
-        at.reactor.advance(PATIENCE)
+        at.reactor.advance(DRAW_TIMEOUT)
         assert closed.called
         await settle()
 
@@ -802,9 +802,9 @@ class LostTests:
         at.screen.show("romeo", "x" * 2 * UNWRITTEN_LIMIT)
         at.screen.state("Connection closed.")
         await settle()
-        assert at.events == ["screen_lost", "input_ended"]
+        assert at.events == ["output_lost", "input_ended"]
         assert at.states.written == "Connection closed.\n"
-        assert at.screen.status == exit_status.IO_FAILED
+        assert at.screen.status == exit_status.IO_ERROR
 
     @at_prompt
     async def test_screen(self, at: At) -> None:
@@ -812,7 +812,7 @@ class LostTests:
         at.screen.show("romeo", "hello")
         at.terminal.loses()
         await settle()
-        assert at.events == ["screen_lost", "input_ended"]
+        assert at.events == ["output_lost", "input_ended"]
 
     @needs_signals
     @at_prompt
@@ -821,7 +821,7 @@ class LostTests:
         before = signal.getsignal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
         signal.signal(signal.SIGHUP, before)
-        await until(lambda: at.events == ["screen_lost", "input_ended"])
+        await until(lambda: at.events == ["output_lost", "input_ended"])
         await at.closes()
         assert at.terminal.rows == []
 
@@ -833,7 +833,7 @@ class LostTests:
             at.screen.show("romeo", "hello")
             await until(lambda: at.events == ["leave"])
         assert any(issubclass(event["log_failure"].type, ZeroDivisionError) for event in logged)
-        assert at.screen.status == exit_status.IO_FAILED
+        assert at.screen.status == exit_status.IO_ERROR
         at.screen.state("Connection closed.")
         await at.sees("romeo: hello", "Connection closed.")
 
@@ -921,7 +921,7 @@ class EndTests:
     async def test_closed_while_drawn(self, at: At) -> None:
         """It may end at the very moment when the prompt is about to stand."""
         at.screen.open(at.reactor, *at.descriptors)
-        while at.screen._stage._run is None:
+        while at.screen._session._run is None:
             await asyncio.sleep(0)
         await at.closes()
         assert at.terminal.rows == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, Above, without_colours
+from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, ScrollbackPrinter, without_colours
 
 
 class Screen:
@@ -10,7 +10,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.printed, self.events, self.turns = b"", [], 0
-        self.above = Above(self._soon, self._print)
+        self.above = ScrollbackPrinter(self._soon, self._print)
 
     def _soon(self) -> None:
         self.turns += 1
@@ -21,13 +21,13 @@ class Screen:
     def add(self, lines: str, unwritten: int = 0) -> None:
         self.above.add(lines, self, unwritten)
 
-    def here_full(self) -> None:
+    def output_full(self) -> None:
         self.events.append("full")
 
-    def here_ready(self) -> None:
+    def output_ready(self) -> None:
         self.events.append("ready")
 
-    def here_shown(self) -> None:
+    def output_written(self) -> None:
         self.events.append("shown")
 
 
