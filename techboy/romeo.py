@@ -10,7 +10,6 @@ from typing import Any, cast
 from twisted.logger import Logger
 
 from techboy import exit_status, systems
-from techboy.chat.conversation import InputSource
 from techboy.chat.nicknames import checked_nickname
 from techboy.config import endpoints
 from techboy.config.options import PORT, ConversationOptions, option_type
@@ -36,6 +35,7 @@ from techboy.server.storage_service import runtime_directory, state_directory
 from techboy.service import IReactor
 from techboy.storage.memory import HISTORY_MEMORY
 from techboy.storage.sqlite import RECENT_MEMORY
+from techboy.terminal.interface import InputSource
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 

@@ -17,7 +17,6 @@ from twisted.logger import Logger
 
 from techboy import __version__, exit_status
 from techboy.background_writer import Call
-from techboy.chat.conversation import InputSource
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import ConnectionLog
 from techboy.ops.notify import Notifier, watchdog_seconds
@@ -28,6 +27,7 @@ from techboy.storage.state_dir import shown
 from techboy.terminal.bridge import InputHandler, StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
+from techboy.terminal.interface import InputSource
 from techboy.terminal.null_ui import NullUI
 from techboy.terminal.plain_prompt import PlainPrompt, erasing
 from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from techboy.chat.conversation import InputSource
 from techboy.chat.policy import DIRECT, AfterClient
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import ChatServer, ServerConfig
@@ -13,6 +12,7 @@ from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessionManager
 from techboy.server.operator import Output
 from techboy.server.plain import PlainServerProtocol
+from techboy.terminal.interface import InputSource
 from techboy.wire.frames import CLOSED, ServerBye
 from tests.houses import Visitor
 from tests.native import NativeVerona, tokens

@@ -26,12 +26,12 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.conversation import InputSource
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
 from techboy.server.detect import GREETING_DELAY
 from techboy.service import ChatService
 from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected

@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from techboy.chat.conversation import Conversation, ConversationState, InputSource, Message
-from techboy.chat.outbox import Outbox
+from techboy.chat.messages import Message
+from techboy.client.conversation import Conversation
+from techboy.client.conversation_state import ConversationState
+from techboy.client.outbox import Outbox
 from techboy.client.plain import PlainPeerProtocol
+from techboy.terminal.interface import InputSource
 from tests.direct import Balcony
 from tests.transports import FakeTransport, connected
 

@@ -15,7 +15,6 @@ from docutils.nodes import Element, literal, row, section, title
 from prometheus_client.core import Metric
 
 from techboy import exit_status, juliet, romeo
-from techboy.chat.conversation import InputSource
 from techboy.chat.counters import RejectReason
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import CloseReason
@@ -24,6 +23,7 @@ from techboy.ops.reactor_lag import ReactorLagMonitor
 from techboy.server.metrics import MetricsCollector
 from techboy.server.monitored import MonitoredServer
 from techboy.server.service import RoomServer
+from techboy.terminal.interface import InputSource
 from tests.children import run
 from tests.programs import Running
 

@@ -9,17 +9,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from techboy.chat import outbox
-from techboy.chat.acquaintance import ClientSession, MemorySessionStore
-from techboy.chat.conversation import Conversation, InputSource, Message
-from techboy.chat.outbox import Outbox
+from techboy.chat.messages import Message
 from techboy.chat.rate_limit import Bucket
+from techboy.client import outbox
+from techboy.client.conversation import Conversation
 from techboy.client.handshake import ClientHandshake
 from techboy.client.native import SAY_AGAIN, NativeClientProtocol
+from techboy.client.outbox import Outbox
+from techboy.client.session import ClientSession, MemorySessionStore
 from techboy.server import broker
 from techboy.server.broker import SEND_TIMEOUT
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
 from techboy.storage.interface import MessageBatch
+from techboy.terminal.interface import InputSource
 from techboy.wire.frames import Hello
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 from tests.transports import ANY, FakeTransport, SocketTransport

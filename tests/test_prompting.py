@@ -9,9 +9,10 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from techboy import juliet, romeo
-from techboy.chat.conversation import InputSource, Message
+from techboy.chat.messages import Message
 from techboy.prompting import prompted
 from techboy.terminal.input_parser import PersonParser
+from techboy.terminal.interface import InputSource
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.streams import StandardStream
 from tests.programs import FakeStreams, RecordedStates

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from techboy import exit_status
-from techboy.chat.conversation import InputSource
 from techboy.client.handshake import HANDSHAKE_TIMEOUT as WELCOME_PATIENCE
-from techboy.juliet import ChatClient
+from techboy.client.service import ChatClient
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
 from techboy.net.plain_receiver import LONGEST_UNENDED
@@ -20,6 +19,7 @@ from techboy.server.native import FRAME_LIMIT
 from techboy.server.service import RoomServer
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
+from techboy.terminal.interface import InputSource
 from tests.journals import Written, written
 from tests.marks import needs_renaming
 from tests.native import HeldCommitter

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from techboy.arguments import first_word
-from techboy.chat.conversation import last_heard, lines_wait
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.policy import Rooms
 from techboy.chat.room import HISTORY_SIZE
+from techboy.chat.status import last_heard, lines_wait
 from techboy.storage.interface import ACTION, StorageError
 
 if TYPE_CHECKING:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from techboy.chat.conversation import lines_wait
-
 QUIET = 5.0
 """Seconds without a word from which on it is said for how long nothing was heard."""
 
@@ -88,3 +86,13 @@ def unsaid(lines: int) -> str:
 
 def _with(line: str, waiting: int) -> str:
     return f"{line}, {lines_wait(waiting)}" if waiting else line
+
+
+def last_heard(name: str, silence: float) -> str:
+    """Return when ``name`` was heard last, that having been so many seconds ago."""
+    return f"{name} was last heard {silence:.0f} s ago"
+
+
+def lines_wait(lines: int) -> str:
+    """Return how many lines wait, for people."""
+    return f"{lines} line{' waits' if lines == 1 else 's wait'}"

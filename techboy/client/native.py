@@ -13,10 +13,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.arguments import first_word
-from techboy.chat.acquaintance import ClientSession
-from techboy.chat.conversation import Message, Peer, lines_wait
-from techboy.chat.outbox import Outbox
-from techboy.chat.status import in_lines
+from techboy.chat.messages import Message
+from techboy.chat.status import in_lines, lines_wait
+from techboy.client.outbox import Outbox
+from techboy.client.peer import Peer
+from techboy.client.session import ClientSession
 from techboy.net.addresses import peer_of
 from techboy.net.batch_receiver import BatchReceiver
 from techboy.net.connection_log import CloseReason, ConnectionLogEntry, null_log_entry

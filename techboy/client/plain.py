@@ -7,9 +7,9 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from techboy.chat.conversation import Peer
-from techboy.chat.outbox import LIMIT, Chunk, Outbox
 from techboy.client.handshake import answer_at
+from techboy.client.outbox import LIMIT, Chunk, Outbox
+from techboy.client.peer import Peer
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import CloseReason, ConnectionLogEntry
 from techboy.net.flow_control import ProducerBridge

@@ -14,7 +14,6 @@ from twisted.python.reflect import accumulateClassList, filenameToModuleName
 from twisted.python.usage import Options, UsageError
 
 from techboy import __version__, exit_status, systems
-from techboy.chat.conversation import InputSource
 from techboy.config import endpoints, reactor, settings
 from techboy.config.settings import ConfigError, Kind, Layer, Setting
 from techboy.config.values import (
@@ -30,6 +29,7 @@ from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
 from techboy.net.plain_receiver import MAX_LINE
 from techboy.ops.log_files import ReopeningFile, reopening
 from techboy.terminal.formats import CHOICES
+from techboy.terminal.interface import InputSource
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import StandardStream, Streams
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from techboy import systems
-from techboy.chat.conversation import InputSource
+from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import Streams, is_terminal
 
 REACTOR = "twisted.internet.reactor"

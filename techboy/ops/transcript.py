@@ -10,11 +10,12 @@ from datetime import datetime
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from techboy.chat.conversation import Message, UserInterface
+from techboy.chat.messages import Message
 from techboy.chat.room import Room
 from techboy.net.connection_log import OutageLogger
 from techboy.net.rendering import Delivery
 from techboy.ops.background_file import FileWriter
+from techboy.terminal.interface import UserInterface
 from techboy.wire.lines import LF
 from techboy.wire.plain import in_room, notice
 from techboy.wire.sanitize import cleaned_line, shown

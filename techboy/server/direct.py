@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from techboy.chat.conversation import LAST_WORDS, PROMPTLY, InputSource, last_heard, lines_wait
+from techboy.chat.goodbye import LAST_WORDS, PROMPTLY
 from techboy.chat.member import Member
 from techboy.chat.phase import DirectPhase
 from techboy.chat.policy import AfterClient
 from techboy.chat.room import Room
 from techboy.chat.server import ChatServer
-from techboy.chat.status import Connected, Disconnected, unsaid
+from techboy.chat.status import Connected, Disconnected, last_heard, lines_wait, unsaid
 from techboy.net.read_pauser import PauseReason
 from techboy.net.rendering import Delivery
 from techboy.server.broker import Broker
@@ -30,6 +30,7 @@ from techboy.server.latest_client import LatestClient
 from techboy.server.lifecycle import ClientLifecycle, DirectClient, DirectServer, Farewell
 from techboy.server.operator import LocalOperator, OperatorScreen, Output
 from techboy.storage.interface import TEXT, MessageBatch
+from techboy.terminal.interface import InputSource
 
 WAITING_LIMIT = 1024 * 1024
 """Characters that a person may say while no client is connected."""

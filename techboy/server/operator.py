@@ -8,8 +8,8 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from techboy.chat.conversation import Message, UserInterface
 from techboy.chat.member import Member
+from techboy.chat.messages import Message
 from techboy.chat.room import Room
 from techboy.chat.server import ChatServer
 from techboy.net.read_pauser import PauseReason, ReadPauser
@@ -17,6 +17,7 @@ from techboy.net.rendering import Delivery, gone
 from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.storage.interface import TEXT, MessageBatch, StorageError
+from techboy.terminal.interface import UserInterface
 from techboy.wire.plain import in_room, notice
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from techboy import exit_status
-from techboy.chat.conversation import LAST_WORDS, InputSource
 from techboy.chat.counters import RejectReason
+from techboy.chat.goodbye import LAST_WORDS
 from techboy.chat.isolation import isolated
 from techboy.chat.member import Member
 from techboy.chat.policy import DIRECT, ROOMS, AfterClient
@@ -36,6 +36,7 @@ from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import DRAIN_TIMEOUT, StorageService, new_token
 from techboy.service import ChatService, IReactor
 from techboy.terminal.bridge import InputHandler
+from techboy.terminal.interface import InputSource
 from techboy.terminal.null_ui import NullUI
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams, is_terminal

@@ -16,7 +16,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.net import graceful_close
 from techboy.net.batch_receiver import BatchReceiver

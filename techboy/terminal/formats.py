@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.wire.frames import ServerMessage
 from techboy.wire.native import milliseconds, written
 from techboy.wire.plain import signature

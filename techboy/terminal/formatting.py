@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.chat.nicknames import MAX_LENGTH
 from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import Shown

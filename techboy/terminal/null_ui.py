@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.exit_status import OK
 
 

@@ -19,10 +19,10 @@ from typing import Literal, TextIO
 from twisted.logger import Logger
 
 from techboy.background_writer import BoundedWriter, Call, WriteError
-from techboy.chat.conversation import InputSource
 from techboy.net.connection_log import MissingEntries
 from techboy.systems import ON_WINDOWS
 from techboy.terminal.handles import is_console, same_object
+from techboy.terminal.interface import InputSource
 
 _log = Logger()
 

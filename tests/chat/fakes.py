@@ -10,14 +10,16 @@ import sys
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.member import Member
-from techboy.chat.outbox import Outbox
+from techboy.chat.messages import Message
 from techboy.chat.room import Room
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.chat.session import Session
+from techboy.client.conversation import Conversation
+from techboy.client.outbox import Outbox
 from techboy.storage.interface import LogStore, MessageBatch, SessionRecord, StorageError
 from techboy.storage.memory import MemoryLogStore
+from techboy.terminal.interface import InputSource
 
 Events: TypeAlias = list[tuple[object, ...]]
 

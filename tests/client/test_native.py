@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.chat.acquaintance import ClientSession, MemorySessionStore
-from techboy.chat.outbox import Outbox
 from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeClientProtocol
+from techboy.client.outbox import Outbox
+from techboy.client.session import ClientSession, MemorySessionStore
 from tests.transports import FakeTransport
 
 WELCOME = {

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
-from techboy.chat.outbox import Chunk, Outbox
+from techboy.client.outbox import Chunk, Outbox
 from techboy.client.plain import LATE_WELCOME, PlainPeerProtocol
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.storage.interface import ACTION, TEXT

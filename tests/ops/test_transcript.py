@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.background_writer import FULL
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.chat.room import PresenceEvents, Room
 from techboy.net.rendering import Delivery
 from techboy.ops.transcript import LIMIT, Transcript, TranscriptTee, local_iso

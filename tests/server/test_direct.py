@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.conversation import LAST_WORDS, InputSource
+from techboy.chat.goodbye import LAST_WORDS
 from techboy.server.direct import WAITING_LIMIT
+from techboy.terminal.interface import InputSource
 from tests.direct import Balcony
 
 

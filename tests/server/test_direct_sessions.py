@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from techboy.chat.conversation import InputSource
 from techboy.server.operator import Output
+from techboy.terminal.interface import InputSource
 from tests.chat.fakes import FakeGuest
 from tests.direct import Balcony
 from tests.native import HeldCommitter

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.conversation import InputSource, Message
+from techboy.chat.messages import Message
 from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.server.operator import LocalOperator
 from techboy.storage.executor import StorageExecutor
@@ -15,6 +15,7 @@ from techboy.storage.memory import HISTORY_MEMORY
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import PersonParser, ScriptParser
+from techboy.terminal.interface import InputSource
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.wire.plain import HOST

@@ -10,7 +10,6 @@ import pytest
 from twisted.internet.address import UNIXAddress
 
 from techboy import exit_status
-from techboy.chat.conversation import InputSource
 from techboy.chat.counters import RejectReason
 from techboy.romeo import Options
 from techboy.server.broker import NEWS_DELAY
@@ -19,6 +18,7 @@ from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
 from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
 from techboy.service import SHOWN_WITHIN
+from techboy.terminal.interface import InputSource
 from tests.native import HeldCommitter
 from tests.ops.test_metrics_site import answer_of
 from tests.programs import Running, call, frame, frames, later_endpoint, native, visit

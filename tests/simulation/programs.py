@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from techboy.chat.conversation import InputSource
+from techboy.client.service import ChatClient
 from techboy.config import reactor
-from techboy.juliet import ChatClient
 from techboy.juliet import Options as JulietOptions
 from techboy.romeo import Options as RomeoOptions
 from techboy.server import storage_service
 from techboy.server.service import RoomServer
+from techboy.terminal.interface import InputSource
 from tests.programs import Running
 from tests.simulation.network import SimulatedConnection
 from tests.simulation.reactor import SimulatedReactor

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from techboy import exit_status
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.systems import ON_WINDOWS
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.formats import Shown

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.terminal.formats import CHOICES, Output, Shown, bare, json_lines, named
 
 THEN, NOW = 1795349686.15849, 1795350000.5

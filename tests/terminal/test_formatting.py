@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.terminal.formats import Shown
 from techboy.terminal.formatting import (
     PALETTE,
@@ -83,7 +83,7 @@ class ColoursTests:
         """A name has the same colour in every run, however it is written."""
         code = (
             "import time\n"
-            "from techboy.chat.conversation import Message\n"
+            "from techboy.chat.messages import Message\n"
             "from techboy.terminal.formatting import MessageFormatter\n"
             "print(repr(MessageFormatter('', time.gmtime, colours=True).words(Message('Nurse', ''), 0).text))"
         )

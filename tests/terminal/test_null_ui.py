@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.exit_status import OK
 from techboy.terminal.null_ui import NullUI
 

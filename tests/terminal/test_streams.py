@@ -13,7 +13,7 @@ from typing import TextIO
 import pytest
 
 from techboy.background_writer import LIMIT
-from techboy.chat.conversation import InputSource
+from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
 from tests.journals import written
 from tests.marks import needs_posix_terminal, needs_readiness, open_terminal

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.arguments import first_word
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.terminal.bell import Bell
 from techboy.terminal.bridge import InputHandler, StatusOutput

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.chat.outbox import Outbox
+from techboy.client.outbox import Outbox
 from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.prompt.pending import PendingLine, PendingLines
 

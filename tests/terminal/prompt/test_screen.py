@@ -17,7 +17,7 @@ from prompt_toolkit.input import create_pipe_input
 from twisted.logger import capturedLogs
 
 from techboy import exit_status
-from techboy.chat.conversation import Message
+from techboy.chat.messages import Message
 from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
 from techboy.terminal.formats import Shown

@@ -6,16 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from techboy.chat.conversation import (
-    LAST_WORDS,
-    PROMPTLY,
-    Conversation,
-    ConversationState,
-    IllegalEventError,
-    InputSource,
-    Message,
-)
-from techboy.chat.outbox import LIMIT, Chunk, Outbox
+from techboy.chat.goodbye import LAST_WORDS, PROMPTLY
+from techboy.chat.messages import Message
+from techboy.client.conversation import Conversation
+from techboy.client.conversation_state import ConversationState, IllegalEventError
+from techboy.client.outbox import LIMIT, Chunk, Outbox
+from techboy.terminal.interface import InputSource
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE

@@ -18,148 +18,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol
+from typing import Concatenate, ParamSpec
 
-from techboy.chat.outbox import Chunk, Outbox
+from techboy.chat.goodbye import LAST_WORDS, PROMPTLY
+from techboy.chat.messages import Message
+from techboy.chat.status import last_heard, lines_wait
+from techboy.client.conversation_state import (
+    ALONE,
+    GOODBYE_HEARD,
+    GOODBYE_SAID,
+    LEAVING,
+    LINES_UNSURE,
+    SAYING,
+    SILENT,
+    ConversationState,
+    IllegalEventError,
+)
+from techboy.client.outbox import Chunk, Outbox
+from techboy.client.peer import ConversationDelegate, Peer
 from techboy.storage.interface import TEXT, StorageError
-
-LAST_WORDS = 5.0
-"""Seconds that the other has for what it still says, once all was said here."""
-
-PROMPTLY = 1.0
-"""Seconds of silence after which nothing more is expected, once a goodbye was said."""
+from techboy.terminal.interface import InputSource, UserInterface
 
 GREETING = "* welcome to "
 """How one of the first lines of a host of many begins, after no other than notices."""
-
-
-class Message(NamedTuple):
-    """Lines that were said: ``text``, joined by LF.
-
-    Their ids are those from ``first`` on, 0 where that is not known. ``at``: when, in seconds since 1970, 0
-    where that is not known. ``past``: before this end came in.
-    """
-
-    author: str
-    text: str
-    kind: str = TEXT
-    first: int = 0
-    at: float = 0.0
-    past: bool = False
-
-
-class Peer(Protocol):
-    """The other, while connected."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def address(self) -> str:
-        """Where it is."""
-
-    @property
-    def idle_seconds(self) -> float:
-        """For how many seconds nothing was heard from it."""
-
-    @property
-    def missing(self) -> int:
-        """How many lines that were said before are still to come, as far as is known."""
-
-    def send_from(self, outbox: Outbox) -> None:
-        """Send what waits in ``outbox``; from where nothing is acknowledged it is taken."""
-
-    def command(self, line: str) -> None:
-        """Send a command, without its slash."""
-
-    def pause(self) -> None:
-        """Stop reading from the peer."""
-
-    def resume(self) -> None:
-        """Read from the peer again."""
-
-    def part(self, within: float, flushed_within: float | None) -> None:
-        """Say goodbye: send all, close this half, be gone ``within`` seconds after that.
-
-        Sending may take ``flushed_within`` seconds, or as long as it takes when that is None.
-        """
-
-    def abort(self) -> None:
-        """Be gone at once; what was not sent is not."""
-
-    def limit_close(self, seconds: float) -> None:
-        """Send all and be gone after so many seconds; a later call replaces an earlier one."""
-
-
-class UserInterface(Protocol):
-    """Keyboard and screen, where the program has them."""
-
-    def show(self, author: str, text: str) -> None:
-        """Show what ``author`` said, lines joined by LF."""
-
-    def show_signed(self, author: str, text: str) -> None:
-        """Show lines of ``author`` that say themselves who spoke."""
-
-    def show_message(self, words: Message) -> None:
-        """Show what was said in a conversation that knows who, when and in which order."""
-
-    def show_names(self) -> None:
-        """Show from now on who speaks, unless asked for something else: there are more than two."""
-
-    def refuse(self, text: str) -> None:
-        """Show why a line was not taken, and end with a status that tells of it."""
-
-    def state(self, text: str) -> object:
-        """Show one line about the conversation itself, unless the screen is too full."""
-
-    def show_prompt(self) -> None:
-        """Show that somebody is there to talk to."""
-
-    def dismiss(self) -> None:
-        """Show that nobody is there to talk to."""
-
-    def show_sent(self, text: str, kind: str) -> None:
-        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
-
-    def unstored(self, lines: int) -> None:
-        """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
-
-    def set_nick(self, name: str) -> None:
-        """Whoever is here is called ``name`` by the other end."""
-
-    def pause(self) -> None:
-        """Stop reading what is said here."""
-
-    def resume(self) -> None:
-        """Read on."""
-
-
-class ConversationDelegate(Protocol):
-    """The program that the conversation belongs to."""
-
-    def waiting(self, again: bool) -> None:
-        """Nobody is at the other end: not yet, or not any more (``again``)."""
-
-    def hurry(self) -> None:
-        """The person here would like the other end to be reached now."""
-
-    def not_kept(self, why: str) -> None:
-        """What is said here can't be kept until it is stored at the other end."""
-
-    def shown(self) -> None:
-        """Everything that was to be shown so far is."""
-
-    def over(self, whole: bool) -> None:
-        """The conversation is over. ``whole``: as far as is known, what was said here has arrived."""
-
-
-class InputSource(Enum):
-    """Where the words said here come from."""
-
-    PERSON = auto()  # a terminal: read always
-    SCRIPT = auto()  # a pipe or a file: read only while somebody is there
-    NONE = auto()  # a service: nothing is said here
 
 
 class PeerFormat(Enum):
@@ -168,42 +49,6 @@ class PeerFormat(Enum):
     UNKNOWN = auto()  # nothing was said yet
     BARE = auto()  # as its own words
     SIGNED = auto()  # it is a host of many: each line says who spoke
-
-
-class ConversationState(Enum):
-    """Where a conversation stands."""
-
-    WAITING = auto()  # nobody is at the other end
-    EXPECTED = auto()  # neither is anybody there, and the input here has ended, but not all of it is stored
-    TALKING = auto()
-    FINISHED = auto()  # the input here ended, our goodbye is said; the other may still talk
-    LEAVING = auto()  # told to leave, our goodbye is said
-    LEFT = auto()  # the other said goodbye; a script here says the rest
-    ANSWERED = auto()  # the other said goodbye, a script here has said the rest; closing
-    PARTED = auto()  # both said goodbye, nothing more was to be said; closing
-    OVER = auto()
-
-
-_ALONE = {ConversationState.WAITING, ConversationState.EXPECTED}
-_SAYING = {ConversationState.TALKING, ConversationState.LEFT}
-_GOODBYE_SAID = {
-    ConversationState.FINISHED,
-    ConversationState.LEAVING,
-    ConversationState.ANSWERED,
-    ConversationState.PARTED,
-}
-_LEAVING = {ConversationState.LEAVING, ConversationState.PARTED, ConversationState.ANSWERED}
-_SILENT = _GOODBYE_SAID | {ConversationState.OVER}
-_GOODBYE_HEARD = {ConversationState.LEFT, ConversationState.ANSWERED, ConversationState.PARTED}
-_LINES_UNSURE = {
-    ConversationState.FINISHED,
-    ConversationState.LEFT,
-    ConversationState.ANSWERED,
-}  # where the connection breaks
-
-
-class IllegalEventError(Exception):
-    """Something was told that cannot happen in the state told to: nothing came of it."""
 
 
 P = ParamSpec("P")
@@ -251,7 +96,7 @@ class Conversation:
     @property
     def free(self) -> bool:
         """Whether a peer may come."""
-        return self.state in _ALONE
+        return self.state in ALONE
 
     @property
     def peer(self) -> Peer | None:
@@ -318,7 +163,7 @@ class Conversation:
     def peer_acknowledged(self) -> None:
         """The peer has stored some of what was said here."""
         self._ui.unstored(self._outbox.lines)
-        if self.state in _SAYING:
+        if self.state in SAYING:
             self._read_on()
 
     @of_peer
@@ -335,7 +180,7 @@ class Conversation:
         """The peer said ``exit``, and listens no more."""
         if self.state is ConversationState.TALKING:
             self._hear_goodbye(ConversationState.PARTED)
-        if self.state in _GOODBYE_SAID:
+        if self.state in GOODBYE_SAID:
             self._part(self.state)
 
     @of_peer
@@ -350,7 +195,7 @@ class Conversation:
         if ending is ConversationState.TALKING:
             self._wait(again=True)
         else:
-            self._end(whole=clean or ending not in _LINES_UNSURE)
+            self._end(whole=clean or ending not in LINES_UNSURE)
 
     @of_peer
     def peer_lost(self) -> None:
@@ -376,7 +221,7 @@ class Conversation:
         """The peer gave its connection to another, which is sent what was not understood."""
         self._ui.dismiss()
         self._peer = None
-        if self.state in _LEAVING:
+        if self.state in LEAVING:
             self._end(whole=not unheard)
             return
         self.state = (
@@ -399,19 +244,19 @@ class Conversation:
         """The connection can take more again."""
         if self.state is ConversationState.LEFT:
             self._other.limit_close(PROMPTLY)
-        if self.state in _SAYING:
+        if self.state in SAYING:
             self._read_on()
 
     # what happens here
 
     def said(self, text: str, kind: str = TEXT) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said here."""
-        if self.state in _SILENT or not self._kept(text, kind):
+        if self.state in SILENT or not self._kept(text, kind):
             return
         self._ui.show_sent(text, kind)
         if self.state is ConversationState.LEFT:
             self._other.limit_close(PROMPTLY)
-        if self.state in _SAYING:
+        if self.state in SAYING:
             self._other.send_from(self._outbox)
         elif self._keyboard is InputSource.PERSON:
             self._owner.hurry()
@@ -448,17 +293,17 @@ class Conversation:
 
     def leave(self, flushed_within: float = LAST_WORDS) -> None:
         """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
-        if self.state in _ALONE:
+        if self.state in ALONE:
             self._end(whole=True)
         elif self.state is not ConversationState.OVER:
             self._part(
-                ConversationState.PARTED if self.state in _GOODBYE_HEARD else ConversationState.LEAVING,
+                ConversationState.PARTED if self.state in GOODBYE_HEARD else ConversationState.LEAVING,
                 flushed_within,
             )
 
     def abandon(self) -> None:
         """End now, without a goodbye: the other end does not answer."""
-        if self.state in _ALONE:
+        if self.state in ALONE:
             self._end(whole=True)
         elif self.state is not ConversationState.OVER:
             self.state = ConversationState.LEAVING
@@ -537,16 +382,6 @@ class Conversation:
     def _end(self, whole: bool) -> None:
         self.state = ConversationState.OVER
         self._owner.over(whole and not self._outbox.lines)
-
-
-def last_heard(name: str, silence: float) -> str:
-    """Return when ``name`` was heard last, that having been so many seconds ago."""
-    return f"{name} was last heard {silence:.0f} s ago"
-
-
-def lines_wait(lines: int) -> str:
-    """Return how many lines wait, for people."""
-    return f"{lines} line{' waits' if lines == 1 else 's wait'}"
 
 
 def _manner(text: str) -> PeerFormat:

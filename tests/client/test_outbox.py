@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from techboy.chat import outbox
-from techboy.chat.outbox import FIRST, Chunk, Outbox
+from techboy.client import outbox
+from techboy.client.outbox import FIRST, Chunk, Outbox
 from techboy.storage.interface import ACTION, TEXT
 
 

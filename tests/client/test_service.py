@@ -21,12 +21,15 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from techboy import exit_status
-from techboy.chat.conversation import PROMPTLY, ConversationState, InputSource
+from techboy.chat.goodbye import PROMPTLY
+from techboy.client.conversation_state import ConversationState
 from techboy.client.handshake import HANDSHAKE_TIMEOUT
-from techboy.juliet import ATTEMPT_DELAY, SPREAD, STEADY, ChatClient, ChatClientFactory, Options
+from techboy.client.reconnect import SPREAD, STEADY, ChatClientFactory
+from techboy.client.service import ATTEMPT_DELAY, IN_HASTE, ChatClient
+from techboy.juliet import Options
 from techboy.net.connection_log import ConnectionLog
 from techboy.service import SHOWN_WITHIN
-from techboy.talk import IN_HASTE
+from techboy.terminal.interface import InputSource
 from tests.client.test_connector import FakeEndpoint
 from tests.programs import Running, frame, frames
 from tests.transports import FakeTransport

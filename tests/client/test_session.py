@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from techboy.chat.acquaintance import ClientSession, MemorySessionStore
+from techboy.client.session import ClientSession, MemorySessionStore
 from techboy.storage.client_store import ClientState
 
 
