@@ -97,7 +97,7 @@ class FakeTerminal:
         asyncio.get_running_loop().call_soon(self._push)
 
     def write(self, text: str) -> None:
-        self.put(text.encode())
+        self.put(text.encode("utf-8", "replace"))
 
     def flush(self) -> None:
         """All is written when it is taken."""

@@ -11,7 +11,11 @@ import pytest
 
 from techboy.terminal.prompt import console
 from techboy.terminal.prompt.console import DirectScreen, ThreadedScreen
+from tests.marks import needs_readiness
 from tests.terminal.screens import run, settle, until
+
+# a pipe stands in for the console; tests.functional.test_wine has consoles
+pytestmark = needs_readiness
 
 
 @pytest.fixture

@@ -403,6 +403,7 @@ class ResizedTests:
         at.terminal.goes_on()
         await at.sees("romeo: hello", "juliet:", "alone")
 
+    @needs_signals
     def test_suspended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-Z leaves nothing of the prompt either."""
 
@@ -693,6 +694,7 @@ class LeavingTests:
         await at.sees("juliet: b", "alone")
         assert at.events == []
 
+    @needs_signals
     def test_suspended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-Z takes the prompt away before the program is stopped, and after that it stands as before."""
 
