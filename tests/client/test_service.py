@@ -245,12 +245,12 @@ class CallingTests:
 
 
 class Called:
-    """What a factory needs of the program: ``free``, whether a connection is wanted."""
+    """A `ReconnectingClient`."""
 
     def __init__(self) -> None:
-        self.reactor, self.endpoint, self.conversation = Clock(), FakeEndpoint(), self
+        self.reactor, self.endpoint = Clock(), FakeEndpoint()
         self.connection_log = ConnectionLog(self.reactor.seconds)
-        self.free, self.connection = True, False
+        self.wants_connection, self.connection = True, False
 
     def handler(self, record: object) -> Protocol:
         self.connection = True
