@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.member import Member
@@ -212,6 +212,11 @@ class FakeGuest:
         self.error: Exception | None = None
         self.idle_seconds: float | None = 3.4
         self.backlog = 0
+
+    @property
+    def told(self) -> list[list[str]]:
+        """The notices, as they were given together."""
+        return [list(cast(list[str], event[1])) for event in self.events if event[0] == "tell"]
 
     def send_notice(self, notices: list[str]) -> bool:
         self._raise()

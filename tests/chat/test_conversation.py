@@ -16,6 +16,7 @@ from techboy.chat.conversation import (
     Message,
 )
 from techboy.chat.outbox import LIMIT, Chunk, Outbox
+from techboy.storage.interface import TEXT
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
@@ -306,7 +307,7 @@ class AcknowledgedTests:
 
     def test_from_the_last_time(self) -> None:
         """What was kept by an earlier run is said first of all."""
-        scene = Scene(PERSON, outbox=Outbox(kept=[(7, "hello"), (8, "you")]))
+        scene = Scene(PERSON, outbox=Outbox(kept=[(7, "hello", TEXT), (8, "you", TEXT)]))
         scene.conversation.start()
         scene.conversation.said("there")
         scene.happened()
