@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.member import Member
@@ -214,7 +214,7 @@ class FakeGuest:
         self.backlog = 0
 
     @property
-    def told(self) -> list[list[str]]:
+    def notices(self) -> list[list[str]]:
         """The notices, as they were given together."""
         return [list(cast(list[str], event[1])) for event in self.events if event[0] == "tell"]
 
@@ -227,7 +227,7 @@ class FakeGuest:
         self.events.append(("recall", [batch.text for batch in batches]))
         return self.takes
 
-    def deliver(self, delivery: object) -> None:
+    def deliver(self, delivery: Any) -> None:
         self.events.append(("hear", delivery))
 
     def on_stored(self, last: int) -> None:

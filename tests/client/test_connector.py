@@ -23,7 +23,7 @@ class FakeEndpoint:
         self.attempts: list[Deferred[IProtocol]] = []
         self.cancelled = 0
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803 (Twisted's name)
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         attempt: Deferred[IProtocol] = Deferred(self._cancel)
         self.attempts.append(attempt)
         return attempt
