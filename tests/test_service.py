@@ -180,10 +180,11 @@ class ProgressTests:
         options = juliet.Options()
         streams = Streams(ends.pipe(), None, ends.terminal())
         options.streams = lambda: streams
-        options.parent = {"logFile": streams.states, "logLevel": None}
+        twist: Any = {"logFile": streams.states, "logLevel": None}
+        options.parent = twist
         options.parseOptions(["--host", "127.0.0.1"])
         made: Any = juliet.ChatClient(FakeReactor(), options, streams)
-        assert options.parent["logFile"].above == made._progress.above
+        assert twist["logFile"].above == made._progress.above
 
     def test_end(self, ends: Ends) -> None:
         """It begins with the program and ends with the conversation."""
