@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmarks.load import MARK, Load
 from benchmarks.servers import (
@@ -131,7 +132,8 @@ def restarting() -> None:
 
 def _until_listening(folder: str, lines: int) -> float:
     """Start Romeo, return after how many seconds he listened, and leave so many lines with him."""
-    command = [TWIST, "romeo", "--host", "127.0.0.1", "--port", "0", "--rate", "0", "--state", folder]
+    command: list[str | Path] = [TWIST, "romeo", "--host", "127.0.0.1", "--port", "0"]
+    command += ["--rate", "0", "--state", folder]
     began = time.perf_counter()
     process = start(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -24,7 +24,8 @@ def start(command: Sequence[str | Path], **how: Any) -> subprocess.Popen[Any]:
     """Start ``command``, as `subprocess.Popen` does; on Linux it is killed when this process ends."""
     if sys.platform != "win32":  # where nothing is called in a child
         how["preexec_fn"] = ending_with(os.getpid())
-    return _STARTER.submit(subprocess.Popen, command, **how).result()
+    popen: Callable[..., subprocess.Popen[Any]] = subprocess.Popen
+    return _STARTER.submit(popen, command, **how).result()
 
 
 def run(

@@ -13,7 +13,7 @@ from hypothesis import settings
 from techboy.systems import ON_WINDOWS
 
 # how long an example takes is a matter of how busy the machine is; under Wine most take ten times as long
-settings.register_profile("techboy", deadline=None, **({"max_examples": 20} if ON_WINDOWS else {}))
+settings.register_profile("techboy", deadline=None, max_examples=20 if ON_WINDOWS else 100)
 settings.load_profile("techboy")
 
 
@@ -33,7 +33,7 @@ def pytest_configure() -> None:
 
 
 if ON_WINDOWS:
-    from techboy.terminal import streams
+    from techboy.terminal import handles, streams
 
     @pytest.fixture(autouse=True)
     def fake_consoles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,5 +42,5 @@ if ON_WINDOWS:
         def is_console(descriptor: int) -> bool:
             return descriptor == -1 or not stat.S_ISCHR(os.fstat(descriptor).st_mode) or real(descriptor)
 
-        real = streams.is_console
+        real = handles.is_console
         monkeypatch.setattr(streams, "is_console", is_console)

@@ -39,7 +39,8 @@ class Romeo:
         self.states.append(text)
         return True
 
-    refuse = state
+    def refuse(self, text: str) -> None:
+        self.states.append(text)
 
     def unstored(self, lines: int) -> None:
         self.unstored_lines.append(lines)

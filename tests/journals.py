@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ _OURS = "techboy."
 class Written:
     """The events that Techboy wrote, as they come."""
 
-    def __init__(self, events: list[Any]) -> None:
+    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         self._events = events
 
     @property

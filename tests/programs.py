@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from threading import get_ident
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.address import IPv4Address
@@ -17,7 +17,6 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
-    IReactorFromThreads,
     IReactorPluggableNameResolver,
     IResolutionReceiver,
     IStreamServerEndpoint,
@@ -29,7 +28,7 @@ from zope.interface import implementer
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
 from techboy.server.detect import GREETING_DELAY
-from techboy.service import ChatService
+from techboy.service import ChatService, IReactor
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import Streams
@@ -52,15 +51,17 @@ class LookedUp:
 class FakeResolver:
     """Has one address for any name, at once: the name itself, as if it were one of IPv4."""
 
-    def resolveHostName(self, receiver: IResolutionReceiver, name: str, **how: Any) -> IHostResolution:
-        resolution = LookedUp(name)
-        receiver.resolutionBegan(resolution)
-        receiver.addressResolved(IPv4Address("TCP", name, how["portNumber"]))
-        receiver.resolutionComplete()
+    def resolveHostName(
+        self, resolutionReceiver: IResolutionReceiver, hostName: str, portNumber: int = 0, *_: Any, **__: Any
+    ) -> IHostResolution:
+        resolution = LookedUp(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", hostName, portNumber))
+        resolutionReceiver.resolutionComplete()
         return resolution
 
 
-@implementer(IReactorFromThreads, IReactorPluggableNameResolver)
+@implementer(IReactor, IReactorPluggableNameResolver)
 class FakeReactor(MemoryReactorClock):
     """A reactor in memory, which remembers that it was stopped.
 
@@ -74,11 +75,11 @@ class FakeReactor(MemoryReactorClock):
         self._thread, self._calls = get_ident(), SimpleQueue[Callable[[], Any]]()
         self.nameResolver = FakeResolver()
 
-    def callFromThread(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # noqa: A002
         if get_ident() == self._thread:
-            call(*args, **kwargs)
+            callable(*args, **kwargs)
         else:
-            self._calls.put(partial(call, *args, **kwargs))
+            self._calls.put(partial(callable, *args, **kwargs))
 
     def advance(self, amount: float) -> None:
         while not self._calls.empty():
@@ -111,6 +112,9 @@ class RecordedStates:
 class FakeStreams(Streams):
     """Streams that are not there, of which somebody at a ``keyboard`` may make use; states are recorded."""
 
+    _states: RecordedStates
+    _keyboard: InputSource
+
     def __init__(self, states: RecordedStates, keyboard: InputSource) -> None:
         super().__init__(None, None, None)
         object.__setattr__(self, "_states", states)
@@ -126,11 +130,17 @@ class FakeStreams(Streams):
 
 
 class Terminal(FakeTransport):
-    """Keyboard and screen: what is received is typed, and all that is written is seen before it is closed."""
+    """Keyboard and screen: what is received is typed, and all that is written is seen before it is closed.
+
+    One that is ``stuck`` takes nothing more, and is not closed.
+    """
+
+    stuck = False
 
     def loseConnection(self) -> None:
-        super().loseConnection()
-        self.flush()
+        if not self.stuck:
+            super().loseConnection()
+            self.flush()
 
     def connectionLost(self, reason: Failure) -> None:
         self.lost(ConnectionAborted())
@@ -157,16 +167,19 @@ class Running:
         options.streams = lambda: streams
         options.platform = "linux"  # the reactor in memory has UNIX sockets, wherever it runs
         options.parseOptions(arguments)
-        self.reactor, self.status = reactor or FakeReactor(), None
+        self.reactor = reactor or FakeReactor()
+        self.status: int | None = None
         self.wall = Wall(self.reactor)
-        self.program: Any = program(self.reactor, options, streams, wall=wall or self.wall, **extra)
+        made = program(self.reactor, options, streams, wall=wall or self.wall, **extra)
+        self.program = cast(Any, made)  # whose methods are replaced
         self.program.on_interrupt = self._on_interrupt
         self.program.on_hangup = self._on_hangup
         self.program.on_terminate = self._on_terminate
         self.program.on_console_closed = self._on_console_closed
         self.program.end_with = self._end_with
         self.program.end_whatever_comes = lambda reactor, status: self._end_with(status)
-        if isinstance(self.program.ui, StdioBridge):
+        shows = isinstance(self.program.ui, StdioBridge)
+        if shows:
             self.program.ui.open = self._open
 
     def _open(self, reactor: object, stdin: None, stdout: None) -> None:
@@ -219,10 +232,7 @@ def frames(transport: FakeTransport) -> list[dict[str, Any]]:
 
 def call(program: Running) -> SocketTransport:
     """Connect a caller."""
-    protocol = program.reactor.tcpServers[0][1].buildProtocol(JULIET)
-    transport = SocketTransport(protocol)
-    protocol.makeConnection(transport)
-    return transport
+    return connected(program.reactor.tcpServers[0][1].buildProtocol(JULIET), kind=SocketTransport)
 
 
 def visit(program: Running) -> SocketTransport:

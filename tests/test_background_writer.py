@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from threading import Event
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ class Told:
     """What is told of losses, in its order."""
 
     def __init__(self) -> None:
-        self.events: list[object] = []
+        self.events: list[Any] = []
         self.on_worked: Callable[[], None] = lambda: None
 
     def failed(self, why: str, count: int) -> None:

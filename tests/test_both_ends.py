@@ -20,14 +20,14 @@ class Juliet:
     """The client: a conversation with a person, who remembers what was shown, and its connection."""
 
     def __init__(self, clock: Clock) -> None:
-        self.shown: list[str] = []
+        self.lines: list[str] = []
         self.ended: list[bool] = []
         self.conversation = Conversation(self, self, InputSource.PERSON, Outbox())
         self.conversation.start()
         self.transport: FakeTransport = connected(PlainPeerProtocol(self.conversation, "romeo", clock))
 
     def show(self, author: str, text: str) -> None:
-        self.shown += text.split("\n")
+        self.lines += text.split("\n")
 
     def show_signed(self, author: str, text: str) -> None:
         self.show(author, text)
@@ -101,7 +101,7 @@ class BothEndsTests:
             if delivered:
                 both.carry(sizes)
         both.carry(sizes)
-        assert both.client.shown == said[True]
+        assert both.client.lines == said[True]
         assert both.server.romeo.shown == said[False]
 
     def test_goodbye(self) -> None:
@@ -113,6 +113,6 @@ class BothEndsTests:
         for _ in range(3):
             both.carry([7])
         assert both.server.romeo.shown == ["good night"]
-        assert both.client.shown == ["wilt thou leave me"]
+        assert both.client.lines == ["wilt thou leave me"]
         assert both.client.conversation.state is ConversationState.OVER
         assert (both.server.romeo.ended, both.client.ended) == ([None], [True])

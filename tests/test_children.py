@@ -70,6 +70,7 @@ class StartTests:
         """A program ends when whoever started it is killed, though it leads a session of its own."""
         command = [sys.executable, "-c", RUNNER]
         with start(command, stdout=subprocess.PIPE, cwd=CHECKOUT, text=True) as runner:
+            assert runner.stdout is not None
             child = int(runner.stdout.readline())
             assert not is_gone(child)
             runner.send_signal(getattr(signal, name))

@@ -134,7 +134,7 @@ class Link:
             setattr(self, end, False)
             lost(reason)
 
-        transport.lost = told
+        pytest.MonkeyPatch().setattr(transport, "lost", told)  # which ends with the test
 
     def up(self, size: int = ANY) -> bool:
         """Bring bytes to the host; return whether there were any."""
@@ -226,7 +226,14 @@ class Author:
     def refused(self, why: str) -> None:
         raise AssertionError(why)
 
+    busy = not_kept = refused
+
     # what the conversation calls
+
+    def show(self, author: str, text: str) -> None:
+        raise AssertionError("the host speaks the native dialect")
+
+    show_signed = show
 
     def show_message(self, words: Message) -> None:
         for number, line in enumerate(words.text.split("\n")):

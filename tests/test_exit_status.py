@@ -102,6 +102,9 @@ class AnswerTests:
         program = f"from techboy import exit_status; input(); exit_status.answer('romeo', 'a' * {size})"
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with children.start([sys.executable, "-c", program], **pipes) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
             process.stdout.close()
             process.stdin.write(b"\n")
             process.stdin.close()

@@ -71,8 +71,11 @@ class Recorder:
     def deliver(self, delivery: Delivery) -> None:
         self.batches += delivery.batches
 
-    def stalled(self) -> None:
-        """It never is."""
+    def on_send_timeout(self) -> None:
+        """It takes everything."""
+
+    def on_error(self) -> None:
+        raise
 
     @property
     def lines(self) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -28,7 +28,7 @@ def screen(tap: Any, *arguments: str, log: object = None, **environ: str) -> Pro
     options.parseOptions(list(arguments))
     options["many"] = "--guests" in arguments
     options.parent = None if log is None else {"logFile": log}
-    return prompted(PersonParser(64), options, STATES, lambda: "", lambda: 0.0, environ)
+    return prompted(PersonParser(64), options, cast(StandardStream, STATES), lambda: "", lambda: 0.0, environ)
 
 
 def painted(prompt: PromptScreen) -> str:

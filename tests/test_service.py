@@ -16,6 +16,7 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 from techboy import exit_status, juliet, romeo
+from techboy.client.service import ChatClient
 from techboy.server.service import RoomServer
 from techboy.service import ChatService, clock_time
 from techboy.terminal.bridge import StdioBridge
@@ -64,7 +65,7 @@ def program(tap: Any, streams: Streams, *arguments: str, prompted: bool = False)
     options.streams = lambda: streams
     options.parseOptions(["--host", "127.0.0.1", *arguments])
     options["prompted"] = prompted
-    kind = juliet.ChatClient if tap is juliet else RoomServer
+    kind = ChatClient if tap is juliet else RoomServer
     return kind(FakeReactor(), options, streams)
 
 
@@ -180,10 +181,11 @@ class ProgressTests:
         options = juliet.Options()
         streams = Streams(ends.pipe(), None, ends.terminal())
         options.streams = lambda: streams
-        options.parent = {"logFile": streams.states, "logLevel": None}
+        twist: Any = {"logFile": streams.states, "logLevel": None}
+        options.parent = twist
         options.parseOptions(["--host", "127.0.0.1"])
-        made: Any = juliet.ChatClient(FakeReactor(), options, streams)
-        assert options.parent["logFile"].above == made._progress.above
+        made: Any = ChatClient(FakeReactor(), options, streams)
+        assert twist["logFile"].above == made._progress.above
 
     def test_end(self, ends: Ends) -> None:
         """It begins with the program and ends with the conversation."""
@@ -268,7 +270,7 @@ class ManagerTests:
         options = juliet.Options()
         options.platform, options.streams = platform, lambda: Streams(None, None, None)
         options.parseOptions([])
-        made = juliet.ChatClient(FakeReactor(), options, Streams(None, None, None))
+        made = ChatClient(FakeReactor(), options, Streams(None, None, None))
         made.supervised.started()
         assert ("READY=1" in "".join(manager.told())) is told
         made.supervised.stopService()

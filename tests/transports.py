@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, overload
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IPullProducer, IPushProducer, ISystemHandle
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IPullProducer,
+    IPushProducer,
+    ISystemHandle,
+    ITransport,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+ROMEO = IPv4Address("TCP", "127.0.0.1", 4444)
 JULIET = IPv4Address("TCP", "127.0.0.1", 33770)
+
+T = TypeVar("T", bound="FakeTransport")
 
 ANY = sys.maxsize
 """Room for any number of bytes."""
 
 
+@implementer(ITransport)
 class FakeTransport:
     """A stream transport with half-close, whose peer and kernel are played by the test.
 
@@ -28,7 +38,7 @@ class FakeTransport:
 
     connected, disconnecting = True, False
 
-    def __init__(self, protocol: Any, peer: object = JULIET) -> None:
+    def __init__(self, protocol: Any, peer: IAddress = JULIET) -> None:
         self.protocol, self._peer = protocol, peer
         self.written, self.sent = b"", b""
         self.events: list[str] = []
@@ -40,12 +50,18 @@ class FakeTransport:
 
     # what the protocol calls
 
-    def getPeer(self) -> object:
+    def getPeer(self) -> IAddress:
         return self._peer
+
+    def getHost(self) -> IAddress:
+        return ROMEO
 
     def write(self, data: bytes) -> None:
         assert not self._half_closed, "written after our half was closed"
         self.written += data
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert (IPushProducer if streaming else IPullProducer).providedBy(producer)
@@ -128,7 +144,7 @@ class FakeSocket:
 
     def __init__(self, transport: SocketTransport) -> None:
         self._transport = transport
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self.writes: list[bytes] = []
 
     def send(self, data: bytes) -> int:
@@ -149,7 +165,7 @@ class SocketTransport(FakeTransport):
     by `drain`, which the reactor would do in its next turn.
     """
 
-    def __init__(self, protocol: Any, peer: object = JULIET, room: int = ANY) -> None:
+    def __init__(self, protocol: Any, peer: IAddress = JULIET, room: int = ANY) -> None:
         super().__init__(protocol, peer)
         self.socket, self.room, self._seen = FakeSocket(self), room, 0
 
@@ -183,10 +199,15 @@ class SocketTransport(FakeTransport):
         return taken
 
 
+@overload
+def connected(protocol: IProtocol | None, peer: IAddress = JULIET) -> FakeTransport: ...
+@overload
+def connected(protocol: IProtocol | None, peer: IAddress = JULIET, *, kind: type[T]) -> T: ...
 def connected(
-    protocol: Protocol, peer: object = JULIET, kind: type[FakeTransport] = FakeTransport
+    protocol: IProtocol | None, peer: IAddress = JULIET, *, kind: type[FakeTransport] = FakeTransport
 ) -> FakeTransport:
     """Connect ``protocol`` by a transport of that ``kind`` and return it."""
+    assert protocol is not None
     transport = kind(protocol, peer)
     protocol.makeConnection(transport)
     return transport

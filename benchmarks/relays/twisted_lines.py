@@ -6,8 +6,9 @@ import sys
 
 from twisted.internet import reactor
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 
 
 class Chat(LineReceiver):
@@ -22,7 +23,7 @@ class Chat(LineReceiver):
         """Come in."""
         self._guests[self] = b"guest%d: " % len(self._guests)
 
-    def connectionLost(self, reason: object) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Go."""
         del self._guests[self]
 
@@ -34,7 +35,7 @@ class Chat(LineReceiver):
                 guest.sendLine(said)
 
 
-class Room(Factory):
+class Room(ServerFactory):
     """The room."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from techboy.chat.member import Member
 from techboy.chat.messages import Message
@@ -215,6 +215,11 @@ class FakeGuest:
         self.idle_seconds: float | None = 3.4
         self.backlog = 0
 
+    @property
+    def notices(self) -> list[list[str]]:
+        """The notices, as they were given together."""
+        return [list(cast(list[str], event[1])) for event in self.events if event[0] == "tell"]
+
     def send_notice(self, notices: list[str]) -> bool:
         self._raise()
         self.events.append(("tell", notices))
@@ -224,7 +229,7 @@ class FakeGuest:
         self.events.append(("recall", [batch.text for batch in batches]))
         return self.takes
 
-    def deliver(self, delivery: object) -> None:
+    def deliver(self, delivery: Any) -> None:
         self.events.append(("hear", delivery))
 
     def on_stored(self, last: int) -> None:

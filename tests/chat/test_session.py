@@ -64,7 +64,8 @@ class SessionTests:
     @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4))))
     def test_any(self, sent: list[tuple[int, int]]) -> None:
         """However lines come, those that are taken are all the lines up to one, each once."""
-        session, taken = Session(SessionRecord(1, b"", "juliet", 1, "lobby", 0, 0.0)), []
+        session = Session(SessionRecord(1, b"", "juliet", 1, "lobby", 0, 0.0))
+        taken: list[int] = []
         for seq, lines in sent:
             known = session.accept(seq, lines)
             if known is not Numbering.GAP:

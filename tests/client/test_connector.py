@@ -7,25 +7,28 @@ import errno
 import pytest
 from twisted.internet import error
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from techboy.client.connector import EndpointConnector, reason_for
 
 
+@implementer(IStreamClientEndpoint)
 class FakeEndpoint:
     """Hands out attempts that the test brings to an end."""
 
     def __init__(self) -> None:
-        self.attempts: list[Deferred[Protocol]] = []
+        self.attempts: list[Deferred[IProtocol]] = []
         self.cancelled = 0
 
-    def connect(self, factory: object) -> Deferred[Protocol]:
-        attempt: Deferred[Protocol] = Deferred(self._cancel)
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        attempt: Deferred[IProtocol] = Deferred(self._cancel)
         self.attempts.append(attempt)
         return attempt
 
-    def _cancel(self, attempt: Deferred[Protocol]) -> None:
+    def _cancel(self, attempt: Deferred[IProtocol]) -> None:
         self.cancelled += 1
         attempt.errback(error.ConnectingCancelledError(None))
 

@@ -11,6 +11,7 @@ from techboy.chat.messages import Message
 from techboy.client.conversation import Conversation
 from techboy.client.conversation_state import ConversationState, IllegalEventError
 from techboy.client.outbox import LIMIT, Chunk, Outbox
+from techboy.storage.interface import TEXT
 from techboy.terminal.interface import InputSource
 from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
@@ -302,7 +303,7 @@ class AcknowledgedTests:
 
     def test_from_the_last_time(self) -> None:
         """What was kept by an earlier run is said first of all."""
-        scene = Scene(PERSON, outbox=Outbox(kept=[(7, "hello"), (8, "you")]))
+        scene = Scene(PERSON, outbox=Outbox(kept=[(7, "hello", TEXT), (8, "you", TEXT)]))
         scene.conversation.start()
         scene.conversation.said("there")
         scene.happened()

@@ -21,7 +21,8 @@ class RecordingDoor(Protocol):
     """A door that writes down what it is told."""
 
     def __init__(self) -> None:
-        self.data, self.events = b"", []
+        self.data = b""
+        self.events: list[str] = []
 
     def dataReceived(self, data: bytes) -> None:
         self.data += data
@@ -42,7 +43,8 @@ class Call:
     wants_connection = True
 
     def __init__(self, *, may_be_plain: bool = True) -> None:
-        self.clock, self.opened, self.unanswered_calls = Clock(), [], 0
+        self.clock, self.unanswered_calls = Clock(), 0
+        self.opened: list[str] = []
         self.handler = RecordingDoor()
         greeting = ClientHandshake(self, Hello("juliet"), self.clock, 60, may_be_plain=may_be_plain)
         self.transport = FakeTransport(greeting)

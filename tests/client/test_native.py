@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeClientProtocol
 from techboy.client.outbox import Outbox
 from techboy.client.session import ClientSession, MemorySessionStore
+from techboy.storage.interface import TEXT
 from tests.transports import FakeTransport
 
 WELCOME = {
@@ -127,7 +128,7 @@ class AnswerTests:
 
     def test_what_waits(self) -> None:
         """What waited is sent with the numbers that the host expects."""
-        outbox = Outbox(kept=[(4, "one\ntwo")])
+        outbox = Outbox(kept=[(4, "one\ntwo", TEXT)])
         scene = Scene(outbox).welcomed(next_seq=1)
         scene.handler.send_from(outbox)
         assert scene.sent() == [{"type": "message", "kind": "text", "text": "one\ntwo", "seq": 1}]
@@ -145,7 +146,7 @@ class AnswerTests:
         """Where one end was put back to a backup, all that waits is sent, and one line says so."""
         client_session = ClientSession(MemorySessionStore())
         Scene(client_session=client_session).welcomed()
-        outbox = Outbox(kept=[(1, "one\ntwo")])
+        outbox = Outbox(kept=[(1, "one\ntwo", TEXT)])
         scene = Scene(outbox, client_session)
         scene.gets({**WELCOME, "next_seq": 6})
         assert scene.conversation.happened("peer_connected", "peer_notice") == [

@@ -16,9 +16,7 @@ from techboy.storage.interface import ACTION, TEXT
 class DictShelf:
     """A shelf that is a list of lines, by number; ``full``: it can note nothing more."""
 
-    def __init__(
-        self, lines: dict[int, tuple[str, str]] | None = None, following: int = 1, tried: int = 1
-    ) -> None:
+    def __init__(self, lines: dict[int, str] | None = None, following: int = 1, tried: int = 1) -> None:
         self.lines = dict(lines or {})
         self.next, self.tried, self.full = following, tried, False
 
@@ -121,7 +119,7 @@ class TakingTests:
 
     def test_kept(self) -> None:
         """What an earlier run left is sent first, with its numbers."""
-        box = Outbox(kept=[(5, "a\nb"), (7, "c")])
+        box = Outbox(kept=[(5, "a\nb", TEXT), (7, "c", TEXT)])
         assert box.lines == 3
         box.add("d")
         assert box.take() == Chunk(5, 9, "a\nb\nc\nd")

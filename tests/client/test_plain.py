@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
 from techboy.client.outbox import Chunk, Outbox
+from techboy.client.peer import Peer
 from techboy.client.plain import LATE_WELCOME, PlainPeerProtocol
 from techboy.net.plain_receiver import LONGEST_UNENDED
 from techboy.storage.interface import ACTION, TEXT
-from tests.transports import FakeTransport, connected, cuts
+from tests.transports import JULIET, FakeTransport, connected, cuts
 
 
 class FakeConversation:
     """Records what the door tells."""
 
     def __init__(self) -> None:
-        self.events: list[object] = []
+        self.events: list[tuple[Any, ...]] = []
 
     @property
     def said(self) -> list[str]:
         """The lines that were said, one by one."""
         return "\n".join(event[1] for event in self.events if event[0] == "said").split("\n")
 
-    def peer_connected(self, peer: PlainPeerProtocol) -> None:
+    def peer_connected(self, peer: Peer) -> None:
         self.events.append(("came", peer.address))
 
     def peer_said(self, text: str) -> None:
@@ -63,15 +65,15 @@ class Door:
         self,
         max_line: int = 16,
         mistaken: Callable[[], None] | None = None,
-        **options: object,
+        peer: IAddress = JULIET,
     ) -> None:
         self.clock, self.conversation = Clock(), FakeConversation()
         self.handler = PlainPeerProtocol(self.conversation, "juliet", self.clock, max_line, mistaken)
-        self.transport = connected(self.handler, **options)
+        self.transport = connected(self.handler, peer)
         self.came = self.conversation.events.pop(0)
 
     @property
-    def events(self) -> list[object]:
+    def events(self) -> list[tuple[Any, ...]]:
         return self.conversation.events
 
     def receive(self, data: bytes) -> None:
@@ -343,7 +345,7 @@ class SayingTests:
 
     def test_all_at_once(self) -> None:
         """All that waits is sent, whichever end of a line it was kept by, and none of it twice."""
-        handler, outbox = Door(), Outbox(kept=[(1, "one\ntwo")])
+        handler, outbox = Door(), Outbox(kept=[(1, "one\ntwo", TEXT)])
         outbox.add("exit")
         handler.handler.send_from(outbox)
         handler.handler.send_from(outbox)

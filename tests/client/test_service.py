@@ -32,7 +32,7 @@ from techboy.service import SHOWN_WITHIN
 from techboy.terminal.interface import InputSource
 from tests.client.test_connector import FakeEndpoint
 from tests.programs import Running, frame, frames
-from tests.transports import FakeTransport
+from tests.transports import FakeTransport, connected
 from tests.wire.texts import quick
 
 PERSON, SCRIPT = InputSource.PERSON, InputSource.SCRIPT
@@ -60,7 +60,7 @@ def attempts(juliet: Running) -> int:
 def refuse(juliet: Running, reason: Exception | None = None) -> None:
     """Let the attempt under way come to nothing."""
     failure = Failure(reason or error.ConnectionRefusedError())
-    juliet.reactor.tcpClients[-1][2].clientConnectionFailed(None, failure)
+    juliet.reactor.tcpClients[-1][2].clientConnectionFailed(juliet.reactor.connectors[-1], failure)
     juliet.reactor.advance(ATTEMPT_DELAY)
 
 
@@ -72,10 +72,7 @@ def waits(juliet: Running) -> float:
 
 def answer(juliet: Running) -> FakeTransport:
     """Let Romeo answer the attempt under way."""
-    wrapper = juliet.reactor.tcpClients[-1][2].buildProtocol(None)
-    transport = FakeTransport(wrapper)
-    wrapper.makeConnection(transport)
-    return transport
+    return connected(juliet.reactor.tcpClients[-1][2].buildProtocol(None))
 
 
 def own(*arguments: str, keyboard: InputSource = PERSON) -> Running:
@@ -86,10 +83,8 @@ def own(*arguments: str, keyboard: InputSource = PERSON) -> Running:
 
 def opens(juliet: Running) -> FakeTransport:
     """Let that door be opened, at the last attempt; she has said hello, and was not answered yet."""
-    wrapper = juliet.reactor.unixClients[-1][1].buildProtocol(UNIXAddress(None))
-    transport = FakeTransport(wrapper, UNIXAddress(None))
-    wrapper.makeConnection(transport)
-    return transport
+    place = UNIXAddress(None)
+    return connected(juliet.reactor.unixClients[-1][1].buildProtocol(place), place)
 
 
 WELCOME = {
@@ -216,7 +211,7 @@ class CallingTests:
         """A screen that takes nothing is not waited for where a signal ends her, and the status tells."""
         juliet = running()
         refuse(juliet)
-        juliet.terminal.loseConnection = lambda: None
+        juliet.terminal.stuck = True
         ended: list[object] = []
         juliet.stop().addCallback(ended.append)
         juliet.reactor.advance(SHOWN_WITHIN - 0.1)

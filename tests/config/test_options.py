@@ -29,7 +29,7 @@ from techboy.config.options import (
 from techboy.config.values import DAY, port_number
 from techboy.net.addresses import LONGEST_PATH
 from techboy.terminal.streams import StandardStream, Streams
-from tests.terminal.fakes import OnTerminal, Typed, at_terminal, written
+from tests.terminal.fakes import Typed, at_terminal, on_terminal, written
 
 BOTH = pytest.mark.parametrize("program", [romeo.Options, juliet.Options], ids=["romeo", "juliet"])
 
@@ -1066,7 +1066,7 @@ class SeparateLogTests:
     def test_standard_error(self, screen: TextIO, file: TextIO) -> None:
         """Where it was asked for on standard error, it is there, as it was asked for."""
         twist = twist_options(logFile=sys.stderr)
-        redirect_log(twist, Streams(None, screen, OnTerminal(file)), talks=False)
+        redirect_log(twist, Streams(None, screen, on_terminal(file)), talks=False)
         assert logged(twist, file) == "a line\n"
         assert twist["logLevel"] is LogLevel.info
         assert twist["fileLogObserverFactory"] is jsonFileLogObserver
@@ -1108,5 +1108,5 @@ class SeparateLogTests:
     def test_text_on_terminal(self, screen: TextIO, file: TextIO, closed: bool) -> None:
         """A person reads text, also where standard output is none of hers."""
         twist = twist_options()
-        redirect_log(twist, Streams(None, None if closed else file, OnTerminal(screen)), talks=True)
+        redirect_log(twist, Streams(None, None if closed else file, on_terminal(screen)), talks=True)
         assert twist["fileLogObserverFactory"] is textFileLogObserver

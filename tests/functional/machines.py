@@ -98,7 +98,7 @@ class Machine(EndedAtLast):
             check=False,
         )
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
-        return done.stdout
+        return str(done.stdout)
 
     def run_at_terminal(self, command: str, typed: Sequence[str]) -> None:
         """Run ``command`` at a terminal, type the lines at its prompt, and see it end well."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
@@ -412,7 +412,7 @@ class Programs(EndedAtLast):
 
     def start(self, *command: str | Path, **streams: Stream) -> Program:
         """Start any program."""
-        program = Program(command, self.folder, **streams)
+        program = Program(command, self.folder, **cast(dict[str, Any], streams))
         self._started.callback(program.close)
         return program
 

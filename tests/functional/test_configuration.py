@@ -67,8 +67,8 @@ def passed(programs: Programs, family: str, place: str, *words: str, names: str 
 
     ``names``: what the service manager calls it, nothing where it is empty.
     """
-    command = [sys.executable, "-c", _PASSING, family, place, names, TWIST, "romeo", *words]
-    return programs.start(*command, stdin=NULL)
+    command = [sys.executable, "-c", _PASSING, family, place, names]
+    return programs.start(*command, TWIST, "romeo", *words, stdin=NULL)
 
 
 class LayersTests:
@@ -229,8 +229,8 @@ class ReactorTests:
         self, programs: Programs, program: str, port: str, state: str, before: tuple[str, ...], name: str
     ) -> None:
         """It is the one that a prompt needs, unless another was asked for."""
-        words = [TWIST, *before, program, "--host", LOOPBACK, "--port", port]
-        command = [sys.executable, "-c", _TELLING, *words]
+        words = [*before, program, "--host", LOOPBACK, "--port", port]
+        command = [sys.executable, "-c", _TELLING, str(TWIST), *words]
         with closing(Terminal(command, programs.folder, term="xterm")) as terminal:
             terminal.shows(state)
             terminal.writes("\x04")
@@ -239,8 +239,8 @@ class ReactorTests:
 
     def test_other_way_in(self, programs: Programs) -> None:
         """It is the same by `python -m techboy`."""
-        words = [Path(techboy.__file__).with_name("__main__.py"), "juliet", "--host", LOOPBACK, "--port", "1"]
-        command = [sys.executable, "-c", _TELLING, *words]
+        main = str(Path(techboy.__file__).with_name("__main__.py"))
+        command = [sys.executable, "-c", _TELLING, main, "juliet", "--host", LOOPBACK, "--port", "1"]
         with closing(Terminal(command, programs.folder, term="xterm")) as terminal:
             terminal.shows("Calling")
             terminal.writes("\x04")

@@ -138,9 +138,9 @@ class KilledTests:
         paris.tells({"type": "hello", "version": 1, "name": "paris", "session": tokens[1]})
         paris.tells({"type": "message", "kind": "text", "text": "lady", "seq": 1})
         paris.told("ack")
-        guest = programs.caller(port)
-        guest.hears("* topic: two households\n")
-        guest.says("well\n")
+        plain = programs.caller(port)
+        plain.hears("* topic: two households\n")
+        plain.says("well\n")
         assert back.told("message")["text"] == "well"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ SERIES = (70, 41, 60, 33, 30, 90, 25, 31)
 
 def in_window(tmux: Tmux, port: int, *options: str) -> Window:
     """Return Juliet in a window, connected."""
-    command = [*JULIET, "--port", str(port), *options]
+    command: list[str | Path] = [*JULIET, "--port", str(port), *options]
     juliet = tmux.in_window(*command, columns=COLUMNS, rows=ROWS)
     juliet.shows("connected to romeo")
     return juliet

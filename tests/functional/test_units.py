@@ -191,7 +191,7 @@ class SandboxTests:
     def trace(self, programs: Programs) -> str:
         """Return what is asked of the kernel by a Romeo who keeps what is said, and a Juliet who says it."""
         traces = [programs.folder / "romeo.trace", programs.folder / "juliet.trace"]
-        romeo_line, juliet_line = (["strace", "-f", "-qq", "-o", trace, TWIST] for trace in traces)
+        romeo_line, juliet_line = (["strace", "-f", "-qq", "-o", str(trace), str(TWIST)] for trace in traces)
         romeo = programs.start(
             *romeo_line,
             "romeo",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,20 @@ from twisted.protocols.basic import LineReceiver
 from techboy.net.batch_receiver import BatchReceiver
 from tests.transports import connected, cuts
 
+if TYPE_CHECKING:
 
-class Recording:
+    class Receiver(BatchReceiver):
+        """What both receivers have under these names."""
+
+        def setLineMode(self, extra: bytes = b"") -> None: ...
+        def setRawMode(self) -> None: ...
+        def pauseProducing(self) -> None: ...
+
+else:
+    Receiver = object
+
+
+class Recording(Receiver):
     """What a line receiver was called with, and what it does at some lines."""
 
     MAX_LENGTH = 8

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
@@ -31,9 +31,9 @@ class Parted(Protocol):
     def writeConnectionLost(self) -> None:
         self.graceful_close.half_closed()
 
-    def connectionLost(self, reason: object) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.graceful_close.done()
-        self.reason: Failure = reason
+        self.reason = reason
 
 
 def parted() -> tuple[GracefulClose, FakeTransport, Clock]:

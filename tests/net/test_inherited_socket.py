@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 
 from techboy.net.inherited_socket import BATCH, REST, InheritedEndpoint, InheritedPort
 from tests.marks import needs_unix_sockets
@@ -133,7 +135,7 @@ class PassedPortTests:
     def test_left_as_it_was(self, ear: Ear) -> None:
         """Neither its mode nor its name is touched, and who calls after the end is not refused."""
         assert ear.path.stat().st_mode & 0o777 == 0o600
-        ear.port.connectionLost(None)
+        ear.port.connectionLost(Failure(ConnectionDone()))
         ear.port.stopListening()
         assert ear.path.stat().st_mode & 0o777 == 0o600
         ear.called()

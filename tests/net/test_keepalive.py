@@ -12,7 +12,8 @@ class PulseTests:
 
     def setup_method(self) -> None:
         """Begin to listen."""
-        self.clock, self.events, self.deaf = Clock(), [], False
+        self.clock, self.deaf = Clock(), False
+        self.events: list[tuple[str, float]] = []
         self.keepalive = Keepalive(
             self.clock, 25, 60, lambda: self.tell("ask"), lambda: self.tell("dead"), lambda: self.deaf
         )

@@ -41,11 +41,12 @@ class PlainReceiverTests:
             def heard(self, block: bytes) -> None:
                 """Nothing is said."""
 
-        receiver = Hearing(Clock(), MAX_LINE)
+        clock = Clock()
+        receiver = Hearing(clock, MAX_LINE)
         transport = connected(receiver)
         assert receiver.ends_lines
         transport.receive(b"hello")
-        receiver.clock.advance(1)
+        clock.advance(1)
         assert not receiver.ends_lines
         transport.receive(b"there\n")
         assert receiver.ends_lines

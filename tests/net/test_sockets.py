@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from twisted.internet.interfaces import ITCPTransport
-from zope.interface import implementer
+from zope.interface import directlyProvides
 
 from techboy.net.sockets import send_promptly
 from tests.transports import FakeTransport
 
 
-@implementer(ITCPTransport)
 class TcpTransport(FakeTransport):
     """A TCP connection, which has no socket any more when it is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        directlyProvides(self, ITCPTransport)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self._set("no delay", enabled)
@@ -30,13 +33,13 @@ class SendPromptlyTests:
 
     def test_tcp(self) -> None:
         """A TCP connection sends small writes at once and is probed by the kernel."""
-        transport = TcpTransport(None)
+        transport = TcpTransport()
         send_promptly(transport)
         assert transport.events == ["no delay True", "keepalive True"]
 
     def test_closed(self) -> None:
         """One that is closed already has no socket to set options of."""
-        transport = TcpTransport(None)
+        transport = TcpTransport()
         transport.connected = False
         send_promptly(transport)
         assert transport.events == []

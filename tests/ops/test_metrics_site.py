@@ -184,7 +184,8 @@ class BoundTests:
     def test_body(self, asker: Asker, header: bytes, body: bytes) -> None:
         """What comes with a question is passed over, and nothing of it kept."""
         asker.protocol.dataReceived(question(b"GET /page", header))
-        [asked] = asker.protocol.requests
+        channel: Any = asker.protocol
+        [asked] = channel.requests
         for at in range(0, len(body) - 1, 1000):
             asker.protocol.dataReceived(body[at : min(at + 1000, len(body) - 1)])
         assert asked.content.read() == b""

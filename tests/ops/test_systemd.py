@@ -163,8 +163,15 @@ class UnheardTests:
 
     def test_nobody(self) -> None:
         """Where there is no service manager nothing runs, and what is to be reloaded is."""
-        clock, looks, worked = Clock(), [], []
-        supervised = SystemdService(clock, Notifier({}), 10.0, lambda: str(looks.append(1)))
+        clock = Clock()
+        looks: list[str] = []
+        worked: list[bool] = []
+
+        def look() -> str:
+            looks.append("look")
+            return ""
+
+        supervised = SystemdService(clock, Notifier({}), 10.0, look)
         supervised.startService()
         supervised.started()
         supervised.reload(lambda: worked.append(True))

@@ -193,7 +193,12 @@ class HouseTests:
     def test_one_write(self, paper: Paper, disk: FullDisk, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is brought together is written at once; where nothing is new nothing is written."""
         writes: list[bytes] = []
-        monkeypatch.setattr("os.write", lambda descriptor, data: writes.append(data) or len(data))
+
+        def write(descriptor: int, data: bytes) -> int:
+            writes.append(data)
+            return len(data)
+
+        monkeypatch.setattr("os.write", write)
         room = Room("lobby", MemoryLogStore(1000).open("lobby"), Verona().broker)
         news = PresenceEvents()
         news.lines.append("guest1 joined")

@@ -17,18 +17,20 @@ from techboy.net.rendering import PLAIN, Delivery
 from techboy.server import broker
 from techboy.server.broker import NEWS_DELAY, TRIED_AGAIN, Broker
 from techboy.storage.executor import InlineExecutor, StorageExecutor
+from techboy.storage.interface import SessionRecord
 from techboy.storage.memory import MemoryLogStore
-from tests.chat.fakes import session
+from tests.chat.fakes import FakeGuest, session
 from tests.clocks import EPOCH, Wall
 from tests.native import HeldCommitter
 
 
-class Listener:
+class Listener(FakeGuest):
     """A member's guest who remembers what was brought."""
 
     member: Member
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: list[Delivery] = []
         self.told: list[object] = []
         self.stalls = self.backlog = 0
@@ -70,8 +72,15 @@ class Scene:
     def listener(self, session: Session | None = None) -> Listener:
         """Return somebody who came in."""
         listener = Listener()
-        listener.member = self.chat.join(listener, 0, session and session.name, session=session)
+        name = None if session is None else session.name
+        listener.member = self.chat.join(listener, 0, name, session=session)
         return listener
+
+    def record(self, kept: Session) -> SessionRecord:
+        """Return what is stored of a session."""
+        record = self.logs.session(kept.digest)
+        assert record is not None
+        return record
 
     def says(self, listener: Listener, text: str) -> None:
         """Let somebody say ``text``, and the turn of the reactor be over."""
@@ -371,25 +380,26 @@ class RefusedGroupTests:
         assert storing.scene.logs.session(kept.digest) is None
 
 
+ODD = RuntimeError("odd")
+
+
 class Odd(Listener):
     """A member's connection in which everything raises what nobody expects."""
 
-    error = RuntimeError("odd")
-
     def deliver(self, delivery: Delivery) -> None:
-        raise self.error
+        raise ODD
 
     def on_stored(self, last: int) -> None:
-        raise self.error
+        raise ODD
 
     def on_not_stored(self, why: str) -> None:
-        raise self.error
+        raise ODD
 
     def on_send_timeout(self) -> None:
-        raise self.error
+        raise ODD
 
     def on_delivery(self, room: Room, delivery: Delivery) -> None:
-        raise self.error
+        raise ODD
 
 
 class IsolationTests:
@@ -411,7 +421,7 @@ class IsolationTests:
         odd = self.odd_one(scene, one)
         scene.says(odd, "hello")
         assert one.data.endswith(b"guest2: hello\n")
-        assert odd.told == [odd.error, odd.error]  # as it was told that it is stored, too
+        assert odd.told == [ODD, ODD]  # as it was told that it is stored, too
         scene.says(one, "there")
         assert one.told == [2]
 
@@ -423,7 +433,7 @@ class IsolationTests:
         for listener in (odd, one):
             storing.scene.says(listener, "hello")
         storing.executor.refuse()
-        assert set(odd.told) == {odd.error}
+        assert set(odd.told) == {ODD}
         assert one.told == [STORING_FAILS]
 
     def test_observers(self) -> None:
@@ -436,7 +446,7 @@ class IsolationTests:
         scene.broker.subscribe_all(odd)
         scene.says(one, "hello")
         assert observer.data == b"guest1: hello\n"
-        assert odd.told == [odd.error]
+        assert odd.told == [ODD]
 
     def test_figures(self) -> None:
         """What was stored is delivered though what measures it raises."""
@@ -444,7 +454,7 @@ class IsolationTests:
         one, two = scene.settled(2)
 
         def odd(seconds: float) -> None:
-            raise Odd.error
+            raise ODD
 
         scene.broker.commit_durations = odd
         scene.says(one, "hello")
@@ -458,7 +468,7 @@ class IsolationTests:
         odd = self.odd_one(scene, one)
 
         def fail() -> None:
-            raise Odd.error
+            raise ODD
 
         odd.on_error = fail  # type: ignore[method-assign]  # this one connection alone is to raise
         scene.says(odd, "hello")
@@ -471,7 +481,7 @@ class IsolationTests:
         for each in (odd, late):
             scene.broker.mark_blocked(each)
         scene.clock.advance(30)
-        assert (odd.told, late.stalls) == ([odd.error], 1)
+        assert (odd.told, late.stalls) == ([ODD], 1)
 
     def test_sessions(self) -> None:
         """All who wait for a session to be stored are told, and the program can end."""
@@ -650,15 +660,16 @@ class SessionTests:
         assert (kept.next, kept.accepted) == (1, 4)
         storing.executor.answer()
         assert kept.next == 3
-        assert storing.scene.logs.session(kept.digest).next == 3
+        assert storing.scene.record(kept).next == 3
         storing.clock.advance(0)
         storing.executor.answer()
         assert kept.next == 4
-        assert storing.scene.logs.session(kept.digest).next == 4
+        assert storing.scene.record(kept).next == 4
 
     def test_remembered(self) -> None:
         """A session is stored though nothing is said, and whoever asked for it is told."""
-        storing, kept, told = Storing(), session(), []
+        storing, kept = Storing(), session()
+        told: list[object] = []
         storing.broker.save_session(kept, told.append)
         storing.clock.advance(0)
         assert told == []
@@ -668,7 +679,8 @@ class SessionTests:
 
     def test_latest(self) -> None:
         """Of several times in one group the last counts, and everybody is told."""
-        storing, kept, told = Storing(), session(), []
+        storing, kept = Storing(), session()
+        told: list[object] = []
         for seen in (1, 2):
             kept.seen = seen
             storing.broker.save_session(kept, told.append)
@@ -676,11 +688,12 @@ class SessionTests:
         assert storing.executor.waiting == 1
         storing.executor.answer()
         assert told == [None, None]
-        assert storing.scene.logs.session(kept.digest).seen == 2
+        assert storing.scene.record(kept).seen == 2
 
     def test_while_writing(self) -> None:
         """What is to be remembered while a group is being written is in the next."""
-        storing, told = Storing(), []
+        storing = Storing()
+        told: list[object] = []
         storing.scene.says(storing.listeners[0], "a")
         storing.broker.save_session(session(), told.append)
         storing.executor.answer()
@@ -692,7 +705,8 @@ class SessionTests:
     @pytest.mark.parametrize("meanwhile", [True, False])
     def test_refused(self, meanwhile: bool) -> None:
         """Whoever asked for it is told what hindered it, also where it was to be in the next group."""
-        storing, told = Storing(), []
+        storing = Storing()
+        told: list[object] = []
         if meanwhile:
             storing.scene.says(storing.listeners[0], "a")
         storing.broker.save_session(session(), told.append)

@@ -193,7 +193,9 @@ class OffsetTests:
         verona.turn()
         for seen in (2, 1):
             bob.sends({"type": "ping", "number": 1, "last_seen_id": seen, "room": "lobby"})
-        assert bob.handler.member.session.seen == 2
+        session = bob.handler.member.session
+        assert session is not None
+        assert session.seen == 2
 
 
 STEP = st.one_of(

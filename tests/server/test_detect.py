@@ -31,6 +31,10 @@ class Entrance:
         self.handler, self.transport = handler, SocketTransport(handler)
         handler.makeConnection(self.transport)
 
+    def spoken(self) -> WireProtocol:
+        """How the caller speaks, as far as is known."""
+        return self.handler.spoken
+
     def names(self) -> list[str]:
         """Return who is in the house."""
         return [member.name for member in self.verona.chat.members.values()]
@@ -149,20 +153,20 @@ class SpokenTests:
     def test_native(self) -> None:
         """It is not known before the hello."""
         entrance = Entrance()
-        assert entrance.handler.spoken is WireProtocol.UNKNOWN
+        assert entrance.spoken() is WireProtocol.UNKNOWN
         entrance.transport.receive(HELLO)
-        assert entrance.handler.spoken is WireProtocol.NATIVE
+        assert entrance.spoken() is WireProtocol.NATIVE
 
     def test_plain(self) -> None:
         """Who says anything else speaks plain lines."""
         entrance = Entrance()
         entrance.transport.receive(b"hello\n")
-        assert entrance.handler.spoken is WireProtocol.PLAIN
+        assert entrance.spoken() is WireProtocol.PLAIN
 
     def test_late_hello(self) -> None:
         """Who is silent is taken for a person, until a hello comes after all."""
         entrance = Entrance()
         entrance.verona.turn(GREETING_DELAY)
-        assert entrance.handler.spoken is WireProtocol.PLAIN
+        assert entrance.spoken() is WireProtocol.PLAIN
         entrance.transport.receive(HELLO)
-        assert entrance.handler.spoken is WireProtocol.NATIVE
+        assert entrance.spoken() is WireProtocol.NATIVE

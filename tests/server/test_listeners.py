@@ -13,10 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import ServerFactory
@@ -27,6 +25,7 @@ from techboy.config import endpoints
 from techboy.server.listeners import BACKLOG, ListenerService, PrivateSocket, parse_endpoint
 from tests.marks import needs_unix_sockets
 from tests.programs import FakeReactor
+from tests.real_reactor import ensure_deferred, reactor
 
 
 class Ear:
@@ -128,14 +127,14 @@ class RefusedTests:
         assert parse_endpoint.startswith(f"romeo: --listen {text}: ")
         assert parse_endpoint.count("\n") == 1
 
-    def test_no_port(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_no_port(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """A port that can't be had is one line on standard error."""
         ear = Ear()
 
         def refuse(*_: object, **__: object) -> None:
             raise CannotListenError("0.0.0.0", 4444, OSError(98, "Address already in use"))
 
-        ear.reactor.listenTCP = refuse
+        monkeypatch.setattr(ear.reactor, "listenTCP", refuse)
         with pytest.raises(SystemExit) as ended:
             ear.start()
         assert ended.value.code == exit_status.CANNOT_LISTEN
@@ -209,7 +208,7 @@ class PrivateSocketTests:
         port: IListeningPort = await PrivateSocket(reactor, path).listen(ServerFactory())
         return port
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_mode(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nobody else may use it, from its first moment on, and other files are made as before."""
         modes: list[int] = []
@@ -228,10 +227,10 @@ class PrivateSocketTests:
             os.umask(before)
         modes.append(stat.S_IMODE(os.stat(path).st_mode))
         assert modes == [0o600, 0o600]
-        await port.stopListening()
+        await maybeDeferred(port.stopListening)
         assert os.listdir(os.path.dirname(path)) == []
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_abandoned(self, path: str) -> None:
         """One that was left behind is replaced."""
         with socket.socket(socket.AF_UNIX) as left_behind:
@@ -239,9 +238,9 @@ class PrivateSocketTests:
         port = await self.listening(path)
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(path)
-        await port.stopListening()
+        await maybeDeferred(port.stopListening)
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_in_use(self, path: str) -> None:
         """One in use is not, and who has it goes on."""
         port = await self.listening(path)
@@ -249,9 +248,9 @@ class PrivateSocketTests:
             await self.listening(path)
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(path)
-        await port.stopListening()
+        await maybeDeferred(port.stopListening)
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_other_file(self, path: str) -> None:
         """A file that is no socket is left as it is, whatever the name was meant for."""
         with open(path, "w") as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from techboy.chat.counters import RejectReason
@@ -13,7 +15,7 @@ from techboy.wire.native import milliseconds
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
 
 
-def fields(frames: list[dict], *names: str) -> list[tuple]:
+def fields(frames: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
     """Return these fields of each of ``frames``."""
     return [tuple(frame.get(name) for name in names) for frame in frames]
 
@@ -517,7 +519,9 @@ class FrameTests:
         juliet.transport.breaks()
         nurse.says("one", 1)
         verona.turn()
-        known = {"session": "token1", "log_epoch": verona.logs.id, "room": "lobby", "last_seen_id": 0}
+        known: dict[str, Any] = {
+            "session": "token1", "log_epoch": verona.logs.id, "room": "lobby", "last_seen_id": 0
+        }  # fmt: skip
 
         def unreadable(*_: object) -> list[MessageBatch]:
             raise StorageError("the disk is broken")
@@ -804,7 +808,7 @@ class CountTests:
             ({"type": "hello", "version": 1, "name": "romeo"}, RejectReason.NAME),
         ],
     )
-    def test_refused_caller(self, hello: dict, why: RejectReason) -> None:
+    def test_refused_caller(self, hello: dict[str, Any], why: RejectReason) -> None:
         """So is a caller who can't come in."""
         verona = NativeVerona()
         verona.call().sends(hello)

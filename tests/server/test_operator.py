@@ -96,7 +96,9 @@ class HostTests:
         bridge.conversation = operator = LocalOperator(verona.chat, verona.broker, bridge, lambda: None)
         operator.join()
         assert terminal.flush() == b"romeo: "
-        assert verona.chat.names.get("romeo").is_operator
+        operator_member = verona.chat.names.get("romeo")
+        assert operator_member is not None
+        assert operator_member.is_operator
 
     def test_said_before(self) -> None:
         """What the log has from an earlier run does not wait for the host, nor is shown on a busy screen."""
@@ -395,7 +397,8 @@ class Recording:
     """A screen that remembers what it is told about own lines, and the rest as the bridge does."""
 
     def __init__(self, bridge: StdioBridge) -> None:
-        self._bridge, self.told = bridge, []
+        self._bridge = bridge
+        self.told: list[Any] = []
 
     def show_sent(self, text: str, kind: str) -> None:
         self.told.append(("said", text))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ISSLTransport, ISystemHandle
-from zope.interface import implementer
+from twisted.internet.interfaces import IAddress, ISSLTransport, ISystemHandle
+from zope.interface import directlyProvides
 
 from techboy.chat.counters import RejectReason
 from techboy.net.plain_receiver import LONGEST_UNENDED
@@ -18,14 +18,17 @@ from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
-from tests.transports import FakeTransport, SocketTransport
+from tests.transports import JULIET, FakeTransport, SocketTransport
 
 WELCOME = "* welcome to lobby, {}; /help lists what you can do\n"
 
 
-@implementer(ISSLTransport, ISystemHandle)
 class TlsTransport(FakeTransport):
     """A transport that encrypts: it has a socket, which nobody else may write to."""
+
+    def __init__(self, protocol: Any, peer: IAddress = JULIET) -> None:
+        super().__init__(protocol, peer)
+        directlyProvides(self, ISSLTransport, ISystemHandle)
 
     def getHandle(self) -> object:
         """Return what fails where it is used."""
@@ -768,7 +771,8 @@ class StoringTests:
         """Return a house with two guests, where nothing is stored before the test says so."""
         executor = HeldCommitter()
         verona = Verona(executor=executor)
-        return (executor, verona, *verona.roster(2))
+        first, second = verona.roster(2)
+        return executor, verona, first, second
 
     def test_not_before(self) -> None:
         """Nobody reads what is not stored."""
@@ -1023,7 +1027,7 @@ class EnteringTests:
     """Ways in."""
 
     @pytest.mark.parametrize("kind", [SocketTransport, TlsTransport, FakeTransport])
-    def test_any_transport(self, kind: Callable[..., FakeTransport]) -> None:
+    def test_any_transport(self, kind: type[FakeTransport]) -> None:
         """A guest is greeted on whatever transport it comes."""
         visitor = Verona().visit(kind)
         assert visitor.reads() == WELCOME.format(visitor.name) + "* 1 here: guest1\n"

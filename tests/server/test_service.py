@@ -584,7 +584,7 @@ class EndTests:
     def test_stopped_with_stuck_screen(self) -> None:
         """Nor is a screen waited for that takes nothing, where a signal ends him."""
         host = running("--output", "names").start()
-        host.terminal.loseConnection = lambda: None
+        host.terminal.stuck = True
         done = host.stop()
         host.reactor.advance(SHUTDOWN_TIMEOUT - 0.1)
         assert not done.called
@@ -596,7 +596,7 @@ class EndTests:
     def test_stopped_while_ending(self) -> None:
         """A signal that comes when only his screen is waited for ends the wait."""
         host = running(keyboard=PERSON).start()
-        host.terminal.loseConnection = lambda: None
+        host.terminal.stuck = True
         host.terminal.receive(b"/shutdown\n")
         done = host.stop()
         host.reactor.advance(60)
@@ -611,7 +611,7 @@ class EndTests:
     def test_stopped_while_stopping(self) -> None:
         """A signal that comes when the reactor is about to stop limits what follows."""
         host = running(keyboard=PERSON).start()
-        host.terminal.loseConnection = lambda: None
+        host.terminal.stuck = True
         host.terminal.receive(b"/shutdown\n")
         assert host.reactor.stops == 1
         host.terminate()
@@ -626,7 +626,7 @@ class EndTests:
     def test_shown_in_time(self) -> None:
         """Where all is shown in time after that signal, he ends as if there had been none."""
         host = running(keyboard=PERSON).start()
-        host.terminal.loseConnection = lambda: None
+        host.terminal.stuck = True
         host.terminal.receive(b"/shutdown\n")
         done = host.stop()
         host.terminate()
@@ -638,7 +638,7 @@ class EndTests:
     def test_ended_with_slow_screen(self) -> None:
         """It is, as long as it takes, where he ended by himself."""
         host = running(keyboard=PERSON).start()
-        host.terminal.loseConnection = lambda: None
+        host.terminal.stuck = True
         host.terminal.receive(b"/shutdown\n")
         done = host.stop()
         host.reactor.advance(60)

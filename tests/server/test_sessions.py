@@ -107,6 +107,7 @@ class ReturnTests:
         assert back(verona, room="garden", last_seen_id=99).hears()[0]["after_id"] == 0
         verona.settle()
         record = verona.logs.session(digest_of("token1"))
+        assert record is not None
         assert (record.room, record.seen) == ("garden", 0)
 
     def test_unreadable_room(self, monkeypatch: pytest.MonkeyPatch) -> None:

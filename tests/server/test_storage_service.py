@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from techboy import exit_status
 from techboy.chat.server import ServerConfig
+from techboy.config.options import ConversationOptions
 from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import (
     DRAIN_TIMEOUT,
@@ -43,10 +44,13 @@ class FakeOptions(dict[str, Any]):
         super().__init__({**defaults, "session-ttl": 86400.0, **given})
 
 
-def home(**options: Any) -> StorageService:
+def home(
+    reactor: FakeReactor | None = None, wall: Wall | None = None, guests: int = 20, **options: Any
+) -> StorageService:
     """Return a home with ``options``."""
-    reactor = FakeReactor()
-    return StorageService(reactor, Wall(reactor), FakeOptions(**options), ServerConfig())
+    reactor = reactor or FakeReactor()
+    given = cast(ConversationOptions, FakeOptions(**options))
+    return StorageService(reactor, wall or Wall(reactor), given, ServerConfig(guests=guests))
 
 
 def silent(*, prompt: bool = False) -> tuple[StorageService, HeldCommitter]:
@@ -92,8 +96,7 @@ class HomeTests:
     @pytest.mark.parametrize(("guests", "sessions"), [(1, 10_000), (4000, 12_000)])
     def test_sessions(self, guests: int, sessions: int) -> None:
         """There is room in memory for the sessions of all guests that there may be, and for more."""
-        reactor = FakeReactor()
-        logs = StorageService(reactor, Wall(reactor), FakeOptions(), ServerConfig(guests=guests)).logs
+        logs = home(guests=guests).logs
         held = [logs.hold(str(number).encode()) for number in range(sessions + 1)]
         assert held.index(False) == sessions
 
@@ -123,7 +126,7 @@ class KeepTests:
         """Every hour, of a clock that nobody sets, what was stored longer ago than it is kept goes."""
         reactor = FakeReactor()
         wall = Wall(reactor)
-        it = StorageService(reactor, wall, FakeOptions(retention=5000.0), ServerConfig())
+        it = home(reactor, wall, retention=5000.0)
         it.startService()
         it.chat.post(it.chat.join(FakeGuest(), 0.0), "hello")
         reactor.advance(PRUNED_EVERY - 1)
@@ -133,17 +136,18 @@ class KeepTests:
         assert (it.chat.lobby.log.forgotten == 0) is kept
         it.stopService()
 
-    def test_pruned_after_an_error(self) -> None:
+    def test_pruned_after_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A pruning that raises what nobody foresaw does not end pruning."""
-        it, tries = home(), []
+        it = home()
+        tries: list[float | None] = []
 
         def prune(lines_before: float | None, sessions_before: float) -> dict[str, int]:
             tries.append(lines_before)
             raise RuntimeError("odd")
 
-        it.logs.prune = prune
+        monkeypatch.setattr(it.logs, "prune", prune)
         it.startService()
-        it._reactor.pump([PRUNED_EVERY] * 2)
+        clock(it).pump([PRUNED_EVERY] * 2)
         assert len(tries) == 3
 
     @pytest.mark.parametrize("step", [-3600.0, 3600.0])
@@ -151,7 +155,7 @@ class KeepTests:
         """The time that is left at the end is measured by the other clock."""
         reactor = FakeReactor()
         wall = Wall(reactor)
-        it = StorageService(reactor, wall, FakeOptions(), ServerConfig())
+        it = home(reactor, wall)
         it.end()
         wall.step(step)
         reactor.advance(1)
@@ -184,10 +188,10 @@ class EndTests:
 
     def test_late(self) -> None:
         """All that is waited for, however often, is within one time."""
-        it, _ = silent(prompt=True)
+        it, executor = silent(prompt=True)
         assert drained(it) == [True]
         clock(it).advance(SHUTDOWN_TIMEOUT - 0.5)
-        it.broker._executor.prompt = False
+        executor.prompt = False
         it.keep_sessions()
         answers = drained(it)
         clock(it).advance(0.4)
@@ -210,8 +214,13 @@ class EndTests:
         it = home(state=tmp_path / "state")
         it.startService()
         asked: list[float] = []
+
+        def stop(within: float) -> bool:
+            asked.append(within)
+            return False
+
         with monkeypatch.context() as hanging:
-            hanging.setattr(it._thread, "stop", lambda within: bool(asked.append(within)))
+            hanging.setattr(it._thread, "stop", stop)
             hanging.setattr(it.logs, "close", lambda: asked.append(-1))
             it.stopService()
         assert asked == [SHUTDOWN_TIMEOUT]

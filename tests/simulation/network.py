@@ -204,6 +204,8 @@ class Link:
 class SimulatedConnection(Connection):
     """Twisted's own TCP transport on a simulated socket."""
 
+    socket: SimulatedSocket  # type: ignore[assignment]
+
     def __init__(self, skt: SimulatedSocket, protocol: object, reactor: object, peer: IPv4Address) -> None:
         super().__init__(skt, protocol, reactor)  # type: ignore[arg-type]
         self._peer = peer

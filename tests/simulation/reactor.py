@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-class SimulatedReactor(_DisconnectSelectableMixin, FakeReactor):  # type: ignore[misc]
+class SimulatedReactor(_DisconnectSelectableMixin, FakeReactor):
     """Timers, descriptors, listening and calling of one process. ``alive`` ends with the process."""
 
     _log = Logger()
@@ -38,18 +38,24 @@ class SimulatedReactor(_DisconnectSelectableMixin, FakeReactor):  # type: ignore
         """Return the wall clock's time, as Twisted's reactors do until `reactors.steady` changes it."""
         return self.world.wall()
 
-    def callLater(self, delay: float, func: Callable[..., object], *args: Any, **kwargs: Any) -> DelayedCall:
-        """Call ``func`` in a turn after ``delay`` seconds."""
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., object],  # noqa: A002
+        *args: object,
+        **kw: object,
+    ) -> DelayedCall:
+        """Call ``callable`` in a turn after ``delay`` seconds."""
         assert delay >= 0, delay
         call = DelayedCall(
-            self.seconds() + delay, func, args, kwargs, self.calls.remove, lambda _: None, self.seconds
+            self.seconds() + delay, callable, args, kw, self.calls.remove, lambda _: None, self.seconds
         )
         self.calls.append(call)
         return call
 
-    def callFromThread(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Call ``call`` in the next turn."""
-        self._from_threads.append(lambda: call(*args, **kwargs))
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # noqa: A002
+        """Call ``callable`` in the next turn."""
+        self._from_threads.append(lambda: callable(*args, **kwargs))
 
     @property
     def idle_seconds(self) -> float | None:

@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.python.failure import Failure
 
 from techboy.net.connection_log import CloseReason
@@ -136,8 +136,9 @@ class World:
     def open(self) -> None:
         """Begin: the server and the clients start."""
         self._stack.enter_context(bounds.small())
-        globalLogPublisher.addObserver(self._logged)
-        self._stack.callback(globalLogPublisher.removeObserver, self._logged)
+        observer = cast(ILogObserver, self._logged)
+        globalLogPublisher.addObserver(observer)
+        self._stack.callback(globalLogPublisher.removeObserver, observer)
         for process in self.processes:
             process.start()
 

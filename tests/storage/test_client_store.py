@@ -188,7 +188,8 @@ class OutboxTests:
         @given(st.lists(steps, max_size=15))
         def check(done: list[tuple[str, object]]) -> None:
             path = next(paths)
-            client_store, first, lines = ClientStore(path), 1, []
+            client_store, first = ClientStore(path), 1
+            lines: list[str] = []
             for step, value in done:
                 if isinstance(value, list):
                     client_store.save(first + len(lines), "\n".join(value))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import pytest_twisted
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from techboy.storage.executor import InlineExecutor, ThreadExecutor
 from techboy.storage.interface import StorageError
+from tests.real_reactor import ensure_deferred, reactor
 
 
 def refuse() -> None:
@@ -37,10 +36,12 @@ class AtOnceTests:
 class ThreadExecutorTests:
     """Work in a thread of its own."""
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_in_order(self) -> None:
         """Pieces of work are done in order, elsewhere; what came of each is told in the reactor's thread."""
-        executor, told, done = ThreadExecutor(reactor), [], Deferred()
+        executor = ThreadExecutor(reactor)
+        told: list[tuple[object, int]] = []
+        done: Deferred[Any] = Deferred()
         here = threading.get_ident()
         executor.start()
         executor.commit(threading.get_ident, lambda it: told.append((it, threading.get_ident())))
@@ -48,12 +49,12 @@ class ThreadExecutorTests:
         executor.commit(lambda: None, done.callback)
         await done
         executor.stop(5)
-        (there, told_in), refused = told
+        [(there, told_in), refused] = told
         assert there != here
         assert told_in == here
         assert refused == ("the disk is full", here)
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_stop(self) -> None:
         """The end waits for the work under way."""
         executor, go_on = ThreadExecutor(reactor), threading.Event()
@@ -64,7 +65,7 @@ class ThreadExecutorTests:
         assert executor.stop(30)
         assert done == [True]
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_stop_in_vain(self) -> None:
         """Where that takes too long it is told, and the process may end all the same."""
         executor, go_on = ThreadExecutor(reactor), threading.Event()

@@ -190,8 +190,8 @@ class ForgottenRoomsTests:
         """Of very many rooms the last ids are not remembered, and yet no id is given twice."""
         logs = MemoryLogStore(1, rooms=3)
         append(logs, logs.open("first"), [draft("a\nb\nc\nd")])
-        for room in range(3):
-            append(logs, logs.open(str(room)), [draft("a\nb")])
+        for number in range(3):
+            append(logs, logs.open(str(number)), [draft("a\nb")])
         assert logs.open("0").last == 2
         for room in ("first", "new"):
             log = logs.open(room)

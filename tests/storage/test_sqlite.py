@@ -14,6 +14,7 @@ from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -499,7 +500,7 @@ class ReadingTests:
         """Give the number of each row that is read from the file as a batch."""
         rows: list[int] = []
 
-        def batch(first: int, *rest: object) -> MessageBatch:
+        def batch(first: int, *rest: Any) -> MessageBatch:
             rows.append(first)
             return MessageBatch(first, *rest)
 

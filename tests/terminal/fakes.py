@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from techboy.terminal.streams import Streams
 
@@ -24,7 +24,7 @@ class Typed(io.StringIO):
 class Interrupted(Typed):
     """A terminal's input where a person presses Ctrl-C."""
 
-    def readline(self, size: int | None = -1) -> str:
+    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
         """Answer nothing."""
         raise KeyboardInterrupt
 
@@ -44,9 +44,14 @@ class OnTerminal:
         return True
 
 
+def on_terminal(file: TextIO) -> TextIO:
+    """Return an `OnTerminal` as the stream that it stands for: no more of it is used."""
+    return cast(TextIO, OnTerminal(file))
+
+
 def at_terminal(stdin: TextIO, screen: TextIO) -> Streams:
     """Return the streams of a person that types ``stdin``; what is shown goes into the file ``screen``."""
-    return Streams(stdin, OnTerminal(screen), OnTerminal(screen))
+    return Streams(stdin, on_terminal(screen), on_terminal(screen))
 
 
 def written(file: TextIO) -> str:

@@ -25,10 +25,10 @@ DEADLINE = 10.0
 class LoopReactor(Clock):
     """What is to happen at once happens in the loop's next turn, the rest when the test says it is time."""
 
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> Any:  # noqa: A002
         if delay:
-            return super().callLater(delay, call, *args, **kwargs)
-        return asyncio.get_running_loop().call_soon(call)
+            return super().callLater(delay, callable, *args, **kw)
+        return asyncio.get_running_loop().call_soon(callable)
 
     def callFromThread(self, call: Callable[[], object]) -> None:
         asyncio.get_running_loop().call_soon_threadsafe(call)

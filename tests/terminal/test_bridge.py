@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor, task
+from twisted.internet import task
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from techboy import exit_status
 from techboy.chat.messages import Message
 from techboy.systems import ON_WINDOWS
-from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.bridge import InputHandler, StdioBridge
 from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
 from techboy.wire.plain import CALLER
+from tests.real_reactor import ensure_deferred, reactor
 from tests.terminal.pipes import Pipes, read_exactly, until
 from tests.transports import FakeTransport, SocketTransport, connected
 
@@ -98,7 +98,7 @@ class Bridge:
             PlainPrompt("romeo", b"<erase>") if prompt else None,
             opened,
         )
-        self.bridge.conversation = self.conversation
+        self.bridge.conversation = cast(InputHandler, self.conversation)
 
     def connect(self) -> FakeTransport:
         return connected(self.bridge)
@@ -377,13 +377,14 @@ def pipes() -> Iterator[Pipes]:
 @pytest.fixture(params=[pytest.param(by_readiness, marks=NEEDS_READINESS), by_threads])
 def opens(request: pytest.FixtureRequest) -> Opens:
     """Return each way in which the streams can be opened here."""
-    return request.param
+    way: Opens = request.param
+    return way
 
 
 class StandardStreamsTests:
     """The bridge on real descriptors."""
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_through(self, pipes: Pipes, opens: Opens) -> None:
         """What is read is said; what is shown is written before the streams are let go of, as they were."""
         bridge = Bridge(opened=opens)
@@ -404,7 +405,7 @@ class StandardStreamsTests:
             assert os.get_blocking(pipes.stdin)
             assert os.get_blocking(pipes.stdout)
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_no_keyboard(self, pipes: Pipes, opens: Opens) -> None:
         """Without a keyboard nothing is read and nothing ends."""
         bridge = Bridge(opened=opens)
@@ -414,7 +415,7 @@ class StandardStreamsTests:
         assert os.read(pipes.seeing, 100) == b"juliet: hello\n"
         assert bridge.events == ["shown"]
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_no_screen(self, pipes: Pipes, opens: Opens) -> None:
         """Without a screen messages go nowhere, which the status tells; if there were none, all is well."""
         told = "* messages cannot be shown: standard output is closed\n"
@@ -429,7 +430,7 @@ class StandardStreamsTests:
             await bridge.bridge.close()
             assert (bridge.bridge.status, bridge.states.written) == (status, states)
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_states_without_screen(self, pipes: Pipes, opens: Opens) -> None:
         """The states are seen nevertheless, where standard error is the screen that is not made use of."""
         bridge = Bridge(on_screen=True, opened=opens)
@@ -438,7 +439,7 @@ class StandardStreamsTests:
         await bridge.bridge.close()
         assert bridge.states.written == "Calling...\n"
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_abandoned(self, pipes: Pipes, opens: Opens) -> None:
         """Where a reader takes too little it is let go of, and nothing more is written to it."""
         bridge = Bridge(opened=opens)
@@ -453,7 +454,7 @@ class StandardStreamsTests:
         pipes.close(pipes.stdout)
         assert sum(map(len, iter(lambda: os.read(pipes.seeing, 1 << 20), b""))) <= 1 << 16
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_screen_gone(self, pipes: Pipes, opens: Opens) -> None:
         """The bridge notices when nobody reads what it shows, and can be closed all the same."""
         bridge = Bridge(opened=opens)

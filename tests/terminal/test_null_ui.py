@@ -28,7 +28,7 @@ class UnseenTests:
 
     def test_close(self) -> None:
         """It is closed at once, and nothing went wrong."""
-        unseen = NullUI([].append)
+        unseen = NullUI([""].append)
         closed: list[None] = []
         unseen.close().addCallback(closed.append)
         assert closed == [None]

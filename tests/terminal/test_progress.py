@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from techboy.terminal.progress import EVERY, SHOWN_AFTER, FileRead, Progress, Sample, columns_of, shows
 from tests.marks import open_terminal
 from tests.screen import rows_of
-from tests.terminal.fakes import OnTerminal
+from tests.terminal.fakes import on_terminal
 
 WIDTH = 72
 
@@ -262,7 +262,7 @@ class ColumnsTests:
     def test_gone(self, tmp_path: Path) -> None:
         """One that is gone is as wide."""
         with (tmp_path / "file").open("w") as file:
-            assert columns_of(OnTerminal(file))() == 80
+            assert columns_of(on_terminal(file))() == 80
 
 
 class FileReadTests:

@@ -156,7 +156,7 @@ class CompanyTests:
         watched.looks()
         watched.does(nurse, command)
         watched.does(watched.me, command)
-        watched.hears([line for event in way.events if event[0] == "tell" for line in event[1]])
+        watched.hears([line for notices in way.notices for line in notices])
         assert watched.looks() == ["nurse"]
         assert watched.roster.own_name == "juliet"
 

@@ -17,5 +17,5 @@ class OpenedTests:
         monkeypatch.setattr(stdio, way, lambda *given: given)
         monkeypatch.setattr(systems, "ON_WINDOWS", windows)
         given = (object(), 0, None, object())
-        opened = stdio.opened(*given)
+        opened: object = stdio.opened(*given)
         assert opened == given

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import pytest
 
@@ -51,7 +51,7 @@ class Opened:
         """Return what is opened as ``stream`` under another number, as after ``2>&1``."""
         return self._opened(os.dup(stream.fileno()), "w")
 
-    def _opened(self, number: int, mode: str) -> TextIO:
+    def _opened(self, number: int, mode: Literal["r", "w"]) -> TextIO:
         return self._closing.enter_context(open(number, mode))
 
 
@@ -266,8 +266,14 @@ class StandardStreamTests:
     def test_diverted(self, opened: Opened) -> None:
         """Whoever draws on the screen may take what is written, as long as it can show that."""
         reading, writing = opened.pipe()
-        error, taken = errors(writing), []
-        error.divert(lambda text: taken.append(text) is None and len(taken) < 2)
+        error = errors(writing)
+        taken: list[str] = []
+
+        def take(text: str) -> bool:
+            taken.append(text)
+            return len(taken) < 2
+
+        error.divert(take)
         assert (error.write("one\n"), error.write("two\n")) == (4, 4)
         assert taken == ["one\n", "two\n"]
         assert os.read(reading.fileno(), 100) == b"two\n"

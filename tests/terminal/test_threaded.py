@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor, task
+from twisted.internet import task
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.python.failure import Failure
@@ -17,6 +16,7 @@ from twisted.python.failure import Failure
 from techboy.net.flow_control import DrainProducer
 from techboy.terminal.threaded import CHUNK, ThreadedStdio, pieces
 from tests.journals import written
+from tests.real_reactor import ensure_deferred, reactor
 from tests.terminal.pipes import Pipes, until
 
 MORE_THAN_A_PIPE_HOLDS = 1024 * 1024
@@ -27,7 +27,7 @@ class Recorder:
 
     def __init__(self, fails: str = "") -> None:
         self.read, self.events = b"", [""] * 0
-        self.lost: Deferred[Failure] = Deferred()
+        self.lost: Deferred[type[BaseException] | None] = Deferred()
         self._fails = fails
 
     def makeConnection(self, transport: Any) -> None:
@@ -75,7 +75,7 @@ async def pause() -> None:
 class ReadingTests:
     """What is read."""
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_all(self, pipes: Pipes) -> None:
         """All is delivered as it comes, then the end, once."""
         recorder = connect(pipes)
@@ -88,7 +88,7 @@ class ReadingTests:
         await pause()
         assert recorder.events.count("input ended") == 1
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_paused(self, pipes: Pipes) -> None:
         """While paused nothing is delivered, the end neither, and no more than one chunk is read ahead."""
         recorder = connect(pipes)
@@ -106,7 +106,7 @@ class ReadingTests:
         await until(lambda: "input ended" in recorder.events)
         assert recorder.events == ["read", "input ended"]
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_paused_at_the_end(self, pipes: Pipes) -> None:
         """The end that was read ahead comes when the protocol goes on."""
         recorder = connect(pipes)
@@ -117,12 +117,14 @@ class ReadingTests:
         recorder.transport.resumeProducing()
         await until(lambda: recorder.events == ["input ended"])
 
-    @pytest_twisted.ensureDeferred
-    async def test_paused_meanwhile(self, pipes: Pipes) -> None:
+    @ensure_deferred
+    async def test_paused_meanwhile(self, pipes: Pipes, monkeypatch: pytest.MonkeyPatch) -> None:
         """A protocol that pauses for what it is given gets the next chunk when it goes on."""
         recorder = connect(pipes)
         read = recorder.dataReceived
-        recorder.dataReceived = lambda data: (read(data), recorder.transport.pauseProducing())
+        monkeypatch.setattr(
+            recorder, "dataReceived", lambda data: (read(data), recorder.transport.pauseProducing())
+        )
         os.write(pipes.typing, b"one")
         await until(lambda: recorder.read == b"one")
         os.write(pipes.typing, b"two")
@@ -131,7 +133,7 @@ class ReadingTests:
         recorder.transport.resumeProducing()
         await until(lambda: recorder.read == b"onetwo")
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_file(self, pipes: Pipes, tmp_path: Path) -> None:
         """A file is read in chunks to its end, byte for byte."""
         text = bytes(range(256)) * (CHUNK // 128)
@@ -143,7 +145,7 @@ class ReadingTests:
         assert recorder.read == text
         assert len(recorder.events) == 3
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_nothing_to_read(self, pipes: Pipes) -> None:
         """Without an input nothing ends."""
         recorder = Recorder()
@@ -155,7 +157,7 @@ class ReadingTests:
         recorder.transport.loseConnection()
         assert await recorder.lost is ConnectionDone
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_unreadable(self, pipes: Pipes) -> None:
         """What can't be read is at its end."""
         recorder = Recorder()
@@ -163,7 +165,7 @@ class ReadingTests:
         await until(lambda: recorder.events == ["input ended"])
 
     @pytest.mark.parametrize("event", ["read", "input ended"])
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_fails(self, pipes: Pipes, event: str) -> None:
         """A protocol that fails has lost the connection, and the log tells why."""
         recorder = connect(pipes, event)
@@ -177,7 +179,7 @@ class ReadingTests:
 class WritingTests:
     """What is written."""
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_all(self, pipes: Pipes) -> None:
         """All is written in its order before the connection is lost; nothing is read any more."""
         recorder = connect(pipes)
@@ -196,7 +198,7 @@ class WritingTests:
         assert seen == text
         assert recorder.events == []
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_producer(self, pipes: Pipes) -> None:
         """A pull producer hears each time when all is written, and not before."""
         recorder, asked = connect(pipes), [""] * 0
@@ -214,7 +216,7 @@ class WritingTests:
         await pause()
         assert len(asked) == 2
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_nobody_reads(self, pipes: Pipes) -> None:
         """It is told once that nobody reads; what is read is delivered, until both are let go of."""
         recorder, asked = connect(pipes), [""] * 0
@@ -229,7 +231,7 @@ class WritingTests:
         assert recorder.events == ["nobody reads", "read"]
         assert asked == ["more"]
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_let_go_of_unseen(self, pipes: Pipes) -> None:
         """Where nobody reads any more, nothing is waited for when both are to be let go of."""
         recorder = connect(pipes)
@@ -241,7 +243,7 @@ class WritingTests:
         assert recorder.transport.disconnecting
         assert await recorder.lost is ConnectionDone
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_nobody_reads_at_the_end(self, pipes: Pipes) -> None:
         """While it is closed the end does not wait for a reader that is gone."""
         recorder = connect(pipes)
@@ -252,7 +254,7 @@ class WritingTests:
         assert await recorder.lost is ConnectionDone
         assert recorder.events == []
 
-    @pytest_twisted.ensureDeferred
+    @ensure_deferred
     async def test_let_go(self, pipes: Pipes) -> None:
         """Both can be let go of at once, and once."""
         recorder = connect(pipes)

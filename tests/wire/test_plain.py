@@ -27,9 +27,11 @@ def one_by_one(end: Plain, block: bytes) -> list[Event]:
     events: list[Event] = []
     for line in block.split(b"\n"):
         [event] = end.understand(line)
-        if events and isinstance(event, Said) and isinstance(events[-1], Said):
-            event = Said(f"{events.pop().text}\n{event.text}")
-        events.append(event)
+        last = events[-1] if events else None
+        if isinstance(event, Said) and isinstance(last, Said):
+            events[-1] = Said(f"{last.text}\n{event.text}")
+        else:
+            events.append(event)
         if isinstance(event, Goodbye):
             break
     return events

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from prompt_toolkit import PromptSession
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from techboy.terminal.prompt.key_bindings import keys
+from techboy.terminal.prompt.key_bindings import KeyHandlers, keys
 from tests.screen import CTRL_Z, ENTER
 
 
@@ -46,9 +47,8 @@ class EndOfInputTests:
         """At the start of a line it makes it the end of input, which it is when it is entered."""
         hands = Hands()
         with create_pipe_input() as keyboard:
-            session = PromptSession[str](
-                input=keyboard, output=DummyOutput(), key_bindings=keys(hands, can_suspend=False)
-            )
+            bindings = keys(cast(KeyHandlers, hands), can_suspend=False)
+            session = PromptSession[str](input=keyboard, output=DummyOutput(), key_bindings=bindings)
             hands.end = lambda: session.app.exit(result="")
             keyboard.send_text(typed)
             assert session.prompt() == said

@@ -19,7 +19,8 @@ class Line:
     """A terminal, or a pipe, and what the outflow into it tells."""
 
     def __init__(self, far: int, near: int) -> None:
-        self.far, self.near, self.events = far, near, []
+        self.far, self.near = far, near
+        self.events: list[str] = []
         self.blocking = os.get_blocking(near)
 
     def writer(self) -> NonBlockingWriter:

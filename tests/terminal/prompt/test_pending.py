@@ -63,7 +63,9 @@ class PendingTests:
     def test_exactly_once(self, kept: int, steps: list[tuple[str, int]]) -> None:
         """Whatever is said and stored whenever, each line is printed once, in order, and not too soon."""
         outbox = Outbox(None, [(1 + number, f"kept {number}", TEXT) for number in range(kept)])
-        pending, printed, said, stored = PendingLines(), [], [], 0
+        pending, stored = PendingLines(), 0
+        printed: list[str] = []
+        said: list[str] = []
         printed += texts(pending.unstored(outbox.lines))
         for step, lines in steps:
             if step == "said":

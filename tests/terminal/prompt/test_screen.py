@@ -75,6 +75,9 @@ class Conversation:
 class At:
     """A person at a terminal with a prompt."""
 
+    descriptors: tuple[int, int]
+    patch = pytest.MonkeyPatch()  # for what is gone after the test, so that nothing is put back
+
     def __init__(self, terminal: FakeTerminal) -> None:
         self.terminal, self.reactor, self.states = terminal, LoopReactor(), RecordedStates()
         self.states.on_screen = True
@@ -577,7 +580,7 @@ class SayingTests:
     @at_prompt
     async def test_reader_refuses(self, at: At) -> None:
         """What the reader refuses is told, by the status too where it counts."""
-        at.screen._reader.lines = lambda block: [Refused("no", counts=True)]
+        at.patch.setattr(at.screen._reader, "lines", lambda block: [Refused("no", counts=True)])
         await at.types(f"one{ENTER}")
         await at.sees("* no", "juliet:", "alone")
         assert at.screen.status == exit_status.DATA_ERROR
@@ -842,12 +845,11 @@ class LostTests:
     @at_prompt
     async def test_key_fails(self, at: At) -> None:
         """So is what goes wrong because of a key."""
-        at.conversation.takes = None
 
         def said(text: str, kind: str) -> None:
             raise ZeroDivisionError
 
-        at.conversation.said = said
+        at.patch.setattr(at.conversation, "said", said)
         with capturedLogs() as logged:
             await at.types(f"one{ENTER}")
             await until(lambda: at.events == ["leave"])
@@ -884,7 +886,7 @@ class EndTests:
             seen.append(bool(at.terminal.rows))
             yield
 
-        at.terminal.keyboard.raw_mode = raw_mode
+        at.patch.setattr(at.terminal.keyboard, "raw_mode", raw_mode)
         at.screen.open(at.reactor, *at.descriptors)
         at.screen.state("Calling")
         await at.sees("Calling", "juliet:", "alone")

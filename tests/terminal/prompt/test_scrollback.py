@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from techboy.terminal.prompt.scrollback import UNWRITTEN_LIMIT, ScrollbackPrinter, without_colours
 
 
@@ -9,7 +11,8 @@ class Screen:
     """Prints what it is told to, and remembers what the conversation is told."""
 
     def __init__(self) -> None:
-        self.printed, self.events, self.turns = b"", [], 0
+        self.printed, self.turns = b"", 0
+        self.events: list[Any] = []
         self.above = ScrollbackPrinter(self._soon, self._print)
 
     def _soon(self) -> None:

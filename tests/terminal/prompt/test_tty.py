@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from prompt_toolkit.data_structures import Size
@@ -32,7 +33,7 @@ class EndsTests:
     """Keyboard and screen of a terminal."""
 
     @pytest.mark.parametrize("kind", [terminal, console, opened])
-    def test_both(self, line: tuple[int, int], kind: object) -> None:
+    def test_both(self, line: tuple[int, int], kind: Callable[..., Any]) -> None:
         """What is typed is read, and all that is written comes in order; then both are let go of."""
         person, device = line
         told: list[str] = []
