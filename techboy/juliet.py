@@ -381,7 +381,7 @@ class ChatClient(PeerChat):
         super().startService()
         lines = self.outbox.lines
         if lines:
-            self.ui.state(f"* {_lines(lines)} kept from the last time")
+            self.ui.show_status(f"* {_lines(lines)} kept from the last time")
         if self.options["timeout"] is not None:
             self._reply_timeout.start()
         self._factory.call()
@@ -399,7 +399,7 @@ class ChatClient(PeerChat):
         if self.conversation.state in (ConversationState.WAITING, ConversationState.TALKING):
             self._unread = self._rest_of_input()
         if lines and self.conversation.is_talking and self._status == exit_status.OK:
-            self.ui.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
+            self.ui.show_status(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
         super().leave()
 
     def ended(self) -> None:
@@ -431,7 +431,7 @@ class ChatClient(PeerChat):
         if reason != self._reason:
             self._reason = reason
             self._log.info("connecting failed: {reason}", event="connect_failed", reason=escaped(reason))
-            self.ui.state(f"* {text}")
+            self.ui.show_status(f"* {text}")
 
     # what the greeting calls
 
@@ -501,7 +501,7 @@ class ChatClient(PeerChat):
         """Nobody is at the other end: call, for no longer than the timeout."""
         super().waiting(again)
         self._reason = ""
-        self.ui.state(f"Calling {self._place}...")
+        self.ui.show_status(f"Calling {self._place}...")
         if not again:
             return
         self._was_connected = True
@@ -526,7 +526,7 @@ class ChatClient(PeerChat):
     def over(self, whole: bool) -> None:
         """The conversation is over: say what is not known of what was said."""
         if whole and self._dialect is WireProtocol.PLAIN and self.keyboard is InputSource.SCRIPT:
-            self.ui.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
+            self.ui.show_status("* the lines were sent, not confirmed: plain lines are not acknowledged")
         super().over(whole and not self._unread)
 
     def _mistaken(self) -> None:
@@ -562,7 +562,7 @@ class ChatClient(PeerChat):
     def _time_is_up(self) -> None:
         self._status = exit_status.UNAVAILABLE
         seconds = self.options["timeout"]
-        self.ui.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
+        self.ui.show_status(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
         self.conversation.abandon()
 
     def _fate(self) -> str:

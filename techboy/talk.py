@@ -89,7 +89,7 @@ class PeerChat(ChatService):
         """What is said here can't be kept: say so once, and end as soon as what is under way is done."""
         if self._status != exit_status.IO_ERROR:
             self._status = exit_status.IO_ERROR
-            self.ui.state(f"{self.options.program}: {why}")
+            self.ui.show_status(f"{self.options.program}: {why}")
             self.reactor.callLater(0, self.conversation.leave, PROMPTLY)
 
     def shown(self) -> None:
@@ -99,7 +99,7 @@ class PeerChat(ChatService):
         """The conversation is over, and so is the program."""
         if not whole and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
-            self.ui.state(f"* {self._unsure()}")
+            self.ui.show_status(f"* {self._unsure()}")
         self.ended()
 
     def _sample(self) -> Sample:

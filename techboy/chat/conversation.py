@@ -95,34 +95,34 @@ class Peer(Protocol):
 class UserInterface(Protocol):
     """Keyboard and screen, where the program has them."""
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
 
     def show_message(self, words: Message) -> None:
         """Show what was said in a conversation that knows who, when and in which order."""
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Show from now on who speaks, unless asked for something else: there are more than two."""
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
 
-    def state(self, text: str) -> object:
+    def show_status(self, text: str) -> object:
         """Show one line about the conversation itself, unless the screen is too full."""
 
     def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Show that nobody is there to talk to."""
 
     def show_sent(self, text: str, kind: str) -> None:
-        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
+        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `set_pending_lines`."""
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
 
     def set_nick(self, name: str) -> None:
@@ -275,11 +275,11 @@ class Conversation:
             raise IllegalEventError(f"peer_came in the state {self.state.name}")
         finished = self.state is ConversationState.EXPECTED
         self._peer, self.state, self._manner = peer, ConversationState.TALKING, PeerFormat.UNKNOWN
-        self._ui.state(f"Connected to {peer.name} {peer.address}")
+        self._ui.show_status(f"Connected to {peer.name} {peer.address}")
         if self._screen_full:
             peer.pause()
         peer.send_from(self._outbox)
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         self._ui.show_prompt()
         if finished:
             self._finish()
@@ -288,14 +288,14 @@ class Conversation:
 
     def peer_hosts_many(self) -> None:
         """The peer speaks for others too."""
-        self._ui.show_names()
+        self._ui.enable_author_names()
 
     @of_peer
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
         if self._manner is PeerFormat.UNKNOWN:
             self._manner = _manner(text)
-        show = self._ui.show_signed if self._manner is PeerFormat.SIGNED else self._ui.show
+        show = self._ui.show_prefixed_lines if self._manner is PeerFormat.SIGNED else self._ui.show_lines
         show(self._other.name, text)
 
     def peer_assigned_nick(self, name: str) -> None:
@@ -308,16 +308,16 @@ class Conversation:
 
     def peer_notice(self, text: str) -> None:
         """The peer tells a line about the conversation."""
-        self._ui.state(f"* {text}")
+        self._ui.show_status(f"* {text}")
 
     def peer_refused(self, text: str) -> None:
         """The peer did not take a line, which is not sent again."""
-        self._ui.refuse(f"* {text}")
+        self._ui.show_rejection(f"* {text}")
 
     @of_peer
     def peer_acknowledged(self) -> None:
         """The peer has stored some of what was said here."""
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         if self.state in _SAYING:
             self._read_on()
 
@@ -342,11 +342,11 @@ class Conversation:
     def peer_gone(self, clean: bool) -> None:
         """The connection is gone: closed in good order (``clean``), or broken."""
         name, ending, self._peer = self._other.name, self.state, None
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         if ending is ConversationState.TALKING:
-            self._ui.state(f"Connection to {name} lost.")
+            self._ui.show_status(f"Connection to {name} lost.")
         elif ending in (ConversationState.FINISHED, ConversationState.LEAVING):
-            self._ui.state("Connection closed.")
+            self._ui.show_status("Connection closed.")
         if ending is ConversationState.TALKING:
             self._wait(again=True)
         else:
@@ -359,8 +359,8 @@ class Conversation:
         if ending is ConversationState.TALKING or (
             ending is ConversationState.FINISHED and self._outbox.lines
         ):
-            self._ui.dismiss()
-            self._ui.state(f"Connection to {self._other.name} lost.")
+            self._ui.hide_prompt()
+            self._ui.show_status(f"Connection to {self._other.name} lost.")
             self._peer = None
             self._wait(
                 again=True,
@@ -374,7 +374,7 @@ class Conversation:
     @of_peer
     def peer_displaced(self, unheard: list[Chunk]) -> None:
         """The peer gave its connection to another, which is sent what was not understood."""
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         self._peer = None
         if self.state in _LEAVING:
             self._end(whole=not unheard)
@@ -415,18 +415,18 @@ class Conversation:
             self._other.send_from(self._outbox)
         elif self._keyboard is InputSource.PERSON:
             self._owner.hurry()
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         if self._outbox.full and self._keyboard is InputSource.SCRIPT:
             self._ui.pause()
 
     def commanded(self, line: str, word: str) -> None:
         """The person here typed the command ``line``, which begins with ``word``."""
         if word.lower() == "ping":
-            self._ui.state(f"* {self._liveness()}")
+            self._ui.show_status(f"* {self._liveness()}")
         elif self.state is ConversationState.TALKING:
             self._other.command(line)
         else:
-            self._ui.state(f"* not connected: /{word} was not sent")
+            self._ui.show_status(f"* not connected: /{word} was not sent")
 
     def enter(self) -> None:
         """The person here pressed Enter on an empty line."""
@@ -505,7 +505,7 @@ class Conversation:
             self._owner.not_kept(str(refused))
             return False
         if not kept:
-            self._ui.state("* message not sent: too much is waiting. Try again later.")
+            self._ui.show_status("* message not sent: too much is waiting. Try again later.")
         return kept
 
     def _wait(self, again: bool, state: ConversationState = ConversationState.WAITING) -> None:
@@ -526,12 +526,12 @@ class Conversation:
 
     def _hear_goodbye(self, state: ConversationState) -> None:
         self.state = state
-        self._ui.dismiss()
-        self._ui.state(f"Connection closed by {self._other.name}.")
+        self._ui.hide_prompt()
+        self._ui.show_status(f"Connection closed by {self._other.name}.")
 
     def _part(self, state: ConversationState, flushed_within: float = LAST_WORDS) -> None:
         self.state = state
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         self._other.part(PROMPTLY, flushed_within)
 
     def _end(self, whole: bool) -> None:

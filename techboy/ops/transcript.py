@@ -118,15 +118,15 @@ class TranscriptTee:
     def __init__(self, ui: UserInterface, transcript: Transcript, name: str) -> None:
         self._ui, self._transcript, self._name = ui, transcript, name
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Write down and show what ``author`` said."""
         self._transcript.said(Message(author, text))
-        self._ui.show(author, text)
+        self._ui.show_lines(author, text)
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Write down and show lines that say themselves who spoke."""
         self._transcript.relayed(text)
-        self._ui.show_signed(author, text)
+        self._ui.show_prefixed_lines(author, text)
 
     def show_message(self, words: Message) -> None:
         """Write down and show what was said."""
@@ -134,36 +134,36 @@ class TranscriptTee:
             self._transcript.said(words)
         self._ui.show_message(words)
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Show who speaks; that is always written down."""
-        self._ui.show_names()
+        self._ui.enable_author_names()
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Write down and show why a line was not taken."""
         self._note(text)
-        self._ui.refuse(text)
+        self._ui.show_rejection(text)
 
-    def state(self, text: str) -> None:
+    def show_status(self, text: str) -> None:
         """Write down and show one line about the conversation itself."""
         self._note(text)
-        self._ui.state(text)
+        self._ui.show_status(text)
 
     def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
         self._ui.show_prompt()
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Show that nobody is there to talk to."""
-        self._ui.dismiss()
+        self._ui.hide_prompt()
 
     def show_sent(self, text: str, kind: str) -> None:
         """Write down what was said here."""
         self._transcript.said(Message(self._name, text, kind))
         self._ui.show_sent(text, kind)
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """Show how many lines wait."""
-        self._ui.unstored(lines)
+        self._ui.set_pending_lines(lines)
 
     def set_nick(self, name: str) -> None:
         """Write down by that name what is said here."""

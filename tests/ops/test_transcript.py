@@ -215,15 +215,15 @@ class RecordedTests:
     def test_both(self, paper: Paper) -> None:
         """What both say is written, in its order, under the names that they have, as are notices."""
         ui = TranscriptTee(FakeHere([]), paper.transcript, "juliet")
-        ui.state("Connected to romeo ('127.0.0.1', 4444)")
+        ui.show_status("Connected to romeo ('127.0.0.1', 4444)")
         ui.show_sent("one\ntwo", "text")
-        ui.show("romeo", "three")
+        ui.show_lines("romeo", "three")
         ui.show_message(Message("romeo", "before", "text", 1, 5.0, past=True))
         ui.show_message(Message("romeo", "four", "text", 2, 6.0))
         ui.set_nick("rosaline")
         ui.show_sent("five", "text")
-        ui.show_signed("romeo", "guest1: six")
-        ui.refuse("* a line was not taken")
+        ui.show_prefixed_lines("romeo", "guest1: six")
+        ui.show_rejection("* a line was not taken")
         assert paper.lines == [
             "T12 - * Connected to romeo ('127.0.0.1', 4444)",
             "T12 - juliet: one",
@@ -240,28 +240,28 @@ class RecordedTests:
         events: Events = []
         plain = FakeHere(events)
         ui = TranscriptTee(plain, paper.transcript, "juliet")
-        ui.show("romeo", "a")
-        ui.show_signed("romeo", "b")
+        ui.show_lines("romeo", "a")
+        ui.show_prefixed_lines("romeo", "b")
         ui.show_message(words := Message("romeo", "c"))
-        ui.show_names()
-        ui.refuse("d")
-        ui.state("e")
+        ui.enable_author_names()
+        ui.show_rejection("d")
+        ui.show_status("e")
         ui.show_prompt()
-        ui.dismiss()
+        ui.hide_prompt()
         ui.pause()
         ui.resume()
         ui.show_sent("f", "text")
-        ui.unstored(3)
+        ui.set_pending_lines(3)
         ui.set_nick("rosaline")
         assert events == [
-            ("here.show", "romeo", "a"),
-            ("here.show_signed", "romeo", "b"),
+            ("here.show_lines", "romeo", "a"),
+            ("here.show_prefixed_lines", "romeo", "b"),
             ("here.show_words", words),
-            ("here.show_names",),
-            ("here.refuse", "d"),
-            ("here.state", "e"),
+            ("here.enable_author_names",),
+            ("here.show_rejection", "d"),
+            ("here.show_status", "e"),
             ("here.invite",),
-            ("here.dismiss",),
+            ("here.hide_prompt",),
             ("here.pause",),
             ("here.resume",),
         ]
