@@ -110,7 +110,7 @@ class ChatService(Service):
         self._states = streams.states
         self.ui = self._ui()
         self.connection_log, self.reload = ConnectionLog(reactor.seconds), Reload(reactor)
-        self.reload.around = self.supervised.reload
+        self.reload.wrapper = self.supervised.reload
         if options["log-file"] is not None:
             self.reload.add("the log file", options["log-file"].reopen)
         self.transcript = self._transcript()

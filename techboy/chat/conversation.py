@@ -101,7 +101,7 @@ class UserInterface(Protocol):
     def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
 
-    def show_message(self, words: Message) -> None:
+    def show_message(self, message: Message) -> None:
         """Show what was said in a conversation that knows who, when and in which order."""
 
     def enable_author_names(self) -> None:
