@@ -110,7 +110,7 @@ class ChatService(Service):
         self._states = streams.states
         self.ui = self._ui()
         self.connection_log, self.reload = ConnectionLog(reactor.seconds), Reload(reactor)
-        self.reload.around = self.supervised.reload
+        self.reload.wrapper = self.supervised.reload
         if options["log-file"] is not None:
             self.reload.add("the log file", options["log-file"].reopen)
         self.transcript = self._transcript()
@@ -148,7 +148,7 @@ class ChatService(Service):
 
     def listens(self, place: str) -> None:
         """It listens at ``place``: say so."""
-        self.ui.state(f"Listening for connection on {place}...")
+        self.ui.show_status(f"Listening for connection on {place}...")
 
     def all_open(self, _: object = None) -> None:
         """Everything is open, and the program does what it is for: tell the service manager."""
@@ -157,7 +157,7 @@ class ChatService(Service):
     def give_up(self, status: int, why: str) -> None:
         """End with ``status``, saying why."""
         self._status = status
-        self.ui.state(why)
+        self.ui.show_status(why)
         self.leave()
 
     def startService(self) -> None:
@@ -235,7 +235,7 @@ class ChatService(Service):
 
     def fail(self, why: str) -> None:
         """Say why the program can't end well, and let the status tell, whatever ended it."""
-        self.ui.state(f"{self.options.program}: {why}")
+        self.ui.show_status(f"{self.options.program}: {why}")
         self.end_whatever_comes(self.reactor, exit_status.IO_ERROR)
 
     def _hasten(self) -> None:

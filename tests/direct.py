@@ -35,14 +35,14 @@ class Romeo:
     def show_message(self, words: Any) -> None:
         (self.past if words.past else self.shown).extend(words.text.split("\n"))
 
-    def state(self, text: str) -> bool:
+    def show_status(self, text: str) -> bool:
         self.states.append(text)
         return True
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         self.states.append(text)
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         self.unstored_lines.append(lines)
 
     def pause(self) -> None:

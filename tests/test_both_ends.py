@@ -26,22 +26,22 @@ class Juliet:
         self.conversation.start()
         self.transport: FakeTransport = connected(PlainPeerProtocol(self.conversation, "romeo", clock))
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         self.lines += text.split("\n")
 
-    def show_signed(self, author: str, text: str) -> None:
-        self.show(author, text)
+    def show_prefixed_lines(self, author: str, text: str) -> None:
+        self.show_lines(author, text)
 
     def show_message(self, words: Message) -> None:
-        self.show(words.author, words.text)
+        self.show_lines(words.author, words.text)
 
-    def state(self, text: str) -> None:
+    def show_status(self, text: str) -> None:
         """States are no lines."""
 
-    refuse = not_kept = state
+    show_rejection = not_kept = show_status
 
-    show_prompt = dismiss = pause = resume = hurry = show_names = shown = lambda self: None
-    show_sent = unstored = set_nick = lambda self, *what: None
+    show_prompt = hide_prompt = pause = resume = hurry = enable_author_names = shown = lambda self: None
+    show_sent = set_pending_lines = set_nick = lambda self, *what: None
 
     def waiting(self, again: bool) -> None:
         """Nobody needs to be called."""

@@ -230,7 +230,7 @@ class Author:
 
     # what the conversation calls
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         raise AssertionError("the host speaks the native dialect")
 
     show_signed = show
@@ -240,10 +240,10 @@ class Author:
             self.lines.append((words.first + number, line))
         self.conversation.output_written()
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         self.refusals += 1
 
-    def state(self, text: str) -> None:
+    def show_status(self, text: str) -> None:
         """States are no lines."""
 
     def waiting(self, again: bool) -> None:
@@ -255,8 +255,8 @@ class Author:
     def over(self, whole: bool) -> None:
         raise AssertionError("nobody said goodbye")
 
-    show_prompt = dismiss = pause = resume = hurry = show_names = lambda self: None
-    show_sent = unstored = set_nick = lambda self, *what: None
+    show_prompt = hide_prompt = pause = resume = hurry = enable_author_names = lambda self: None
+    show_sent = set_pending_lines = set_nick = lambda self, *what: None
 
 
 class Story:

@@ -63,7 +63,7 @@ class PromptedTests:
         """Those commands are completed that there are: many in a house, more for its host."""
         juliets = screen(juliet)
         assert completed(juliets, "/") == {"/ping", "/bell "}
-        juliets.show_names()
+        juliets.enable_author_names()
         assert "/nick " in completed(juliets, "/")
         assert "/shutdown" not in completed(juliets, "/")
         assert "/shutdown" in completed(screen(romeo, "--guests", "2"), "/")
@@ -71,7 +71,7 @@ class PromptedTests:
     def test_names(self) -> None:
         """Names of those who were heard are completed."""
         juliets = screen(juliet)
-        juliets.show("nurse", "hello")
+        juliets.show_lines("nurse", "hello")
         assert completed(juliets, "nu") == {"nurse: "}
 
     @pytest.mark.parametrize("on_screen", [True, False])

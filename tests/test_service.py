@@ -216,10 +216,10 @@ class WritingTests:
         ends.opened.callback(os.close, reading)
         made = program(juliet, Streams(None, None, ends.opened.enter_context(os.fdopen(writing, "w"))))
         for number in range(1000):
-            made.ui.state(f"line {number}")
+            made.ui.show_status(f"line {number}")
         for finish, _, _ in made.reactor.triggers["after"]["shutdown"]:
             finish()
-        made.ui.state("the last line")
+        made.ui.show_status("the last line")
         os.set_blocking(reading, False)
         data = os.read(reading, 1 << 16)
         assert data.count(b"\n") == 1001
@@ -235,7 +235,7 @@ class WritingTests:
         os.set_blocking(person, False)
         drawn: list[bytes] = []
         made.ui.open = lambda *_: drawn.append(os.read(person, 1 << 16))
-        made.ui.state("before")
+        made.ui.show_status("before")
         made.startService()
         assert drawn[0].startswith(b"before\r\n")
 

@@ -120,11 +120,11 @@ class Conversation:
             raise IllegalEventError(f"peer_came in the state {self.state.name}")
         finished = self.state is ConversationState.EXPECTED
         self._peer, self.state, self._manner = peer, ConversationState.TALKING, PeerFormat.UNKNOWN
-        self._ui.state(f"Connected to {peer.name} {peer.address}")
+        self._ui.show_status(f"Connected to {peer.name} {peer.address}")
         if self._screen_full:
             peer.pause()
         peer.send_from(self._outbox)
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         self._ui.show_prompt()
         if finished:
             self._finish()
@@ -133,14 +133,14 @@ class Conversation:
 
     def peer_hosts_many(self) -> None:
         """The peer speaks for others too."""
-        self._ui.show_names()
+        self._ui.enable_author_names()
 
     @of_peer
     def peer_said(self, text: str) -> None:
         """The peer said ``text``, lines joined by LF."""
         if self._manner is PeerFormat.UNKNOWN:
             self._manner = _manner(text)
-        show = self._ui.show_signed if self._manner is PeerFormat.SIGNED else self._ui.show
+        show = self._ui.show_prefixed_lines if self._manner is PeerFormat.SIGNED else self._ui.show_lines
         show(self._other.name, text)
 
     def peer_assigned_nick(self, name: str) -> None:
@@ -153,16 +153,16 @@ class Conversation:
 
     def peer_notice(self, text: str) -> None:
         """The peer tells a line about the conversation."""
-        self._ui.state(f"* {text}")
+        self._ui.show_status(f"* {text}")
 
     def peer_refused(self, text: str) -> None:
         """The peer did not take a line, which is not sent again."""
-        self._ui.refuse(f"* {text}")
+        self._ui.show_rejection(f"* {text}")
 
     @of_peer
     def peer_acknowledged(self) -> None:
         """The peer has stored some of what was said here."""
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         if self.state in SAYING:
             self._read_on()
 
@@ -187,11 +187,11 @@ class Conversation:
     def peer_gone(self, clean: bool) -> None:
         """The connection is gone: closed in good order (``clean``), or broken."""
         name, ending, self._peer = self._other.name, self.state, None
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         if ending is ConversationState.TALKING:
-            self._ui.state(f"Connection to {name} lost.")
+            self._ui.show_status(f"Connection to {name} lost.")
         elif ending in (ConversationState.FINISHED, ConversationState.LEAVING):
-            self._ui.state("Connection closed.")
+            self._ui.show_status("Connection closed.")
         if ending is ConversationState.TALKING:
             self._wait(again=True)
         else:
@@ -204,8 +204,8 @@ class Conversation:
         if ending is ConversationState.TALKING or (
             ending is ConversationState.FINISHED and self._outbox.lines
         ):
-            self._ui.dismiss()
-            self._ui.state(f"Connection to {self._other.name} lost.")
+            self._ui.hide_prompt()
+            self._ui.show_status(f"Connection to {self._other.name} lost.")
             self._peer = None
             self._wait(
                 again=True,
@@ -219,7 +219,7 @@ class Conversation:
     @of_peer
     def peer_displaced(self, unheard: list[Chunk]) -> None:
         """The peer gave its connection to another, which is sent what was not understood."""
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         self._peer = None
         if self.state in LEAVING:
             self._end(whole=not unheard)
@@ -260,18 +260,18 @@ class Conversation:
             self._other.send_from(self._outbox)
         elif self._keyboard is InputSource.PERSON:
             self._owner.hurry()
-        self._ui.unstored(self._outbox.lines)
+        self._ui.set_pending_lines(self._outbox.lines)
         if self._outbox.full and self._keyboard is InputSource.SCRIPT:
             self._ui.pause()
 
     def commanded(self, line: str, word: str) -> None:
         """The person here typed the command ``line``, which begins with ``word``."""
         if word.lower() == "ping":
-            self._ui.state(f"* {self._liveness()}")
+            self._ui.show_status(f"* {self._liveness()}")
         elif self.state is ConversationState.TALKING:
             self._other.command(line)
         else:
-            self._ui.state(f"* not connected: /{word} was not sent")
+            self._ui.show_status(f"* not connected: /{word} was not sent")
 
     def enter(self) -> None:
         """The person here pressed Enter on an empty line."""
@@ -350,7 +350,7 @@ class Conversation:
             self._owner.not_kept(str(refused))
             return False
         if not kept:
-            self._ui.state("* message not sent: too much is waiting. Try again later.")
+            self._ui.show_status("* message not sent: too much is waiting. Try again later.")
         return kept
 
     def _wait(self, again: bool, state: ConversationState = ConversationState.WAITING) -> None:
@@ -371,12 +371,12 @@ class Conversation:
 
     def _hear_goodbye(self, state: ConversationState) -> None:
         self.state = state
-        self._ui.dismiss()
-        self._ui.state(f"Connection closed by {self._other.name}.")
+        self._ui.hide_prompt()
+        self._ui.show_status(f"Connection closed by {self._other.name}.")
 
     def _part(self, state: ConversationState, flushed_within: float = LAST_WORDS) -> None:
         self.state = state
-        self._ui.dismiss()
+        self._ui.hide_prompt()
         self._other.part(PROMPTLY, flushed_within)
 
     def _end(self, whole: bool) -> None:

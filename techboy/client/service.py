@@ -113,7 +113,7 @@ class ChatClient(ChatService):
         self.conversation.start()
         lines = self.outbox.lines
         if lines:
-            self.ui.state(f"* {lines_are(lines)} kept from the last time")
+            self.ui.show_status(f"* {lines_are(lines)} kept from the last time")
         if self.options["timeout"] is not None:
             self._reply_timeout.start()
         self._factory.call()
@@ -131,7 +131,7 @@ class ChatClient(ChatService):
         if self.conversation.state in (ConversationState.WAITING, ConversationState.TALKING):
             self._unread = self._rest_of_input()
         if lines and self.conversation.is_talking and self._status == exit_status.OK:
-            self.ui.state(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
+            self.ui.show_status(f"* leaving; {lines_wait(lines)}, {self.outbox.unsent} of them not sent")
         self.conversation.leave(IN_HASTE if self.hasty else LAST_WORDS)
 
     def ended(self) -> None:
@@ -163,7 +163,7 @@ class ChatClient(ChatService):
         if reason != self._reason:
             self._reason = reason
             self._log.info("connecting failed: {reason}", event="connect_failed", reason=escaped(reason))
-            self.ui.state(f"* {text}")
+            self.ui.show_status(f"* {text}")
 
     # what the greeting calls
 
@@ -232,7 +232,7 @@ class ChatClient(ChatService):
     def waiting(self, again: bool) -> None:
         """Nobody is at the other end: call, for no longer than the timeout."""
         self._alone_since, self._reason = self.reactor.seconds(), ""
-        self.ui.state(f"Calling {self._place}...")
+        self.ui.show_status(f"Calling {self._place}...")
         if not again:
             return
         self._was_connected = True
@@ -250,7 +250,7 @@ class ChatClient(ChatService):
         """The state directory cannot be written to: end the program, and leave what is kept as it is."""
         if self._status != exit_status.IO_ERROR:
             self._status = exit_status.IO_ERROR
-            self.ui.state(f"{self.options.program}: {why}{self._fate()}")
+            self.ui.show_status(f"{self.options.program}: {why}{self._fate()}")
             self.reactor.callLater(0, self.conversation.leave, PROMPTLY)
 
     def shown(self) -> None:
@@ -260,10 +260,10 @@ class ChatClient(ChatService):
     def over(self, whole: bool) -> None:
         """The conversation is over: say what is not known of what was said."""
         if whole and self._dialect is WireProtocol.PLAIN and self.keyboard is InputSource.SCRIPT:
-            self.ui.state("* the lines were sent, not confirmed: plain lines are not acknowledged")
+            self.ui.show_status("* the lines were sent, not confirmed: plain lines are not acknowledged")
         if (self._unread or not whole) and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
-            self.ui.state(f"* {self._unsure()}")
+            self.ui.show_status(f"* {self._unsure()}")
         self.ended()
 
     def _mistaken(self) -> None:
@@ -304,7 +304,7 @@ class ChatClient(ChatService):
     def _time_is_up(self) -> None:
         self._status = exit_status.UNAVAILABLE
         seconds = self.options["timeout"]
-        self.ui.state(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
+        self.ui.show_status(f"juliet: no answer from {self._place} in {seconds:g} s{self._fate()}")
         self.conversation.abandon()
 
     def _fate(self) -> str:

@@ -27,7 +27,7 @@ from techboy.config.values import (
 )
 from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
 from techboy.net.plain_receiver import MAX_LINE
-from techboy.ops.log_files import ReopeningFile, reopening
+from techboy.ops.log_files import ReopeningFile, reopenable_log
 from techboy.terminal.formats import CHOICES
 from techboy.terminal.interface import InputSource
 from techboy.terminal.questions import ask
@@ -207,7 +207,7 @@ class ConversationOptions(Options):
 
     def _reopened_log(self, twist: dict[str, Any]) -> ReopeningFile | None:
         try:
-            return reopening(twist)
+            return reopenable_log(twist)
         except OSError as refused:
             exit_status.fail(exit_status.IO_ERROR, f"{self.program}: the log file: {refused.strerror}")
 

@@ -1,1 +1,1 @@
-"""What an operator needs: systemd, reload, log files, the transcript, pages for monitoring."""
+"""Operation of a service: systemd, reload, log files, the transcript and the metrics site."""

@@ -1,4 +1,4 @@
-"""A file that only grows, and may be moved away and begun anew while it is written to."""
+"""An append-only file, which can be reopened while it is written to, for example after log rotation."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ _FLAGS = (
     | os.O_CREAT
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # to open a pipe that nobody reads would take for ever
+    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a reader would block
 )
 
 _CLOSED = -1
 
 
 class AppendedFile:
-    """The file ``path``, at whose end bytes are written at once; it gets the rights ``mode`` when it is made.
+    """Appends to the file ``path`` synchronously; a new file is created with the permissions ``mode``.
 
-    All methods wait for the disk, or for who reads a pipe. Raises OSError where it can't be opened.
+    All methods block on the disk, or on the reader of a pipe. Raises OSError if the file cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: int) -> None:
         self._path, self._mode = os.path.abspath(path), mode
         self._descriptor = self._opened()
-        self._torn = False
+        self._ends_mid_line = False
 
     def append(self, data: bytes) -> None:
-        """Write ``data``, which are whole lines.
+        """Write ``data``, which consists of whole lines.
 
-        Raises WriteError where not all of it can be written; what comes next begins on a line of its own.
+        Raises WriteError if only part of it can be written; the next write then begins on a new line.
         """
-        before = b"\n" if self._torn else b""
+        before = b"\n" if self._ends_mid_line else b""
         data, written = before + data, 0
         try:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
-                self._torn = not data[:written].endswith(b"\n")
+                self._ends_mid_line = not data[:written].endswith(b"\n")
         except OSError as error:
             raise WriteError(error.strerror or str(error), max(0, written - len(before))) from error
 
     def reopen(self) -> None:
-        """Go on in what is at the path now, a new file where there is none.
+        """Continue in the file that is at the path now; create it if there is none.
 
-        Raises OSError where that can't be opened; then it goes on in the file as it was.
+        Raises OSError if it cannot be opened; writing then continues in the old file.
         """
         opened = self._opened()
         os.close(self._descriptor)
-        self._descriptor, self._torn = opened, False
+        self._descriptor, self._ends_mid_line = opened, False
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)
         self._descriptor = _CLOSED
 
@@ -68,10 +68,10 @@ class AppendedFile:
 
 
 class FileWriter:
-    """The file ``path``, at whose end lines are written in the background, by a `BoundedWriter`.
+    """Appends lines to the file ``path`` in the background, through a `BoundedWriter`.
 
-    Making it waits for the disk, and raises OSError where the file can't be opened. After that only `finish`
-    and `settle` wait.
+    The constructor blocks on the disk, and raises OSError if the file cannot be opened. Of the methods only
+    `finish` and `settle` block.
     """
 
     def __init__(
@@ -88,9 +88,10 @@ class FileWriter:
         self.report_by = writer.report_by
 
     def reopen(self) -> Deferred[None]:
-        """Go on in what is at the path, after what was given to be written so far.
+        """Continue in the file that is at the path, once everything passed to `write` so far is written.
 
-        Fires when that is done; fails with OSError where it can't be, and then it goes on as before.
+        Fires when that is done. Fails with OSError if the file cannot be opened; writing then continues in
+        the old file.
         """
         reopened = Deferred[None]()
 
@@ -104,10 +105,10 @@ class FileWriter:
         return reopened
 
     def close(self) -> None:
-        """Let go of the file when all is written; what comes later is ignored."""
-        self._writer.run(self._file.close, _nothing)
+        """Close the file once everything is written; later writes are ignored."""
+        self._writer.run(self._file.close, _ignore_error)
         self._writer.close()
 
 
-def _nothing(error: OSError | None) -> None:
-    """Whoever closes a file does not look back."""
+def _ignore_error(error: OSError | None) -> None:
+    """Nothing is done about an error of closing the file."""

@@ -1,4 +1,4 @@
-"""A port at which programs are answered by HTTP: a few pages, to be read and nothing else."""
+"""A read-only HTTP site of a few pages, for monitoring programs."""
 
 from __future__ import annotations
 
@@ -17,124 +17,124 @@ from techboy.net.graceful_close import cut
 TEXT = "text/plain; charset=utf-8"
 
 REQUEST_TIMEOUT = 10.0
-"""Seconds that a connection may take in all, for one question and its answer."""
+"""Seconds that a connection may take in all, for one request and its response."""
 
-MOST_CONNECTIONS = 100
-"""Connections at a time; who comes then is sent away, so that this port takes none that guests need."""
+MAX_CONNECTIONS = 100
+"""Simultaneous connections; further ones are closed, so that this port uses none that chat clients need."""
 
-MOST_HEADERS = 50
-HEADERS_SIZE = 8 * 1024
-"""Bytes of a question, its headers included."""
+MAX_HEADERS = 50
+MAX_HEADERS_SIZE = 8 * 1024
+"""Bytes of a request, including its headers."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """A page as it is now."""
+    """The current content of a page."""
 
     body: bytes
     content_type: str = TEXT
     status: int = http.OK
 
 
-def health(trouble: str | None) -> Response:
-    """Return the page that says whether all is well, or in one line what the ``trouble`` is."""
-    if trouble is None:
+def health(problem: str | None) -> Response:
+    """Return the health page: ``ok``, or status 503 and the first line of ``problem``."""
+    if problem is None:
         return Response(b"ok\n")
-    line, _, _ = trouble.partition("\n")
+    line, _, _ = problem.partition("\n")
     return Response(f"{line}\n".encode(), status=http.SERVICE_UNAVAILABLE)
 
 
 Pages = Mapping[bytes, Callable[[], Response]]
-"""What makes the page at each path."""
+"""For each path the function that creates its page."""
 
 
 class PageRequest(Request):
-    """One question; what comes with it beside its headers is not kept."""
+    """One request; its body is discarded."""
 
     channel: Channel
 
     def gotLength(self, length: int | None) -> None:
-        """Be ready for what comes with it."""
+        """Allocate no buffer for the body."""
         super().gotLength(0)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Keep nothing of it."""
+        """Discard a part of the body."""
 
     def process(self) -> None:
-        """Answer."""
-        answer = self._answer()
-        self.setResponseCode(answer.status)
+        """Send the response."""
+        response = self._response()
+        self.setResponseCode(response.status)
         for name, value in (
             ("Date", datetimeToString(self.channel.factory.wall()).decode()),
-            ("Content-Type", answer.content_type),
-            ("Content-Length", str(len(answer.body))),
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(response.body))),
             ("Cache-Control", "no-store"),
             ("Connection", "close"),
         ):
             self.responseHeaders.setRawHeaders(name, [value])
-        self.write(answer.body)
+        self.write(response.body)
         self.finish()
 
-    def _answer(self) -> Response:
+    def _response(self) -> Response:
         make = self.channel.factory.pages.get(self.path)
         if make is None:
             return Response(b"not found\n", status=http.NOT_FOUND)
         if self.method not in (b"GET", b"HEAD"):
             self.responseHeaders.setRawHeaders("Allow", ["GET, HEAD"])
-            return Response(b"only GET and HEAD are answered\n", status=http.NOT_ALLOWED)
+            return Response(b"only GET and HEAD are supported\n", status=http.NOT_ALLOWED)
         return make()
 
 
 class Channel(HTTPChannel):
-    """A connection for one question, within bounds of size and time."""
+    """A connection for one request, limited in size and time."""
 
     factory: Site
     transport: Any
     requestFactory = PageRequest
-    maxHeaders = MOST_HEADERS
-    totalHeadersSize = MAX_LENGTH = HEADERS_SIZE
-    _end: IDelayedCall | None = None
+    maxHeaders = MAX_HEADERS
+    totalHeadersSize = MAX_LENGTH = MAX_HEADERS_SIZE
+    _timeout_call: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """Wait for the question."""
+        """Wait for the request."""
         super().connectionMade()
         self.factory.connections += 1
-        self._end = self.factory.reactor.callLater(REQUEST_TIMEOUT, self._give_up)
+        self._timeout_call = self.factory.reactor.callLater(REQUEST_TIMEOUT, self._time_out)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Another question needs another connection."""
+        """Return False: a connection serves one request."""
         return False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Count the connection no longer, and cancel its timeout."""
         super().connectionLost(reason)
         self.factory.connections -= 1
-        if self._end is not None and self._end.active():
-            self._end.cancel()
+        if self._timeout_call is not None and self._timeout_call.active():
+            self._timeout_call.cancel()
 
-    def _give_up(self) -> None:
+    def _time_out(self) -> None:
         cut(self.transport)
 
 
 class Site(HTTPFactory):
-    """Answers with ``pages``, and writes no log of it. ``wall`` returns the time of day for their headers."""
+    """Serves ``pages`` without an access log. ``wall`` returns the seconds since 1970, for headers."""
 
     protocol = cast(Any, Channel)
     noisy = False
 
     def __init__(self, reactor: Any, wall: Callable[[], float], pages: Pages) -> None:
         super().__init__(reactor=reactor)
-        self.timeOut = None  # a `Channel` has a limit of its own
+        self.timeOut = None  # a `Channel` has its own timeout
         self.wall, self.pages, self.connections = wall, pages, 0
 
     def startFactory(self) -> None:
-        """Open no log."""
+        """Open no access log."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Answer, unless too many are being answered."""
-        if self.connections >= MOST_CONNECTIONS:
+        """Return a `Channel`, or None if there are too many connections."""
+        if self.connections >= MAX_CONNECTIONS:
             return None
         return super().buildProtocol(addr)
 
     def log(self, request: Request) -> None:
-        """Write nothing."""
+        """Log nothing."""

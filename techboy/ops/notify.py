@@ -1,4 +1,4 @@
-"""What a service manager is told, and how often it wants to hear: sd_notify(3), sd_watchdog_enabled(3)."""
+"""Notifications to the service manager, and its watchdog: sd_notify(3), sd_watchdog_enabled(3)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from twisted.logger import Logger
 
 from techboy.wire.sanitize import cleaned_line
 
-LONGEST_STATUS = 200
-"""Characters of a status; a service manager reads 4096 bytes at a time, and shows one line."""
+MAX_STATUS_LENGTH = 200
+"""Characters of a status; a service manager reads at most 4096 bytes, and shows one line."""
 
 _MICROSECONDS = 1_000_000
-_DIGITS = 20  # of the longest number of 64 bits
+_DIGITS = 20  # of the largest 64-bit number
 _log = Logger()
 
 
 class Notifier:
-    """Tells the service manager that ``$NOTIFY_SOCKET`` in ``environment`` names, or nobody.
+    """Notifies the service manager at ``$NOTIFY_SOCKET`` in ``environment``, if that is set.
 
-    Nothing here waits or raises. A method returns whether the service manager was told: it is not where
-    there is none, where it is gone, and while it has more to read than it can hold.
+    No method blocks or raises. Each returns whether the notification was sent: it is not if there is no
+    service manager, if it is gone, or while its receive buffer is full.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -31,36 +31,36 @@ class Notifier:
 
     @property
     def has_listener(self) -> bool:
-        """Whether there is a service manager to be told anything."""
+        """Whether there is a service manager to notify."""
         return self._socket is not None
 
     def ready(self, status: str) -> bool:
-        """Everything is open; or what was changed is in effect."""
-        return self._tell("READY=1", status=status)
+        """Report that the program has started, or that a reload is complete."""
+        return self._send("READY=1", status=status)
 
     def status(self, status: str) -> bool:
-        """Say in one line how it is, unless that was the last thing said."""
-        return _status(status) == self._status or self._tell(status=status)
+        """Send the one-line ``status`` if it differs from the last one sent."""
+        return _status(status) == self._status or self._send(status=status)
 
     def reloading(self, monotonic_usec: int) -> bool:
-        """What was changed is about to take effect; `ready` has to follow. When: of CLOCK_MONOTONIC."""
-        return self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_usec}")
+        """Report that a reload begins, at ``monotonic_usec`` of CLOCK_MONOTONIC; `ready` has to follow."""
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={monotonic_usec}")
 
     def stopping(self, status: str) -> bool:
-        """The program is about to end."""
-        return self._tell("STOPPING=1", status=status)
+        """Report that the program is shutting down."""
+        return self._send("STOPPING=1", status=status)
 
     def watchdog(self) -> bool:
-        """The program is alive."""
-        return self._tell("WATCHDOG=1")
+        """Send a watchdog keepalive."""
+        return self._send("WATCHDOG=1")
 
     def close(self) -> None:
-        """Tell nobody any more."""
+        """Close the socket; nothing is sent any more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _tell(self, *assignments: str, status: str | None = None) -> bool:
+    def _send(self, *assignments: str, status: str | None = None) -> bool:
         if self._socket is None or self._address is None:
             return False
         lines = list(assignments)
@@ -68,7 +68,7 @@ class Notifier:
             lines.append(f"STATUS={_status(status)}")
         try:
             self._socket.sendto("\n".join(lines).encode(), self._address)
-        except OSError:  # it is gone, or has not read what was said before
+        except OSError:  # it is gone, or has not read earlier notifications
             return False
         if status is not None:
             self._status = _status(status)
@@ -76,10 +76,10 @@ class Notifier:
 
 
 def watchdog_seconds(environment: Mapping[str, str], pid: int) -> float | None:
-    """Return after how many seconds without a word the process ``pid`` is taken for hung; None: never.
+    """Return the watchdog timeout of the process ``pid`` in seconds, None if it has none.
 
-    ``$WATCHDOG_USEC`` says it, to the process that ``$WATCHDOG_PID`` names if it names any. What can't be
-    understood is left alone, which is logged.
+    ``$WATCHDOG_USEC`` holds it, for the process ``$WATCHDOG_PID`` only, if that is set. Invalid values are
+    logged and ignored.
     """
     microseconds, named = (_number(environment, name) for name in ("WATCHDOG_USEC", "WATCHDOG_PID"))
     return microseconds / _MICROSECONDS if microseconds and named in (None, pid) else None
@@ -91,7 +91,7 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
         return int(text)
     if text:
         _log.warn(
-            "${name} is not a number that can be used: {text!r}",
+            "invalid ${name} {text!r}: expected a number of at most 20 digits",
             event="environment_invalid",
             name=name,
             text=text,
@@ -100,7 +100,7 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
 
 
 def _address(environment: Mapping[str, str]) -> bytes | None:
-    """Return where the service manager listens: a path, or a name (``@``) in Linux' abstract namespace."""
+    """Return the service manager's address: a path, or a name (``@``) in Linux' abstract namespace."""
     address = environment.get("NOTIFY_SOCKET", "")
     if address.startswith("@") and len(address) > 1:
         return b"\0" + os.fsencode(address[1:])
@@ -108,7 +108,7 @@ def _address(environment: Mapping[str, str]) -> bytes | None:
         return os.fsencode(address)
     if address:
         _log.warn(
-            "$NOTIFY_SOCKET is neither a path nor an abstract name: {address!r}",
+            "invalid $NOTIFY_SOCKET {address!r}: expected an absolute path or @NAME",
             event="environment_invalid",
             address=address,
         )
@@ -116,12 +116,12 @@ def _address(environment: Mapping[str, str]) -> bytes | None:
 
 
 def _status(text: str) -> str:
-    return cleaned_line(text)[:LONGEST_STATUS]
+    return cleaned_line(text)[:MAX_STATUS_LENGTH]
 
 
 def _datagram_socket() -> socket.socket | None:
     family = getattr(socket, "AF_UNIX", None)
-    if family is None:  # as on Windows
+    if family is None:  # for example on Windows
         return None
     try:
         opened = socket.socket(family, socket.SOCK_DGRAM)

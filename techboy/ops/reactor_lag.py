@@ -1,4 +1,4 @@
-"""How late the reactor is: whether something keeps it from what is due."""
+"""The lag of the reactor: how late delayed calls run because something blocks it."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from collections import deque
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-EVERY = 0.25
-"""Seconds from one look at the clock to the next."""
+INTERVAL = 0.25
+"""Seconds from one measurement to the next."""
 
-REMEMBERED = 15.0
-"""Seconds for which it is known how late the reactor was."""
+WINDOW = 15.0
+"""Seconds for which measurements are kept."""
 
 
 class ReactorLagMonitor:
-    """Has itself called by ``clock`` again and again, and remembers how late that was."""
+    """Schedules a call on ``clock`` every `INTERVAL`, and measures how late it runs."""
 
     _next: IDelayedCall | None = None
-    _due = 0.0
+    _expected_at = 0.0
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._measured: deque[tuple[float, float]] = deque()
+        self._samples: deque[tuple[float, float]] = deque()
 
     def start(self) -> None:
-        """Begin to measure."""
-        self._due = self._clock.seconds() + EVERY
-        self._next = self._clock.callLater(EVERY, self._measure)
+        """Start measuring."""
+        self._expected_at = self._clock.seconds() + INTERVAL
+        self._next = self._clock.callLater(INTERVAL, self._measure)
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
 
     @property
     def seconds(self) -> float:
-        """The most seconds by which a call was late within the last `REMEMBERED` seconds."""
-        self._forget()
-        return max((late for _, late in self._measured), default=0.0)
+        """The largest lag within the last `WINDOW`, in seconds."""
+        self._drop_expired()
+        return max((late for _, late in self._samples), default=0.0)
 
     def _measure(self) -> None:
         now = self._clock.seconds()
-        self._measured.append((now, max(now - self._due, 0.0)))
-        self._forget()
+        self._samples.append((now, max(now - self._expected_at, 0.0)))
+        self._drop_expired()
         self.start()
 
-    def _forget(self) -> None:
-        oldest = self._clock.seconds() - REMEMBERED
-        while self._measured and self._measured[0][0] < oldest:
-            self._measured.popleft()
+    def _drop_expired(self) -> None:
+        oldest = self._clock.seconds() - WINDOW
+        while self._samples and self._samples[0][0] < oldest:
+            self._samples.popleft()

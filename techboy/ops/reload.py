@@ -1,4 +1,4 @@
-"""Doing anew, while the program runs, what was done when it started: what SIGHUP asks a daemon for."""
+"""Reloading while the program runs, as a daemon does at SIGHUP: reopen files, read certificates again."""
 
 from __future__ import annotations
 
@@ -15,60 +15,63 @@ from twisted.python.failure import Failure
 from techboy.net.connection_log import escaped
 
 RELOAD_TIMEOUT = 2.0
-"""Seconds for a file to be opened: the disk that it is on may not answer."""
+"""Seconds after which an action is given up, for example opening a file on a disk that does not answer."""
 
-Work: TypeAlias = Callable[[], Deferred[None] | None]
+Action: TypeAlias = Callable[[], Deferred[None] | None]
 
 
-def at_once(work: Work) -> object:
-    """Do ``work``."""
-    return work()
+def run_directly(action: Action) -> object:
+    """Run ``action`` and return its result."""
+    return action()
 
 
 class Reload:
-    """All that is done anew when it is called, in the order in which it was added.
+    """Runs all actions when it is called, in the order in which they were added.
 
-    ``around`` is given the whole of it to do, so that a service manager can be told before and after.
+    ``wrapper`` is called with a function that runs them, so that a service manager can be notified before
+    and after.
     """
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.around: Callable[[Work], object] = at_once
+        self.wrapper: Callable[[Action], object] = run_directly
         self._clock = clock
-        self._works: list[tuple[str, Work]] = []
+        self._actions: list[tuple[str, Action]] = []
 
-    def add(self, name: str, work: Work) -> None:
-        """Do ``work`` too, which may take a while.
+    def add(self, name: str, action: Action) -> None:
+        """Add ``action``, which reloads ``name`` and may return a Deferred.
 
-        Where it fails with OSError or ValueError, it has left ``name`` as it was.
+        If it fails with OSError or ValueError, it must have left the old state in effect.
         """
-        self._works.append((name, work))
+        self._actions.append((name, action))
 
     def __call__(self) -> None:
-        """Begin to do it. What can't be done is logged, and does not hinder the rest."""
-        self.around(self._do_all)
+        """Start a reload. A failing action is logged, and the others are run all the same."""
+        self.wrapper(self._run_all)
 
-    def _do_all(self) -> Deferred[None]:
-        return gatherResults([self._do(name, work) for name, work in self._works]).addCallback(self._tell)
+    def _run_all(self) -> Deferred[None]:
+        return gatherResults([self._run(name, action) for name, action in self._actions]).addCallback(
+            self._log_result
+        )
 
-    def _do(self, name: str, work: Work) -> Deferred[str]:
-        done = maybeDeferred(work).addTimeout(RELOAD_TIMEOUT, self._clock)
-        return done.addCallbacks(lambda _: name, self._not_done, errbackArgs=(name,))
+    def _run(self, name: str, action: Action) -> Deferred[str]:
+        done = maybeDeferred(action).addTimeout(RELOAD_TIMEOUT, self._clock)
+        return done.addCallbacks(lambda _: name, self._log_failure, errbackArgs=(name,))
 
-    def _not_done(self, failure: Failure, name: str) -> str:
+    def _log_failure(self, failure: Failure, name: str) -> str:
         failure.trap(OSError, ValueError, defer.TimeoutError)
-        why = escaped(_why(failure.value))
+        why = escaped(_reason_of(failure.value))
         self._log.warn("{what} was not reloaded: {reason}", event="reload_failed", what=name, reason=why)
         return ""
 
-    def _tell(self, done: list[str]) -> None:
+    def _log_result(self, done: list[str]) -> None:
         what = ", ".join(filter(None, done))
         nothing = "nothing was reloaded" if done else "there is nothing to reload"
         self._log.info("reloaded: {what}" if what else nothing, event="reloaded", what=what)
 
 
-def _why(refused: object) -> str:
+def _reason_of(refused: object) -> str:
     if isinstance(refused, defer.TimeoutError):
         return f"no answer within {RELOAD_TIMEOUT:g} s"
     return refused.strerror if isinstance(refused, OSError) and refused.strerror else str(refused)
@@ -77,7 +80,7 @@ def _why(refused: object) -> str:
 def on_hangup(act: Callable[[], None]) -> None:
     """Call ``act`` at each SIGHUP, unless the process was started with that ignored (nohup(1)).
 
-    Where the platform has no such signal there is nothing to do.
+    Do nothing if the platform has no such signal.
     """
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""A program under a service manager, which hears when it is ready, how it is, and that it is alive."""
+"""Reports readiness, status and liveness of the program to a service manager such as systemd."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from techboy.net.repeating import repeated
 
-STATUS_EVERY = 1.0
-"""Seconds between two looks at the status, which is sent where it has changed."""
+STATUS_INTERVAL = 1.0
+"""Seconds between two checks of the status, which is sent if it has changed."""
 
 
 class ManagerNotifier(Protocol):
-    """Who is told, as `techboy.ops.notify.Notifier` does it; what it returns says whether it was."""
+    """Sends notifications, as `techboy.ops.notify.Notifier` does; each method returns whether it did."""
 
     @property
     def has_listener(self) -> bool: ...
@@ -36,16 +36,16 @@ class ManagerNotifier(Protocol):
 
 
 def monotonic_usec() -> int:
-    """Return the microseconds of CLOCK_MONOTONIC, by which a service manager orders what it hears."""
+    """Return CLOCK_MONOTONIC in microseconds, by which a service manager orders notifications."""
     return time.monotonic_ns() // 1000
 
 
 class SystemdService(Service):
-    """Tells ``notifier`` what becomes of the program; where nobody is told, nothing is done.
+    """Reports the state of the program through ``notifier``; does nothing if there is no service manager.
 
-    ``watchdog_seconds``: after so much silence the program is taken for hung; half of that is kept between
-    two signs of life, which come from the reactor, so that one that is blocked gives none. ``status`` returns
-    a line for people, and is called once a second at most.
+    ``watchdog_seconds``: the watchdog timeout. A keepalive is sent every half of that by the reactor, so
+    that a blocked reactor sends none. ``status`` returns a line for people; it is called every
+    `STATUS_INTERVAL`.
     """
 
     def __init__(
@@ -57,47 +57,47 @@ class SystemdService(Service):
         monotonic_usec: Callable[[], int] = monotonic_usec,
     ) -> None:
         self._notifier, self._status, self._monotonic_usec = notifier, status, monotonic_usec
-        self._untold: Callable[[str], bool] = notifier.status
-        self._looking = repeated(clock, self._look)
-        self._living = repeated(clock, notifier.watchdog)
-        self._living_every = None if watchdog_seconds is None else watchdog_seconds / 2
+        self._send_status: Callable[[str], bool] = notifier.status
+        self._status_loop = repeated(clock, self._update_status)
+        self._watchdog_loop = repeated(clock, notifier.watchdog)
+        self._watchdog_interval = None if watchdog_seconds is None else watchdog_seconds / 2
 
     def started(self) -> None:
-        """Everything is open: say that it is ready, and from now on how it is and that it is alive."""
-        if not self._notifier.has_listener or self._looking.running:
+        """Report that the program is ready, and from now on its status and liveness."""
+        if not self._notifier.has_listener or self._status_loop.running:
             return
-        self._untold = self._notifier.ready
-        self._looking.start(STATUS_EVERY)
-        if self._living_every is not None:
-            self._living.start(self._living_every)
+        self._send_status = self._notifier.ready
+        self._status_loop.start(STATUS_INTERVAL)
+        if self._watchdog_interval is not None:
+            self._watchdog_loop.start(self._watchdog_interval)
 
-    def reload(self, work: Callable[[], object]) -> Deferred[object]:
-        """Do ``work``, which makes changes take effect, and say when it begins and when it is done.
+    def reload(self, action: Callable[[], object]) -> Deferred[object]:
+        """Run ``action``, which reloads the program, and report its beginning and its end.
 
-        It is done when its Deferred fires, if it returns one. Fires with what comes of it, also a failure.
-        Before the program is ready nothing is said.
+        It ends when its Deferred fires, if it returns one. Fires with its result or failure. Nothing is
+        reported before `started`.
         """
-        if not self._looking.running:
-            return maybeDeferred(work)
+        if not self._status_loop.running:
+            return maybeDeferred(action)
         self._notifier.reloading(self._monotonic_usec())
-        return maybeDeferred(work).addBoth(self._reloaded)
+        return maybeDeferred(action).addBoth(self._reloaded)
 
     def stopService(self) -> None:
-        """Say that it is about to end, and nothing any more."""
+        """Report that the program is shutting down, then close the notifier."""
         super().stopService()
-        for call in (self._looking, self._living):
+        for call in (self._status_loop, self._watchdog_loop):
             if call.running:
                 call.stop()
         self._notifier.stopping(self._status())
         self._notifier.close()
 
     def _reloaded(self, result: object) -> object:
-        if self._looking.running:
-            self._untold = self._notifier.ready
-            self._look()
+        if self._status_loop.running:
+            self._send_status = self._notifier.ready
+            self._update_status()
         return result
 
-    def _look(self) -> None:
-        # what could not be said is said the next time: without READY=1 the program would be taken for stuck
-        if self._untold(self._status()):
-            self._untold = self._notifier.status
+    def _update_status(self) -> None:
+        # retried at the next check: without READY=1 systemd would take the start for failed
+        if self._send_status(self._status()):
+            self._send_status = self._notifier.status

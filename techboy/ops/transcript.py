@@ -1,4 +1,4 @@
-"""The record of a conversation that somebody asked for, in a file."""
+"""The transcript: a file to which all messages and notices are appended (``--transcript``)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from techboy.wire.plain import in_room, notice
 from techboy.wire.sanitize import cleaned_line, shown
 
 UNKNOWN = "-"
-"""What stands for the id of a line where that is not known."""
+"""Stands for the id of a line if it has none."""
 
-LIMIT = 4 * 1024 * 1024
-"""Bytes that wait for a disk at most."""
+BUFFER_LIMIT = 4 * 1024 * 1024
+"""Bytes that may wait to be written."""
 
 _MODE = 0o600
 
 
 class Transcript:
-    """The file ``path``, to which every line said is appended, as are notices.
+    """Appends every message and notice to the file ``path``.
 
-    ``TIME [ROOM] ID name: text`` is a line said, ``TIME [ROOM] ID ** name text`` one that tells what somebody
-    does, ``TIME [ROOM] - * text`` a notice. Everything is cleaned, so that no line can have an end in it.
-    ``clock_text`` writes a moment, in seconds since 1970; ``seconds`` returns the present one.
+    ``TIME [ROOM] ID name: text`` is a text message, ``TIME [ROOM] ID ** name text`` an action,
+    ``TIME [ROOM] - * text`` a notice. Everything is sanitized, so that no entry contains a line end.
+    ``format_time`` formats a time in seconds since 1970; ``seconds`` returns the current one.
 
-    Making it raises OSError where the file can't be opened. After that it is written in the background: what
-    can't be, or finds no room in front of a slow disk, is counted, said once in the log, and again when
-    writing works; nobody else notices.
+    The constructor raises OSError if the file cannot be opened. After that it is written in the background:
+    lines that cannot be written, or exceed `BUFFER_LIMIT` in front of a slow disk, are counted and dropped.
+    The log reports the first failure, and the number of missing lines when writing works again.
     """
 
     _log = Logger()
@@ -46,58 +46,63 @@ class Transcript:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        clock_text: Callable[[float], str],
+        format_time: Callable[[float], str],
         seconds: Callable[[], float],
     ) -> None:
-        self._clock_text, self._seconds = clock_text, seconds
+        self._format_time, self._seconds = format_time, seconds
         writing = OutageLogger(
             self._log,
-            "the transcript can't be written, {lines} lines so far: {reason}",
-            "the transcript is written again; {lines} lines are missing",
+            "cannot write the transcript, {lines} lines so far: {reason}",
+            "writing the transcript works again; {lines} lines are missing",
         )
-        self._file = file = FileWriter(path, _MODE, writing, _lines_in, LIMIT)
+        self._file = file = FileWriter(path, _MODE, writing, _lines_in, BUFFER_LIMIT)
         self.report_by, self.settle = file.report_by, file.settle
         self.finish, self.close = file.finish, file.close
 
     def on_delivery(self, room: Room, delivery: Delivery) -> None:
-        """Write down what is new in ``room``, in one piece."""
-        place = cleaned_line(room.name)
-        news = [self._noted(line, place) for line in delivery.news.recorded()]
+        """Write the notices and messages of one ``delivery`` in ``room`` at once."""
+        room_name = cleaned_line(room.name)
+        news = [self._notice_line(line, room_name) for line in delivery.news.recorded()]
         said = [
-            self._said(Message(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
+            self._message_lines(
+                Message(batch.author, batch.text, batch.kind, batch.first, batch.at), room_name
+            )
             for batch in delivery.batches
         ]
         self._write("".join([*news, *said]))
 
-    def said(self, words: Message) -> None:
-        """Write down what was said in a conversation without rooms."""
-        self._write(self._said(words))
+    def write_message(self, message: Message) -> None:
+        """Write the lines of ``message``, which belongs to no room."""
+        self._write(self._message_lines(message))
 
-    def relayed(self, text: str) -> None:
-        """Write down lines that say themselves who spoke, joined by LF."""
-        self._write(self._lines(text.split("\n"), itertools.repeat(UNKNOWN)))
+    def write_prefixed_lines(self, text: str) -> None:
+        """Write lines that begin with their author's name themselves, joined by LF."""
+        self._write(self._format_lines(text.split("\n"), itertools.repeat(UNKNOWN)))
 
-    def noted(self, text: str) -> None:
-        """Write down one line about a conversation without rooms."""
-        self._write(self._noted(text))
+    def write_notice(self, text: str) -> None:
+        """Write the notice ``text``, one line, which belongs to no room."""
+        self._write(self._notice_line(text))
 
     def reopen(self) -> Deferred[None]:
-        """Go on in a new file, where the old one was moved away.
+        """Continue in a new file if the old one was moved away.
 
-        Fires when that is done; fails with OSError, and goes on in the old one.
+        Fires when that is done. Fails with OSError if the file cannot be opened; writing then continues in
+        the old one.
         """
         return self._file.reopen()
 
-    def _said(self, words: Message, place: str = "") -> str:
-        lines = in_room(cleaned_line(words.author), words.kind, words.text).split("\n")
-        ids = map(str, itertools.count(words.first)) if words.first else itertools.repeat(UNKNOWN)
-        return self._lines(lines, ids, words.at, place)
+    def _message_lines(self, message: Message, room_name: str = "") -> str:
+        lines = in_room(cleaned_line(message.author), message.kind, message.text).split("\n")
+        ids = map(str, itertools.count(message.first)) if message.first else itertools.repeat(UNKNOWN)
+        return self._format_lines(lines, ids, message.at, room_name)
 
-    def _noted(self, text: str, place: str = "") -> str:
-        return self._lines([notice(cleaned_line(text))], [UNKNOWN], place=place)
+    def _notice_line(self, text: str, room_name: str = "") -> str:
+        return self._format_lines([notice(cleaned_line(text))], [UNKNOWN], room_name=room_name)
 
-    def _lines(self, lines: list[str], ids: Iterable[str], at: float = 0.0, place: str = "") -> str:
-        before = f"{self._clock_text(at or self._seconds())} {place}{' ' if place else ''}"
+    def _format_lines(
+        self, lines: list[str], ids: Iterable[str], at: float = 0.0, room_name: str = ""
+    ) -> str:
+        before = f"{self._format_time(at or self._seconds())} {room_name}{' ' if room_name else ''}"
         return "".join([f"{before}{id_} {line}\n" for id_, line in zip(ids, lines, strict=False)])
 
     def _write(self, text: str) -> None:
@@ -110,79 +115,79 @@ def _lines_in(data: bytes) -> int:
 
 
 class TranscriptTee:
-    """Keyboard and screen ``ui`` of a conversation of two, which is written down in ``transcript`` too.
+    """A user interface that passes every call on to ``ui``, and writes what is shown to ``transcript``.
 
-    What is said here is ``name``'s, until the other end has another name for it. What was said before this
-    end came in is left out.
+    The user's own messages are written under ``name``, until the server assigns another nickname. Messages
+    from the history are not written.
     """
 
     def __init__(self, ui: UserInterface, transcript: Transcript, name: str) -> None:
         self._ui, self._transcript, self._name = ui, transcript, name
 
-    def show(self, author: str, text: str) -> None:
-        """Write down and show what ``author`` said."""
-        self._transcript.said(Message(author, text))
-        self._ui.show(author, text)
+    def show_lines(self, author: str, text: str) -> None:
+        """Write and show lines of ``author``, joined by LF."""
+        self._transcript.write_message(Message(author, text))
+        self._ui.show_lines(author, text)
 
-    def show_signed(self, author: str, text: str) -> None:
-        """Write down and show lines that say themselves who spoke."""
-        self._transcript.relayed(text)
-        self._ui.show_signed(author, text)
+    def show_prefixed_lines(self, author: str, text: str) -> None:
+        """Write and show lines that begin with their author's name themselves."""
+        self._transcript.write_prefixed_lines(text)
+        self._ui.show_prefixed_lines(author, text)
 
-    def show_message(self, words: Message) -> None:
-        """Write down and show what was said."""
-        if not words.past:
-            self._transcript.said(words)
-        self._ui.show_message(words)
+    def show_message(self, message: Message) -> None:
+        """Write ``message`` unless it is from the history, and show it."""
+        if not message.past:
+            self._transcript.write_message(message)
+        self._ui.show_message(message)
 
-    def show_names(self) -> None:
-        """Show who speaks; that is always written down."""
-        self._ui.show_names()
+    def enable_author_names(self) -> None:
+        """Show the author of each message from now on; the transcript always contains it."""
+        self._ui.enable_author_names()
 
-    def refuse(self, text: str) -> None:
-        """Write down and show why a line was not taken."""
-        self._note(text)
-        self._ui.refuse(text)
+    def show_rejection(self, text: str) -> None:
+        """Write and show why the server rejected a line."""
+        self._write_notice(text)
+        self._ui.show_rejection(text)
 
-    def state(self, text: str) -> None:
-        """Write down and show one line about the conversation itself."""
-        self._note(text)
-        self._ui.state(text)
+    def show_status(self, text: str) -> None:
+        """Write and show one line about the connection or the conversation."""
+        self._write_notice(text)
+        self._ui.show_status(text)
 
     def show_prompt(self) -> None:
-        """Show that somebody is there to talk to."""
+        """Show that the server is connected."""
         self._ui.show_prompt()
 
-    def dismiss(self) -> None:
-        """Show that nobody is there to talk to."""
-        self._ui.dismiss()
+    def hide_prompt(self) -> None:
+        """Show that the server is not connected."""
+        self._ui.hide_prompt()
 
     def show_sent(self, text: str, kind: str) -> None:
-        """Write down what was said here."""
-        self._transcript.said(Message(self._name, text, kind))
+        """Write the user's own lines, and show them as pending."""
+        self._transcript.write_message(Message(self._name, text, kind))
         self._ui.show_sent(text, kind)
 
-    def unstored(self, lines: int) -> None:
-        """Show how many lines wait."""
-        self._ui.unstored(lines)
+    def set_pending_lines(self, lines: int) -> None:
+        """Show how many of the user's last lines are not acknowledged."""
+        self._ui.set_pending_lines(lines)
 
     def set_nick(self, name: str) -> None:
-        """Write down by that name what is said here."""
+        """Use ``name`` for the user's own messages from now on."""
         self._name = name
         self._ui.set_nick(name)
 
     def pause(self) -> None:
-        """Stop reading what is said here."""
+        """Stop reading the input."""
         self._ui.pause()
 
     def resume(self) -> None:
-        """Read on."""
+        """Continue reading the input."""
         self._ui.resume()
 
-    def _note(self, text: str) -> None:
-        self._transcript.noted(text.removeprefix("* "))
+    def _write_notice(self, text: str) -> None:
+        self._transcript.write_notice(text.removeprefix("* "))
 
 
 def local_iso(at: float) -> str:
-    """Return the local time of the moment ``at`` with its offset, to the second (RFC 3339)."""
+    """Return ``at``, in seconds since 1970, as local time with its UTC offset, to the second (RFC 3339)."""
     return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")

@@ -161,9 +161,9 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def on_not_stored(self, why: str) -> None:
         """Tell the operator, or whoever reads along, and end with a status that tells of it."""
-        self._bridge.refuse(f"* not stored, and not said: {why}; say it again later")
+        self._bridge.show_rejection(f"* not stored, and not said: {why}; say it again later")
         self._wait_for(0)
-        self._bridge.unsaid()
+        self._bridge.abandon_pending_lines()
         self._pauses.end(PauseReason.STORE)
         self.latest.store()  # which was not, either
         self._look_at_client()
@@ -191,7 +191,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self._answered = None
         self.latest.note(client.member.number, client.cursor)
         client.member.since = self.latest.since
-        self._bridge.state(f"Connected to {client.member.name} {client.address}")
+        self._bridge.show_status(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:
             client.pause()
         self._waiting_size = 0
@@ -222,7 +222,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Begin anew: another connection speaks for the client, and is sent again what this one was."""
         if client is not self._client:
             return
-        self._bridge.dismiss()
+        self._bridge.hide_prompt()
         self._client = None
         if self._phase.hears:
             self._phase = (
@@ -269,7 +269,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Return whether ``text`` can be said, or tell a person that too much waits for a client."""
         if self._client is None:
             if self._keyboard is InputSource.PERSON and self._waiting_size > WAITING_LIMIT:
-                self._bridge.state("* not said: too much is waiting already")
+                self._bridge.show_status("* not said: too much is waiting already")
                 return False
             self._waiting_size += len(text)
         return True
@@ -277,7 +277,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
     def _wait_for(self, lines: int) -> None:
         """Show how many of the lines said here wait: to be stored, or for a client."""
         self._unstored = lines
-        self._bridge.unstored(lines if self._client is not None else self.lines_waiting)
+        self._bridge.set_pending_lines(lines if self._client is not None else self.lines_waiting)
 
     def _show_said(self, batch: MessageBatch, *, past: bool = False) -> None:
         """Show what the client said; a stream is not shown what the operator said at the admin socket."""
@@ -322,23 +322,23 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def _hear_goodbye(self, client: DirectClient, phase: DirectPhase) -> None:
         self._phase = phase
-        self._bridge.dismiss()
-        self._bridge.state(f"Connection closed by {client.member.name}.")
+        self._bridge.hide_prompt()
+        self._bridge.show_status(f"Connection closed by {client.member.name}.")
 
     def _closed_by_command(self, client: DirectClient) -> None:
         if client is self._client and self._phase in (DirectPhase.TALKING, DirectPhase.CLIENT_CLOSED):
             self._phase = DirectPhase.CLOSED_BOTH
-            self._bridge.dismiss()
-            self._bridge.state("Connection closed.")
+            self._bridge.hide_prompt()
+            self._bridge.show_status("Connection closed.")
 
     def _client_gone(self, client: DirectClient, clean: bool, begin: int) -> None:
         if client is not self._client:
             return
         ending = self._forget_client()
         if ending is DirectPhase.TALKING:
-            self._bridge.state(f"Connection to {client.member.name} lost.")
+            self._bridge.show_status(f"Connection to {client.member.name} lost.")
         elif ending in (DirectPhase.INPUT_DONE, DirectPhase.LEAVING):
-            self._bridge.state("Connection closed.")
+            self._bridge.show_status("Connection closed.")
         waits = self._after_client is AfterClient.WAIT and ending.has_heard_goodbye
         if ending is DirectPhase.TALKING or waits:
             self._wait(DirectPhase.WAITING, begin)
@@ -350,7 +350,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._client_gone(client, True, begin)
         elif client is self._client:
             ending = self._forget_client()
-            self._bridge.state(f"Connection to {client.member.name} lost.")
+            self._bridge.show_status(f"Connection to {client.member.name} lost.")
             self._wait(
                 DirectPhase.WAITING if ending is DirectPhase.TALKING else DirectPhase.WAITING_RESUME, begin
             )
@@ -359,7 +359,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Have no client any more; return the phase in which it was."""
         self._client = None
         self._farewell.start(None)
-        self._bridge.dismiss()
+        self._bridge.hide_prompt()
         return self._phase
 
     def _wait(self, phase: DirectPhase, begin: int) -> None:
@@ -379,7 +379,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def _part(self, phase: DirectPhase, flushed_within: float = LAST_WORDS) -> None:
         self._phase = phase
-        self._bridge.dismiss()
+        self._bridge.hide_prompt()
         self._farewell.close(PROMPTLY, flushed_within)
         self._part_if_all_is_said()
 

@@ -124,7 +124,7 @@ class MetricsCollector(Collector):
             yield family
 
     def _commit_seconds(self) -> Metric:
-        buckets = [(_bound(bound), float(count)) for bound, count in self._commits.upto]
+        buckets = [(_bound(bound), float(count)) for bound, count in self._commits.cumulative_counts]
         return HistogramMetricFamily(
             "techboy_commit_duration_seconds",
             "Time from handing a group of lines to the storage until it is stored or has failed.",

@@ -24,10 +24,10 @@ from techboy.wire.plain import in_room, notice
 class OperatorScreen(UserInterface, Protocol):
     """The host's keyboard and screen."""
 
-    def state(self, text: str) -> bool:
+    def show_status(self, text: str) -> bool:
         """Show one line about the house itself; return False if the screen is too full."""
 
-    def unsaid(self) -> None:
+    def abandon_pending_lines(self) -> None:
         """What was said here and waits to be stored will not be."""
 
 
@@ -125,7 +125,7 @@ class LocalOperator:
 
     def send_notice(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False if the screen is too full for all of them."""
-        shown = [self._bridge.state(notice(line)) for line in lines]
+        shown = [self._bridge.show_status(notice(line)) for line in lines]
         return all(shown)
 
     def send_history(self, batches: list[MessageBatch]) -> bool:
@@ -146,7 +146,7 @@ class LocalOperator:
         """Tell the host."""
         self.send_notice([f"message not sent: {why}. Try again later."])
         self._unstored = 0
-        self._bridge.unsaid()
+        self._bridge.abandon_pending_lines()
         self._pauses.end(PauseReason.STORE)
 
     def disconnect(self, why: str) -> None:
@@ -198,7 +198,7 @@ class LocalOperator:
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
             for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
-                self._bridge.state(when + line)
+                self._bridge.show_status(when + line)
 
     def _show_history(self) -> None:
         assert self._member is not None
@@ -234,7 +234,7 @@ class LocalOperator:
 
     def _wait_for(self, lines: int) -> None:
         self._unstored = lines
-        self._bridge.unstored(lines)
+        self._bridge.set_pending_lines(lines)
 
     def _show_said(self, batch: MessageBatch, *, past: bool = False) -> None:
         self._bridge.show_message(Message(batch.author, batch.text, batch.kind, batch.first, batch.at, past))

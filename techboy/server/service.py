@@ -152,7 +152,7 @@ class RoomServer(ChatService):
         """The conversation with the one client is over, and so is the program."""
         if unsaid is not None and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
-            self.ui.state(f"* {unsaid}")
+            self.ui.show_status(f"* {unsaid}")
         self._leave(ShutdownState.FOR_NOW if self.last_word.reason == RESTART else ShutdownState.FOR_GOOD)
 
     @property
@@ -214,7 +214,7 @@ class RoomServer(ChatService):
         self._leaving = how
         self.storage.end()
         self.last_word = ServerBye(RESTART if how is ShutdownState.FOR_NOW else CLOSED)
-        self.ui.dismiss()
+        self.ui.hide_prompt()
         for caller in self._callers:
             caller.hear_nothing()
         self.storage.keep_sessions()
@@ -256,7 +256,7 @@ class RoomServer(ChatService):
         return MonitoredListener(self.reactor, self.wall, endpoint, watched, self._watched_at, self._refused)
 
     def _watched_at(self, place: str) -> None:
-        self.ui.state(f"Metrics on {place}")
+        self.ui.show_status(f"Metrics on {place}")
 
     def _send_home(self, member: Member) -> None:
         connection = member.connection

@@ -159,11 +159,11 @@ class StdioBridge(BatchReceiver):
 
     # what the conversation calls
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
         self.show_message(Message(author, text))
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
         self._show_message(self._shown.signed(Message(author, text)))
 
@@ -171,16 +171,16 @@ class StdioBridge(BatchReceiver):
         """Show what somebody said."""
         self._show_message(self._output(words))
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Show from now on who speaks, unless asked for something else."""
         self._output = self._shown.of_many
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
         self.status = DATA_ERROR
-        self.state(text)
+        self.show_status(text)
 
-    def state(self, text: str) -> bool:
+    def show_status(self, text: str) -> bool:
         """Show one line about the conversation itself; return False if the screen is too full."""
         if self._screen is not OutputState.OPEN or not self._states.on_screen or self._unseen:
             self._states.write(f"{text}\n")
@@ -197,18 +197,18 @@ class StdioBridge(BatchReceiver):
         if self._prompt is not None:
             self._write(self._prompt.show_prompt())
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Nobody is there to talk to."""
         if self._prompt is not None:
-            self._write(self._prompt.dismiss())
+            self._write(self._prompt.hide_prompt())
 
     def show_sent(self, text: str, kind: str) -> None:
         """Whoever typed it sees it already."""
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """What was typed stays as it is, stored or not."""
 
-    def unsaid(self) -> None:
+    def abandon_pending_lines(self) -> None:
         """What was typed stays as it is."""
 
     def set_nick(self, name: str) -> None:
@@ -252,12 +252,12 @@ class StdioBridge(BatchReceiver):
     def _refuse(self, refused: Refused) -> None:
         if refused.counts:
             self.status = DATA_ERROR
-        self.state(f"* {refused.why}")
+        self.show_status(f"* {refused.why}")
 
     def _show_message(self, lines: str) -> None:
         if self._unseen and self.status != IO_ERROR:
             self.status = IO_ERROR
-            self.state("* messages cannot be shown: standard output is closed")
+            self.show_status("* messages cannot be shown: standard output is closed")
         self._show(lines)
 
     def _show(self, lines: str) -> None:
@@ -278,7 +278,7 @@ class StdioBridge(BatchReceiver):
         self._unwritten = 0
         if self._not_shown:
             dropped, self._not_shown = self._not_shown, 0
-            self.state(not_shown(dropped))
+            self.show_status(not_shown(dropped))
         self.conversation.output_written()
         if self._full:
             self._full = False

@@ -11,34 +11,34 @@ from techboy.chat.messages import Message
 class UserInterface(Protocol):
     """Keyboard and screen, where the program has them."""
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
 
-    def show_message(self, words: Message) -> None:
+    def show_message(self, message: Message) -> None:
         """Show what was said in a conversation that knows who, when and in which order."""
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Show from now on who speaks, unless asked for something else: there are more than two."""
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
 
-    def state(self, text: str) -> object:
+    def show_status(self, text: str) -> object:
         """Show one line about the conversation itself, unless the screen is too full."""
 
     def show_prompt(self) -> None:
         """Show that somebody is there to talk to."""
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Show that nobody is there to talk to."""
 
     def show_sent(self, text: str, kind: str) -> None:
-        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `unstored`."""
+        """``text``, lines of one ``kind`` joined by LF, was said here and waits: see `set_pending_lines`."""
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """So many of the lines said here, the last ones, are not stored at the other end, or not sent."""
 
     def set_nick(self, name: str) -> None:

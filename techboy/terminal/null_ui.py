@@ -18,36 +18,36 @@ class NullUI:
     def __init__(self, write_state: Callable[[str], object]) -> None:
         self._write_state = write_state
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Nobody sees it."""
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Nobody sees it."""
 
     def show_message(self, words: Message) -> None:
         """Nobody sees it."""
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Nobody sees them."""
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Write why a line was not taken."""
-        self.state(text)
+        self.show_status(text)
 
-    def state(self, text: str) -> None:
+    def show_status(self, text: str) -> None:
         """Write one line about the conversation itself."""
         self._write_state(f"{text}\n")
 
     def show_prompt(self) -> None:
         """Nobody is invited."""
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Nobody was invited."""
 
     def show_sent(self, text: str, kind: str) -> None:
         """Nobody sees it."""
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """Nobody sees it."""
 
     def set_nick(self, name: str) -> None:

@@ -27,7 +27,7 @@ class PlainPrompt:
         self._invites = True
         return self._words
 
-    def dismiss(self) -> bytes:
+    def hide_prompt(self) -> bytes:
         """Invite no more."""
         erase = self._erase if self._invites else b""
         self._invites = False

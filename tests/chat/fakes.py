@@ -92,34 +92,34 @@ class FakeHere:
         self.own: list[str] = []
         self.waits, self.name = 0, ""
 
-    def show(self, author: str, text: str) -> None:
-        self._events.append(("here.show", author, text))
+    def show_lines(self, author: str, text: str) -> None:
+        self._events.append(("here.show_lines", author, text))
 
-    def show_signed(self, author: str, text: str) -> None:
-        self._events.append(("here.show_signed", author, text))
+    def show_prefixed_lines(self, author: str, text: str) -> None:
+        self._events.append(("here.show_prefixed_lines", author, text))
 
     def show_message(self, words: Message) -> None:
         self._events.append(("here.show_words", words))
 
-    def show_names(self) -> None:
-        self._events.append(("here.show_names",))
+    def enable_author_names(self) -> None:
+        self._events.append(("here.enable_author_names",))
 
-    def refuse(self, text: str) -> None:
-        self._events.append(("here.refuse", text))
+    def show_rejection(self, text: str) -> None:
+        self._events.append(("here.show_rejection", text))
 
-    def state(self, text: str) -> None:
-        self._events.append(("here.state", text))
+    def show_status(self, text: str) -> None:
+        self._events.append(("here.show_status", text))
 
     def show_prompt(self) -> None:
         self._events.append(("here.invite",))
 
-    def dismiss(self) -> None:
-        self._events.append(("here.dismiss",))
+    def hide_prompt(self) -> None:
+        self._events.append(("here.hide_prompt",))
 
     def show_sent(self, text: str, kind: str) -> None:
         self.own.append(text)
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         self.waits = lines
 
     def set_nick(self, name: str) -> None:

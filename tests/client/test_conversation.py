@@ -17,10 +17,10 @@ from tests.chat.fakes import FakeStorer, FullShelf, Scene, talking, waiting
 
 PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
-CONNECTED = ("here.state", "Connected to juliet ('127.0.0.1', 33770)")
-CLOSED_BY_PEER = ("here.state", "Connection closed by juliet.")
-CLOSED = ("here.state", "Connection closed.")
-LOST = ("here.state", "Connection to juliet lost.")
+CONNECTED = ("here.show_status", "Connected to juliet ('127.0.0.1', 33770)")
+CLOSED_BY_PEER = ("here.show_status", "Connection closed by juliet.")
+CLOSED = ("here.show_status", "Connection closed.")
+LOST = ("here.show_status", "Connection to juliet lost.")
 WELCOME = "* welcome to lobby, guest1; /help lists what you can do"
 PARTED_PROMPTLY = ("peer.part", PROMPTLY, LAST_WORDS)
 
@@ -211,7 +211,7 @@ class OutboxTests:
         scene.conversation.said("y")
         assert scene.happened() == [
             ("owner.hurry",),
-            ("here.state", "* message not sent: too much is waiting. Try again later."),
+            ("here.show_status", "* message not sent: too much is waiting. Try again later."),
         ]
         scene.peer_comes()
         assert ("peer.say", most) in scene.happened()
@@ -222,7 +222,7 @@ class OutboxTests:
         for _ in range(3):
             scene.conversation.said("x" * (LIMIT // 2))
         assert scene.happened()[2:] == [
-            ("here.state", "* message not sent: too much is waiting. Try again later.")
+            ("here.show_status", "* message not sent: too much is waiting. Try again later.")
         ]
 
     def test_limit_in_pieces(self) -> None:
@@ -272,7 +272,7 @@ class AcknowledgedTests:
         for _ in range(10):
             scene.conversation.said("x" * (LIMIT - 2))
         assert scene.outbox.lines == 10
-        assert not [event for event in scene.happened() if event[0] == "here.state"]
+        assert not [event for event in scene.happened() if event[0] == "here.show_status"]
 
     def test_script_waits_without_anybody(self) -> None:
         """So it is while nobody is there, and whoever comes does not change it."""
@@ -291,7 +291,7 @@ class AcknowledgedTests:
         assert ("here.pause",) not in scene.happened()
         scene.conversation.said("y")
         assert scene.happened() == [
-            ("here.state", "* message not sent: too much is waiting. Try again later.")
+            ("here.show_status", "* message not sent: too much is waiting. Try again later.")
         ]
 
     @pytest.mark.parametrize("begun", [finished, leaving, answered, parted])
@@ -338,7 +338,7 @@ class PatientTests:
         """It is read on when the connection is gone."""
         scene = talking(SCRIPT, patient=True)
         scene.conversation.peer_gone(False)
-        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.hide_prompt",), LOST, ("here.resume",), ("owner.waiting", True)]
 
     def test_end(self) -> None:
         """At its end whoever comes is told everything, then goodbye."""
@@ -396,7 +396,7 @@ class LostTests:
         scene.conversation.said("one\ntwo")
         scene.happened()
         scene.conversation.peer_lost()
-        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.hide_prompt",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.state is ConversationState.WAITING
         scene.outbox.resume(2)
         scene.peer_comes(FakeStorer)
@@ -409,14 +409,14 @@ class LostTests:
         scene.conversation.input_ended()
         scene.happened()
         scene.conversation.peer_lost()
-        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.hide_prompt",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.state is ConversationState.EXPECTED
 
     def test_finished_and_stored(self) -> None:
         """Where all is stored nothing is waited for."""
         scene = finished()
         scene.conversation.peer_lost()
-        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED, ("owner.over", True)]
         assert scene.conversation.state is ConversationState.OVER
 
     @pytest.mark.parametrize("lines", [0, 1])
@@ -428,14 +428,14 @@ class LostTests:
         scene.conversation.leave()
         scene.happened()
         scene.conversation.peer_lost()
-        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", lines == 0)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED, ("owner.over", lines == 0)]
 
     @pytest.mark.parametrize("begun", [left, answered, parted])
     def test_goodbye_heard(self, begun: Callable[[], Scene]) -> None:
         """Who has said goodbye is not waited for."""
         scene = begun()
         scene.conversation.peer_lost()
-        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), ("owner.over", True)]
 
 
 class DisplacedTests:
@@ -445,7 +445,7 @@ class DisplacedTests:
         """Nothing is announced, and the next may come at once."""
         scene = talking(PERSON)
         scene.conversation.peer_displaced([])
-        assert scene.happened() == [("here.dismiss",)]
+        assert scene.happened() == [("here.hide_prompt",)]
         assert scene.conversation.free
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("here.invite",)]
@@ -496,7 +496,7 @@ class ManyTests:
         """Where there are more than two, their names are shown."""
         scene = talking(PERSON)
         scene.conversation.peer_hosts_many()
-        assert scene.happened() == [("here.show_names",)]
+        assert scene.happened() == [("here.enable_author_names",)]
 
     def test_told(self) -> None:
         """What it passes on is shown as it is known."""
@@ -508,13 +508,13 @@ class ManyTests:
         """What it tells about the conversation is a state, that no author could have written."""
         scene = talking(PERSON)
         scene.conversation.peer_notice("nurse joined")
-        assert scene.happened() == [("here.state", "* nurse joined")]
+        assert scene.happened() == [("here.show_status", "* nurse joined")]
 
     def test_refused(self) -> None:
         """A line that it did not take is refused here."""
         scene = talking(PERSON)
         scene.conversation.peer_refused("too long")
-        assert scene.happened() == [("here.refuse", "* too long")]
+        assert scene.happened() == [("here.show_rejection", "* too long")]
 
 
 class WaitingTests:
@@ -530,7 +530,7 @@ class WaitingTests:
         """A command that nobody hears is not kept, and its author is told."""
         scene = waiting(PERSON)
         scene.conversation.commanded("nick rosaline", "nick")
-        assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
+        assert scene.happened() == [("here.show_status", "* not connected: /nick was not sent")]
 
     def test_ping(self) -> None:
         """It is told here that nobody is there, and how much waits."""
@@ -538,7 +538,7 @@ class WaitingTests:
         scene.conversation.said("hello")
         scene.happened()
         scene.conversation.commanded("ping", "ping")
-        assert scene.happened() == [("here.state", "* not connected; 1 line waits")]
+        assert scene.happened() == [("here.show_status", "* not connected; 1 line waits")]
 
     @ANY_KEYBOARD
     def test_leave(self, keyboard: InputSource) -> None:
@@ -598,7 +598,7 @@ class TalkingTests:
         """What the other says is shown with its name."""
         scene = talking(keyboard)
         scene.conversation.peer_said("hello\nyou")
-        assert scene.happened() == [("here.show", "juliet", "hello\nyou")]
+        assert scene.happened() == [("here.show_lines", "juliet", "hello\nyou")]
 
     def test_command(self) -> None:
         """A caller's command goes to the host."""
@@ -616,7 +616,7 @@ class TalkingTests:
             scene.conversation.said("\n" * (lines - 1))
         scene.happened()
         scene.conversation.commanded("ping", "Ping")
-        assert scene.happened() == [("here.state", f"* juliet was last heard 3 s ago; {wait}")]
+        assert scene.happened() == [("here.show_status", f"* juliet was last heard 3 s ago; {wait}")]
 
     def test_enter(self) -> None:
         """An empty line says nothing."""
@@ -636,7 +636,7 @@ class HostOfManyTests:
         scene = talking(PERSON)
         for text in (first, "nurse: hello"):
             scene.conversation.peer_said(text)
-            assert scene.happened() == [("here.show_signed", "juliet", text)]
+            assert scene.happened() == [("here.show_prefixed_lines", "juliet", text)]
 
     @pytest.mark.parametrize("first", ["hello", "", "well, * welcome to this"])
     def test_bare(self, first: str) -> None:
@@ -644,7 +644,7 @@ class HostOfManyTests:
         scene = talking(PERSON)
         for text in (first, WELCOME):
             scene.conversation.peer_said(text)
-            assert scene.happened() == [("here.show", "juliet", text)]
+            assert scene.happened() == [("here.show_lines", "juliet", text)]
 
     def test_greeted_late(self) -> None:
         """Notices before the greeting may arrive before it."""
@@ -652,9 +652,9 @@ class HostOfManyTests:
         for text in ("* two households", WELCOME, "nurse: hello"):
             scene.conversation.peer_said(text)
         assert [event[0] for event in scene.happened()] == [
-            "here.show",
-            "here.show_signed",
-            "here.show_signed",
+            "here.show_lines",
+            "here.show_prefixed_lines",
+            "here.show_prefixed_lines",
         ]
 
     @pytest.mark.parametrize(("first", "then"), [(WELCOME, "hello"), ("hello", WELCOME)])
@@ -666,7 +666,7 @@ class HostOfManyTests:
         scene.peer_comes()
         scene.happened()
         scene.conversation.peer_said(then)
-        how = "here.show_signed" if then == WELCOME else "here.show"
+        how = "here.show_prefixed_lines" if then == WELCOME else "here.show_lines"
         assert scene.happened() == [(how, "juliet", then)]
 
 
@@ -729,7 +729,7 @@ class BrokenTests:
         """The conversation is not over: the other is waited for."""
         scene = talking(keyboard)
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), LOST, ("here.resume",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.hide_prompt",), LOST, ("here.resume",), ("owner.waiting", True)]
         assert scene.conversation.free
 
     def test_while_full(self) -> None:
@@ -744,7 +744,7 @@ class BrokenTests:
         """A script waits with the rest until somebody is there again."""
         scene = talking(SCRIPT)
         scene.conversation.peer_gone(False)
-        assert scene.happened() == [("here.dismiss",), LOST, ("here.pause",), ("owner.waiting", True)]
+        assert scene.happened() == [("here.hide_prompt",), LOST, ("here.pause",), ("owner.waiting", True)]
         scene.peer_comes()
         assert scene.happened() == [CONNECTED, ("here.invite",), ("here.resume",)]
 
@@ -757,7 +757,7 @@ class LeaveTests:
         """All that was said is sent, then goodbye; the other has a moment to answer."""
         scene = talking(keyboard)
         scene.conversation.leave()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
         assert scene.conversation.state is ConversationState.LEAVING
 
     @ANY_END
@@ -765,7 +765,7 @@ class LeaveTests:
         """The program ends as it was told, however the connection does."""
         scene = leaving()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED, ("owner.over", True)]
         assert scene.conversation.state is ConversationState.OVER
 
     def test_last_words(self) -> None:
@@ -773,7 +773,7 @@ class LeaveTests:
         scene = leaving()
         scene.conversation.peer_said("wait!")
         scene.conversation.said("too late")
-        assert scene.happened() == [("here.show", "juliet", "wait!")]
+        assert scene.happened() == [("here.show_lines", "juliet", "wait!")]
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
     @ANY_KEYBOARD
@@ -781,21 +781,21 @@ class LeaveTests:
         """The other's goodbye is the answer to ours, and is not announced."""
         scene = leaving(keyboard)
         getattr(scene.conversation, goodbye)()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
         assert scene.conversation.state is ConversationState.LEAVING
 
     def test_insist(self) -> None:
         """Saying it twice does no harm."""
         scene = leaving()
         scene.conversation.leave()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
 
     @pytest.mark.parametrize("begun", [finished, left, answered, parted])
     def test_hurry(self, begun: Callable[[], Scene]) -> None:
         """Whatever goodbye is under way, there is no more time than for a prompt one."""
         scene = begun()
         scene.conversation.leave()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
 
     @ANY_END
     @pytest.mark.parametrize("begun", [left, answered, parted])
@@ -806,7 +806,7 @@ class LeaveTests:
         assert scene.conversation.state is ConversationState.PARTED
         scene.happened()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), ("owner.over", True)]
 
     @ANY_END
     def test_end_after_input(self, clean: bool) -> None:
@@ -816,20 +816,20 @@ class LeaveTests:
         assert scene.conversation.state is ConversationState.LEAVING
         scene.happened()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED, ("owner.over", True)]
 
     def test_command(self) -> None:
         """Nothing is asked of who was left."""
         scene = leaving()
         scene.conversation.commanded("nick rosaline", "nick")
-        assert scene.happened() == [("here.state", "* not connected: /nick was not sent")]
+        assert scene.happened() == [("here.show_status", "* not connected: /nick was not sent")]
 
     @pytest.mark.parametrize("keyboard", [PERSON, NONE])
     def test_screen_lost(self, keyboard: InputSource) -> None:
         """Who sees nothing any more leaves."""
         scene = talking(keyboard)
         scene.conversation.output_lost()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
 
     def test_screen_of_a_script_lost(self) -> None:
         """A script says the rest although nobody sees the answers."""
@@ -854,14 +854,14 @@ class EndOfInputTests:
         """What the other still says is shown."""
         scene = finished()
         scene.conversation.peer_said("wait!")
-        assert scene.happened() == [("here.show", "juliet", "wait!")]
+        assert scene.happened() == [("here.show_lines", "juliet", "wait!")]
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
     def test_answer(self, goodbye: str) -> None:
         """When the other says goodbye too, nothing is left to wait for."""
         scene = finished()
         getattr(scene.conversation, goodbye)()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
         assert scene.conversation.state is ConversationState.FINISHED
 
     @ANY_END
@@ -869,7 +869,7 @@ class EndOfInputTests:
         """Where the connection broke before it was closed, it is not sure that all has arrived."""
         scene = finished()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), CLOSED, ("owner.over", clean)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED, ("owner.over", clean)]
         assert scene.conversation.state is ConversationState.OVER
 
     @pytest.mark.parametrize("begun", [leaving, answered, parted, over])
@@ -889,7 +889,12 @@ class PeerLeavesTests:
         """It is shown, and answered with our own goodbye."""
         scene = talking(keyboard)
         getattr(scene.conversation, goodbye)()
-        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [
+            ("here.hide_prompt",),
+            CLOSED_BY_PEER,
+            ("here.hide_prompt",),
+            PARTED_PROMPTLY,
+        ]
         assert scene.conversation.state is ConversationState.PARTED
 
     @ANY_END
@@ -897,14 +902,14 @@ class PeerLeavesTests:
         """The conversation is over, which was announced already."""
         scene = parted()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("owner.over", True)]
+        assert scene.happened() == [("here.hide_prompt",), ("owner.over", True)]
         assert scene.conversation.state is ConversationState.OVER
 
     def test_close_after_exit(self) -> None:
         """Closing after an `exit` is announced once."""
         scene = parted()
         scene.conversation.peer_left()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
 
     def test_nothing_said(self) -> None:
         """Nothing is sent to who has left."""
@@ -921,14 +926,19 @@ class PeerLeavesScriptTests:
         """The other may still listen: the script goes on until it falls silent."""
         scene = talking(SCRIPT)
         scene.conversation.peer_left()
-        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("peer.end_within", PROMPTLY)]
+        assert scene.happened() == [("here.hide_prompt",), CLOSED_BY_PEER, ("peer.end_within", PROMPTLY)]
         assert scene.conversation.state is ConversationState.LEFT
 
     def test_exit(self) -> None:
         """Who says `exit` does not listen any more, and hears no more than our goodbye."""
         scene = talking(SCRIPT)
         scene.conversation.peer_said_goodbye()
-        assert scene.happened() == [("here.dismiss",), CLOSED_BY_PEER, ("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [
+            ("here.hide_prompt",),
+            CLOSED_BY_PEER,
+            ("here.hide_prompt",),
+            PARTED_PROMPTLY,
+        ]
         assert scene.conversation.state is ConversationState.PARTED
 
     def test_rest(self) -> None:
@@ -956,7 +966,7 @@ class PeerLeavesScriptTests:
         """At its end the script says goodbye."""
         scene = left()
         scene.conversation.input_ended()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
         assert scene.conversation.state is ConversationState.ANSWERED
 
     @pytest.mark.parametrize("goodbye", ["peer_left", "peer_said_goodbye"])
@@ -964,7 +974,7 @@ class PeerLeavesScriptTests:
         """A goodbye after the script's own is not announced again."""
         scene = answered()
         getattr(scene.conversation, goodbye)()
-        assert scene.happened() == [("here.dismiss",), PARTED_PROMPTLY]
+        assert scene.happened() == [("here.hide_prompt",), PARTED_PROMPTLY]
         assert scene.conversation.state is ConversationState.ANSWERED
 
     @ANY_END
@@ -973,7 +983,7 @@ class PeerLeavesScriptTests:
         """Where the connection breaks before it was closed, it is not sure that all has arrived."""
         scene = begun()
         scene.conversation.peer_gone(clean)
-        assert scene.happened() == [("here.dismiss",), ("owner.over", clean)]
+        assert scene.happened() == [("here.hide_prompt",), ("owner.over", clean)]
 
 
 class OverTests:

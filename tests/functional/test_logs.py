@@ -329,7 +329,7 @@ class TranscriptTests:
         for number in range(1, 6):
             juliet.tells({"type": "message", "kind": "text", "text": f"line {number}", "seq": number})
             juliet.told("ack")
-        assert daemon.ends().count(b"#error] the transcript can't be written") == 1
+        assert daemon.ends().count(b"#error] cannot write the transcript") == 1
 
 
 class TerminalTests:

@@ -17,7 +17,7 @@ class DurationsTests:
     def test_nothing_yet(self) -> None:
         """At first nothing took any time, and every bound is there."""
         durations = Histogram()
-        assert durations.upto == [*((bound, 0) for bound in BOUNDS), (inf, 0)]
+        assert durations.cumulative_counts == [*((bound, 0) for bound in BOUNDS), (inf, 0)]
         assert durations.total == 0
 
     @given(st.lists(st.one_of(st.floats(0, 10), st.sampled_from(BOUNDS))))
@@ -26,6 +26,6 @@ class DurationsTests:
         durations = Histogram()
         for each in seconds:
             durations.add(each)
-        for bound, count in durations.upto:
+        for bound, count in durations.cumulative_counts:
             assert count == sum(each <= bound for each in seconds)
         assert durations.total == pytest.approx(sum(seconds))

@@ -11,7 +11,7 @@ import pytest
 from twisted.logger import Logger, globalLogPublisher, textFileLogObserver
 from twisted.python.failure import Failure
 
-from techboy.ops.log_files import ReopeningFile, reopening
+from techboy.ops.log_files import ReopeningFile, reopenable_log
 from tests.marks import needs_renaming
 from tests.ops.test_background_file import FullDisk, disk
 
@@ -78,14 +78,14 @@ class ReopeningFileTests:
 
 
 class ReplacementTests:
-    """`reopening`, for what `twist` was told."""
+    """`reopenable_log`, for what `twist` was told."""
 
     def test_file(self, tmp_path: Path) -> None:
         """A file is replaced, and twist's own is closed."""
         path = tmp_path / "log"
         with open(path, "a") as file:
             twist: dict[str, Any] = {"logFile": file}
-            log = reopening(twist)
+            log = reopenable_log(twist)
             assert log is not None
             assert twist["logFile"] is log
             assert file.closed
@@ -98,7 +98,7 @@ class ReplacementTests:
     def test_no_file(self, stream: object) -> None:
         """What is no file of a name stays as it is."""
         twist: dict[str, Any] = {"logFile": stream}
-        assert reopening(twist) is None
+        assert reopenable_log(twist) is None
         assert twist["logFile"] is stream
 
     def test_gone(self, tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ class ReplacementTests:
         with open(folder / "log", "a") as file:
             folder.rename(tmp_path / "moved")
             with pytest.raises(FileNotFoundError):
-                reopening({"logFile": file})
+                reopenable_log({"logFile": file})

@@ -8,7 +8,14 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from techboy.ops.metrics_site import HEADERS_SIZE, MOST_CONNECTIONS, REQUEST_TIMEOUT, Response, Site, health
+from techboy.ops.metrics_site import (
+    MAX_CONNECTIONS,
+    MAX_HEADERS_SIZE,
+    REQUEST_TIMEOUT,
+    Response,
+    Site,
+    health,
+)
 from tests.clocks import Wall
 from tests.programs import FakeReactor
 
@@ -143,7 +150,7 @@ class BoundTests:
     def test_many(self) -> None:
         """More than so many connections at a time are not taken; there is room again when one is gone."""
         scene = Scene()
-        askers = [scene.call() for _ in range(MOST_CONNECTIONS)]
+        askers = [scene.call() for _ in range(MAX_CONNECTIONS)]
         address = IPv4Address("TCP", "127.0.0.1", 4444)
         assert scene.site.buildProtocol(address) is None
         askers[0].asks(question(b"GET /page"))
@@ -159,8 +166,8 @@ class BoundTests:
     @pytest.mark.parametrize(
         "data",
         [
-            b"GET /page HTTP/1.1\r\n" + (b"X: " + b"x" * (HEADERS_SIZE // 2) + b"\r\n") * 2,
-            b"GET /page HTTP/1.1\r\n" + b"X: x\r\n" * (HEADERS_SIZE // 4),
+            b"GET /page HTTP/1.1\r\n" + (b"X: " + b"x" * (MAX_HEADERS_SIZE // 2) + b"\r\n") * 2,
+            b"GET /page HTTP/1.1\r\n" + b"X: x\r\n" * (MAX_HEADERS_SIZE // 4),
             b"nonsense\r\n\r\n",
         ],
     )
@@ -171,7 +178,7 @@ class BoundTests:
 
     def test_endless_line(self, asker: Asker) -> None:
         """A line that does not end closes the connection."""
-        asker.protocol.dataReceived(b"GET /" + b"x" * HEADERS_SIZE)
+        asker.protocol.dataReceived(b"GET /" + b"x" * MAX_HEADERS_SIZE)
         assert not asker.connected
 
     @pytest.mark.parametrize(

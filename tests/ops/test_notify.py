@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
-from techboy.ops.notify import LONGEST_STATUS, Notifier, watchdog_seconds
+from techboy.ops.notify import MAX_STATUS_LENGTH, Notifier, watchdog_seconds
 from tests.marks import needs_unix_sockets
 from tests.ops.managers import ServiceManager
 
@@ -71,7 +71,7 @@ class NotifierTests:
         """A status that is too long is cut, and still compared as it was sent."""
         notifier.status("💌" * 5000)
         notifier.status("💌" * 6000)
-        assert manager.told() == ["STATUS=" + "💌" * LONGEST_STATUS]
+        assert manager.told() == ["STATUS=" + "💌" * MAX_STATUS_LENGTH]
 
     def test_abstract(self) -> None:
         """A name that is no path is understood."""
@@ -198,7 +198,7 @@ class WatchdogTests:
 
 
 @needs_unix_sockets
-@given(st.text(alphabet=st.characters(), min_size=1, max_size=LONGEST_STATUS + 20))
+@given(st.text(alphabet=st.characters(), min_size=1, max_size=MAX_STATUS_LENGTH + 20))
 def test_status_is_one_short_line(text: str) -> None:
     """Whatever a status is, it is one datagram that can be read at once, with one line of UTF-8 in it."""
     with TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from techboy.ops.reactor_lag import EVERY, REMEMBERED, ReactorLagMonitor
+from techboy.ops.reactor_lag import INTERVAL, WINDOW, ReactorLagMonitor
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def lag(clock: Clock) -> ReactorLagMonitor:
 
 def pass_evenly(clock: Clock, seconds: float) -> None:
     """Let ``seconds`` pass, with everything done when it is due."""
-    clock.pump([EVERY] * round(seconds / EVERY))
+    clock.pump([INTERVAL] * round(seconds / INTERVAL))
 
 
 class LagTests:
@@ -39,15 +39,15 @@ class LagTests:
     def test_late(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """It is the time by which something was done too late, at its worst."""
         for kept in (0.5, 2.0, 1.0):
-            clock.advance(EVERY + kept)
+            clock.advance(INTERVAL + kept)
         assert lag.seconds == 2.0
 
     def test_forgotten(self, clock: Clock, lag: ReactorLagMonitor) -> None:
         """So it stays for 15 s, and no longer."""
-        clock.advance(EVERY + 2)
-        pass_evenly(clock, REMEMBERED)
+        clock.advance(INTERVAL + 2)
+        pass_evenly(clock, WINDOW)
         assert lag.seconds == 2.0
-        pass_evenly(clock, EVERY)
+        pass_evenly(clock, INTERVAL)
         assert lag.seconds == 0
 
     def test_set_back(self, clock: Clock, lag: ReactorLagMonitor) -> None:

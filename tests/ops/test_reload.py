@@ -102,7 +102,7 @@ class ReloadTests:
             work()
             done.append("after")
 
-        reload.around = around
+        reload.wrapper = around
         reload()
         assert done == ["before", "it", "after"]
 

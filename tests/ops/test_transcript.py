@@ -16,7 +16,7 @@ from techboy.background_writer import FULL
 from techboy.chat.messages import Message
 from techboy.chat.room import PresenceEvents, Room
 from techboy.net.rendering import Delivery
-from techboy.ops.transcript import LIMIT, Transcript, TranscriptTee, local_iso
+from techboy.ops.transcript import BUFFER_LIMIT, Transcript, TranscriptTee, local_iso
 from techboy.storage.interface import MessageBatch
 from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import Events, FakeHere
@@ -55,11 +55,11 @@ class WordsTests:
 
     def test_lines(self, paper: Paper) -> None:
         """Each line has its time, its id and its author, as far as they are known."""
-        paper.transcript.said(Message("romeo", "one\ntwo", "text", 7, 3.0))
-        paper.transcript.said(Message("juliet", "three"))
-        paper.transcript.said(Message("juliet", "bows", "action", 9, 4.0))
-        paper.transcript.noted("Connection lost.")
-        paper.transcript.relayed("** mercutio bows\nguest1: hello")
+        paper.transcript.write_message(Message("romeo", "one\ntwo", "text", 7, 3.0))
+        paper.transcript.write_message(Message("juliet", "three"))
+        paper.transcript.write_message(Message("juliet", "bows", "action", 9, 4.0))
+        paper.transcript.write_notice("Connection lost.")
+        paper.transcript.write_prefixed_lines("** mercutio bows\nguest1: hello")
         assert paper.lines == [
             "T3 7 romeo: one",
             "T3 8 romeo: two",
@@ -81,8 +81,8 @@ class WordsTests:
     ) -> None:
         """Whatever is said or called, there is one line for each that was said, and nothing unsafe in it."""
         paper = Paper(tmp_path_factory.mktemp("paper"))
-        paper.transcript.said(Message(author, text, "text", 1, 1.0))
-        paper.transcript.noted(note)
+        paper.transcript.write_message(Message(author, text, "text", 1, 1.0))
+        paper.transcript.write_notice(note)
         assert paper.transcript.settle(5)
         paper.transcript.close()
         data = paper.path.read_bytes()
@@ -118,45 +118,45 @@ class FailureTests:
     def test_full_disk(self, paper: Paper, disk: FullDisk) -> None:
         """What is missing is counted; the log has one line when it begins and one when it is over."""
         with written() as log:
-            paper.transcript.said(Message("romeo", "one"))
+            paper.transcript.write_message(Message("romeo", "one"))
             assert paper.transcript.settle(5)
             disk.room = len("T12 - romeo: two\nT12 - ro")
-            paper.transcript.said(Message("romeo", "two\nthree\nfour"))
+            paper.transcript.write_message(Message("romeo", "two\nthree\nfour"))
             assert paper.transcript.settle(5)
-            paper.transcript.said(Message("romeo", "five"))
+            paper.transcript.write_message(Message("romeo", "five"))
             assert paper.transcript.settle(5)
             disk.room = 1000
-            paper.transcript.said(Message("romeo", "six"))
-            paper.transcript.said(Message("romeo", "seven"))
+            paper.transcript.write_message(Message("romeo", "six"))
+            paper.transcript.write_message(Message("romeo", "seven"))
             assert paper.transcript.settle(5)
         assert log.texts == [
-            "the transcript can't be written, 2 lines so far: No space left on device",
-            "the transcript is written again; 3 lines are missing",
+            "cannot write the transcript, 2 lines so far: No space left on device",
+            "writing the transcript works again; 3 lines are missing",
         ]
         assert [line.split(" ")[-1] for line in paper.lines] == ["one", "two", "ro", "six", "seven"]
 
     @needs_renaming
     def test_reopen(self, paper: Paper) -> None:
         """Where it was moved away it goes on in a new file."""
-        paper.transcript.said(Message("romeo", "one"))
+        paper.transcript.write_message(Message("romeo", "one"))
         moved = paper.path.rename(paper.path.with_suffix(".1"))
         paper.transcript.reopen()
-        paper.transcript.said(Message("romeo", "two"))
+        paper.transcript.write_message(Message("romeo", "two"))
         assert paper.lines == ["T12 - romeo: two"]
         assert moved.read_text() == "T12 - romeo: one\n"
 
     def test_hanging_disk(self, paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
         """A disk that does not answer stops nobody; what finds no room is missing, and counted."""
         disk = HangingDisk(monkeypatch)
-        line = "x" * (LIMIT // 4)
+        line = "x" * (BUFFER_LIMIT // 4)
         paper.transcript.report_by(lambda call: None)
         with written() as log:
-            paper.transcript.said(Message("romeo", "one"))
+            paper.transcript.write_message(Message("romeo", "one"))
             disk.hangs.wait(5)
             for _ in range(6):
-                paper.transcript.said(Message("romeo", line))
+                paper.transcript.write_message(Message("romeo", line))
             paper.transcript.finish(time.monotonic())
-            assert log.texts == [f"the transcript can't be written, 3 lines so far: {FULL}"]
+            assert log.texts == [f"cannot write the transcript, 3 lines so far: {FULL}"]
             disk.answers.set()
         assert [len(text) for text in paper.lines] == [len("T12 - romeo: one"), *[len(line) + 13] * 3]
 
@@ -220,15 +220,15 @@ class RecordedTests:
     def test_both(self, paper: Paper) -> None:
         """What both say is written, in its order, under the names that they have, as are notices."""
         ui = TranscriptTee(FakeHere([]), paper.transcript, "juliet")
-        ui.state("Connected to romeo ('127.0.0.1', 4444)")
+        ui.show_status("Connected to romeo ('127.0.0.1', 4444)")
         ui.show_sent("one\ntwo", "text")
-        ui.show("romeo", "three")
+        ui.show_lines("romeo", "three")
         ui.show_message(Message("romeo", "before", "text", 1, 5.0, past=True))
         ui.show_message(Message("romeo", "four", "text", 2, 6.0))
         ui.set_nick("rosaline")
         ui.show_sent("five", "text")
-        ui.show_signed("romeo", "guest1: six")
-        ui.refuse("* a line was not taken")
+        ui.show_prefixed_lines("romeo", "guest1: six")
+        ui.show_rejection("* a line was not taken")
         assert paper.lines == [
             "T12 - * Connected to romeo ('127.0.0.1', 4444)",
             "T12 - juliet: one",
@@ -245,28 +245,28 @@ class RecordedTests:
         events: Events = []
         plain = FakeHere(events)
         ui = TranscriptTee(plain, paper.transcript, "juliet")
-        ui.show("romeo", "a")
-        ui.show_signed("romeo", "b")
+        ui.show_lines("romeo", "a")
+        ui.show_prefixed_lines("romeo", "b")
         ui.show_message(words := Message("romeo", "c"))
-        ui.show_names()
-        ui.refuse("d")
-        ui.state("e")
+        ui.enable_author_names()
+        ui.show_rejection("d")
+        ui.show_status("e")
         ui.show_prompt()
-        ui.dismiss()
+        ui.hide_prompt()
         ui.pause()
         ui.resume()
         ui.show_sent("f", "text")
-        ui.unstored(3)
+        ui.set_pending_lines(3)
         ui.set_nick("rosaline")
         assert events == [
-            ("here.show", "romeo", "a"),
-            ("here.show_signed", "romeo", "b"),
+            ("here.show_lines", "romeo", "a"),
+            ("here.show_prefixed_lines", "romeo", "b"),
             ("here.show_words", words),
-            ("here.show_names",),
-            ("here.refuse", "d"),
-            ("here.state", "e"),
+            ("here.enable_author_names",),
+            ("here.show_rejection", "d"),
+            ("here.show_status", "e"),
             ("here.invite",),
-            ("here.dismiss",),
+            ("here.hide_prompt",),
             ("here.pause",),
             ("here.resume",),
         ]

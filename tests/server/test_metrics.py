@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from techboy import __version__
 from techboy.chat.counters import RejectReason
 from techboy.ops.histogram import Histogram
-from techboy.ops.reactor_lag import EVERY, ReactorLagMonitor
+from techboy.ops.reactor_lag import INTERVAL, ReactorLagMonitor
 from techboy.server.detect import WireProtocol
 from techboy.server.metrics import CONTENT_TYPE, MetricsCollector
 from techboy.server.monitored import MonitoredServer
@@ -170,7 +170,7 @@ class FiguresTests:
         """How late the reactor was."""
         scene = Scene()
         scene.lag.start()
-        scene.clock.advance(EVERY + 1.5)
+        scene.clock.advance(INTERVAL + 1.5)
         assert scene.read("techboy_reactor_lag_max_seconds") == 1.5
 
     def test_nobody_is_named(self) -> None:

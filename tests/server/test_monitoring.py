@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from techboy import exit_status
-from techboy.ops.reactor_lag import EVERY
+from techboy.ops.reactor_lag import INTERVAL
 from techboy.server.monitored import MonitoredServer
 from techboy.server.monitoring import MonitoredListener
 from tests.native import NativeVerona
@@ -59,7 +59,7 @@ class WatchTests:
     def test_lag(self) -> None:
         """How late the reactor is, is measured all the time."""
         scene = Scene("tcp:9190").start()
-        scene.reactor.advance(EVERY + 3)
+        scene.reactor.advance(INTERVAL + 3)
         assert b"\ntechboy_reactor_lag_max_seconds 3.0\n" in scene.asks(b"/metrics")[1]
 
     def test_health(self) -> None:

@@ -71,7 +71,7 @@ class Home:
 
     def full(self) -> None:
         """Fill the screen, which takes nothing before it is `ready`."""
-        self.bridge.state(FILLING)
+        self.bridge.show_status(FILLING)
 
     def ready(self) -> str:
         """Let all be seen, and return it; what is shown because there is room again comes after it."""
@@ -403,11 +403,11 @@ class Recording:
     def show_sent(self, text: str, kind: str) -> None:
         self.told.append(("said", text))
 
-    def unstored(self, lines: int) -> None:
-        self.told.append(("unstored", lines))
+    def set_pending_lines(self, lines: int) -> None:
+        self.told.append(("set_pending_lines", lines))
 
-    def unsaid(self) -> None:
-        self.told.append("unsaid")
+    def abandon_pending_lines(self) -> None:
+        self.told.append("abandon_pending_lines")
 
     def show_message(self, words: Message) -> None:
         self.told.append(("heard", words.text))
@@ -439,21 +439,31 @@ class OwnLinesTests:
         connection.says(b"after\n")
         home.verona.turn()
         committed = screen.since()
-        assert committed == [("said", "one\ntwo"), ("unstored", 2), ("said", "waves"), ("unstored", 3)]
+        assert committed == [
+            ("said", "one\ntwo"),
+            ("set_pending_lines", 2),
+            ("said", "waves"),
+            ("set_pending_lines", 3),
+        ]
         while not screen.told or screen.told[-1] != ("heard", "after"):
             executor.answer()
             home.verona.turn()
-        assert screen.since() == [("heard", "before"), ("unstored", 1), ("unstored", 0), ("heard", "after")]
+        assert screen.since() == [
+            ("heard", "before"),
+            ("set_pending_lines", 1),
+            ("set_pending_lines", 0),
+            ("heard", "after"),
+        ]
 
     def test_refused(self) -> None:
         """Those that will not be stored wait no longer."""
         home, screen = self.home(executor=(executor := HeldCommitter()))
         home.types(b"one\n")
         executor.refuse()
-        assert screen.since() == [("said", "one"), ("unstored", 1), "unsaid"]
+        assert screen.since() == [("said", "one"), ("set_pending_lines", 1), "abandon_pending_lines"]
         home.types(b"two\n")
         executor.answer()
-        assert screen.since() == [("said", "two"), ("unstored", 1), ("unstored", 0)]
+        assert screen.since() == [("said", "two"), ("set_pending_lines", 1), ("set_pending_lines", 0)]
 
     def test_full_screen(self) -> None:
         """While the screen is full they wait like the others; those that are forgotten wait no longer."""
@@ -461,20 +471,20 @@ class OwnLinesTests:
         connection = home.connection()
         home.full()
         home.types(b"one\n")
-        assert screen.since() == [("said", "one"), ("unstored", 1)]
+        assert screen.since() == [("said", "one"), ("set_pending_lines", 1)]
         for number in range(20):
             connection.says(b"%d\n" % number)
             home.verona.turn()
         home.ready()
-        assert screen.since()[-1] == ("unstored", 0)
+        assert screen.since()[-1] == ("set_pending_lines", 0)
 
     def test_other_room(self) -> None:
         """Those said in a room that was left are not waited for."""
         home, screen = self.home()
         home.types(b"one\n/join garden\n")
-        assert ("unstored", 0) in screen.since()
+        assert ("set_pending_lines", 0) in screen.since()
         home.types(b"two\n")
-        assert screen.since() == [("said", "two"), ("unstored", 1), ("unstored", 0)]
+        assert screen.since() == [("said", "two"), ("set_pending_lines", 1), ("set_pending_lines", 0)]
 
 
 class StoringTests:

@@ -173,23 +173,23 @@ class ShowingTests:
         """What the other says is shown with its name, safe for a terminal."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.show("juliet", "hello\n\x1b[31mred")
+        bridge.bridge.show_lines("juliet", "hello\n\x1b[31mred")
         assert transport.flush() == "juliet: hello\njuliet: \ufffd[31mred\n".encode()
 
     def test_states_apart(self) -> None:
         """States go to standard error where that is another place."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.state("Connection closed.")
+        bridge.bridge.show_status("Connection closed.")
         assert (bridge.states.written, transport.flush()) == ("Connection closed.\n", b"")
 
     def test_states_in_order(self) -> None:
         """Where both streams are one, states take their place among what is said."""
         bridge = Bridge(on_screen=True)
-        bridge.bridge.state("Calling")
+        bridge.bridge.show_status("Calling")
         transport = bridge.connect()
-        bridge.bridge.show("juliet", "hello")
-        bridge.bridge.state("Connection closed.")
+        bridge.bridge.show_lines("juliet", "hello")
+        bridge.bridge.show_status("Connection closed.")
         assert bridge.states.written == "Calling\n"
         assert transport.flush() == b"juliet: hello\nConnection closed.\n"
 
@@ -198,10 +198,10 @@ class ShowingTests:
         bridge = Bridge(PersonParser(16), on_screen=True, prompt=True)
         transport = bridge.connect()
         bridge.bridge.show_prompt()
-        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.show_lines("juliet", "hello")
         transport.receive(b"hi\n")
-        bridge.bridge.dismiss()
-        bridge.bridge.state("Connection closed.")
+        bridge.bridge.hide_prompt()
+        bridge.bridge.show_status("Connection closed.")
         assert transport.flush() == (
             b"romeo: <erase>juliet: hello\nromeo: romeo: <erase>Connection closed.\n"
         )
@@ -215,8 +215,8 @@ class ShowingTests:
         bridge.bridge.above = lambda data: b"<erase>" + data + b"bar"
         bridge.bridge.draw(b"bar")
         assert not bridge.bridge.ready
-        bridge.bridge.show("juliet", "hello")
-        bridge.bridge.state("Connection closed.")
+        bridge.bridge.show_lines("juliet", "hello")
+        bridge.bridge.show_status("Connection closed.")
         assert transport.flush() == b"bar<erase>juliet: hello\nbar<erase>Connection closed.\nbar"
         assert bridge.bridge.ready
 
@@ -225,18 +225,18 @@ class ShowingTests:
         bridge = Bridge()
         transport = bridge.connect()
         bridge.bridge.show_prompt()
-        bridge.bridge.dismiss()
+        bridge.bridge.hide_prompt()
         assert transport.flush() == b""
 
     def test_full(self) -> None:
         """The conversation hears when more than 64 KiB wait to be shown, and when none do any more."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.show("juliet", "x" * (FULL - len("juliet: \n")))
+        bridge.bridge.show_lines("juliet", "x" * (FULL - len("juliet: \n")))
         assert bridge.events == []
-        bridge.bridge.show("juliet", "é")
+        bridge.bridge.show_lines("juliet", "é")
         assert bridge.events == ["full"]
-        bridge.bridge.show("juliet", "more")
+        bridge.bridge.show_lines("juliet", "more")
         assert bridge.events == ["full"]
         transport.flush()
         assert bridge.events == ["full", "shown", "ready"]
@@ -245,7 +245,7 @@ class ShowingTests:
         """What is written when the screen is closed is shown, too: the next run does not show it again."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.show("juliet", "goodbye")
+        bridge.bridge.show_lines("juliet", "goodbye")
         bridge.bridge.close()
         assert bridge.events == []
         transport.flush()
@@ -255,14 +255,14 @@ class ShowingTests:
         """What waits is counted in bytes, whatever the characters."""
         bridge = Bridge()
         bridge.connect()
-        bridge.bridge.show("juliet", "日" * (FULL // 3))
+        bridge.bridge.show_lines("juliet", "日" * (FULL // 3))
         assert bridge.events == ["full"]
 
     def test_full_of_states(self) -> None:
         """States on the screen, and the prompt, wait there too."""
         bridge = Bridge(PersonParser(16), on_screen=True, prompt=True)
         bridge.connect()
-        bridge.bridge.state("x" * FULL)
+        bridge.bridge.show_status("x" * FULL)
         assert bridge.events == ["full"]
 
     def test_stuck(self) -> None:
@@ -270,20 +270,20 @@ class ShowingTests:
         bridge = Bridge(PersonParser(16), on_screen=True)
         transport = bridge.connect()
         line = "x" * 1023
-        taken = [bridge.bridge.state(line) for _ in range(1000)]
+        taken = [bridge.bridge.show_status(line) for _ in range(1000)]
         assert taken == [True] * (NOTICE_LIMIT // 1024) + [False] * (1000 - NOTICE_LIMIT // 1024)
         assert len(transport.written) == NOTICE_LIMIT
         transport.flush()
         assert transport.flush() == b"* 872 notices were not shown: the screen was full\n"
-        assert bridge.bridge.state(line)
+        assert bridge.bridge.show_status(line)
 
     def test_long_state(self) -> None:
         """A state of any length is shown on a screen that has shown everything."""
         bridge = Bridge(PersonParser(16), on_screen=True)
         transport = bridge.connect()
         for _ in range(2):
-            assert bridge.bridge.state("x" * NOTICE_LIMIT)
-            assert not bridge.bridge.state("x")
+            assert bridge.bridge.show_status("x" * NOTICE_LIMIT)
+            assert not bridge.bridge.show_status("x")
             transport.flush()
             assert transport.flush() == b"* 1 notice was not shown: the screen was full\n"
 
@@ -292,7 +292,7 @@ class ShowingTests:
         bridge = Bridge()
         transport = bridge.connect()
         for _ in range(2):
-            bridge.bridge.show("juliet", "x" * FULL)
+            bridge.bridge.show_lines("juliet", "x" * FULL)
             transport.flush()
         assert bridge.events == ["full", "shown", "ready"] * 2
 
@@ -301,10 +301,10 @@ class ShowingTests:
         bridge = Bridge()
         transport = connected(bridge.bridge, kind=SocketTransport)
         transport.room = len(b"juliet: hello")
-        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.show_lines("juliet", "hello")
         transport.drain()
         assert bridge.events == []
-        bridge.bridge.show("juliet", "you")
+        bridge.bridge.show_lines("juliet", "you")
         transport.make_room(len(b"\njuliet: you"))
         assert bridge.events == []
         transport.make_room(1)
@@ -321,7 +321,7 @@ class ShowingTests:
         bridge = Bridge()
         transport = bridge.connect()
         bridge.bridge.writeConnectionLost()
-        bridge.bridge.show("juliet", "x" * 2 * FULL)
+        bridge.bridge.show_lines("juliet", "x" * 2 * FULL)
         transport.flush()
         assert bridge.events == ["screen lost"]
 
@@ -330,7 +330,7 @@ class ShowingTests:
         bridge = Bridge(choice="auto")
         transport = bridge.connect()
         bridge.bridge.show_message(Message("juliet", "hello"))
-        bridge.bridge.show_names()
+        bridge.bridge.enable_author_names()
         bridge.bridge.show_message(Message("nurse", "what noise\nis this"))
         bridge.bridge.show_message(Message("juliet", "sighs", "action", at=1.0, past=True))
         assert transport.flush() == b"hello\nnurse: what noise\nnurse: is this\n[12:00] ** juliet sighs\n"
@@ -339,14 +339,14 @@ class ShowingTests:
         """Lines that say themselves who spoke are given no other name."""
         bridge = Bridge()
         transport = bridge.connect()
-        bridge.bridge.show_signed("romeo", "nurse: hello\n\x1b[31m* red")
+        bridge.bridge.show_prefixed_lines("romeo", "nurse: hello\n\x1b[31m* red")
         assert transport.flush() == "nurse: hello\n\ufffd[31m* red\n".encode()
 
     def test_refused(self) -> None:
         """A line that the other end did not take is told of, by the status too."""
         bridge = Bridge()
         bridge.connect()
-        bridge.bridge.refuse("* a line of more than 64 bytes was discarded")
+        bridge.bridge.show_rejection("* a line of more than 64 bytes was discarded")
         assert bridge.states.written == "* a line of more than 64 bytes was discarded\n"
         assert bridge.bridge.status == exit_status.DATA_ERROR
 
@@ -355,10 +355,10 @@ class ShowingTests:
         bridge = Bridge(on_screen=True)
         transport = bridge.connect()
         bridge.bridge.writeConnectionLost()
-        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.show_lines("juliet", "hello")
         bridge.bridge.pause()
         bridge.bridge.resume()
-        bridge.bridge.state("Connection closed.")
+        bridge.bridge.show_status("Connection closed.")
         assert bridge.events == ["screen lost"]
         assert transport.written == b""
         assert bridge.states.written == "Connection closed.\n"
@@ -398,7 +398,7 @@ class StandardStreamsTests:
         ]
         shown = b"juliet: " + b"x" * 9000 + b"\n"
         seen = deferToThread(read_exactly, pipes.seeing, len(shown))  # a pipe of Windows holds less
-        bridge.bridge.show("juliet", "x" * 9000)
+        bridge.bridge.show_lines("juliet", "x" * 9000)
         await bridge.bridge.close()
         assert await seen == shown
         if opens is by_readiness:
@@ -410,7 +410,7 @@ class StandardStreamsTests:
         """Without a keyboard nothing is read and nothing ends."""
         bridge = Bridge(opened=opens)
         bridge.bridge.open(reactor, None, pipes.stdout)
-        bridge.bridge.show("juliet", "hello")
+        bridge.bridge.show_lines("juliet", "hello")
         await bridge.bridge.close()
         assert os.read(pipes.seeing, 100) == b"juliet: hello\n"
         assert bridge.events == ["shown"]
@@ -426,7 +426,7 @@ class StandardStreamsTests:
             bridge = Bridge(opened=opens)
             bridge.bridge.open(reactor, None, None)
             for text in said:
-                bridge.bridge.show("juliet", text)
+                bridge.bridge.show_lines("juliet", text)
             await bridge.bridge.close()
             assert (bridge.bridge.status, bridge.states.written) == (status, states)
 
@@ -435,7 +435,7 @@ class StandardStreamsTests:
         """The states are seen nevertheless, where standard error is the screen that is not made use of."""
         bridge = Bridge(on_screen=True, opened=opens)
         bridge.bridge.open(reactor, pipes.stdin, None)
-        bridge.bridge.state("Calling...")
+        bridge.bridge.show_status("Calling...")
         await bridge.bridge.close()
         assert bridge.states.written == "Calling...\n"
 
@@ -444,7 +444,7 @@ class StandardStreamsTests:
         """Where a reader takes too little it is let go of, and nothing more is written to it."""
         bridge = Bridge(opened=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
-        bridge.bridge.show("juliet", "x" * 1_000_000)
+        bridge.bridge.show_lines("juliet", "x" * 1_000_000)
         bridge.bridge.close()
         await task.deferLater(reactor, 0.1)  # the pipe is full
         bridge.bridge.abandon()
@@ -461,7 +461,7 @@ class StandardStreamsTests:
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         pipes.close(pipes.seeing)
         if opens is by_threads:
-            bridge.bridge.show("juliet", "is anybody there?")
+            bridge.bridge.show_lines("juliet", "is anybody there?")
         await until(lambda: bridge.events)
         assert bridge.events == ["screen lost"]
         await bridge.bridge.close()

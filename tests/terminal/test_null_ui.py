@@ -15,15 +15,15 @@ class UnseenTests:
         written: list[str] = []
         unseen = NullUI(written.append)
         unseen.show_prompt()
-        unseen.state("Connected to juliet")
-        unseen.show("juliet", "a secret")
-        unseen.show_signed("romeo", "nurse: a secret")
+        unseen.show_status("Connected to juliet")
+        unseen.show_lines("juliet", "a secret")
+        unseen.show_prefixed_lines("romeo", "nurse: a secret")
         unseen.show_message(Message("nurse", "a secret"))
-        unseen.show_names()
-        unseen.refuse("* too long")
+        unseen.enable_author_names()
+        unseen.show_rejection("* too long")
         unseen.pause()
         unseen.resume()
-        unseen.dismiss()
+        unseen.hide_prompt()
         assert written == ["Connected to juliet\n", "* too long\n"]
 
     def test_close(self) -> None:

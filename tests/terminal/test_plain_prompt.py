@@ -17,7 +17,7 @@ class PromptTests:
         prompt = PlainPrompt("romeo", ERASE)
         assert prompt.typed() == b""
         assert prompt.around(b"hello\n") == b"hello\n"
-        assert prompt.dismiss() == b""
+        assert prompt.hide_prompt() == b""
 
     def test_invite(self) -> None:
         """The invitation is the name of who types."""
@@ -35,12 +35,12 @@ class PromptTests:
         prompt.show_prompt()
         assert prompt.around(b"juliet: hi\n") == ERASE + b"juliet: hi\n" + b"romeo: "
 
-    def test_dismiss(self) -> None:
+    def test_hide_prompt(self) -> None:
         """It is taken away once, and nothing brings it back but the next invitation."""
         prompt = PlainPrompt("romeo", ERASE)
         prompt.show_prompt()
-        assert prompt.dismiss() == ERASE
-        assert prompt.dismiss() == b""
+        assert prompt.hide_prompt() == ERASE
+        assert prompt.hide_prompt() == b""
         assert prompt.typed() == b""
         assert prompt.around(b"hello\n") == b"hello\n"
         assert prompt.show_prompt() == b"romeo: "

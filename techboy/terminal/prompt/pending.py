@@ -32,11 +32,11 @@ class PendingLines:
     def __init__(self) -> None:
         self._lines: deque[PendingLine] = deque()
 
-    def said(self, text: str, kind: str = TEXT) -> None:
+    def add(self, text: str, kind: str = TEXT) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said and waits."""
         self._lines += [PendingLine(line, kind) for line in text.split("\n")]
 
-    def unstored(self, lines: int) -> list[PendingLine]:
+    def take_stored(self, lines: int) -> list[PendingLine]:
         """Return, and forget, the lines that are stored where only the last ``lines`` are not.
 
         There may be more of these than wait here: from an earlier run, or given back by the other end.

@@ -115,11 +115,11 @@ class PromptScreen:
 
     # what the conversation calls
 
-    def show(self, author: str, text: str) -> None:
+    def show_lines(self, author: str, text: str) -> None:
         """Show what ``author`` said, lines joined by LF."""
         self.show_message(Message(author, text))
 
-    def show_signed(self, author: str, text: str) -> None:
+    def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
         self._show_said(self._painter.signed(text, self._seconds()))
 
@@ -132,16 +132,16 @@ class PromptScreen:
         else:
             self._show_said(painted)
 
-    def show_names(self) -> None:
+    def enable_author_names(self) -> None:
         """Be in a house of many; names are shown anyway."""
         self.names_many = True
 
-    def refuse(self, text: str) -> None:
+    def show_rejection(self, text: str) -> None:
         """Show why a line was not taken, and end with a status that tells of it."""
         self.status = DATA_ERROR
-        self.state(text)
+        self.show_status(text)
 
-    def state(self, text: str) -> bool:
+    def show_status(self, text: str) -> bool:
         """Show one line about the conversation itself; return False if the screen is too full."""
         self._roster.noticed(text)
         self._know_name()
@@ -165,7 +165,7 @@ class PromptScreen:
         self._alone = False
         self._session.refresh()
 
-    def dismiss(self) -> None:
+    def hide_prompt(self) -> None:
         """Show that nobody is there to talk to."""
         self._alone = True
         self._session.refresh()
@@ -173,17 +173,17 @@ class PromptScreen:
     def show_sent(self, text: str, kind: str) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said here: it is marked until it is stored."""
         self._taken = True
-        self._pending.said(cleaned(text), kind)
+        self._pending.add(cleaned(text), kind)
         self._session.refresh()
 
-    def unstored(self, lines: int) -> None:
+    def set_pending_lines(self, lines: int) -> None:
         """Print what is stored now as own words."""
-        for kind, stored in groupby(self._pending.unstored(lines), attrgetter("kind")):
+        for kind, stored in groupby(self._pending.take_stored(lines), attrgetter("kind")):
             text = "\n".join(line.text for line in stored)
             self._session.show(self._painter.own(text, self._seconds(), kind).text)
         self._session.refresh()
 
-    def unsaid(self) -> None:
+    def abandon_pending_lines(self) -> None:
         """What waits to be stored will not be: print it as it is."""
         self._show_unsaid()
         self._session.refresh()
@@ -263,7 +263,7 @@ class PromptScreen:
         elif any(map(self._is_too_long, lines)):
             self._refuse(self._reader.overlong())
         elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
-            self.state(f"* not sent: more than {PASTED_LIMIT} characters")
+            self.show_status(f"* not sent: more than {PASTED_LIMIT} characters")
         else:
             self._pasted += lines
             self._hold(None)  # a yes that waits was the answer to fewer lines
@@ -324,14 +324,14 @@ class PromptScreen:
 
     def _obey(self, line: str, word: str) -> None:
         if word.lower() == BELL:
-            self.state(self._bell.set(first_word(line)[1]))
+            self.show_status(self._bell.set(first_word(line)[1]))
         else:
             self.conversation.commanded(line, word)
 
     def _refuse(self, refused: Refused) -> None:
         if refused.counts:
             self.status = DATA_ERROR
-        self.state(f"* {refused.why}")
+        self.show_status(f"* {refused.why}")
 
     def _is_too_long(self, line: str) -> bool:
         return len(_bytes(line)) > self._max_line
@@ -343,7 +343,7 @@ class PromptScreen:
         self._session.show(_dim(cleaned_line(line)))
 
     def _show_unsaid(self) -> None:
-        for line in self._pending.unstored(0):
+        for line in self._pending.take_stored(0):
             self._session.show(_dim(str(line)))
 
     def _show_said(self, painted: StyledText) -> None:
@@ -369,7 +369,7 @@ class PromptScreen:
         self._look_later()
         if self._not_shown:
             dropped, self._not_shown = self._not_shown, 0
-            if not self.state(not_shown(dropped)):
+            if not self.show_status(not_shown(dropped)):
                 self._not_shown = dropped
         if self._status_line() != self._last_status:
             self._session.refresh()

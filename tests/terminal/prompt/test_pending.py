@@ -22,39 +22,39 @@ class PendingTests:
         """Five are shown, marked, and of more it is told how many."""
         pending = PendingLines()
         assert pending.rows() == []
-        pending.said("1\n2\n3\n4\n5")
+        pending.add("1\n2\n3\n4\n5")
         assert pending.rows() == ["… 1", "… 2", "… 3", "… 4", "… 5"]
-        pending.said("6")
+        pending.add("6")
         assert pending.rows()[4:] == ["… 5", "… 1 more line waits"]
-        pending.said("7")
+        pending.add("7")
         assert pending.rows()[4:] == ["… 5", "… 2 more lines wait"]
 
     def test_stored(self) -> None:
         """The oldest are stored first."""
         pending = PendingLines()
-        pending.said("1\n2")
-        pending.said("3")
-        assert pending.unstored(3) == []
-        assert texts(pending.unstored(1)) == ["1", "2"]
+        pending.add("1\n2")
+        pending.add("3")
+        assert pending.take_stored(3) == []
+        assert texts(pending.take_stored(1)) == ["1", "2"]
         assert pending.rows() == ["… 3"]
-        assert texts(pending.unstored(0)) == ["3"]
+        assert texts(pending.take_stored(0)) == ["3"]
 
     def test_action(self) -> None:
         """An action waits as it was typed."""
         pending = PendingLines()
-        pending.said("hello")
-        pending.said("waves", ACTION)
+        pending.add("hello")
+        pending.add("waves", ACTION)
         assert pending.rows() == ["… hello", "… /me waves"]
-        assert pending.unstored(0) == [("hello", TEXT), ("waves", ACTION)]
+        assert pending.take_stored(0) == [("hello", TEXT), ("waves", ACTION)]
 
     def test_others_before(self) -> None:
         """Lines of an earlier run, which wait too, are not taken for those said here."""
         pending = PendingLines()
-        assert pending.unstored(2) == []
-        pending.said("mine")
-        assert pending.unstored(3) == []
-        assert pending.unstored(1) == []
-        assert texts(pending.unstored(0)) == ["mine"]
+        assert pending.take_stored(2) == []
+        pending.add("mine")
+        assert pending.take_stored(3) == []
+        assert pending.take_stored(1) == []
+        assert texts(pending.take_stored(0)) == ["mine"]
 
     @given(
         kept=st.integers(0, 3),
@@ -66,16 +66,16 @@ class PendingTests:
         pending, stored = PendingLines(), 0
         printed: list[str] = []
         said: list[str] = []
-        printed += texts(pending.unstored(outbox.lines))
+        printed += texts(pending.take_stored(outbox.lines))
         for step, lines in steps:
             if step == "said":
                 new = [f"line {len(said) + number}" for number in range(lines)]
                 said += new
                 outbox.add("\n".join(new))
-                pending.said("\n".join(new))
+                pending.add("\n".join(new))
             elif outbox.lines:
                 stored += 1
                 outbox.stored(stored + 1)
-            printed += texts(pending.unstored(outbox.lines))
+            printed += texts(pending.take_stored(outbox.lines))
             assert printed == said[: max(stored - kept, 0)]
-        assert printed + texts(pending.unstored(0)) == said
+        assert printed + texts(pending.take_stored(0)) == said

@@ -49,12 +49,12 @@ class Conversation:
         if self.takes:
             self.waiting += text.count("\n") + 1
             self.screen.show_sent(text, kind)
-            self.screen.unstored(self.waiting)
+            self.screen.set_pending_lines(self.waiting)
 
     def stores(self, lines: int) -> None:
         """Let so many lines be stored."""
         self.waiting -= lines
-        self.screen.unstored(self.waiting)
+        self.screen.set_pending_lines(self.waiting)
 
     def commanded(self, line: str, word: str) -> None:
         self.events.append(("commanded", line, word))
@@ -188,10 +188,10 @@ class ShowingTests:
     async def test_above(self, at: At) -> None:
         """What comes in stands above the prompt, and what is typed stands as it was."""
         await at.types("half a l")
-        at.screen.show("romeo", "hello\nyou\x1b[2J")
+        at.screen.show_lines("romeo", "hello\nyou\x1b[2J")
         at.screen.show_message(Message("nurse", "sighs", "action"))
-        at.screen.show_signed("romeo", "tybalt: ho")
-        at.screen.state("* guest1 joined")
+        at.screen.show_prefixed_lines("romeo", "tybalt: ho")
+        at.screen.show_status("* guest1 joined")
         rows = ["romeo: hello", "romeo: you\ufffd[2J", "** nurse sighs", "tybalt: ho", "* guest1 joined"]
         await at.sees(*rows, "juliet: half a l", "alone")
         await at.types("ine")
@@ -200,7 +200,7 @@ class ShowingTests:
     @at_prompt
     async def test_more_than_a_screen(self, at: At) -> None:
         """However much comes in, its end is to be seen above the prompt."""
-        at.screen.show("romeo", "\n".join(map(str, range(100))))
+        at.screen.show_lines("romeo", "\n".join(map(str, range(100))))
         await at.sees(*[f"romeo: {number}" for number in range(92, 100)], "juliet:", "alone")
 
     @at_prompt
@@ -217,7 +217,7 @@ class ShowingTests:
     async def test_idle(self, at: At) -> None:
         """Where nothing happens nothing is drawn, however often the status is looked at."""
         await at.types("half")
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         at.conversation.said("one")
         await at.sees("romeo: hello", "… one", "juliet: half", "alone")
         await idle()
@@ -237,7 +237,7 @@ class ShowingTests:
         assert at.screen.is_alone()
         at.screen.show_prompt()
         assert not at.screen.is_alone()
-        at.screen.dismiss()
+        at.screen.hide_prompt()
         assert at.screen.is_alone()
         assert drawn[0][0].data == "j"
 
@@ -246,7 +246,7 @@ class ShowingTests:
         """The prompt has the name that whoever is here is called by, whoever changed it."""
         at.screen.set_nick("rosaline")
         await at.sees("rosaline:", "alone")
-        at.screen.state("* you are mercutio")
+        at.screen.show_status("* you are mercutio")
         await at.sees("* you are mercutio", "mercutio:", "alone")
         at.conversation.said("hello")
         at.conversation.stores(1)
@@ -255,17 +255,17 @@ class ShowingTests:
     @at_prompt
     async def test_bell(self, at: At) -> None:
         """The bell rings once for all that was said together, if it is to, and never for the past."""
-        at.screen.show("romeo", "juliet")
-        at.screen.show("romeo", "juliet!")
+        at.screen.show_lines("romeo", "juliet")
+        at.screen.show_lines("romeo", "juliet!")
         await settle()
         assert at.terminal.emulator.bells == 1
-        at.screen.show("romeo", "rosaline")
+        at.screen.show_lines("romeo", "rosaline")
         at.screen.show_message(Message("romeo", "juliet", past=True))
         await settle()
         assert at.terminal.emulator.bells == 1
         await at.types(f"/bell all{ENTER}")
         assert at.events == []
-        at.screen.show("romeo", "rosaline")
+        at.screen.show_lines("romeo", "rosaline")
         await settle()
         assert at.terminal.emulator.bells == 2
 
@@ -273,7 +273,7 @@ class ShowingTests:
     async def test_states_apart(self, at: At) -> None:
         """States go to standard error where that is another place."""
         at.states.on_screen = False
-        at.screen.state("Connection closed.")
+        at.screen.show_status("Connection closed.")
         assert at.states.written == "Connection closed.\n"
         await at.sees("juliet:", "alone")
 
@@ -289,7 +289,7 @@ class ShowingTests:
     @at_prompt
     async def test_refused(self, at: At) -> None:
         """A line that the other end did not take is told of, by the status too."""
-        at.screen.refuse("* too long")
+        at.screen.show_rejection("* too long")
         await at.sees("* too long", "juliet:", "alone")
         assert at.screen.status == exit_status.DATA_ERROR
 
@@ -297,13 +297,13 @@ class ShowingTests:
     async def test_many(self, at: At) -> None:
         """It is known when there are more than two."""
         assert not at.screen.names_many
-        at.screen.show_names()
+        at.screen.enable_author_names()
         assert at.screen.names_many
 
     @at_prompt
     async def test_redrawn(self, at: At) -> None:
         """Ctrl-L clears what something else has written, and shows what was there before."""
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await at.types("half")
         await at.sees("romeo: hello", "juliet: half", "alone")
         at.terminal.put(b"\r\n\n\nrubbish")
@@ -314,7 +314,7 @@ class ShowingTests:
     @at_prompt
     async def test_long(self, at: At) -> None:
         """However long a line is that is typed, half of the screen is for what comes in, and for the rest."""
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await at.types("x" * 600)
         await at.sees("romeo: hello", *["x" * 50] * 4, "x" * (608 % 50), "alone")
 
@@ -334,13 +334,13 @@ class ResizedTests:
     @at_prompt
     async def test_narrower(self, at: At) -> None:
         """Nothing is drawn or printed before the size has stayed for a while; then all of the screen is."""
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await at.types("half")
         await at.sees("romeo: hello", "juliet: half", "alone")
         for columns in (40, 12, 20):
             await at.resizes(columns)
             at.reactor.advance(RESIZED_FOR / 2)
-            at.screen.show("romeo", f"now {columns}")
+            at.screen.show_lines("romeo", f"now {columns}")
             await at.types(".")
             assert at.terminal.unwritten == 0
         at.terminal.emulator.erase_in_display(2)  # whatever is on it
@@ -383,11 +383,11 @@ class ResizedTests:
     @at_prompt
     async def test_closed(self, at: At) -> None:
         """At the end nothing is left of the prompt, and all that was said is there."""
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await at.types("half")
         await at.sees("romeo: hello", "juliet: half", "alone")
         await at.resizes(20)
-        at.screen.show("romeo", "last")
+        at.screen.show_lines("romeo", "last")
         await at.closes()
         assert at.terminal.rows == ["romeo: hello", "romeo: last"]
 
@@ -395,7 +395,7 @@ class ResizedTests:
     async def test_while_full(self, at: At) -> None:
         """A terminal that takes nothing is drawn on when it takes something, and no more is kept for it."""
         at.terminal.halts()
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await settle()
         before = at.terminal.unwritten
         for columns in (40, 30, 20):
@@ -414,7 +414,7 @@ class ResizedTests:
         async def test(_: None, at: At) -> None:
             stopped = []
             monkeypatch.setattr(session, "stop", lambda: stopped.append(at.terminal.rows))
-            at.screen.show("romeo", "hello")
+            at.screen.show_lines("romeo", "hello")
             await at.sees("romeo: hello", "juliet:", "alone")
             await at.resizes(20)
             await at.types(f"half{CTRL_Z}")
@@ -443,7 +443,7 @@ class SayingTests:
         await at.types(f"one{ENTER}two{ENTER}three")
         assert at.events == [("said", "one"), ("said", "two")]
         await at.sees("… one", "… two", "juliet: three", "alone")
-        at.screen.show("romeo", "meanwhile")
+        at.screen.show_lines("romeo", "meanwhile")
         await at.sees("romeo: meanwhile", "… one", "… two", "juliet: three", "alone")
         at.conversation.stores(1)
         await at.sees("romeo: meanwhile", "juliet: one", "… two", "juliet: three", "alone")
@@ -473,8 +473,8 @@ class SayingTests:
     async def test_not_stored(self, at: At) -> None:
         """Lines that will not be stored are shown to be not."""
         at.conversation.said("one\ntwo")
-        at.screen.unsaid()
-        at.screen.unstored(0)
+        at.screen.abandon_pending_lines()
+        at.screen.set_pending_lines(0)
         await at.sees("… one", "… two", "juliet:", "alone")
         assert at.screen.rows() == []
 
@@ -705,7 +705,7 @@ class LeavingTests:
         async def test(_: None, at: At) -> None:
             stopped = []
             monkeypatch.setattr(session, "stop", lambda: stopped.append(at.terminal.rows))
-            at.screen.show("romeo", "hello")
+            at.screen.show_lines("romeo", "hello")
             await at.types(f"half{CTRL_Z} a line")
             await at.sees("romeo: hello", "juliet: half a line", "alone")
             assert stopped == [["romeo: hello"]]
@@ -731,10 +731,10 @@ class FullTests:
     async def test_full(self, at: At) -> None:
         """The conversation hears when too much waits, and when nothing does any more, and not before."""
         at.terminal.halts()
-        at.screen.show("romeo", "x" * 30)
+        at.screen.show_lines("romeo", "x" * 30)
         await settle()
         assert at.events == []
-        at.screen.show("romeo", "y" * UNWRITTEN_LIMIT)
+        at.screen.show_lines("romeo", "y" * UNWRITTEN_LIMIT)
         assert at.events == ["full"]
         assert not at.conversation.shown
         await at.types("typed")
@@ -748,7 +748,7 @@ class FullTests:
     async def test_nothing_piles_up(self, at: At) -> None:
         """However long it takes nothing, no more is drawn for it."""
         at.terminal.halts()
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         await settle()
         before = at.terminal.unwritten
         for number in range(100):
@@ -763,10 +763,10 @@ class FullTests:
     async def test_stuck(self, at: At) -> None:
         """A bounded number of states and log lines waits for it; the rest is counted and dropped."""
         at.terminal.halts()
-        at.screen.state("first")
+        at.screen.show_status("first")
         await settle()
         line = "x" * 1023
-        taken = [at.screen.state(line) for _ in range(1000)]
+        taken = [at.screen.show_status(line) for _ in range(1000)]
         assert NOTICE_LIMIT - 2048 < at.terminal.unwritten + 1024 * taken.count(True) <= NOTICE_LIMIT
         assert taken == sorted(taken, reverse=True)
         assert at.screen.log("y" * 2048 + "\n")
@@ -786,7 +786,7 @@ class FullTests:
     async def test_closed(self, at: At) -> None:
         """At the end it has so long to take what is left, and no longer."""
         at.terminal.halts()
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         closed = at.screen.close()
         await settle()
         assert not closed.called
@@ -804,8 +804,8 @@ class LostTests:
         at.terminal.keyboard.close()
         await until(lambda: at.events)
         at.terminal.loses()
-        at.screen.show("romeo", "x" * 2 * UNWRITTEN_LIMIT)
-        at.screen.state("Connection closed.")
+        at.screen.show_lines("romeo", "x" * 2 * UNWRITTEN_LIMIT)
+        at.screen.show_status("Connection closed.")
         await settle()
         assert at.events == ["output_lost", "input_ended"]
         assert at.states.written == "Connection closed.\n"
@@ -814,7 +814,7 @@ class LostTests:
     @at_prompt
     async def test_screen(self, at: At) -> None:
         """So is a screen that is gone, also where something is to be shown."""
-        at.screen.show("romeo", "hello")
+        at.screen.show_lines("romeo", "hello")
         at.terminal.loses()
         await settle()
         assert at.events == ["output_lost", "input_ended"]
@@ -835,11 +835,11 @@ class LostTests:
         """What goes wrong in drawing is logged, and the program ends in good order, showing what there is."""
         with capturedLogs() as logged:
             at.status = ""
-            at.screen.show("romeo", "hello")
+            at.screen.show_lines("romeo", "hello")
             await until(lambda: at.events == ["leave"])
         assert any(issubclass(event["log_failure"].type, ZeroDivisionError) for event in logged)
         assert at.screen.status == exit_status.IO_ERROR
-        at.screen.state("Connection closed.")
+        at.screen.show_status("Connection closed.")
         await at.sees("romeo: hello", "Connection closed.")
 
     @at_prompt
@@ -872,8 +872,8 @@ class EndTests:
     async def test_shown_before(self, at: At) -> None:
         """What is shown before the prompt stands is shown above it then."""
         at.screen.open(at.reactor, *at.descriptors)
-        at.screen.state("Calling")
-        at.screen.refuse("* no")
+        at.screen.show_status("Calling")
+        at.screen.show_rejection("* no")
         await at.sees("Calling", "* no", "juliet:", "alone")
 
     @before_prompt
@@ -888,7 +888,7 @@ class EndTests:
 
         at.patch.setattr(at.terminal.keyboard, "raw_mode", raw_mode)
         at.screen.open(at.reactor, *at.descriptors)
-        at.screen.state("Calling")
+        at.screen.show_status("Calling")
         await at.sees("Calling", "juliet:", "alone")
         assert seen[0] is False
 
@@ -896,14 +896,14 @@ class EndTests:
     async def test_closed_before(self, at: At) -> None:
         """It may end before the prompt stands; what was shown is shown, and nothing else."""
         at.screen.open(at.reactor, *at.descriptors)
-        at.screen.state("can't listen")
+        at.screen.show_status("can't listen")
         await at.closes()
         assert at.terminal.rows == ["can't listen"]
 
     @before_prompt
     async def test_never_opened(self, at: At) -> None:
         """It may never be opened; what it has to tell goes to standard error."""
-        at.screen.state("can't listen")
+        at.screen.show_status("can't listen")
         assert at.screen.close().called
         assert at.states.written == "can't listen\n"
         await at.open()
@@ -914,7 +914,7 @@ class EndTests:
         await at.types(f"one{ENTER}half")
         at.terminal.pastes("a\nb")
         await settle()
-        at.screen.show("romeo", "bye")
+        at.screen.show_lines("romeo", "bye")
         await at.closes()
         assert at.terminal.rows == ["romeo: bye", "… one"]
         cursor = at.terminal.emulator.cursor
