@@ -17,8 +17,8 @@ from techboy.chat.rate_limit import Bucket
 from techboy.client.handshake import ClientHandshake
 from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.server import broker
-from techboy.server.broker import SEND_TIMEOUT
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.storage.interface import MessageBatch
 from techboy.wire.frames import Hello
 from tests.native import DEAD, PING, HeldCommitter, NativeVerona
@@ -33,7 +33,7 @@ TOO_LONG = "x" * (MAX_LINE + 1)
 def small_pages() -> Iterator[None]:
     """Let pages and frames be small, so that there are many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker, "PAGE", 40)
+        patch.setattr(broker, "PAGE_SIZE", 40)
         patch.setattr(outbox.Outbox.take, "__defaults__", (30,))
         yield
 

@@ -262,7 +262,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         if self._phase is DirectPhase.LEAVING:
             act()
         else:
-            self._broker.when_settled(act)
+            self._broker.when_flushed(act)
 
     def _has_room_for(self, text: str) -> bool:
         """Return whether ``text`` can be said, or tell a person that too much waits for a client."""

@@ -16,7 +16,7 @@ from tests.native import Caller, NativeVerona
 def small_pages() -> Iterator[None]:
     """Let the log be read in small pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker, "PAGE", 40)
+        patch.setattr(broker, "PAGE_SIZE", 40)
         yield
 
 

@@ -51,7 +51,7 @@ def lines(start: int, end: int) -> bytes:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log be read in small pages."""
-    monkeypatch.setattr(broker, "PAGE", 50)
+    monkeypatch.setattr(broker, "PAGE_SIZE", 50)
 
 
 class GreetingTests:
@@ -909,7 +909,7 @@ class GoodbyeTests:
         verona.turn()
         two.handler.disconnect("enough")
         assert verona.reading_again(two) == "guest1: a\n* enough\n"
-        assert verona.broker._waiting == {}
+        assert verona.broker._send_timeouts._blocked_since == {}
 
     def test_behind_gets_the_rest(self) -> None:
         """Who is a little behind is sent what was said before the goodbye, as `MemberConnection` promises."""
