@@ -188,7 +188,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self._client, self._phase = client, DirectPhase.TALKING
         self._farewell.start(client)
         self._answered = None
-        self.latest.note(client.member.number, client.cursor)
+        self.latest.note(client.member.number, client.offset)
         client.member.since = self.latest.since
         self._bridge.state(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:

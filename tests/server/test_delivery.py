@@ -180,7 +180,7 @@ class OffsetTests:
         verona.turn()
         bob.reads()
         alice.says("three", 3)
-        bob.handler.cursor = offset
+        bob.handler.offset = offset
         verona.turn()
         verona.turn()
         assert bob.hears_said() == ["one", "two", "three"][offset:]

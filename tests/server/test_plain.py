@@ -266,7 +266,7 @@ class CommandTests:
         two.stops_reading()
         while two.handler.send_notice(["x" * 1000]):
             pass
-        waiting = len(two.transport.written) + len(two.handler._backlog)
+        waiting = len(two.transport.written) + len(two.handler._unsent)
         assert UNREAD_LIMIT - 2000 < waiting <= UNREAD_LIMIT
         one.says(b"/msg guest2 " + b"x" * 4000 + b"\n")
         assert one.reads() == "* guest2 is not reading at the moment; your message was not delivered\n"
@@ -296,7 +296,7 @@ class CommandTests:
             verona.turn()
         two.stops_reading()
         two.says(b"".join(b"/join room%d\n" % (number % 10) for number in range(2000)))
-        assert UNREAD_LIMIT - 51_000 < len(two.handler._backlog) <= UNREAD_LIMIT + 1
+        assert UNREAD_LIMIT - 51_000 < len(two.handler._unsent) <= UNREAD_LIMIT + 1
         assert not two.transport.reading
         shown = verona.reading_again(two)
         assert shown.startswith("* welcome to room0, guest2")
