@@ -27,8 +27,8 @@ from techboy.config.values import (
     socket_path,
     whole_number,
 )
-from techboy.server.broker import SEND_TIMEOUT
 from techboy.server.metrics_server import require_client
+from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.server.service import RoomServer
 from techboy.server.sessions import RESUME_TIMEOUT, SESSION_TTL
 from techboy.server.storage_service import runtime_directory, state_directory

@@ -6,8 +6,9 @@ from twisted.internet.task import Clock
 
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import ChatServer, ServerConfig
-from techboy.server.broker import NEWS_DELAY, SEND_TIMEOUT, Broker
+from techboy.server.broker import PRESENCE_DELAY, Broker
 from techboy.server.plain import PlainServerProtocol
+from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.storage.executor import InlineExecutor, StorageExecutor
 from techboy.storage.memory import HISTORY_MEMORY, MemoryLogStore
 from tests.clocks import Wall
@@ -89,7 +90,7 @@ class Verona:
 
     def settle(self) -> None:
         """Let comings and goings be announced."""
-        self.turn(NEWS_DELAY)
+        self.turn(PRESENCE_DELAY)
 
     def roster(self, count: int) -> list[Visitor]:
         """Let ``count`` guests in, one after the other, who have read all there was to read."""

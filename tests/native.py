@@ -9,8 +9,9 @@ from typing import Any
 
 from techboy.chat.rate_limit import Bucket
 from techboy.chat.server import ChatServer, ServerConfig
-from techboy.server.broker import SEND_TIMEOUT, Broker
+from techboy.server.broker import Broker
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.server.sessions import RESUME_TIMEOUT, SessionManager
 from techboy.storage.executor import InlineExecutor, StorageExecutor
 from techboy.storage.interface import StorageError

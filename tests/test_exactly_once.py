@@ -18,8 +18,8 @@ from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.client.outbox import Outbox
 from techboy.client.session import ClientSession, MemorySessionStore
 from techboy.server import broker
-from techboy.server.broker import SEND_TIMEOUT
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.storage.interface import MessageBatch
 from techboy.terminal.interface import InputSource
 from techboy.wire.frames import Hello
@@ -35,7 +35,7 @@ TOO_LONG = "x" * (MAX_LINE + 1)
 def small_pages() -> Iterator[None]:
     """Let pages and frames be small, so that there are many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker, "PAGE", 40)
+        patch.setattr(broker, "PAGE_SIZE", 40)
         patch.setattr(outbox.Outbox.take, "__defaults__", (30,))
         yield
 

@@ -25,7 +25,7 @@ AUTHORS = 3
 def small_pages() -> Iterator[None]:
     """Let the log be read in small pages, so that a reader is soon many of them behind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker, "PAGE", 40)
+        patch.setattr(broker, "PAGE_SIZE", 40)
         yield
 
 

@@ -9,7 +9,7 @@ from techboy.chat.member import Member
 from techboy.chat.room import Room
 from techboy.chat.server import LOBBY, ChatServer
 from techboy.chat.session import Session, digest_of
-from techboy.server.broker import PAGE, Broker
+from techboy.server.broker import PAGE_SIZE, Broker
 from techboy.server.sessions import ActiveSession, SessionConnection, SessionManager
 from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
@@ -94,7 +94,7 @@ class AdminSessionManager(SessionManager):
     def _after_own(self, member: Member, seen: int) -> int:
         """Return where what ``member`` said itself ends that follows the id ``seen`` at once."""
         with suppress(StorageError):  # then it is shown once more
-            for batch in self.chat.lobby.log.read(seen, PAGE):
+            for batch in self.chat.lobby.log.read(seen, PAGE_SIZE):
                 if batch.by != member.number or batch.first > seen + 1:
                     break
                 seen = batch.last

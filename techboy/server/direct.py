@@ -189,7 +189,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self._client, self._phase = client, DirectPhase.TALKING
         self._farewell.start(client)
         self._answered = None
-        self.latest.note(client.member.number, client.cursor)
+        self.latest.note(client.member.number, client.offset)
         client.member.since = self.latest.since
         self._bridge.show_status(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:
@@ -263,7 +263,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         if self._phase is DirectPhase.LEAVING:
             act()
         else:
-            self._broker.when_settled(act)
+            self._broker.when_flushed(act)
 
     def _has_room_for(self, text: str) -> bool:
         """Return whether ``text`` can be said, or tell a person that too much waits for a client."""

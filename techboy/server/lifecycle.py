@@ -23,7 +23,7 @@ class DirectClient(Fallible, Protocol):
     """A client's connection, as a conversation sees it."""
 
     member: Member
-    cursor: int
+    offset: int
 
     @property
     def address(self) -> str:

@@ -95,7 +95,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
     """
 
     MAX_LENGTH = HELLO_LIMIT
-    dialect = NATIVE
+    renderer = NATIVE
     member: Member
     _session: Session | None = None
     _parting_session: Session | None = None  # the same, once goodbye was said
@@ -206,7 +206,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
         self._stop_waiting()
         self.keepalive.start()
         self.pending.welcomed()
-        self._session, self._hello, self.cursor, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
+        self._session, self._hello, self.offset, self.MAX_LENGTH = session, None, after, FRAME_LIMIT
         self._policy = chat.policy_of(member)
         session.bucket = self._bucket = session.bucket or self._bucket
         self._log_entry.joined(member.name, self._room(session), back=back)
@@ -249,8 +249,8 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
 
     def send_notice(self, lines: list[str]) -> bool:
         """Show lines about the house itself; return False where too much waits already."""
-        data = self.dialect.render(lines, [], 0).data
-        room = not self.is_closing and self.makes_room_for(data)
+        data = self.renderer.render(lines, [], 0).data
+        room = not self.is_closing and self.check_room_for(data)
         if data and room:
             self.write(data)
         return room
@@ -295,8 +295,8 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
         member = self.member
         assert member.session is not None
         last = self.history_end = member.room.log.last
-        self.cursor = member.since if self._wants_history else last
-        self.send(RoomChanged(member.session.room, self.cursor, last))
+        self.offset = member.since if self._wants_history else last
+        self.send(RoomChanged(member.session.room, self.offset, last))
         self.send_notice([*self._backend.chat.room_greeting(member), self._backend.chat.member_list(member)])
         self.catch_up()
 

@@ -48,7 +48,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
         super().__init__(broker.clock, max_line, log_entry)
         self._lifecycle = lifecycle or ClientLifecycle()
         self._policy = chat.rules.policy
-        self.dialect = BARE if self._policy.plain_text is PlainText.BARE else PLAIN
+        self.renderer = BARE if self._policy.plain_text is PlainText.BARE else PLAIN
         self._chat, self._broker, self._bucket = chat, broker, bucket
         self._heard_at = broker.clock.seconds()
         self._pauses = ReadPauser(self.pauseProducing, self.resumeProducing)
@@ -58,7 +58,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
     def came(self) -> None:
         """Bring the guest in."""
         self.member = self._enter()
-        self.cursor = self._lifecycle.first_offset(self.member.room)
+        self.offset = self._lifecycle.first_offset(self.member.room)
         self.start_delivery()
         is_one_of_many = self._policy.rooms is Rooms.MANY
         self._log_entry.joined(self.member.name, self.member.room.name if is_one_of_many else None)
@@ -172,7 +172,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
 
     def on_room_changed(self) -> None:
         """Go on in another room."""
-        self.cursor = self.member.room.log.last
+        self.offset = self.member.room.log.last
         self._greet(self._chat.room_greeting(self.member))
 
     # what the flow calls
@@ -214,7 +214,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
 
     def _send_what_is_left(self) -> None:
         for batch in self.remaining_page():
-            self.write_lines(self.dialect.render([], [batch], 0).data[:-1])
+            self.write_lines(self.renderer.render([], [batch], 0).data[:-1])
             self._broker.counters.sent += batch.lines
 
     def _obey(self, block: bytes) -> None:
@@ -261,7 +261,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
 
     def _show(self, data: bytes) -> bool:
         """Send ``data``, lines joined by LF; return False if too much waits already."""
-        room = self.makes_room_for(data)
+        room = self.check_room_for(data)
         if data and room:
             self.write_lines(data)
         return room

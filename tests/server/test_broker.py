@@ -15,7 +15,8 @@ from techboy.chat.server import ChatServer, ServerConfig
 from techboy.chat.session import Session
 from techboy.net.rendering import PLAIN, Delivery
 from techboy.server import broker
-from techboy.server.broker import NEWS_DELAY, TRIED_AGAIN, Broker
+from techboy.server.broker import PRESENCE_DELAY, Broker
+from techboy.server.storage_health import PROBE_INTERVAL
 from techboy.storage.executor import InlineExecutor, StorageExecutor
 from techboy.storage.interface import SessionRecord
 from techboy.storage.memory import MemoryLogStore
@@ -90,7 +91,7 @@ class Scene:
     def settled(self, count: int) -> list[Listener]:
         """Return so many who came in, after all have been told of it."""
         listeners = [self.listener() for _ in range(count)]
-        self.clock.advance(NEWS_DELAY)
+        self.clock.advance(PRESENCE_DELAY)
         for listener in listeners:
             listener.heard.clear()
         return listeners
@@ -118,7 +119,7 @@ class SettlingTests:
         (one,) = scene.settled(1)
         for _ in range(3):
             scene.listener()
-        scene.clock.advance(NEWS_DELAY - 0.01)
+        scene.clock.advance(PRESENCE_DELAY - 0.01)
         assert one.heard == []
         scene.clock.advance(0.01)
         assert one.data == b"* guest2, guest3, guest4 joined\n"
@@ -129,7 +130,7 @@ class SettlingTests:
         scene = Scene()
         (one,) = scene.settled(1)
         scene.chat.post(scene.listener().member, "hello")
-        scene.clock.pump([0, NEWS_DELAY])
+        scene.clock.pump([0, PRESENCE_DELAY])
         assert one.data == b"* guest2 joined\nguest2: hello\n"
 
     def test_who_looked_in(self) -> None:
@@ -137,7 +138,7 @@ class SettlingTests:
         scene = Scene()
         (one,) = scene.settled(1)
         scene.chat.leave(scene.listener().member)
-        scene.clock.advance(NEWS_DELAY)
+        scene.clock.advance(PRESENCE_DELAY)
         assert one.heard == []
 
     def test_rooms_apart(self) -> None:
@@ -146,7 +147,7 @@ class SettlingTests:
         one, two, three = scene.settled(3)
         for listener in (two, three):
             scene.chat.move(listener.member, "garden")
-        scene.clock.advance(NEWS_DELAY)
+        scene.clock.advance(PRESENCE_DELAY)
         scene.chat.post(two.member, "hello")
         scene.clock.advance(0)
         assert three.data.endswith(b"guest2: hello\n")
@@ -176,7 +177,7 @@ class Storing:
         """Let somebody in with a session, who is announced."""
         kept = session(number)
         listener = self.scene.listener(kept)
-        self.clock.advance(NEWS_DELAY)
+        self.clock.advance(PRESENCE_DELAY)
         for other in (*self.listeners, listener):
             other.heard.clear()
         return kept, listener
@@ -226,11 +227,11 @@ class GroupTests:
         """Something can wait until all that was said so far is stored and brought."""
         storing, done = Storing(), list[str]()
         one, two = storing.listeners
-        storing.broker.when_settled(lambda: done.append("nothing waits"))
+        storing.broker.when_flushed(lambda: done.append("nothing waits"))
         assert done.pop() == "nothing waits"
         storing.scene.says(one, "a")
         storing.chat.post(two.member, "b")
-        storing.broker.when_settled(lambda: done.append(two.data.decode()))
+        storing.broker.when_flushed(lambda: done.append(two.data.decode()))
         storing.executor.answer()
         assert done == []
         storing.clock.advance(0)
@@ -241,7 +242,7 @@ class GroupTests:
         """So it is if it cannot be stored."""
         storing, done = Storing(), list[str]()
         storing.scene.says(storing.listeners[0], "a")
-        storing.broker.when_settled(lambda: done.append("refused"))
+        storing.broker.when_flushed(lambda: done.append("refused"))
         storing.executor.refuse()
         storing.clock.advance(0)
         assert done == ["refused"]
@@ -251,7 +252,7 @@ class GroupTests:
         storing = Storing()
         one, two = storing.listeners
         storing.chat.move(two.member, "garden")
-        storing.clock.advance(NEWS_DELAY)
+        storing.clock.advance(PRESENCE_DELAY)
         storing.chat.post(one.member, "a")
         storing.chat.post(two.member, "b")
         storing.clock.advance(0)
@@ -265,10 +266,10 @@ class GroupTests:
         one, two = storing.listeners
         storing.scene.says(one, "adieu")
         storing.chat.leave(one.member)
-        storing.clock.advance(10 * NEWS_DELAY)
+        storing.clock.advance(10 * PRESENCE_DELAY)
         assert two.heard == []
         storing.executor.answer()
-        storing.clock.advance(NEWS_DELAY)
+        storing.clock.advance(PRESENCE_DELAY)
         assert two.data == b"guest1: adieu\n* guest1 left\n"
 
     def test_news_between(self) -> None:
@@ -289,7 +290,7 @@ class GroupTests:
         storing = Storing()
         one, _ = storing.listeners
         storing.scene.listener()
-        storing.clock.advance(NEWS_DELAY)
+        storing.clock.advance(PRESENCE_DELAY)
         assert storing.executor.waiting == 0
         assert one.data == b"* guest3 joined\n"
 
@@ -340,7 +341,7 @@ class RefusedGroupTests:
         for listener, text in ((one, "a"), (two, "b"), (one, "c")):
             storing.scene.says(listener, text)
         storing.executor.refuse()
-        storing.clock.advance(TRIED_AGAIN - 1)
+        storing.clock.advance(PROBE_INTERVAL - 1)
         assert storing.executor.waiting == 0
         assert (one.heard, two.heard) == ([], [])
         assert one.told == two.told == [STORING_FAILS]
@@ -353,7 +354,7 @@ class RefusedGroupTests:
         storing.chat.leave(one.member)
         storing.clock.advance(0)
         storing.executor.refuse()
-        storing.clock.advance(NEWS_DELAY)
+        storing.clock.advance(PRESENCE_DELAY)
         assert two.data == b"* guest1 left\n"
 
     def test_goes_on(self) -> None:
@@ -526,7 +527,7 @@ class RoomTests:
         room = weakref.ref(alice.member.room)
         storing.scene.says(alice, "anybody?")
         storing.chat.move(alice.member, "lobby")
-        storing.clock.advance(NEWS_DELAY)
+        storing.clock.advance(PRESENCE_DELAY)
         assert room() is not None
         storing.executor.answer_all()
         storing.clock.advance(0)
@@ -596,14 +597,14 @@ class CountTests:
         storing.scene.says(one, "a")
         storing.executor.refuse()
         for _ in range(3):
-            storing.clock.advance(TRIED_AGAIN)
+            storing.clock.advance(PROBE_INTERVAL)
             assert storing.broker.storage_error == "the disk is full"
             storing.executor.refuse()
-        storing.clock.advance(TRIED_AGAIN)
+        storing.clock.advance(PROBE_INTERVAL)
         storing.executor.answer()
         assert storing.broker.storage_error is None
         assert (one.told, one.heard, two.heard) == ([STORING_FAILS], [], [])
-        storing.clock.advance(TRIED_AGAIN)
+        storing.clock.advance(PROBE_INTERVAL)
         assert storing.clock.getDelayedCalls() == []
 
     def test_tried_meanwhile(self) -> None:
@@ -613,7 +614,7 @@ class CountTests:
         storing.scene.says(one, "a")
         storing.executor.refuse()
         storing.scene.says(one, "b")
-        storing.clock.advance(TRIED_AGAIN)
+        storing.clock.advance(PROBE_INTERVAL)
         storing.executor.answer()
         assert storing.broker.storage_error is None
         assert storing.scene.lobby.log.last == 1
@@ -713,7 +714,7 @@ class SessionTests:
         storing.clock.advance(0)
         storing.executor.refuse()
         assert [str(hindrance) for hindrance in told] == ["the disk is full"]
-        storing.clock.advance(TRIED_AGAIN - 1)
+        storing.clock.advance(PROBE_INTERVAL - 1)
         assert storing.executor.waiting == 0
 
     def test_not_waited_for(self) -> None:
@@ -948,7 +949,7 @@ class PageTests:
         scene.chat.post(one.member, "\n".join(["x" * 1023] * 200))
         scene.clock.advance(0)
         page = scene.broker.page(scene.lobby, 0)
-        assert broker.PAGE <= page.head * 1024 <= broker.PAGE + 1024
+        assert broker.PAGE_SIZE <= page.head * 1024 <= broker.PAGE_SIZE + 1024
         assert page.rendered[PLAIN].data == (b"guest1: " + b"x" * 1023 + b"\n") * page.head
 
 

@@ -16,7 +16,7 @@ from tests.native import Caller, NativeVerona
 def small_pages() -> Iterator[None]:
     """Let the log be read in small pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker, "PAGE", 40)
+        patch.setattr(broker, "PAGE_SIZE", 40)
         yield
 
 
@@ -180,7 +180,7 @@ class OffsetTests:
         verona.turn()
         bob.reads()
         alice.says("three", 3)
-        bob.handler.cursor = offset
+        bob.handler.offset = offset
         verona.turn()
         verona.turn()
         assert bob.hears_said() == ["one", "two", "three"][offset:]

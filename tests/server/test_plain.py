@@ -54,7 +54,7 @@ def lines(start: int, end: int) -> bytes:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the log be read in small pages."""
-    monkeypatch.setattr(broker, "PAGE", 50)
+    monkeypatch.setattr(broker, "PAGE_SIZE", 50)
 
 
 class GreetingTests:
@@ -269,7 +269,7 @@ class CommandTests:
         two.stops_reading()
         while two.handler.send_notice(["x" * 1000]):
             pass
-        waiting = len(two.transport.written) + len(two.handler._backlog)
+        waiting = len(two.transport.written) + len(two.handler._unsent)
         assert UNREAD_LIMIT - 2000 < waiting <= UNREAD_LIMIT
         one.says(b"/msg guest2 " + b"x" * 4000 + b"\n")
         assert one.reads() == "* guest2 is not reading at the moment; your message was not delivered\n"
@@ -299,7 +299,7 @@ class CommandTests:
             verona.turn()
         two.stops_reading()
         two.says(b"".join(b"/join room%d\n" % (number % 10) for number in range(2000)))
-        assert UNREAD_LIMIT - 51_000 < len(two.handler._backlog) <= UNREAD_LIMIT + 1
+        assert UNREAD_LIMIT - 51_000 < len(two.handler._unsent) <= UNREAD_LIMIT + 1
         assert not two.transport.reading
         shown = verona.reading_again(two)
         assert shown.startswith("* welcome to room0, guest2")
@@ -913,7 +913,7 @@ class GoodbyeTests:
         verona.turn()
         two.handler.disconnect("enough")
         assert verona.reading_again(two) == "guest1: a\n* enough\n"
-        assert verona.broker._waiting == {}
+        assert verona.broker._send_timeouts._blocked_since == {}
 
     def test_behind_gets_the_rest(self) -> None:
         """Who is a little behind is sent what was said before the goodbye, as `MemberConnection` promises."""

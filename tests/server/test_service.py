@@ -12,7 +12,7 @@ from twisted.internet.address import UNIXAddress
 from techboy import exit_status
 from techboy.chat.counters import RejectReason
 from techboy.romeo import Options
-from techboy.server.broker import NEWS_DELAY
+from techboy.server.broker import PRESENCE_DELAY
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
@@ -76,7 +76,7 @@ def leave(connection: SocketTransport) -> None:
 
 def settle(host: Running) -> None:
     """Let what is new be told."""
-    host.reactor.advance(NEWS_DELAY)
+    host.reactor.advance(PRESENCE_DELAY)
 
 
 class GuestTests:
@@ -290,7 +290,7 @@ class NativeGuestTests:
         host.reactor.advance(4.7)
         other.receive(b"/who\n")
         assert other.flush() == b"* 2 here: guest1, juliet (away)\n"
-        host.reactor.pump([0.3, NEWS_DELAY])
+        host.reactor.pump([0.3, PRESENCE_DELAY])
         assert other.flush() == b"* juliet left\n"
 
     def test_rate(self) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from techboy.chat.counters import RejectReason
 from techboy.chat.session import digest_of
-from techboy.server.broker import TRIED_AGAIN
 from techboy.server.sessions import SessionManager
+from techboy.server.storage_health import PROBE_INTERVAL
 from techboy.storage.interface import SessionRecord, StorageError
 from techboy.storage.memory import MemoryLogStore
 from tests.chat.fakes import FakeGuest
@@ -443,10 +443,10 @@ class RestartTests:
         does(juliet, "topic", "two households")
         verona.settle()
         executor.refuse()
-        verona.turn(TRIED_AGAIN)
+        verona.turn(PROBE_INTERVAL)
         executor.answer()
         assert verona.logs.open("lobby").topic == "two households"
-        verona.turn(TRIED_AGAIN)
+        verona.turn(PROBE_INTERVAL)
         assert executor.waiting == 0
 
 

@@ -16,8 +16,8 @@ SESSIONS = 20
 PRUNED_EVERY = 20.0
 
 _SMALL: tuple[tuple[Any, str, object], ...] = (
-    (broker, "PAGE", PAGE),
-    (admin_sessions, "PAGE", PAGE),
+    (broker, "PAGE_SIZE", PAGE),
+    (admin_sessions, "PAGE_SIZE", PAGE),
     (delivery, "UNREAD_LIMIT", UNREAD),
     (delivery, "UNSTORED_LIMIT", UNSTORED),
     (plain, "UNSTORED_LIMIT", UNSTORED),

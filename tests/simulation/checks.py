@@ -64,7 +64,7 @@ def _check_offsets(world: World, chat: Any) -> None:
         connection = member.connection
         if chat.rooms.get(member.room.name.lower()) is not member.room:
             raise BrokenPromiseError(f"{member.name} is in a room that is not one of the server's")
-        offset = getattr(connection, "cursor", None)
+        offset = getattr(connection, "offset", None)
         if offset is None:
             continue
         if offset > member.room.log.last:
@@ -97,7 +97,7 @@ def _check_bounds(world: World, chat: Any, broker: Any) -> None:
             waiting = len(connection.dataBuffer) - connection.offset + connection._tempDataLen
             _at_most("bytes in a transport", waiting, 4 * bounds.UNREAD + bounds.PAGE)
     for member in chat.members.values():
-        backlog = getattr(member.connection, "_backlog", b"")
+        backlog = getattr(member.connection, "_unsent", b"")
         _at_most(f"bytes that wait for {member.name}", len(backlog), 4 * bounds.UNREAD)
     assert world.server.running is not None
     screen = world.server.running.terminal

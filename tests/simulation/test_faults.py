@@ -30,17 +30,17 @@ def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
 
     def catch_up(self: Any) -> None:
         log = self.member.room.log
-        if self._flow is not SendState.READY or self.cursor >= log.last:
+        if self._send_state is not SendState.READY or self.offset >= log.last:
             return
-        if log.forgotten > self.cursor:
-            self.send_skipped(log.forgotten - self.cursor, log.forgotten)
-            self.cursor = log.forgotten
-        page = Delivery(PresenceEvents(), log.read(self.cursor, PAGE))
-        if self._flow is SendState.READY:
+        if log.forgotten > self.offset:
+            self.send_skipped(log.forgotten - self.offset, log.forgotten)
+            self.offset = log.forgotten
+        page = Delivery(PresenceEvents(), log.read(self.offset, PAGE))
+        if self._send_state is SendState.READY:
             self._send_page(page)
-        if self._flow is SendState.READY and self.cursor < log.last:
-            self._flow = SendState.BEHIND
-            self._broker.clock.callLater(0, self._go_on)
+        if self._send_state is SendState.READY and self.offset < log.last:
+            self._send_state = SendState.BEHIND
+            self._broker.clock.callLater(0, self._resume_catching_up)
 
     patch.setattr(LogConsumer, "catch_up", catch_up)
 
