@@ -7,7 +7,7 @@ from collections.abc import Callable
 from techboy import exit_status
 from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, UserInterface
 from techboy.chat.outbox import Outbox
-from techboy.chat.status import Connected, Disconnected, unsaid
+from techboy.chat.status import Connected, Disconnected, unsent_notice
 from techboy.config.options import ConversationOptions
 from techboy.ops.transcript import TranscriptTee
 from techboy.service import ChatService, IReactor
@@ -109,4 +109,4 @@ class PeerChat(ChatService):
 
     def _unsure(self) -> str:
         """Return what has become of what was said here and is not known to have arrived."""
-        return unsaid(self.outbox.lines)
+        return unsent_notice(self.outbox.lines)

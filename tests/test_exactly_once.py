@@ -13,7 +13,7 @@ from techboy.chat import outbox
 from techboy.chat.acquaintance import ClientSession, MemorySessionStore
 from techboy.chat.conversation import Conversation, InputSource, Message
 from techboy.chat.outbox import Outbox
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.client.handshake import ClientHandshake
 from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.server import broker
@@ -115,7 +115,7 @@ class Link:
         self.verona = verona
         caller = author.handler()
         guest = NativeServerProtocol(
-            verona.session_manager, verona.broker, Bucket(0, 0), ConnectionLimits(MAX_LINE, PING, DEAD)
+            verona.session_manager, verona.broker, TokenBucket(0, 0), ConnectionLimits(MAX_LINE, PING, DEAD)
         )
         self.here, self.there = FakeTransport(caller), SocketTransport(guest)
         self.here_open = self.there_open = True

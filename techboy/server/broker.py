@@ -247,7 +247,7 @@ class Broker:
             self._dirty_rooms.update(self._presence_dirty)
             self._presence_dirty = {}
         segments = self._segments()
-        if any(segment.said for _, segment in segments) or self._sessions or self._retitled:
+        if any(segment.messages for _, segment in segments) or self._sessions or self._retitled:
             self._write(segments)
         else:
             self._deliver_all(segments, [[] for _ in segments])
@@ -267,9 +267,9 @@ class Broker:
     def _write(self, segments: list[tuple[Room, PendingBatch]]) -> None:
         sessions, self._sessions = self._sessions, {}
         remembered, self._sessions_to_save = self._sessions_to_save, []
-        said = [(room, segment) for room, segment in segments if segment.said]
+        said = [(room, segment) for room, segment in segments if segment.messages]
         for _, segment in said:
-            for number, words in segment.said.items():
+            for number, words in segment.messages.items():
                 if words.member.session is not None:
                     sessions[number] = words.member.session.record()
         drafts = [(room.log, segment.drafts()) for room, segment in said]
@@ -277,7 +277,7 @@ class Broker:
         group = self._logs.group(drafts, list(sessions.values()), self.wall(), topics)
         self._state = CommitState.WRITING
         self._writing = sum(batch.lines for _, batches in group.batches for batch in batches)
-        self.counters.said += self._writing
+        self.counters.lines_received += self._writing
         self._executor.commit(
             partial(self._logs.write, group),
             partial(self._written, group, segments, remembered, self.clock.seconds()),
@@ -311,7 +311,7 @@ class Broker:
         """Note what became of the group that was handed over when it was ``began``."""
         lines, self._writing = self._writing, 0
         if outcome is None:
-            self.counters.stored += lines
+            self.counters.lines_stored += lines
             self.storage_error = None
         else:
             self.counters.reject(RejectReason.STORAGE, lines)
@@ -350,10 +350,10 @@ class Broker:
 
     def _stored(self, group: CommitGroup, segments: list[tuple[Room, PendingBatch]]) -> None:
         stored = iter(group.batches)
-        batches = [next(stored)[1] if segment.said else [] for _, segment in segments]
+        batches = [next(stored)[1] if segment.messages else [] for _, segment in segments]
         records = {record.number: record for record in group.sessions}
         for (_, segment), brought in zip(segments, batches, strict=True):
-            for number, said in segment.said.items():
+            for number, said in segment.messages.items():
                 session = said.member.session
                 if session is not None:
                     session.mark_stored(records[number].next)
@@ -362,7 +362,7 @@ class Broker:
 
     def _acknowledge(self, segment: PendingBatch, batches: list[MessageBatch]) -> None:
         last = {batch.by: batch.last for batch in batches}
-        for number, said in segment.said.items():
+        for number, said in segment.messages.items():
             said.member.pending_chars -= said.size
             connection = said.member.connection
             self._guard(isolated, connection, partial(connection.on_stored, last[number]))
@@ -372,13 +372,13 @@ class Broker:
         remembered, self._sessions_to_save, self._sessions = self._sessions_to_save, [], {}
         since = self._segments()
         lines = sum(segment.lines for _, segment in since)
-        self.counters.said += lines
+        self.counters.lines_received += lines
         self.counters.reject(RejectReason.STORAGE, lines)
         segments += since
         self._storing.failed(str(why), sum(segment.lines for _, segment in segments))
         told: set[int] = set()
         for _, segment in segments:
-            for number, said in segment.said.items():
+            for number, said in segment.messages.items():
                 said.member.pending_chars -= said.size
                 if said.member.session is not None:
                     said.member.session.reset_accepted()
@@ -409,7 +409,7 @@ class Broker:
                 connection.deliver(delivery)
             except Exception:
                 self._guard(connection.on_error)
-        self.counters.sent += delivery.taken * delivery.lines
+        self.counters.lines_sent += delivery.taken * delivery.lines
         for observer in self._subscribers.get(room, ()):
             self._guard(isolated, observer, partial(observer.deliver, delivery))
         for witness in self._rooms_observers:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.policy import ROOMS, BackPressure, Policy
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import CloseReason, ConnectionLogEntry
 from techboy.net.flow_control import DrainProducer, ProducerBridge
@@ -59,7 +59,7 @@ class LogConsumer:
     _pauses: ReadPauser
     _log_entry: ConnectionLogEntry
     _graceful_close: GracefulClose
-    _bucket: Bucket
+    _bucket: TokenBucket
     _shortage_told = 0
     _flow = SendState.READY
     _backlog = b""
@@ -273,11 +273,11 @@ class LogConsumer:
             self._send_batches(page.batches, page.head)
         elif self._through(page.rendered[self.dialect]):
             self.cursor = page.head
-            self._broker.counters.sent += page.lines
+            self._broker.counters.lines_sent += page.lines
 
     def _hear_some(self, delivery: Delivery) -> None:
         """Send what is new without what this guest is not to hear, or what follows what it was sent."""
-        news = delivery.news.told(self.member.number)
+        news = delivery.news.notices_for(self.member.number)
         if news:
             self.send_presence(news)
         if delivery.batches and delivery.before != self.cursor:
@@ -291,7 +291,7 @@ class LogConsumer:
             if batch.by not in left_out:
                 if not self.send_alone(self.dialect.render([], [batch], batch.first - 1)):
                     return
-                self._broker.counters.sent += batch.lines
+                self._broker.counters.lines_sent += batch.lines
                 self.cursor = batch.last
                 if self._flow is not SendState.READY:
                     return
@@ -312,7 +312,7 @@ class LogConsumer:
         else:
             end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.cursor = rendering.reached(end)
-        self._broker.counters.sent += self.cursor - rendering.before
+        self._broker.counters.lines_sent += self.cursor - rendering.before
         self._queue(data[sent:end])
         return False
 

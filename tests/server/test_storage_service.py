@@ -93,7 +93,7 @@ class HomeTests:
     def test_sessions(self, guests: int, sessions: int) -> None:
         """There is room in memory for the sessions of all guests that there may be, and for more."""
         reactor = FakeReactor()
-        logs = StorageService(reactor, Wall(reactor), FakeOptions(), ServerConfig(guests=guests)).logs
+        logs = StorageService(reactor, Wall(reactor), FakeOptions(), ServerConfig(max_clients=guests)).logs
         held = [logs.hold(str(number).encode()) for number in range(sessions + 1)]
         assert held.index(False) == sessions
 
