@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from techboy.chat.policy import DIRECT, AfterClient
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessionManager
@@ -77,8 +77,8 @@ class Balcony(NativeVerona):
     ) -> None:
         super().__init__(**options)
         after = AfterClient.WAIT if stays else AfterClient.END
-        rules = ServerConfig("romeo", 1, 20, replace(DIRECT, after_client=after))
-        self.chat = ChatServer(rules, self.broker, self.logs, lambda at: "12:00")
+        config = ServerConfig("romeo", 1, 20, replace(DIRECT, after_client=after))
+        self.chat = ChatServer(config, self.broker, self.logs, lambda at: "12:00")
         self.romeo: Any = Romeo()
         self.operator = DirectOperator(self.chat, self.broker, self.romeo, self.romeo, keyboard, output)
         self.options: Any = {"resume-timeout": grace}
@@ -100,7 +100,7 @@ class Balcony(NativeVerona):
     def plain(self) -> Visitor:
         """Let somebody in who speaks plain lines."""
         self.session_manager.yield_place()
-        bucket = Bucket(0, 0)
+        bucket = TokenBucket(0, 0)
         handler = PlainServerProtocol(self.chat, self.broker, bucket, 4096, lifecycle=self.operator)
         visitor = Visitor(handler, connected(handler, kind=SocketTransport))
         self.turn()

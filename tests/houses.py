@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.broker import PRESENCE_DELAY, Broker
 from techboy.server.plain import PlainServerProtocol
@@ -64,8 +64,10 @@ class Verona:
         self.wall = Wall(self.clock)
         self.logs = MemoryLogStore(keep)
         self.broker = Broker(self.clock, self.wall, self.logs, executor or InlineExecutor(), stall)
-        rules = ServerConfig("romeo", 1000, history)
-        self.chat = ChatServer(rules, self.broker, self.logs, lambda at: "12:00", self._shut_down, list(motd))
+        config = ServerConfig("romeo", 1000, history)
+        self.chat = ChatServer(
+            config, self.broker, self.logs, lambda at: "12:00", self._shut_down, list(motd)
+        )
         self._rate, self._burst, self._max_line = rate, burst, max_line
         self.visitors: list[Visitor] = []
 
@@ -74,7 +76,9 @@ class Verona:
 
     def visit(self, kind: type[FakeTransport] = SocketTransport) -> Visitor:
         """Let a guest in, by a transport of that ``kind``."""
-        handler = PlainServerProtocol(self.chat, self.broker, Bucket(self._rate, self._burst), self._max_line)
+        handler = PlainServerProtocol(
+            self.chat, self.broker, TokenBucket(self._rate, self._burst), self._max_line
+        )
         visitor = Visitor(handler, kind(handler))
         handler.makeConnection(visitor.transport)
         self.visitors.append(visitor)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.broker import Broker
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
@@ -130,7 +130,7 @@ class NativeVerona(Verona):
 
     def call(self, kind: type[FakeTransport] = SocketTransport) -> Caller:
         """Let somebody connect, by a transport of that ``kind``."""
-        bucket, terms = Bucket(self._rate, self._burst), ConnectionLimits(self._max_line, PING, DEAD)
+        bucket, terms = TokenBucket(self._rate, self._burst), ConnectionLimits(self._max_line, PING, DEAD)
         handler = NativeServerProtocol(self.session_manager, self.broker, bucket, terms)
         caller = Caller(handler, kind(handler))
         handler.makeConnection(caller.transport)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from techboy.chat.messages import Message
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.client import outbox
 from techboy.client.conversation import Conversation
 from techboy.client.handshake import ClientHandshake
@@ -117,7 +117,7 @@ class Link:
         self.verona = verona
         caller = author.handler()
         guest = NativeServerProtocol(
-            verona.session_manager, verona.broker, Bucket(0, 0), ConnectionLimits(MAX_LINE, PING, DEAD)
+            verona.session_manager, verona.broker, TokenBucket(0, 0), ConnectionLimits(MAX_LINE, PING, DEAD)
         )
         self.here, self.there = FakeTransport(caller), SocketTransport(guest)
         self.here_open = self.there_open = True
@@ -233,7 +233,7 @@ class Author:
     def show_lines(self, author: str, text: str) -> None:
         raise AssertionError("the host speaks the native dialect")
 
-    show_signed = show
+    show_prefixed_lines = show_lines
 
     def show_message(self, words: Message) -> None:
         for number, line in enumerate(words.text.split("\n")):

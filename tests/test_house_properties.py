@@ -149,8 +149,12 @@ class OneOrderTests:
         room.play(steps)
         room.finish()
         lines, counters = sum(map(len, texts)), room.verona.broker.counters
-        assert (counters.said, counters.stored, room.verona.broker.pending_lines) == (lines, lines, 0)
-        assert counters.sent == sum(read.count("\n") for read in room.read)
+        assert (counters.lines_received, counters.lines_stored, room.verona.broker.pending_lines) == (
+            lines,
+            lines,
+            0,
+        )
+        assert counters.lines_sent == sum(read.count("\n") for read in room.read)
         assert room.verona.chat.lagging_members == 0
 
     @given(

@@ -78,7 +78,7 @@ class ModeTests:
         streams = FakeStreams(RecordedStates(), keyboard)
         options.streams = lambda: streams
         options.parseOptions(["--host", "127.0.0.1", *arguments])
-        assert makeService(options).chat.rules.policy is policy
+        assert makeService(options).chat.config.policy is policy
 
 
 class ListeningTests:

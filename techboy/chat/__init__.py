@@ -1,1 +1,1 @@
-"""What a conversation is. Nothing in here knows bytes, sockets, the clock or Twisted."""
+"""The chat itself: server, rooms, members and commands. It knows no bytes, sockets, clock or Twisted."""

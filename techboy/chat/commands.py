@@ -1,4 +1,4 @@
-"""What can be done by a line that begins with a slash: one table, and what it says of itself."""
+"""The commands, which are lines that begin with a slash: one table with their help texts."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 LAST_LINES = 20
 MAX_LAST_LINES = 1000
 MAX_AWAY_LENGTH = 200
-"""Characters of a topic, or of a reason for being away or for sending somebody away."""
+"""Longest topic, away message or reason for a kick, in characters."""
 
 MAX_IGNORED = 100
-"""Members that a member may ignore."""
+"""Number of members that one member may ignore."""
 
 FAREWELL = "goodbye"
-"""What is said to who leaves by a command."""
+"""Sent to a member that leaves by a command."""
 
 
 class CommandError(Exception):
-    """A command can't be obeyed: the sentence is for the one who gave it."""
+    """A command failed; the text is the sentence that its sender is shown."""
 
 
 class Permission(Enum):
-    """Who may give a command."""
+    """Who may use a command."""
 
-    ANYBODY = auto()
-    HOST = auto()
+    EVERYONE = auto()
+    OPERATOR = auto()
 
 
 Action = Callable[["ChatServer", Member, str], "list[str]"]
@@ -47,38 +47,39 @@ Action = Callable[["ChatServer", Member, str], "list[str]"]
 
 @dataclass(frozen=True)
 class Command:
-    """One command: ``arguments`` as help shows them, those in brackets may be left out.
+    """One command.
 
-    ``rooms``: how many there have to be.
+    ``arguments``: as the help shows them; those in brackets are optional. ``rooms``: the command exists only
+    if the server has that many rooms; `Rooms.ONE` stands for any number.
     """
 
     name: str
     arguments: str
-    who: Permission
+    permission: Permission
     help: str
     action: Action
     rooms: Rooms = Rooms.ONE
 
     @property
     def required(self) -> int:
-        """How many arguments there have to be."""
+        """The number of arguments that must be given."""
         return sum(not word.startswith("[") for word in self.arguments.split())
 
     def is_for(self, chat: ChatServer, member: Member) -> bool:
-        """Return whether ``member`` may give it in ``chat``."""
-        return (member.is_operator or self.who is Permission.ANYBODY) and self.rooms in (
+        """Return whether ``member`` may use the command in ``chat``."""
+        return (member.is_operator or self.permission is Permission.EVERYONE) and self.rooms in (
             Rooms.ONE,
-            chat.rules.policy.rooms,
+            chat.config.policy.rooms,
         )
 
     @property
     def usage(self) -> str:
-        """How it is written."""
+        """The command as it is typed, with its arguments."""
         return f"/{self.name} {self.arguments}".rstrip()
 
 
 def run_command(chat: ChatServer, member: Member, line: str) -> list[str]:
-    """Do what ``line``, without its slash, says, and return the lines to answer."""
+    """Run the command ``line``, without its slash; return the lines to send in reply, also after an error."""
     word, arguments = first_word(line)
     command = _TABLE.get(word.lower())
     if command is None or not command.is_for(chat, member):
@@ -87,11 +88,11 @@ def run_command(chat: ChatServer, member: Member, line: str) -> list[str]:
         return [f"usage: {command.usage}"]
     try:
         return command.action(chat, member, arguments.strip())
-    except (CommandError, ValueError) as refused:
-        return [str(refused)]
-    except StorageError as unreadable:
-        chat.flush_scheduler.report_read_error(unreadable)
-        return [member.describe_error(unreadable, READING_FAILS)]
+    except (CommandError, ValueError) as error:
+        return [str(error)]
+    except StorageError as error:
+        chat.flush_scheduler.report_read_error(error)
+        return [member.describe_error(error, READING_FAILS)]
 
 
 def _help(chat: ChatServer, member: Member, arguments: str) -> list[str]:
@@ -99,8 +100,8 @@ def _help(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 
 
 def _nick(chat: ChatServer, member: Member, arguments: str) -> list[str]:
-    told = chat.rename(member, arguments)
-    return [] if told else [f"you are {member.name} now"]
+    is_announced = chat.rename(member, arguments)
+    return [] if is_announced else [f"you are {member.name} now"]
 
 
 def _me(chat: ChatServer, member: Member, arguments: str) -> list[str]:
@@ -110,14 +111,17 @@ def _me(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 
 def _msg(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     name, text = first_word(arguments)
-    other = _somebody(chat, name)
-    ways = [way for way in chat.same_user(other) if member.number not in way.ignoring]
+    other = _find_member(chat, name)
+    recipients = [session for session in chat.same_user(other) if member.number not in session.ignoring]
     lines = [f"{member.name} says to you: {text}"]
-    taken = [isolated(way.connection, partial(way.connection.send_notice, lines)) for way in ways]
-    if ways and not any(taken):
+    accepted = [
+        isolated(recipient.connection, partial(recipient.connection.send_notice, lines))
+        for recipient in recipients
+    ]
+    if recipients and not any(accepted):
         raise CommandError(f"{other.name} is not reading at the moment; your message was not delivered")
-    for way in ways:
-        way.reply_to = member.number
+    for recipient in recipients:
+        recipient.reply_to = member.number
     away = [] if other.away is None else [_away_line(other)]
     return [f"you say to {other.name}: {text}", *away]
 
@@ -134,10 +138,10 @@ def _who(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 
 
 def _whois(chat: ChatServer, member: Member, arguments: str) -> list[str]:
-    other = _somebody(chat, arguments)
-    host = ", the operator" if other.is_operator else ""
+    other = _find_member(chat, arguments)
+    title = ", the operator" if other.is_operator else ""
     away = [] if other.away is None else [_away_line(other)]
-    return [f"{other.name} is in {other.room.name}{host}, since {chat.clock(other.joined_at)}", *away]
+    return [f"{other.name} is in {other.room.name}{title}, since {chat.clock(other.joined_at)}", *away]
 
 
 def _join(chat: ChatServer, member: Member, arguments: str) -> list[str]:
@@ -158,8 +162,8 @@ def _part(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 def _rooms(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     rooms = sorted(chat.rooms.values(), key=lambda room: (-len(room.listed), room.name))
     lines = [f"{room.name}: {len(room.listed)} here" for room in rooms[:LAST_LINES]]
-    more = len(rooms) - LAST_LINES
-    return lines if more <= 0 else [*lines, f"and {more} more rooms"]
+    hidden = len(rooms) - LAST_LINES
+    return lines if hidden <= 0 else [*lines, f"and {hidden} more rooms"]
 
 
 def _topic(chat: ChatServer, member: Member, arguments: str) -> list[str]:
@@ -187,41 +191,41 @@ def _last(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 
 
 def _away(chat: ChatServer, member: Member, arguments: str) -> list[str]:
-    for way in chat.same_user(member):
-        way.away = arguments[:MAX_AWAY_LENGTH]
+    for session in chat.same_user(member):
+        session.away = arguments[:MAX_AWAY_LENGTH]
     return ["you are away; /back ends it"]
 
 
 def _back(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if member.away is None:
         raise CommandError("you were not away")
-    for way in chat.same_user(member):
-        way.away = None
+    for session in chat.same_user(member):
+        session.away = None
     return ["you are back"]
 
 
 def _ignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
-    other = _somebody(chat, arguments)
+    other = _find_member(chat, arguments)
     if other is member:
-        raise CommandError("you can't ignore yourself")
+        raise CommandError("you cannot ignore yourself")
     if other.is_operator:
-        raise CommandError("you can't ignore the operator")
-    member.ignore(_with_room(chat, member.ignoring - {other.number}) | {other.number})
+        raise CommandError("you cannot ignore the operator")
+    member.ignore(_with_space(chat, member.ignoring - {other.number}) | {other.number})
     return [f"you ignore {other.name}; /unignore {other.name} ends it"]
 
 
-def _with_room(chat: ChatServer, ignoring: frozenset[int]) -> frozenset[int]:
-    """Return ``ignoring``, or without its lowest number that nobody here has if there are too many."""
+def _with_space(chat: ChatServer, ignoring: frozenset[int]) -> frozenset[int]:
+    """Return ``ignoring`` with space for one more: if it is full, without the oldest member that has left."""
     if len(ignoring) < MAX_IGNORED:
         return ignoring
-    gone = ignoring - chat.members.keys()
-    if not gone:
+    left = ignoring - chat.members.keys()
+    if not left:
         raise CommandError(f"you ignore {MAX_IGNORED} members already, and all of them are here")
-    return ignoring - {min(gone)}
+    return ignoring - {min(left)}
 
 
 def _unignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
-    other = _somebody(chat, arguments)
+    other = _find_member(chat, arguments)
     if other.number not in member.ignoring:
         raise CommandError(f"you do not ignore {other.name}")
     member.ignore(member.ignoring - {other.number})
@@ -231,11 +235,11 @@ def _unignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 def _ping(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if not arguments:
         return ["pong"]
-    other = _somebody(chat, arguments)
-    silence = other.connection.idle_seconds
-    if silence is None:
+    other = _find_member(chat, arguments)
+    idle_seconds = other.connection.idle_seconds
+    if idle_seconds is None:
         return [f"the connection of {other.name} was lost"]
-    return [f"{last_heard(other.name, silence)}; {lines_wait(other.connection.backlog)}"]
+    return [f"{last_heard(other.name, idle_seconds)}; {lines_wait(other.connection.backlog)}"]
 
 
 def _quit(chat: ChatServer, member: Member, arguments: str) -> list[str]:
@@ -245,12 +249,12 @@ def _quit(chat: ChatServer, member: Member, arguments: str) -> list[str]:
 
 def _kick(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     name, why = first_word(arguments)
-    other = _somebody(chat, name)
+    other = _find_member(chat, name)
     if other.is_operator:
         raise CommandError("the operator cannot be kicked")
-    because = f": {why[:MAX_AWAY_LENGTH]}" if why else ""
-    other.room.announce(f"{other.name} was kicked by {member.name}{because}")
-    farewell = f"you were kicked by {member.name}{because}"
+    reason = f": {why[:MAX_AWAY_LENGTH]}" if why else ""
+    other.room.announce(f"{other.name} was kicked by {member.name}{reason}")
+    farewell = f"you were kicked by {member.name}{reason}"
     if other.session is not None:
         other.session.kicked = farewell
     isolated(other.connection, partial(other.connection.disconnect, farewell))
@@ -268,7 +272,7 @@ def _shutdown(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     return []
 
 
-def _somebody(chat: ChatServer, name: str) -> Member:
+def _find_member(chat: ChatServer, name: str) -> Member:
     other = chat.names.get(name)
     if other is None:
         raise CommandError(f"there is no member called {name}")
@@ -280,37 +284,41 @@ def _away_line(member: Member) -> str:
 
 
 COMMANDS = (
-    Command("help", "", Permission.ANYBODY, "list the commands", _help),
-    Command("nick", "NAME", Permission.ANYBODY, "change your nickname", _nick),
-    Command("me", "TEXT", Permission.ANYBODY, "send an action, for example /me waves", _me),
-    Command("msg", "NAME TEXT", Permission.ANYBODY, "send a private message", _msg),
-    Command("r", "TEXT", Permission.ANYBODY, "reply to the last private message", _reply),
-    Command("who", "", Permission.ANYBODY, "list the members of this room", _who),
-    Command("whois", "NAME", Permission.ANYBODY, "show which room a member is in, and whether away", _whois),
-    Command("join", "NAME", Permission.ANYBODY, "join another room", _join, Rooms.MANY),
-    Command("part", "", Permission.ANYBODY, "return to the lobby", _part, Rooms.MANY),
-    Command("rooms", "", Permission.ANYBODY, "list the rooms", _rooms, Rooms.MANY),
+    Command("help", "", Permission.EVERYONE, "list the commands", _help),
+    Command("nick", "NAME", Permission.EVERYONE, "change your nickname", _nick),
+    Command("me", "TEXT", Permission.EVERYONE, "send an action, for example /me waves", _me),
+    Command("msg", "NAME TEXT", Permission.EVERYONE, "send a private message", _msg),
+    Command("r", "TEXT", Permission.EVERYONE, "reply to the last private message", _reply),
+    Command("who", "", Permission.EVERYONE, "list the members of this room", _who),
+    Command("whois", "NAME", Permission.EVERYONE, "show which room a member is in, and whether away", _whois),
+    Command("join", "NAME", Permission.EVERYONE, "join another room", _join, Rooms.MANY),
+    Command("part", "", Permission.EVERYONE, "return to the lobby", _part, Rooms.MANY),
+    Command("rooms", "", Permission.EVERYONE, "list the rooms", _rooms, Rooms.MANY),
     Command(
-        "topic", "[TEXT]", Permission.ANYBODY, "show or change the topic of this room", _topic, Rooms.MANY
+        "topic", "[TEXT]", Permission.EVERYONE, "show or change the topic of this room", _topic, Rooms.MANY
     ),
-    Command("last", "[N]", Permission.ANYBODY, "show the last messages of this room", _last),
-    Command("away", "[TEXT]", Permission.ANYBODY, "mark yourself as away", _away),
-    Command("back", "", Permission.ANYBODY, "mark yourself as back", _back),
+    Command("last", "[N]", Permission.EVERYONE, "show the last messages of this room", _last),
+    Command("away", "[TEXT]", Permission.EVERYONE, "mark yourself as away", _away),
+    Command("back", "", Permission.EVERYONE, "mark yourself as back", _back),
     Command(
-        "ignore", "NAME", Permission.ANYBODY, "hide the messages of a member other than the operator", _ignore
+        "ignore",
+        "NAME",
+        Permission.EVERYONE,
+        "hide the messages of a member other than the operator",
+        _ignore,
     ),
-    Command("unignore", "NAME", Permission.ANYBODY, "show the messages of a member again", _unignore),
+    Command("unignore", "NAME", Permission.EVERYONE, "show the messages of a member again", _unignore),
     Command(
         "ping",
         "[NAME]",
-        Permission.ANYBODY,
+        Permission.EVERYONE,
         "test the connection, or show when a member was last heard",
         _ping,
     ),
-    Command("quit", "", Permission.ANYBODY, "leave; /exit or exit alone on a line do the same", _quit),
-    Command("kick", "NAME [WHY]", Permission.HOST, "disconnect a member", _kick),
-    Command("motd", "[TEXT]", Permission.HOST, "show or change the message of the day", _motd),
-    Command("shutdown", "", Permission.HOST, "shut the server down", _shutdown),
+    Command("quit", "", Permission.EVERYONE, "leave; /exit or exit alone on a line do the same", _quit),
+    Command("kick", "NAME [WHY]", Permission.OPERATOR, "disconnect a member", _kick),
+    Command("motd", "[TEXT]", Permission.OPERATOR, "show or change the message of the day", _motd),
+    Command("shutdown", "", Permission.OPERATOR, "shut the server down", _shutdown),
 )
 
 _TABLE = {command.name: command for command in COMMANDS}

@@ -1,4 +1,4 @@
-"""What has happened in a server since its start, in numbers that only grow."""
+"""Counts of events since the server started; they only grow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class Rejected(Enum):
-    """What was not accepted."""
+    """What was rejected; each is a metric of its own."""
 
     LINES = auto()
     FRAMES = auto()
@@ -14,7 +14,7 @@ class Rejected(Enum):
 
 
 class RejectReason(Enum):
-    """Why something was not accepted; the value is its name for programs, ``what`` is counted."""
+    """Why something was rejected. The value is the label of the metric ``what``."""
 
     what: Rejected
 
@@ -25,26 +25,27 @@ class RejectReason(Enum):
         return member
 
     LINE = "line_too_long", Rejected.LINES
-    STORAGE = "storage_unavailable", Rejected.LINES  # each time that they could not be stored
-    FRAME = "invalid_frame", Rejected.FRAMES  # or one that is not allowed in this state
-    GAP = "out_of_order", Rejected.FRAMES  # its lines come after some that were not received
+    STORAGE = "storage_unavailable", Rejected.LINES  # counted at each failed attempt to store a line
+    FRAME = "invalid_frame", Rejected.FRAMES  # also a valid frame that is not allowed in this state
+    GAP = "out_of_order", Rejected.FRAMES  # lines before those of the frame were not received
     SESSION = "session_unavailable", Rejected.CONNECTIONS
     NAME = "nickname_unavailable", Rejected.CONNECTIONS
     KICKED = "kicked", Rejected.CONNECTIONS
     FULL = "server_full", Rejected.CONNECTIONS
-    STRANGERS = "admission_limit", Rejected.CONNECTIONS  # too many others are not welcomed yet
-    LEAVING = "shutting_down", Rejected.CONNECTIONS
+    PENDING = "admission_limit", Rejected.CONNECTIONS  # too many other connections are not admitted yet
+    SHUTDOWN = "shutting_down", Rejected.CONNECTIONS
 
 
 class Counters:
     """The counters.
 
-    ``connections``: accepted. ``bytes_received`` and ``bytes_sent``: see the metrics of that name. ``said``:
-    lines that were handed over to be stored, ``stored``: those of them that are. ``sent``: lines that went
-    out, once for each member. ``duplicates``: lines that were stored already when they were received.
-    ``returns``: sessions that were resumed. ``refused``: what was not accepted, by reason.
+    ``connections``: connections accepted. ``bytes_received``, ``bytes_sent``: see the metrics of that name.
+    ``lines_received``: lines handed to the storage. ``lines_stored``: those of them that were stored.
+    ``lines_sent``: lines sent, counted once for each member. ``duplicates``: lines received that were stored
+    already. ``sessions_resumed``: sessions continued on a new connection. ``rejected``: what was rejected, by
+    reason.
 
-    Of the lines ``said``, all that are neither ``stored`` nor refused for want of storage are being written.
+    Lines received that are neither stored nor rejected for `RejectReason.STORAGE` are being written.
     """
 
     __slots__ = (
@@ -52,18 +53,19 @@ class Counters:
         "bytes_sent",
         "connections",
         "duplicates",
-        "refused",
-        "returns",
-        "said",
-        "sent",
-        "stored",
+        "lines_received",
+        "lines_sent",
+        "lines_stored",
+        "rejected",
+        "sessions_resumed",
     )
 
     def __init__(self) -> None:
         self.connections = self.bytes_received = self.bytes_sent = 0
-        self.said = self.stored = self.sent = self.duplicates = self.returns = 0
-        self.refused = dict.fromkeys(RejectReason, 0)
+        self.lines_received = self.lines_stored = self.lines_sent = 0
+        self.duplicates = self.sessions_resumed = 0
+        self.rejected = dict.fromkeys(RejectReason, 0)
 
     def reject(self, why: RejectReason, count: int = 1) -> None:
-        """Count so many lines, frames or connections that were not accepted."""
-        self.refused[why] += count
+        """Count ``count`` rejected lines, frames or connections."""
+        self.rejected[why] += count

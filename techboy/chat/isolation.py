@@ -1,4 +1,4 @@
-"""An error in what concerns one connection hinders nobody else."""
+"""Keep an error that concerns one connection from affecting the others."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ T = TypeVar("T")
 
 
 class Fallible(Protocol):
-    """A connection, or the operator's screen, that an error concerns alone."""
+    """A connection, or the operator's screen, that can fail alone."""
 
     def on_error(self) -> None:
-        """Log the exception that is being handled, and close."""
+        """Log the exception that is being handled, and close the connection."""
 
 
-def isolated(one: Fallible, act: Callable[[], T]) -> T | None:
-    """Return what ``act`` returns, which concerns ``one`` alone; if it raises, have ``one`` fail."""
+def isolated(target: Fallible, act: Callable[[], T]) -> T | None:
+    """Return the result of ``act``, which concerns ``target`` alone.
+
+    If ``act`` raises, call ``target.on_error`` and return None.
+    """
     try:
         return act()
     except Exception:
-        one.on_error()
+        target.on_error()
         return None

@@ -1,4 +1,4 @@
-"""Somebody in a house, whichever way they came in."""
+"""A member of the server, independent of the protocol of its connection."""
 
 from __future__ import annotations
 
@@ -12,55 +12,58 @@ from techboy.storage.interface import MessageBatch, StorageError
 
 STORING_FAILS = "the server cannot store messages now"
 READING_FAILS = "the server cannot read its history now"
-"""What clients are told of storage errors, whose text names files of the server."""
+"""Sent to clients instead of the text of a storage error, which names files of the server."""
 
 
 MAX_REMEMBERED_ROOMS = 16
-"""Rooms that a member left of which it is remembered how far it was sent their messages."""
+"""Number of rooms that a member left whose offsets are remembered."""
 
 
 class MemberConnection(Fallible, Protocol):
-    """The way in of one member, as the house sees it."""
+    """The connection of one member, as the chat server uses it."""
 
     def send_notice(self, notices: list[str]) -> bool:
-        """Show lines about the house itself; return False where nothing more can be taken now."""
+        """Send lines about the server or the room; return False if the connection takes no more now."""
 
     def send_history(self, batches: list[MessageBatch]) -> bool:
-        """Show what was said before, marked as past; return False where that is nothing."""
+        """Send earlier messages, marked as history; return False if the connection takes no more now."""
 
     def deliver(self, delivery: Any) -> None:
-        """Take what is new in the room, as whoever brings it has put it, or leave it in the log for later."""
+        """Send what is new in the room, as the broker has prepared it, or leave it in the log for later."""
 
     def on_stored(self, last: int) -> None:
-        """All that the member said so far is stored, and has ids up to ``last``."""
+        """Acknowledge: all messages of the member so far are stored, with ids up to ``last``."""
 
     def on_not_stored(self, why: str) -> None:
-        """What the member said and is not `stored` will not be."""
+        """Report that the messages of the member that are not acknowledged will not be stored."""
 
     def disconnect(self, why: str) -> None:
-        """Send what was said, tell ``why`` and close."""
+        """Send the messages that wait, then ``why``, and close the connection."""
 
     def on_room_changed(self) -> None:
-        """The member is in another room now, and hears what is said there from now on."""
+        """Continue with the messages of the room in which the member is now."""
 
     @property
     def idle_seconds(self) -> float | None:
-        """For how many seconds nothing was heard from the member, None where nobody is there to be heard."""
+        """Seconds since something was received from the member; None if it is not connected."""
 
     @property
     def backlog(self) -> int:
-        """How many lines wait to be sent to the member."""
+        """The number of lines that wait to be sent to the member."""
 
 
 class Member:
-    """Somebody in the house. ``number`` is theirs alone, whatever the name; ``host``: may do anything.
+    """A member of the server.
 
-    ``given``: the name they were given unasked, which nobody else gets. ``away``: why, or None. ``absent``:
-    the connection was lost, and may come back. ``ignoring`` and ``answers_to`` are numbers. ``session``:
-    what survives a connection, where the way in has such. ``unstored``: characters said that are not stored
-    yet. ``quiet``: came to say something and not to hear, so that nobody needs to know. ``since``: the id
-    after which it is shown what was said in its room before it entered. ``left``: how far it was sent the
-    messages of rooms that it left, by their keys: of `MAX_REMEMBERED_ROOMS` rooms at most.
+    ``number``: identifies the member, also after a change of nickname. ``is_operator``: may use all commands.
+    ``default_name``: the nickname that the server assigned, reserved for this member; empty if the client
+    chose one. ``away``: the away message, None if the member is not away. ``absent``: the connection was
+    lost, and the session may be resumed. ``ignoring``: numbers of the members it ignores. ``reply_to``: the
+    number of the member that last sent it a private message. ``session``: what survives the connection, None
+    if its protocol has no sessions. ``pending_chars``: characters of its messages that are not stored yet.
+    ``hidden``: it only sends, and is neither listed nor announced. ``joined_at``: seconds since 1970.
+    ``since``: the id in its room after which it is sent the history. ``left``: the offsets at which it left
+    other rooms, by their keys, of `MAX_REMEMBERED_ROOMS` rooms at most.
     """
 
     __slots__ = (
@@ -109,70 +112,70 @@ class Member:
         self.left: dict[str, int] = {}
 
     def remember_offset(self) -> None:
-        """Remember how far this member was sent the messages of its room, which it leaves."""
+        """Remember the member's offset in its room, which it leaves."""
         self.left[self.room.name.lower()] = self.room.log.last - self.connection.backlog
         if len(self.left) > MAX_REMEMBERED_ROOMS:
             del self.left[next(iter(self.left))]
 
     def describe_error(self, error: StorageError, sentence: str) -> str:
-        """Return what the member is told of ``error``: ``sentence``, and all of it only if it is the host."""
+        """Return the text of ``error`` for the operator, and ``sentence`` for every other member."""
         return str(error) if self.is_operator else sentence
 
     def ignore(self, numbers: frozenset[int]) -> None:
-        """Hear nothing of the members with these ``numbers`` from now on, and all others again."""
+        """Set the members to ignore, by their ``numbers``."""
         self.ignoring = numbers
         if self.session is not None:
             self.session.ignoring = numbers
 
     def rename(self, name: str) -> None:
-        """Be called ``name``, from now on and when its session is gone on with."""
+        """Set the nickname to ``name``, also in the session."""
         self.name = name
         if self.session is not None:
             self.session.nick = "" if name == self.default_name else name
 
 
 class DetachedConnection:
-    """The way in of a member whose connection was lost: nothing reaches it, and the log keeps all for it.
+    """The connection of a member whose real one was lost: it sends nothing, and messages stay in the log.
 
-    ``leave`` is called when the member is told goodbye: nobody waits for its return any longer.
+    ``leave`` is called if the member is disconnected: its session is then no longer waited for.
     """
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
 
     def send_notice(self, notices: list[str]) -> bool:
-        """Take nothing."""
+        """Return False: nothing is sent."""
         return False
 
     def send_history(self, batches: list[MessageBatch]) -> bool:
-        """Show nothing."""
+        """Send nothing; return whether there are any ``batches``."""
         return bool(batches)
 
     def deliver(self, delivery: Any) -> None:
-        """Leave it in the log."""
+        """Leave the messages in the log."""
 
     def on_stored(self, last: int) -> None:
-        """The session knows."""
+        """Do nothing: the session has the number of the next line."""
 
     def on_not_stored(self, why: str) -> None:
-        """The session knows."""
+        """Do nothing: the session has the number of the next line."""
 
     def on_error(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no connection to close."""
 
     def disconnect(self, why: str) -> None:
-        """Have the member leave at once; nobody hears why."""
+        """Have the member leave at once, without sending ``why``."""
         self._leave()
 
     def on_room_changed(self) -> None:
-        """Nobody hears it."""
+        """Do nothing."""
 
     @property
     def idle_seconds(self) -> None:
-        """Nobody is there."""
+        """None: the member is not connected."""
         return None
 
     @property
     def backlog(self) -> int:
-        """What waits is in the log."""
+        """0: nothing waits to be sent while the member is not connected."""
         return 0

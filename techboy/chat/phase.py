@@ -1,4 +1,4 @@
-"""How far a conversation in direct mode has got, as the server sees it."""
+"""The phases of a conversation in direct mode, at the server."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ class DirectPhase(Enum):
     """The phases of the conversation between the operator and one client."""
 
     WAITING = auto()  # no client is connected
-    WAITING_RESUME = auto()  # nor is one, and the input has ended, but not all of it may have arrived
+    WAITING_RESUME = auto()  # the input ended, the connection was lost, and not all of it may have arrived
     TALKING = auto()
-    INPUT_DONE = auto()  # the input ended, our goodbye is said; the client may still talk
-    LEAVING = auto()  # told to leave, our goodbye is said
-    CLIENT_CLOSED = auto()  # the client said goodbye; a script says the rest
-    CLOSING_AFTER_CLIENT = auto()  # the client said goodbye, a script has said the rest
-    CLOSED_BOTH = auto()  # both said goodbye, nothing more was to be said
+    INPUT_DONE = auto()  # the input ended, our goodbye is sent; the client may still send
+    LEAVING = auto()  # the operator left, our goodbye is sent
+    CLIENT_CLOSED = auto()  # the goodbye of the client was received; a script sends the rest of its input
+    CLOSING_AFTER_CLIENT = auto()  # the goodbye of the client was received, and the script has sent the rest
+    CLOSED_BOTH = auto()  # both goodbyes were exchanged, with nothing left to send
     OVER = auto()
 
     @property
     def is_alone(self) -> bool:
-        """Whether a client is waited for."""
+        """Whether the server waits for a client."""
         return self in (DirectPhase.WAITING, DirectPhase.WAITING_RESUME)
 
     @property
-    def says(self) -> bool:
-        """Whether the client is there and may be told something."""
+    def can_send(self) -> bool:
+        """Whether messages may be sent to the client."""
         return self in (DirectPhase.TALKING, DirectPhase.CLIENT_CLOSED)
 
     @property
-    def hears(self) -> bool:
-        """Whether the client may still say something, and be lost and come back."""
+    def can_receive(self) -> bool:
+        """Whether the client may still send messages, and may reconnect if its connection is lost."""
         return self in (DirectPhase.TALKING, DirectPhase.INPUT_DONE)
 
     @property
-    def has_said_goodbye(self) -> bool:
-        """Whether our goodbye is said, and the connection is not closed yet."""
+    def has_sent_goodbye(self) -> bool:
+        """Whether our goodbye is sent, and the connection is not closed yet."""
         return self in (DirectPhase.INPUT_DONE, DirectPhase.LEAVING) or self in _AFTER_CLIENT
 
     @property
-    def has_heard_goodbye(self) -> bool:
-        """Whether the client said goodbye, and the connection is not closed yet."""
+    def has_received_goodbye(self) -> bool:
+        """Whether the goodbye of the client was received, and the connection is not closed yet."""
         return self is DirectPhase.CLIENT_CLOSED or self in _AFTER_CLIENT
 
     @property
-    def is_unsure(self) -> bool:
-        """Whether something may not have arrived if the connection breaks now."""
+    def is_uncertain(self) -> bool:
+        """Whether messages may not have arrived if the connection is lost now."""
         return self in (DirectPhase.INPUT_DONE, DirectPhase.CLIENT_CLOSED, DirectPhase.CLOSING_AFTER_CLIENT)
 
 

@@ -1,4 +1,4 @@
-"""What kind of conversation rooms hold: any number of members, or the operator and one client."""
+"""The policies of rooms: any number of members, or the operator and one client."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from enum import Enum, auto
 
 
 class Rooms(Enum):
-    """How many rooms there are."""
+    """The number of rooms on the server."""
 
-    MANY = auto()  # members go from one to another
-    ONE = auto()  # the lobby, which is not named to the client
+    MANY = auto()  # members can move from one to another
+    ONE = auto()  # the lobby, whose name is not sent to the client
 
 
 class Presence(Enum):
-    """Whether members are greeted, and told who joins and leaves."""
+    """Whether members are greeted, and joins and leaves are announced."""
 
     ANNOUNCED = auto()
     UNANNOUNCED = auto()
 
 
 class PlainText(Enum):
-    """How messages look to a plain client."""
+    """The form of messages to a plain client."""
 
     SIGNED = auto()  # each line begins with its author's nickname
-    BARE = auto()  # there is one possible author: a line is what was said
+    BARE = auto()  # there is one possible author: a line is the text alone
 
 
 class History(Enum):
     """Which messages a client may see."""
 
-    SHARED = auto()  # all that the log keeps
-    OWN_SESSION = auto()  # those of its own session; the operator sees all
+    SHARED = auto()  # all messages in the log
+    OWN_SESSION = auto()  # the messages of its own session; the operator sees all
 
 
 class BackPressure(Enum):
-    """What happens when one member sends faster than another reads."""
+    """What happens if one member sends faster than another reads."""
 
-    LOG = auto()  # nobody waits: what a member has not taken is read from the log later
-    AUTHOR = auto()  # the author is not read from until the other member has taken everything
+    LOG = auto()  # nobody waits: a slow reader reads the messages from the log later
+    AUTHOR = auto()  # the server stops reading from the author until the other member has read everything
 
 
 class AfterClient(Enum):
-    """What the server does when its last client has left."""
+    """What the server does when its client has left."""
 
     WAIT = auto()
     END = auto()
@@ -50,10 +50,10 @@ class AfterClient(Enum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How a room admits and treats its members. The operator is treated by `ROOMS` everywhere.
+    """How a room admits and treats its members. For the operator `ROOMS` applies everywhere.
 
-    ``full``: what a caller for whom there is no place is told, after the operator's name. ``client_name``:
-    the nickname of a client that has not said its own, None for a numbered one.
+    ``full``: sent, after the operator's name, to a client that is rejected because the server is full.
+    ``client_name``: the nickname of a client that sent none; None for a numbered one.
     """
 
     rooms: Rooms

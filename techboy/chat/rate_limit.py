@@ -1,15 +1,15 @@
-"""How many lines somebody may say in a time: a token bucket."""
+"""The rate limit for lines: a token bucket."""
 
 from __future__ import annotations
 
-_ROUNDING = 1e-6  # lines: what floating point may be short by after exactly the time that was waited for
+_ROUNDING = 1e-6  # lines; floating point may be short by so much after exactly the time to wait
 
 
-class Bucket:
+class TokenBucket:
     """Allows ``rate`` lines a second in the long run, and ``burst`` at once. A ``rate`` of 0 is no limit.
 
-    ``shortages`` counts how often more was said than it allowed: once from the first line that had to wait
-    until it is full again.
+    ``shortages`` counts how often the limit was exceeded: once from the first line that had to wait until the
+    bucket is full again.
     """
 
     __slots__ = ("_burst", "_filled", "_short", "_tokens", "rate", "shortages")
@@ -21,22 +21,22 @@ class Bucket:
 
     @property
     def unlimited(self) -> bool:
-        """Whether anything may be said at once."""
+        """Whether there is no limit."""
         return not self.rate
 
     def take(self, lines: int, now: float) -> int:
-        """Return how many of ``lines`` may be said at ``now``, in seconds, and count them."""
+        """Return how many of ``lines`` are allowed at ``now``, in seconds, and count them."""
         if self.unlimited:
             return lines
         self._fill(now)
-        taken = min(lines, max(int(self._tokens + _ROUNDING), 0))
-        self._tokens -= taken
-        if taken < lines:
+        allowed = min(lines, max(int(self._tokens + _ROUNDING), 0))
+        self._tokens -= allowed
+        if allowed < lines:
             self._run_short()
-        return taken
+        return allowed
 
     def spend(self, lines: int, now: float) -> float:
-        """Count ``lines``, which were said already; return how many seconds have to pass before more are."""
+        """Count ``lines`` accepted at ``now``; return the seconds to wait before more are allowed."""
         if self.unlimited:
             return 0.0
         self._fill(now)
@@ -46,12 +46,12 @@ class Bucket:
         return max(-self._tokens, 0.0) / self.rate
 
     def wait(self, lines: int) -> float:
-        """Return how many seconds after the last `take` there is room for ``lines``, or for a whole burst."""
+        """Return the seconds from the last `take` until ``lines``, or a whole burst if less, are allowed."""
         missing = min(lines, self._burst) - self._tokens
         return max(missing, 0.0) / self.rate if self.rate else 0.0
 
     def _fill(self, now: float) -> None:
-        """Add what the time since the last call allows: nothing if the clock went back."""
+        """Add tokens for the time since the last call: none if the clock was set back."""
         self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0.0) * self.rate)
         self._filled = now
         if self._tokens >= self._burst:

@@ -1,4 +1,4 @@
-"""A room: who is in it, what is said there, and what is new."""
+"""A room: its members, its message log, and what is new in it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ if TYPE_CHECKING:
     from techboy.chat.member import Member
 
 HISTORY_SIZE = 64 * 1024
-"""Characters of history that are shown at a time, about."""
+"""Approximate size of a page of history, in characters."""
 
 SHOWN_NAMES = 20
-"""Names that are listed where there are many."""
+"""Number of names in a list of members, if there are more."""
 
 
 class FlushScheduler(Protocol):
-    """Whoever sees to it that what is new in a room is settled: stored, and brought to everybody."""
+    """Stores what is new in a room and delivers it to the members."""
 
     def schedule_flush(self, room: Room) -> None:
-        """Something was said in ``room``: settle it now."""
+        """Flush ``room`` in this turn of the reactor: it has new messages."""
 
     def schedule_flush_soon(self, room: Room) -> None:
-        """Somebody came or went in ``room``: settle it soon, with what else comes."""
+        """Flush ``room`` after a short delay, with what is added until then: it has new notices."""
 
     def report_read_error(self, why: StorageError) -> None:
-        """Something that was asked for can't be read from where it is kept: log it."""
+        """Log that stored messages cannot be read."""
 
 
 class PresenceEvents:
-    """What is new about who is in a room: lines for everybody, who came and who left, by number.
+    """New notices of a room: lines for all members, and the names of members who joined and left, by number.
 
-    Members are told of the latter only if ``presence`` is announced. Nothing is added once it was told.
+    Members are sent joins and leaves only if ``presence`` is announced. Nothing may be added after the first
+    call of `notices_for`.
     """
 
     def __init__(self, presence: Presence = Presence.ANNOUNCED) -> None:
@@ -48,32 +49,32 @@ class PresenceEvents:
     def __bool__(self) -> bool:
         return bool(self.lines or self.joined or self.left)
 
-    def told(self, number: int = 0) -> list[str]:
-        """Return the lines for the member ``number``, who is told of those only who came after it."""
+    def notices_for(self, number: int = 0) -> list[str]:
+        """Return the notices for the member ``number``, with the joins after its own; all of them for 0."""
         return [*self.lines] if self._presence is Presence.UNANNOUNCED else self.recorded(number)
 
     def recorded(self, number: int = 0) -> list[str]:
-        """Return the same with all who came and left, whether members are told or not."""
-        lines, joined = [*self.lines], self._in_order
-        later = self._places.get(number, 0)
-        shown = joined[later : later + SHOWN_NAMES]
+        """Return the same, with joins and leaves even if they are not announced to members."""
+        lines, joined = [*self.lines], self._names_joined
+        skipped = self._positions.get(number, 0)
+        shown = joined[skipped : skipped + SHOWN_NAMES]
         if shown:
-            lines.append(f"{listed(shown, len(joined) - later)} joined")
+            lines.append(f"{listed(shown, len(joined) - skipped)} joined")
         if self.left:
             lines.append(f"{listed(self.left.values(), len(self.left))} left")
         return lines
 
     @cached_property
-    def _in_order(self) -> list[str]:
+    def _names_joined(self) -> list[str]:
         return list(self.joined.values())
 
     @cached_property
-    def _places(self) -> dict[int, int]:
-        return {number: place for place, number in enumerate(self.joined, 1)}
+    def _positions(self) -> dict[int, int]:
+        return {number: position for position, number in enumerate(self.joined, 1)}
 
 
 class PendingMessages:
-    """What one member said since the last time, in its order, as runs of one name and kind."""
+    """The messages of one member that are to be stored, in order, as runs of one name and kind."""
 
     __slots__ = ("member", "runs", "size")
 
@@ -82,7 +83,7 @@ class PendingMessages:
         self.runs: list[tuple[str, str, list[str]]] = []
 
     def add(self, kind: str, text: str) -> None:
-        """``text``, lines joined by LF, was said."""
+        """Add ``text``: messages joined by LF."""
         runs, name = self.runs, self.member.name
         self.size += len(text)
         self.member.pending_chars += len(text)
@@ -93,129 +94,133 @@ class PendingMessages:
 
 
 class PendingBatch:
-    """What is new in a room and is brought together: news first, then what was said."""
+    """What is new in a room and is delivered together: the notices first, then the messages by author."""
 
-    __slots__ = ("news", "said")
+    __slots__ = ("messages", "news")
 
     def __init__(self, presence: Presence) -> None:
         self.news = PresenceEvents(presence)
-        self.said: dict[int, PendingMessages] = {}
+        self.messages: dict[int, PendingMessages] = {}
 
     def drafts(self) -> list[MessageDraft]:
-        """Return what was said: each author's lines together."""
+        """Return the messages: those of each author together."""
         return [
             MessageDraft(by, name, kind, "\n".join(texts))
-            for by, said in self.said.items()
-            for name, kind, texts in said.runs
+            for by, pending in self.messages.items()
+            for name, kind, texts in pending.runs
         ]
 
     @property
     def lines(self) -> int:
-        """How many lines were said."""
-        texts = (text for said in self.said.values() for _, _, run in said.runs for text in run)
+        """The number of lines in the messages."""
+        texts = (text for pending in self.messages.values() for _, _, run in pending.runs for text in run)
         return sum(text.count("\n") + 1 for text in texts)
 
 
 class Room:
-    """One conversation of any number, in one order. What is said waits until it is stored with the rest.
+    """Members who share one message log. New messages and notices wait for the next flush.
 
-    ``members`` are all who hear, by number; ``listed`` those of them whom the others know of: not the quiet,
-    and the host once, by however many ways at a time.
+    ``members``: all members, by number. ``listed``: those that other members see, without hidden ones, and
+    with one entry for all sessions of the operator.
     """
 
     def __init__(
-        self, name: str, log: MessageLog, waker: FlushScheduler, presence: Presence = Presence.ANNOUNCED
+        self,
+        name: str,
+        log: MessageLog,
+        flush_scheduler: FlushScheduler,
+        presence: Presence = Presence.ANNOUNCED,
     ) -> None:
         self.name, self.log, self.topic = name, log, log.topic
         self.members: dict[int, Member] = {}
         self.listed: dict[int, Member] = {}
-        self._flush_scheduler, self._presence = waker, presence
-        self._segments = [PendingBatch(presence)]
+        self._flush_scheduler, self._presence = flush_scheduler, presence
+        self._pending = [PendingBatch(presence)]
 
     def post(self, member: Member, kind: str, text: str) -> None:
-        """``member`` says ``text``, lines joined by LF."""
-        waiting = self._segments[-1].said
-        said = waiting.get(member.number)
-        if said is None:
-            said = waiting[member.number] = PendingMessages(member)
-        said.add(kind, text)
+        """Add messages of ``member``: ``text``, lines joined by LF."""
+        by_author = self._pending[-1].messages
+        messages = by_author.get(member.number)
+        if messages is None:
+            messages = by_author[member.number] = PendingMessages(member)
+        messages.add(kind, text)
         self._flush_scheduler.schedule_flush(self)
 
     def take_pending(self) -> list[PendingBatch]:
-        """Return what is new, in its order, and forget it."""
-        segments, self._segments = self._segments, [PendingBatch(self._presence)]
-        return segments
+        """Remove and return what is new, in order."""
+        pending, self._pending = self._pending, [PendingBatch(self._presence)]
+        return pending
 
     @property
     def pending_lines(self) -> int:
-        """How many lines were said since it was last taken from."""
-        return sum(segment.lines for segment in self._segments)
+        """The number of lines added since the last `take_pending`."""
+        return sum(batch.lines for batch in self._pending)
 
     def enter(self, member: Member) -> None:
-        """``member`` comes in."""
+        """Add ``member``, and announce it unless it is hidden or already listed by another session."""
         self.members[member.number] = member
-        if member.hidden or self._twin(member) is not None:
+        if member.hidden or self._other_session(member) is not None:
             return
         self.listed[member.number] = member
-        news = self._segments[-1].news
-        before = news.left.pop(self._number_before(member), None)
-        if before is None:
+        news = self._pending[-1].news
+        old_name = news.left.pop(self._previous_number(member), None)
+        if old_name is None:
             news.joined[member.number] = member.name
-        elif before != member.name:
-            news.lines.append(f"{before} is now {member.name}")
+        elif old_name != member.name:
+            news.lines.append(f"{old_name} is now {member.name}")
         self._flush_scheduler.schedule_flush_soon(self)
 
     def leave(self, member: Member) -> None:
-        """``member`` goes."""
+        """Remove ``member``, and announce it if it was listed and has no other session here."""
         del self.members[member.number]
         if self.listed.pop(member.number, None) is None:
             return
-        twin = self._twin(member)
-        if twin is not None:
-            self.listed[twin.number] = twin
+        other = self._other_session(member)
+        if other is not None:
+            self.listed[other.number] = other
             return
         news = self._news_after(member)
         if news.joined.pop(member.number, None) is None:
             news.left[member.number] = member.name
         self._flush_scheduler.schedule_flush_soon(self)
 
-    def rename(self, member: Member, before: str) -> bool:
-        """``member`` was called ``before`` until now; return whether everybody will be told."""
+    def rename(self, member: Member, old_name: str) -> bool:
+        """Announce that ``member`` has a new nickname; return False if its join is not announced yet."""
         news = self._news_after(member)
         if member.number in news.joined:
             news.joined[member.number] = member.name
             return False
-        self.announce(f"{before} is now {member.name}")
+        self.announce(f"{old_name} is now {member.name}")
         return True
 
     def announce(self, line: str) -> None:
-        """Tell everybody in the room one line."""
-        self._segments[-1].news.lines.append(line)
+        """Send the notice ``line`` to all members of the room."""
+        self._pending[-1].news.lines.append(line)
         self._flush_scheduler.schedule_flush_soon(self)
 
-    def _twin(self, member: Member) -> Member | None:
-        """Return another way by which the host, if ``member`` is that, is in the room."""
+    def _other_session(self, member: Member) -> Member | None:
+        """Return another visible session of the operator in the room, if ``member`` is one."""
         if not member.is_operator:
             return None
         others = (other for other in self.members.values() if other is not member)
         return next((other for other in others if other.is_operator and not other.hidden), None)
 
-    def _number_before(self, member: Member) -> int:
-        """Return the number that ``member`` may just have left with: the host's may be another each time."""
-        left = self._segments[-1].news.left
+    def _previous_number(self, member: Member) -> int:
+        """Return the number with which ``member`` may just have left: sessions of the operator differ."""
+        left = self._pending[-1].news.left
         if member.is_operator:
             return next((number for number, name in left.items() if name == member.name), member.number)
         return member.number
 
     def _news_after(self, member: Member) -> PresenceEvents:
-        """Return where news of ``member`` goes, so that it comes after what they said."""
-        if member.number in self._segments[-1].said:
-            self._segments.append(PendingBatch(self._presence))
-        return self._segments[-1].news
+        """Return the notices to which one about ``member`` is added, so that it follows its messages."""
+        if member.number in self._pending[-1].messages:
+            self._pending.append(PendingBatch(self._presence))
+        return self._pending[-1].news
 
 
 def listed(names: Iterable[str], count: int) -> str:
-    """Return ``names``, of which there are ``count``, as a list for people, of bounded length."""
+    """Return the first of ``count`` names as text, with the number of those that are not shown."""
     text = ", ".join(islice(names, SHOWN_NAMES))
-    more = count - SHOWN_NAMES
-    return text if more <= 0 else f"{text} and {more} more"
+    hidden = count - SHOWN_NAMES
+    return text if hidden <= 0 else f"{text} and {hidden} more"

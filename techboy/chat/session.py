@@ -1,34 +1,35 @@
-"""What survives a connection: who it was, what was stored of what they said, and where they have read to."""
+"""Sessions: the state of a member that survives its connection."""
 
 from __future__ import annotations
 
 import hashlib
 from enum import Enum, auto
 
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.storage.interface import SessionRecord
 
 
 def digest_of(token: str) -> bytes:
-    """Return what is kept of a session's secret ``token``.
+    """Return the hash under which the session with the secret ``token`` is stored.
 
-    The token is chance of 256 bits, so a plain SHA-256 says nothing about it; and as it is looked up by
-    this, how long that takes says nothing either.
+    The token has 256 random bits, so plain SHA-256 is enough. Lookups by the hash reveal nothing about the
+    token through their timing.
     """
     return hashlib.sha256(token.encode()).digest()
 
 
 class Numbering(Enum):
-    """What is wrong with the number of lines."""
+    """An error in the sequence number of lines."""
 
-    GAP = auto()  # lines before them never came
+    GAP = auto()  # lines before them were not received
 
 
 class Session:
-    """A session as long as somebody is in it, or may be back soon. See `SessionRecord` for its fields.
+    """A session whose member is connected, or may reconnect soon. See `SessionRecord` for its fields.
 
-    ``next`` counts what is stored, ``accepted`` also what is about to be. ``bucket`` is how much may be
-    said, which does not begin anew with a connection.
+    ``next``: the number of the first line that is not stored. ``accepted``: the number of the next line that
+    is expected; lines before it are stored or about to be. ``bucket``: the rate limit, which a new connection
+    does not reset.
     """
 
     __slots__ = (
@@ -41,26 +42,26 @@ class Session:
         self.next = self.accepted = record.next
         self.room, self.seen, self.last_active = record.room, record.seen, record.last_active
         self.kicked, self.nick, self.ignoring = record.kicked, record.nick, record.ignoring
-        self.bucket: Bucket | None = None
+        self.bucket: TokenBucket | None = None
 
     def accept(self, seq: int, lines: int) -> int | Numbering:
-        """Take so many lines numbered from ``seq`` on; return how many of the first are here already."""
+        """Accept ``lines`` lines numbered from ``seq`` on; return how many of the first are duplicates."""
         if seq > self.accepted:
             return Numbering.GAP
-        known = min(self.accepted - seq, lines)
-        self.accepted += lines - known
-        return known
+        duplicates = min(self.accepted - seq, lines)
+        self.accepted += lines - duplicates
+        return duplicates
 
     def mark_stored(self, before: int) -> None:
-        """What was accepted before the number ``before`` is stored; it may be told in any order."""
+        """Note that lines with numbers less than ``before`` are stored; calls may come in any order."""
         self.next = max(self.next, before)
 
     def reset_accepted(self) -> None:
-        """What was accepted and not stored never will be: it is expected once more."""
+        """Expect the accepted lines that are not stored again: storing them failed."""
         self.accepted = self.next
 
     def record(self) -> SessionRecord:
-        """Return what is kept of it once all that was accepted is stored."""
+        """Return the record to store together with all accepted lines."""
         return SessionRecord(
             self.number,
             self.digest,

@@ -1,21 +1,21 @@
-"""How things stand, in one line for people: at a prompt, and for a service manager."""
+"""The status of a program in one line of text: for the prompt, and for a service manager."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 QUIET = 5.0
-"""Seconds without a word from which on it is said for how long nothing was heard."""
+"""Seconds of inactivity from which on the status shows how long ago the peer was last heard."""
 
 _UNITS = (("day", 86400), ("h", 3600), ("min", 60))
 
 
 @dataclass(frozen=True)
 class Disconnected:
-    """Nobody is at the other end.
+    """The status without a connection.
 
-    ``doing``: what is done about it, for so many ``seconds``. ``why``: what came of the last attempt, if that
-    is known. ``waiting``: how many lines wait to be sent.
+    ``doing``: what the program does about it, for ``seconds`` seconds. ``why``: why the last attempt failed,
+    empty if that is not known. ``waiting``: the number of lines that wait to be sent.
     """
 
     doing: str
@@ -24,17 +24,17 @@ class Disconnected:
     waiting: int = 0
 
     def __str__(self) -> str:
-        """Return it as a line; the reason, which may be long, is what is cut on a narrow screen."""
+        """Return the status as a line, with the reason, which may be long, at the end."""
         line = _with(f"{self.doing} for {duration(self.seconds)}", waiting=self.waiting)
         return f"{line}: {self.why}" if self.why else line
 
 
 @dataclass(frozen=True)
 class Connected:
-    """Somebody, ``name``, is at the other end, of whom nothing was heard for ``idle_seconds`` seconds.
+    """The status with a connection to the peer ``name``, last heard ``idle_seconds`` seconds ago.
 
-    ``waiting``: how many lines are not stored there. ``missing``: how many that were said before are still to
-    come.
+    ``waiting``: the number of lines that the peer has not stored. ``missing``: the number of earlier lines
+    that are still to be received.
     """
 
     name: str
@@ -43,28 +43,28 @@ class Connected:
     missing: int = 0
 
     def __str__(self) -> str:
-        """Return it as a line."""
-        heard = f", last heard {duration(self.idle_seconds)} ago" if self.idle_seconds >= QUIET else ""
-        coming = f", catching up: {in_lines(self.missing)} to come" if self.missing else ""
-        return _with(f"connected to {self.name}{heard}{coming}", waiting=self.waiting)
+        """Return the status as a line."""
+        idle = f", last heard {duration(self.idle_seconds)} ago" if self.idle_seconds >= QUIET else ""
+        progress = f", catching up: {in_lines(self.missing)} to come" if self.missing else ""
+        return _with(f"connected to {self.name}{idle}{progress}", waiting=self.waiting)
 
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """A host of many: how many guests are here, lines were said, and wait to be stored."""
+    """The status of a server: how many clients it has, lines it stored, and lines wait to be stored."""
 
     guests: int
     lines: int
     waiting: int
 
     def __str__(self) -> str:
-        """Return it as a line."""
+        """Return the status as a line."""
         guests = "1 guest" if self.guests == 1 else f"{self.guests} guests"
         return f"{guests}, {in_lines(self.lines)}, {self.waiting} waiting"
 
 
 def duration(seconds: float) -> str:
-    """Return so many seconds in the largest unit of which there are two, roughly, or in seconds."""
+    """Return ``seconds`` as text, in the largest unit of which there are at least two, or in seconds."""
     for unit, size in _UNITS:
         if seconds >= 2 * size:
             count = int(seconds // size)
@@ -73,12 +73,12 @@ def duration(seconds: float) -> str:
 
 
 def in_lines(count: int) -> str:
-    """Return so many lines, for people."""
+    """Return the number of lines as text."""
     return "1 line" if count == 1 else f"{count} lines"
 
 
-def unsaid(lines: int) -> str:
-    """Return what has become of what was said here if so many lines were not sent, or it is not known."""
+def unsent_notice(lines: int) -> str:
+    """Return the notice that ``lines`` lines were not sent, or, for 0, that some may not have arrived."""
     if lines:
         return f"{lines} line{' was' if lines == 1 else 's were'} not sent"
     return "the connection ended too soon: the last lines may not have arrived"

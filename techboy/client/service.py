@@ -16,7 +16,7 @@ from twisted.internet.protocol import Protocol
 
 from techboy import exit_status
 from techboy.chat.goodbye import LAST_WORDS, PROMPTLY
-from techboy.chat.status import Connected, Disconnected, lines_wait, unsaid
+from techboy.chat.status import Connected, Disconnected, lines_wait, unsent_notice
 from techboy.client.conversation import Conversation
 from techboy.client.conversation_state import ConversationState
 from techboy.client.handshake import ClientHandshake
@@ -279,7 +279,7 @@ class ChatClient(ChatService):
     def _unsure(self) -> str:
         lines = self.outbox.lines
         fates = [self._kept.what_becomes_of(lines) if lines else "", self._unread]
-        return "; ".join(filter(None, fates)) or unsaid(lines)
+        return "; ".join(filter(None, fates)) or unsent_notice(lines)
 
     def _sample(self) -> Sample:
         peer, outbox = self.conversation.peer, self.outbox

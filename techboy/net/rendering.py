@@ -104,7 +104,7 @@ class Rendered(dict[Renderer, Rendering]):
         self._news, self._batches, self._before = news, batches, before
 
     def __missing__(self, dialect: Renderer) -> Rendering:
-        rendering = self[dialect] = dialect.render(self._news.told(), self._batches, self._before)
+        rendering = self[dialect] = dialect.render(self._news.notices_for(), self._batches, self._before)
         return rendering
 
 

@@ -29,7 +29,7 @@ class AdminSessionManager(SessionManager):
         super().__init__(chat, broker, new_token, grace=0)
         chat.logs.hold(_HOST)
         self._record = chat.logs.session(_HOST) or SessionRecord(
-            chat.logs.new_number(), _HOST, chat.rules.host, 1, LOBBY, chat.lobby.log.last, 0.0
+            chat.logs.new_number(), _HOST, chat.config.operator_name, 1, LOBBY, chat.lobby.log.last, 0.0
         )
 
     def save_all(self) -> None:
@@ -57,7 +57,7 @@ class AdminSessionManager(SessionManager):
         """Be the host."""
         now = self.broker.wall()
         nick, quiet = session.nick or None, not hello.subscribe
-        return self.chat.join(connection, now, nick, host=True, session=session, quiet=quiet)
+        return self.chat.join(connection, now, nick, is_operator=True, session=session, hidden=quiet)
 
     def run_command(self, connection: SessionConnection, line: str) -> list[str]:
         """Do what the host asks for; who goes to another room has left the lobby."""

@@ -209,7 +209,7 @@ class Broker:
             self._dirty_rooms.update(self._presence_dirty)
             self._presence_dirty = {}
         pending = self._take_pending()
-        if any(batch.said for _, batch in pending) or self._sessions or self._topics_dirty:
+        if any(batch.messages for _, batch in pending) or self._sessions or self._topics_dirty:
             self._write(pending)
         else:
             self._deliver_all(pending, [[] for _ in pending])
@@ -229,9 +229,9 @@ class Broker:
     def _write(self, pending: list[tuple[Room, PendingBatch]]) -> None:
         sessions, self._sessions = self._sessions, {}
         callbacks, self._on_saved = self._on_saved, []
-        with_messages = [(room, batch) for room, batch in pending if batch.said]
+        with_messages = [(room, batch) for room, batch in pending if batch.messages]
         for _, batch in with_messages:
-            for number, messages in batch.said.items():
+            for number, messages in batch.messages.items():
                 if messages.member.session is not None:
                     sessions[number] = messages.member.session.record()
         drafts = [(room.log, batch.drafts()) for room, batch in with_messages]
@@ -239,7 +239,7 @@ class Broker:
         group = self._logs.group(drafts, list(sessions.values()), self.wall(), topics)
         self._state = CommitState.WRITING
         self._lines_writing = sum(batch.lines for _, batches in group.batches for batch in batches)
-        self.counters.said += self._lines_writing
+        self.counters.lines_received += self._lines_writing
         self._executor.commit(
             partial(self._logs.write, group),
             partial(self._written, group, pending, callbacks, self.clock.seconds()),
@@ -273,7 +273,7 @@ class Broker:
         """Count the lines and the duration of the group that was handed to the storage at ``started_at``."""
         lines, self._lines_writing = self._lines_writing, 0
         if error is None:
-            self.counters.stored += lines
+            self.counters.lines_stored += lines
         else:
             self.counters.reject(RejectReason.STORAGE, lines)
         if self.commit_durations is not None:
@@ -299,10 +299,10 @@ class Broker:
 
     def _stored(self, group: CommitGroup, pending: list[tuple[Room, PendingBatch]]) -> None:
         stored = iter(group.batches)
-        batches = [next(stored)[1] if batch.said else [] for _, batch in pending]
+        batches = [next(stored)[1] if batch.messages else [] for _, batch in pending]
         records = {record.number: record for record in group.sessions}
         for (_, batch), stored_batches in zip(pending, batches, strict=True):
-            for number, messages in batch.said.items():
+            for number, messages in batch.messages.items():
                 session = messages.member.session
                 if session is not None:
                     session.mark_stored(records[number].next)
@@ -311,7 +311,7 @@ class Broker:
 
     def _acknowledge(self, pending: PendingBatch, stored: list[MessageBatch]) -> None:
         last = {batch.by: batch.last for batch in stored}
-        for number, messages in pending.said.items():
+        for number, messages in pending.messages.items():
             messages.member.pending_chars -= messages.size
             connection = messages.member.connection
             guarded(isolated, connection, partial(connection.on_stored, last[number]))
@@ -325,13 +325,13 @@ class Broker:
         callbacks, self._on_saved, self._sessions = self._on_saved, [], {}
         later = self._take_pending()
         lines = sum(batch.lines for _, batch in later)
-        self.counters.said += lines
+        self.counters.lines_received += lines
         self.counters.reject(RejectReason.STORAGE, lines)
         pending += later
         self._health.commit_failed(error, sum(batch.lines for _, batch in pending))
         reported: set[int] = set()
         for _, batch in pending:
-            for number, messages in batch.said.items():
+            for number, messages in batch.messages.items():
                 member = messages.member
                 member.pending_chars -= messages.size
                 if member.session is not None:
@@ -360,7 +360,7 @@ class Broker:
                 connection.deliver(delivery)
             except Exception:
                 guarded(connection.on_error)
-        self.counters.sent += delivery.taken * delivery.lines
+        self.counters.lines_sent += delivery.taken * delivery.lines
         for subscriber in self._subscribers.get(room, ()):
             guarded(isolated, subscriber, partial(subscriber.deliver, delivery))
         for observer in self._rooms_observers:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.policy import ROOMS, BackPressure, Policy
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.net.addresses import peer_of
 from techboy.net.connection_log import CloseReason, ConnectionLogEntry
 from techboy.net.flow_control import DrainProducer, ProducerBridge
@@ -59,7 +59,7 @@ class LogConsumer:
     _pauses: ReadPauser
     _log_entry: ConnectionLogEntry
     _graceful_close: GracefulClose
-    _bucket: Bucket
+    _bucket: TokenBucket
     _reported_shortages = 0
     _send_state = SendState.READY
     _unsent = b""
@@ -279,11 +279,11 @@ class LogConsumer:
             self._send_batches(page.batches, page.head)
         elif self._write_rendering(page.rendered[self.renderer]):
             self.offset = page.head
-            self._broker.counters.sent += page.lines
+            self._broker.counters.lines_sent += page.lines
 
     def _deliver_filtered(self, delivery: Delivery) -> None:
         """Send ``delivery`` without the member's own messages and those of members that it ignores."""
-        notices = delivery.news.told(self.member.number)
+        notices = delivery.news.notices_for(self.member.number)
         if notices:
             self.send_presence(notices)
         if delivery.batches and delivery.before != self.offset:
@@ -297,7 +297,7 @@ class LogConsumer:
             if batch.by not in excluded:
                 if not self.send_alone(self.renderer.render([], [batch], batch.first - 1)):
                     return
-                self._broker.counters.sent += batch.lines
+                self._broker.counters.lines_sent += batch.lines
                 self.offset = batch.last
                 if self._send_state is not SendState.READY:
                     return
@@ -319,7 +319,7 @@ class LogConsumer:
         else:
             end = rendering.heading if sent < rendering.heading else data.find(LF, sent) + 1
         self.offset = rendering.reached(end)
-        self._broker.counters.sent += self.offset - rendering.before
+        self._broker.counters.lines_sent += self.offset - rendering.before
         self._enqueue(data[sent:end])
         return False
 

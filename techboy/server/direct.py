@@ -20,7 +20,7 @@ from techboy.chat.phase import DirectPhase
 from techboy.chat.policy import AfterClient
 from techboy.chat.room import Room
 from techboy.chat.server import ChatServer
-from techboy.chat.status import Connected, Disconnected, last_heard, lines_wait, unsaid
+from techboy.chat.status import Connected, Disconnected, last_heard, lines_wait, unsent_notice
 from techboy.net.read_pauser import PauseReason
 from techboy.net.rendering import Delivery
 from techboy.server.broker import Broker
@@ -50,7 +50,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
     ) -> None:
         super().__init__(chat, broker, bridge, owner.leave, output)
         self._owner, self._keyboard = owner, keyboard
-        self._after_client = chat.rules.policy.after_client
+        self._after_client = chat.config.policy.after_client
         self._phase, self._client = DirectPhase.WAITING, None
         self._begin = chat.lobby.log.last  # the id after which messages are the next client's
         self.latest = LatestClient(chat, broker)
@@ -86,7 +86,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
     def has_listener(self, member: Member) -> bool:
         """Return whether ``member`` is the client, and may still be heard, and be lost and come back."""
         here = self._client is not None and self._client.member is member
-        return here and self._phase.hears
+        return here and self._phase.can_receive
 
     def has_answered(self, client: DirectClient) -> bool:
         """Return whether ``client`` said goodbye."""
@@ -94,7 +94,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def join(self) -> None:
         """Be the operator, who is shown on a terminal what was said last."""
-        self._member = self._chat.join(self, self._broker.wall(), host=True)
+        self._member = self._chat.join(self, self._broker.wall(), is_operator=True)
         self._cursor = self._room.log.last
         if self._output is Output.TERMINAL:
             self._show_history()
@@ -105,7 +105,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def said(self, text: str, kind: str = TEXT) -> None:
         """Say ``text``, lines of one ``kind`` joined by LF: to the client, or to the next one."""
-        if self._phase.has_said_goodbye or self._phase is DirectPhase.OVER or not self._has_room_for(text):
+        if self._phase.has_sent_goodbye or self._phase is DirectPhase.OVER or not self._has_room_for(text):
             return
         super().said(text, kind)
         if self._phase is DirectPhase.CLIENT_CLOSED and self._client is not None:
@@ -154,7 +154,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         if self._phase.is_alone:
             self._end(whole=True)
         elif self._phase is not DirectPhase.OVER:
-            heard = self._phase.has_heard_goodbye
+            heard = self._phase.has_received_goodbye
             self._part(DirectPhase.CLOSED_BOTH if heard else DirectPhase.LEAVING, flushed_within)
 
     # what the house calls
@@ -224,7 +224,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             return
         self._bridge.hide_prompt()
         self._client = None
-        if self._phase.hears:
+        if self._phase.can_receive:
             self._phase = (
                 DirectPhase.WAITING if self._phase is DirectPhase.TALKING else DirectPhase.WAITING_RESUME
             )
@@ -300,7 +300,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             client.limit_close(PROMPTLY if is_ready else LAST_WORDS)
         if not is_ready:
             self._pauses.begin(PauseReason.CLIENT)
-        elif self._phase.says:
+        elif self._phase.can_send:
             self._pauses.end(PauseReason.CLIENT)
         self._part_if_all_is_said()
 
@@ -317,7 +317,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             return
         if self._phase is DirectPhase.TALKING:
             self._hear_goodbye(client, DirectPhase.CLOSED_BOTH)
-        if self._phase.has_said_goodbye:
+        if self._phase.has_sent_goodbye:
             self._part(self._phase)
 
     def _hear_goodbye(self, client: DirectClient, phase: DirectPhase) -> None:
@@ -339,14 +339,14 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._bridge.show_status(f"Connection to {client.member.name} lost.")
         elif ending in (DirectPhase.INPUT_DONE, DirectPhase.LEAVING):
             self._bridge.show_status("Connection closed.")
-        waits = self._after_client is AfterClient.WAIT and ending.has_heard_goodbye
+        waits = self._after_client is AfterClient.WAIT and ending.has_received_goodbye
         if ending is DirectPhase.TALKING or waits:
             self._wait(DirectPhase.WAITING, begin)
         else:
-            self._end(whole=clean or not ending.is_unsure)
+            self._end(whole=clean or not ending.is_uncertain)
 
     def _client_lost(self, client: DirectClient, begin: int) -> None:
-        if not self._phase.hears:
+        if not self._phase.can_receive:
             self._client_gone(client, True, begin)
         elif client is self._client:
             ending = self._forget_client()
@@ -392,4 +392,4 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         lines = self.lines_waiting if self._phase.is_alone else 0
         self._phase = DirectPhase.OVER
         self._farewell.start(None)
-        self._owner.over(unsaid(lines) if lines or not whole else None)
+        self._owner.over(unsent_notice(lines) if lines or not whole else None)

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
 from techboy.chat.policy import BackPressure
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer
 from techboy.config.options import ConversationOptions
 from techboy.net.addresses import endpoint_of
@@ -136,7 +136,7 @@ class ChatServerFactory(ServerFactory):
         why = host.refusal(len(self.guests))
         if why is not None:
             host.turned_away()
-            words = f"{host.chat.rules.host} {why}"
+            words = f"{host.chat.config.operator_name} {why}"
             log_entry.rejected(words)
             return RejectingProtocol(plainly(words), host.reactor)
         caller.pending.welcomed()
@@ -157,18 +157,18 @@ class ChatServerFactory(ServerFactory):
         self,
         caller: ServerConnection,
         session_manager: SessionManager,
-        bucket: Bucket,
+        bucket: TokenBucket,
         log_entry: ConnectionLogEntry,
     ) -> NativeServerProtocol:
         self.guests.discard(caller)  # if it was taken for a plain one
         caller.pending.unwelcome()
         return self._host.storage.native_guest(session_manager, bucket, log_entry, caller.pending)
 
-    def _bucket(self) -> Bucket:
+    def _bucket(self) -> TokenBucket:
         """Return how much a client may say: it is not limited where it waits for its reader."""
-        paused = self._host.chat.rules.policy.back_pressure is BackPressure.AUTHOR
+        paused = self._host.chat.config.policy.back_pressure is BackPressure.AUTHOR
         rate = 0 if paused else self._host.options["rate"]
-        return Bucket(rate, rate * BURST)
+        return TokenBucket(rate, rate * BURST)
 
 
 class AdminFactory(ChatServerFactory):
@@ -189,7 +189,7 @@ class AdminFactory(ChatServerFactory):
         if host.is_leaving:
             log_entry.rejected(host.last_word.reason)
             return RejectingProtocol(written(host.last_word), host.reactor)
-        return self._native_guest(caller, self._admin_sessions, Bucket(0, 0), log_entry)
+        return self._native_guest(caller, self._admin_sessions, TokenBucket(0, 0), log_entry)
 
 
 class RoomSessionManager(SessionManager):
@@ -197,7 +197,9 @@ class RoomSessionManager(SessionManager):
 
     def __init__(self, host: ServerContext) -> None:
         options = host.options
-        super().__init__(host.chat, host.broker, new_token, options["resume-timeout"], host.chat.rules.guests)
+        super().__init__(
+            host.chat, host.broker, new_token, options["resume-timeout"], host.chat.config.max_clients
+        )
         self._program = host
 
     def attach(self, connection: SessionConnection, hello: Hello) -> None:
@@ -215,5 +217,5 @@ class RoomSessionManager(SessionManager):
         if self._program.is_leaving:
             connection.retry_later("")
         else:
-            connection.busy(f"{self.chat.rules.host} {why}")
+            connection.busy(f"{self.chat.config.operator_name} {why}")
         return False

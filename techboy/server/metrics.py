@@ -102,23 +102,23 @@ class MetricsCollector(Collector):
         yield _by_direction(
             "techboy_lines",
             "Lines handed over to the storage (in), and lines written, once for each member (out).",
-            counters.said,
-            counters.sent,
+            counters.lines_received,
+            counters.lines_sent,
         )
         yield CounterMetricFamily(
-            "techboy_lines_stored", "Lines stored, counted after the commit.", counters.stored
+            "techboy_lines_stored", "Lines stored, counted after the commit.", counters.lines_stored
         )
         yield CounterMetricFamily(
             "techboy_lines_deduplicated", "Duplicate lines received and discarded.", counters.duplicates
         )
         yield CounterMetricFamily(
-            "techboy_sessions_resumed", "Sessions resumed by a new connection.", counters.returns
+            "techboy_sessions_resumed", "Sessions resumed by a new connection.", counters.sessions_resumed
         )
 
     def _rejected(self) -> Iterable[Metric]:
         for what, (name, help_text) in _REJECTED.items():
             family = CounterMetricFamily(name, help_text, labels=["reason"])
-            for why, count in self._watched.broker.counters.refused.items():
+            for why, count in self._watched.broker.counters.rejected.items():
                 if why.what is what:
                     family.add_metric([why.value], count)
             yield family

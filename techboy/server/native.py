@@ -15,7 +15,7 @@ from techboy.chat.counters import RejectReason
 from techboy.chat.isolation import isolated
 from techboy.chat.member import STORING_FAILS, Member
 from techboy.chat.policy import Rooms
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer
 from techboy.chat.session import Numbering, Session
 from techboy.net.batch_receiver import BatchReceiver
@@ -111,7 +111,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
         self,
         backend: SessionBackend,
         broker: Broker,
-        bucket: Bucket,
+        bucket: TokenBucket,
         terms: ConnectionLimits,
         log_entry: ConnectionLogEntry | None = None,
         pending: PendingConnection | None = None,
@@ -215,11 +215,11 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
         self.send(
             Welcome(
                 member.name, token, session.next, chat.logs.id,
-                after, room.log.last, chat.rules.host, limits, room=self._room(session),
+                after, room.log.last, chat.config.operator_name, limits, room=self._room(session),
             )
         )  # fmt: skip
         if not member.hidden:
-            self.send_notice(chat.greeting(member, back=back))
+            self.send_notice(chat.greeting(member, resumed=back))
 
     def begin(self) -> None:
         """Hear, and let be heard."""
@@ -494,7 +494,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
     def _send_what_is_left(self) -> None:
         for batch in self.remaining_page():
             self.write(NATIVE.render([], [batch], 0).data)
-            self._broker.counters.sent += batch.lines
+            self._broker.counters.lines_sent += batch.lines
 
     def _stop_waiting(self) -> None:
         """Wait neither for a hello nor for a disk."""

@@ -67,7 +67,7 @@ class LocalOperator:
 
     def join(self) -> None:
         """Be the host."""
-        self._member = self._chat.join(self, self._broker.wall(), host=True)
+        self._member = self._chat.join(self, self._broker.wall(), is_operator=True)
         self._cursor = self._room.log.last
         self._bridge.show_prompt()
 
@@ -175,7 +175,7 @@ class LocalOperator:
 
     def deliver(self, delivery: Delivery) -> None:
         """Show what is new, if the screen has room."""
-        self.send_notice(delivery.news.told(0 if self._member is None else self._member.number))
+        self.send_notice(delivery.news.notices_for(0 if self._member is None else self._member.number))
         if self._full or not delivery.batches:
             return
         if delivery.before == self._cursor:

@@ -11,7 +11,7 @@ from techboy.chat.counters import RejectReason
 from techboy.chat.isolation import isolated
 from techboy.chat.member import READING_FAILS, Member
 from techboy.chat.policy import BackPressure, PlainText, Presence, Rooms
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer
 from techboy.net.connection_log import CloseReason, ConnectionLogEntry
 from techboy.net.plain_receiver import PlainReceiver
@@ -40,14 +40,14 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
         self,
         chat: ChatServer,
         broker: Broker,
-        bucket: Bucket,
+        bucket: TokenBucket,
         max_line: int,
         log_entry: ConnectionLogEntry | None = None,
         lifecycle: ClientLifecycle | None = None,
     ) -> None:
         super().__init__(broker.clock, max_line, log_entry)
         self._lifecycle = lifecycle or ClientLifecycle()
-        self._policy = chat.rules.policy
+        self._policy = chat.config.policy
         self.renderer = BARE if self._policy.plain_text is PlainText.BARE else PLAIN
         self._chat, self._broker, self._bucket = chat, broker, bucket
         self._heard_at = broker.clock.seconds()
@@ -215,7 +215,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
     def _send_what_is_left(self) -> None:
         for batch in self.remaining_page():
             self.write_lines(self.renderer.render([], [batch], 0).data[:-1])
-            self._broker.counters.sent += batch.lines
+            self._broker.counters.lines_sent += batch.lines
 
     def _obey(self, block: bytes) -> None:
         self._log_entry.lines += block.count(LF) + 1

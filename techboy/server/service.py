@@ -75,8 +75,8 @@ class RoomServer(ChatService):
         policy, guests = (ROOMS, options["guests"]) if options["many"] else (DIRECT, 1)
         if options["keep-open"]:
             policy = replace(policy, after_client=AfterClient.WAIT)
-        rules = ServerConfig(options["name"], guests, options["history"], policy)
-        self.storage = StorageService(reactor, wall, options, rules, self.leave, options["motd"])
+        config = ServerConfig(options["name"], guests, options["history"], policy)
+        self.storage = StorageService(reactor, wall, options, config, self.leave, options["motd"])
         self.broker, self.chat = self.storage.broker, self.storage.chat
         self.factory = ChatServerFactory(self, guests)
         self._leaving = ShutdownState.NO
@@ -164,19 +164,19 @@ class RoomServer(ChatService):
         """Return why nobody may come in where ``others`` are, None where somebody may."""
         if self.is_leaving:
             return "is leaving"
-        rules = self.chat.rules
-        return rules.policy.full if others >= rules.guests or not self.lifecycle.is_free else None
+        config = self.chat.config
+        return config.policy.full if others >= config.max_clients or not self.lifecycle.is_free else None
 
     def turned_away(self) -> None:
         """Count a caller for whom there was a `refusal`."""
-        self.broker.counters.reject(RejectReason.LEAVING if self.is_leaving else RejectReason.FULL)
+        self.broker.counters.reject(RejectReason.SHUTDOWN if self.is_leaving else RejectReason.FULL)
 
     @property
     def standing(self) -> ServerStatus | Disconnected | Connected:
         """How many are here, and how much was said; in direct mode how the conversation stands."""
         if self._direct is not None:
             return self._direct.standing
-        return ServerStatus(self.guests, self.broker.counters.stored, self.broker.pending_lines)
+        return ServerStatus(self.guests, self.broker.counters.lines_stored, self.broker.pending_lines)
 
     def trouble(self) -> str | None:
         """Return why nobody should count on the house now, None where all is well."""
@@ -265,7 +265,7 @@ class RoomServer(ChatService):
         if isinstance(connection, NativeServerProtocol) and self._leaving is ShutdownState.FOR_NOW:
             connection.restart_notice()
         else:
-            connection.disconnect(f"{self.chat.rules.host} is leaving")
+            connection.disconnect(f"{self.chat.config.operator_name} is leaving")
 
     def _spoken(self) -> list[WireProtocol]:
         return [caller.spoken for caller in self.factory.callers]

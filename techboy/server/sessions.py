@@ -312,7 +312,7 @@ class SessionManager:
         self._admit_again(active.session, connection, hello)
 
     def _admit_again(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
-        self.broker.counters.returns += 1
+        self.broker.counters.sessions_resumed += 1
         after = self._cursor(session, connection.member, hello)
         self._heard(session)
         connection.admitted(connection.member, hello.session or "", after, back=True)

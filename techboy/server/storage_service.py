@@ -11,7 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from techboy import exit_status
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import ConnectionLogEntry
@@ -63,7 +63,7 @@ class StorageService(Service):
         reactor: IReactor,
         wall: Callable[[], float],
         options: ConversationOptions,
-        rules: ServerConfig,
+        config: ServerConfig,
         shut_down: Callable[[], None] = lambda: None,
         motd: list[str] | None = None,
     ) -> None:
@@ -71,12 +71,12 @@ class StorageService(Service):
         self._folder: StateDirectory | None = None
         self._thread: ThreadExecutor | None = None
         try:
-            self.logs = self._logs(rules.guests)
+            self.logs = self._logs(config.max_clients)
             self.broker = Broker(
                 reactor, wall, self.logs, self._thread or InlineExecutor(), options["send-timeout"]
             )
             self.chat = ChatServer(
-                rules, self.broker, self.logs, lambda at: clock_time(at, wall()), shut_down, motd or []
+                config, self.broker, self.logs, lambda at: clock_time(at, wall()), shut_down, motd or []
             )
         except StorageError as refused:
             exit_status.fail(exit_status.IO_ERROR, f"{options.program}: {refused}")
@@ -88,7 +88,7 @@ class StorageService(Service):
     def native_guest(
         self,
         backend: SessionManager,
-        bucket: Bucket,
+        bucket: TokenBucket,
         log_entry: ConnectionLogEntry,
         pending: PendingConnection,
     ) -> NativeServerProtocol:

@@ -70,7 +70,7 @@ class PendingConnections:
             )
 
     def _refuse(self) -> None:
-        self.counters.reject(RejectReason.STRANGERS)
+        self.counters.reject(RejectReason.PENDING)
         if not self._refused:
             self._log.warn(
                 "connections are refused: {limit} are not welcomed yet",

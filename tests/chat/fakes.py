@@ -271,7 +271,7 @@ class FakeWaker:
 
 def taken_news(room: Room) -> list[str]:
     """Return what is new about who is in ``room``, and forget it with all else that is new there."""
-    return [line for segment in room.take_pending() for line in segment.news.told()]
+    return [line for segment in room.take_pending() for line in segment.news.notices_for()]
 
 
 def stored(logs: LogStore, room: Room, at: float) -> list[MessageBatch]:
@@ -291,10 +291,10 @@ def session(number: int = 7, name: str = "juliet", room: str = "lobby", seen: in
 class FakeHouse(ChatServer):
     """A house in which everything is remembered, and ``shut`` tells whether it was shut down."""
 
-    def __init__(self, rules: ServerConfig | None = None, motd: Sequence[str] = ()) -> None:
+    def __init__(self, config: ServerConfig | None = None, motd: Sequence[str] = ()) -> None:
         self.shut = False
         super().__init__(
-            rules or ServerConfig(),
+            config or ServerConfig(),
             FakeWaker(),
             MemoryLogStore(),
             clock=lambda at: f"{at:g} o'clock",
@@ -312,7 +312,7 @@ class FakeHouse(ChatServer):
     ) -> tuple[Member, FakeGuest]:
         """Somebody comes in at 9; return who, and the way."""
         connection = FakeGuest()
-        return self.join(connection, 9.0, name, host=host, session=session, quiet=quiet), connection
+        return self.join(connection, 9.0, name, is_operator=host, session=session, hidden=quiet), connection
 
     def news(self, room: str = "lobby") -> list[str]:
         """Return what is new about who is in a room, and forget it with all else that is new there."""

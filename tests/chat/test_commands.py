@@ -61,8 +61,10 @@ class TableTests:
 
     def test_all(self) -> None:
         """Every command is there, once, for those who may give it."""
-        assert [command.name for command in COMMANDS if command.who is Permission.ANYBODY] == FOR_ALL
-        assert [command.name for command in COMMANDS if command.who is Permission.HOST] == FOR_THE_HOST
+        assert [command.name for command in COMMANDS if command.permission is Permission.EVERYONE] == FOR_ALL
+        assert [
+            command.name for command in COMMANDS if command.permission is Permission.OPERATOR
+        ] == FOR_THE_HOST
 
     @pytest.mark.parametrize(
         ("name", "usage", "required"),
@@ -578,8 +580,8 @@ class IgnoreTests:
         ("line", "why"),
         [
             ("ignore paris", "there is no member called paris"),
-            ("ignore juliet", "you can't ignore yourself"),
-            ("ignore romeo", "you can't ignore the operator"),
+            ("ignore juliet", "you cannot ignore yourself"),
+            ("ignore romeo", "you cannot ignore the operator"),
             ("unignore paris", "there is no member called paris"),
             ("unignore nurse", "you do not ignore nurse"),
         ],

@@ -13,8 +13,8 @@ class TallyTests:
     def test_nothing_yet(self) -> None:
         """Everything begins at 0, each reason for a refusal too, so that programs see it from the start."""
         counters = Counters()
-        assert {getattr(counters, name) for name in Counters.__slots__ if name != "refused"} == {0}
-        assert counters.refused == dict.fromkeys(RejectReason, 0)
+        assert {getattr(counters, name) for name in Counters.__slots__ if name != "rejected"} == {0}
+        assert counters.rejected == dict.fromkeys(RejectReason, 0)
 
     def test_refused(self) -> None:
         """Refusals are counted by their reason, one or many at a time."""
@@ -22,8 +22,8 @@ class TallyTests:
         counters.reject(RejectReason.LINE)
         counters.reject(RejectReason.LINE, 2)
         counters.reject(RejectReason.FULL)
-        assert (counters.refused[RejectReason.LINE], counters.refused[RejectReason.FULL]) == (3, 1)
-        assert sum(counters.refused.values()) == 4
+        assert (counters.rejected[RejectReason.LINE], counters.rejected[RejectReason.FULL]) == (3, 1)
+        assert sum(counters.rejected.values()) == 4
 
     def test_names(self) -> None:
         """Reasons have names in snake case, which programs can rely on, and say what was not accepted."""

@@ -11,11 +11,11 @@ from techboy.chat.phase import DirectPhase
     ("asked", "phases"),
     [
         ("is_alone", "WAITING WAITING_RESUME"),
-        ("says", "TALKING CLIENT_CLOSED"),
-        ("hears", "TALKING INPUT_DONE"),
-        ("has_said_goodbye", "INPUT_DONE LEAVING CLOSING_AFTER_CLIENT CLOSED_BOTH"),
-        ("has_heard_goodbye", "CLIENT_CLOSED CLOSING_AFTER_CLIENT CLOSED_BOTH"),
-        ("is_unsure", "INPUT_DONE CLIENT_CLOSED CLOSING_AFTER_CLIENT"),
+        ("can_send", "TALKING CLIENT_CLOSED"),
+        ("can_receive", "TALKING INPUT_DONE"),
+        ("has_sent_goodbye", "INPUT_DONE LEAVING CLOSING_AFTER_CLIENT CLOSED_BOTH"),
+        ("has_received_goodbye", "CLIENT_CLOSED CLOSING_AFTER_CLIENT CLOSED_BOTH"),
+        ("is_uncertain", "INPUT_DONE CLIENT_CLOSED CLOSING_AFTER_CLIENT"),
     ],
 )
 def test_phases(asked: str, phases: str) -> None:

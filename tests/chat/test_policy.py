@@ -33,20 +33,20 @@ class DirectTests:
         room = direct.lobby
         juliet, _ = direct.comes("juliet")
         (segment,) = room.take_pending()
-        assert (segment.news.told(), segment.news.recorded()) == ([], ["juliet joined"])
+        assert (segment.news.notices_for(), segment.news.recorded()) == ([], ["juliet joined"])
         direct.rename(juliet, "rosaline")
         assert direct.news() == ["juliet is now rosaline"]
         direct.leave(juliet)
         (segment,) = room.take_pending()
-        assert (segment.news.told(), segment.news.recorded()) == ([], ["rosaline left"])
+        assert (segment.news.notices_for(), segment.news.recorded()) == ([], ["rosaline left"])
 
     def test_greeting(self, direct: FakeHouse) -> None:
         """The operator is greeted, who may come by the admin socket; the client is not."""
         host, _ = direct.comes(host=True)
         juliet, _ = direct.comes("juliet")
-        assert direct.greeting(juliet) == direct.greeting(juliet, back=True) == []
+        assert direct.greeting(juliet) == direct.greeting(juliet, resumed=True) == []
         assert direct.greeting(host)[0].startswith("welcome to lobby, romeo")
-        assert direct.greeting(host, back=True) == ["2 here: romeo, juliet"]
+        assert direct.greeting(host, resumed=True) == ["2 here: romeo, juliet"]
         assert (direct.policy_of(host), direct.policy_of(juliet)) == (ROOMS, DIRECT)
 
     def test_history(self, direct: FakeHouse) -> None:

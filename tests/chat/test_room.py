@@ -254,7 +254,10 @@ class HostTests:
         assert verona.room.listed == {}
         verona.room.leave(quiet)
         [segment] = verona.room.take_pending()
-        assert (segment.news.told(), [draft.text for draft in segment.drafts()]) == ([], ["back at nine"])
+        assert (segment.news.notices_for(), [draft.text for draft in segment.drafts()]) == (
+            [],
+            ["back at nine"],
+        )
         assert verona.room.members == {}
 
     def test_quiet_is_no_other_way(self, verona: Verona) -> None:
@@ -274,7 +277,7 @@ class SegmentTests:
     def segments(verona: Verona) -> list[tuple[list[str], list[str]]]:
         """Take what is new: what is told, and what was said after that, piece by piece."""
         return [
-            (segment.news.told(), [draft.text for draft in segment.drafts()])
+            (segment.news.notices_for(), [draft.text for draft in segment.drafts()])
             for segment in verona.room.take_pending()
         ]
 
@@ -332,7 +335,7 @@ class SegmentTests:
             verona.room.enter(member)
             numbers.append(member.number)
         [segment] = verona.room.take_pending()
-        told = [segment.news.told(number) for number in (*numbers, 99)]
+        told = [segment.news.notices_for(number) for number in (*numbers, 99)]
         assert told == [["nurse, paris joined"], ["paris joined"], [], ["juliet, nurse, paris joined"]]
 
     def test_many_newcomers(self, verona: Verona) -> None:
@@ -341,9 +344,9 @@ class SegmentTests:
             verona.room.enter(verona.somebody(f"n{number}"))
         [segment] = verona.room.take_pending()
         shown = ", ".join(f"n{number}" for number in range(SHOWN_NAMES))
-        assert segment.news.told() == [f"{shown} and {100 - SHOWN_NAMES} more joined"]
+        assert segment.news.notices_for() == [f"{shown} and {100 - SHOWN_NAMES} more joined"]
         later = ", ".join(f"n{number}" for number in range(10, 10 + SHOWN_NAMES))
-        assert segment.news.told(10) == [f"{later} and {90 - SHOWN_NAMES} more joined"]
+        assert segment.news.notices_for(10) == [f"{later} and {90 - SHOWN_NAMES} more joined"]
 
     def test_unstored(self, verona: Verona) -> None:
         """It is counted how much of somebody is to be stored."""

@@ -56,7 +56,7 @@ class EnterTests:
 
     def test_host(self) -> None:
         """The host has the host's name, which nobody else gets."""
-        chat = FakeHouse(ServerConfig(host="Benvolio"))
+        chat = FakeHouse(ServerConfig(operator_name="Benvolio"))
         host, _ = chat.comes(host=True)
         assert (host.name, host.is_operator) == ("Benvolio", True)
         assert chat.names.get("benvolio") is host
@@ -566,7 +566,7 @@ class CommandTests:
     def test_shut_down(self) -> None:
         """A house that belongs to no program has nothing to shut down."""
         chat = ChatServer(ServerConfig(), FakeWaker(), MemoryLogStore(), str)
-        host = chat.join(FakeGuest(), 9.0, host=True)
+        host = chat.join(FakeGuest(), 9.0, is_operator=True)
         assert chat.run_command(host, "shutdown") == []
         assert chat.members == {host.number: host}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.server.admin_sessions import AdminSessionManager
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
 from techboy.server.sessions import SessionManager
@@ -26,7 +26,7 @@ class Verona(NativeVerona):
     def connect(self) -> Caller:
         """Let somebody connect to the host's own door."""
         handler = NativeServerProtocol(
-            self.admin_sessions, self.broker, Bucket(0, 0), ConnectionLimits(self._max_line, PING, DEAD)
+            self.admin_sessions, self.broker, TokenBucket(0, 0), ConnectionLimits(self._max_line, PING, DEAD)
         )
         caller = Caller(handler, SocketTransport(handler))
         handler.makeConnection(caller.transport)

@@ -327,7 +327,7 @@ class RefusedGroupTests:
         """The operator alone is told which file can't be written, and why."""
         storing = Storing()
         listener, connection = Listener(), storing.listeners[0]
-        listener.member = storing.chat.join(listener, 0, host=True)
+        listener.member = storing.chat.join(listener, 0, is_operator=True)
         for author in (listener, connection):
             storing.scene.says(author, "a")
         storing.executor.refuse("/var/lib/romeo.sqlite: the disk is full")
@@ -543,11 +543,15 @@ class CountTests:
         one, two = storing.listeners
         counters = storing.broker.counters
         storing.chat.post(one.member, "a\nb")
-        assert (counters.said, counters.stored) == (0, 0)
+        assert (counters.lines_received, counters.lines_stored) == (0, 0)
         storing.scene.says(two, "c")
-        assert (counters.said, counters.stored) == (3, 0)
+        assert (counters.lines_received, counters.lines_stored) == (3, 0)
         storing.executor.answer()
-        assert (counters.said, counters.stored, counters.refused[RejectReason.STORAGE]) == (3, 3, 0)
+        assert (counters.lines_received, counters.lines_stored, counters.rejected[RejectReason.STORAGE]) == (
+            3,
+            3,
+            0,
+        )
 
     def test_refused(self) -> None:
         """What could not be stored, and what was said meanwhile, is counted as said and as refused."""
@@ -557,7 +561,11 @@ class CountTests:
         storing.scene.says(two, "c")
         storing.executor.refuse()
         counters = storing.broker.counters
-        assert (counters.said, counters.stored, counters.refused[RejectReason.STORAGE]) == (3, 0, 3)
+        assert (counters.lines_received, counters.lines_stored, counters.rejected[RejectReason.STORAGE]) == (
+            3,
+            0,
+            3,
+        )
 
     def test_waiting(self) -> None:
         """It is known how many lines wait to be stored: those being written, and those that gather."""
@@ -883,7 +891,9 @@ class ObserverTests:
 
         class Everywhere:
             def on_delivery(self, room: Room, delivery: Delivery) -> None:
-                seen.append((room.name, delivery.news.told(), [batch.text for batch in delivery.batches]))
+                seen.append(
+                    (room.name, delivery.news.notices_for(), [batch.text for batch in delivery.batches])
+                )
 
         scene = Scene()
         scene.broker.subscribe_all(Everywhere())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from techboy.chat.rate_limit import Bucket
+from techboy.chat.rate_limit import TokenBucket
 from techboy.server.detect import GREETING_DELAY, ProtocolDetector, WireProtocol
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
 from techboy.server.plain import PlainServerProtocol
@@ -23,9 +23,9 @@ class Entrance:
         self.verona = verona = NativeVerona()
         handler = ProtocolDetector(
             verona.clock,
-            lambda: PlainServerProtocol(verona.chat, verona.broker, Bucket(0, 0), 4096),
+            lambda: PlainServerProtocol(verona.chat, verona.broker, TokenBucket(0, 0), 4096),
             lambda: NativeServerProtocol(
-                verona.session_manager, verona.broker, Bucket(0, 0), ConnectionLimits(4096, PING, DEAD)
+                verona.session_manager, verona.broker, TokenBucket(0, 0), ConnectionLimits(4096, PING, DEAD)
             ),
         )
         self.handler, self.transport = handler, SocketTransport(handler)

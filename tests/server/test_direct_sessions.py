@@ -202,7 +202,7 @@ class SessionTests:
     def test_by_another_way(self, output: Output, shown: list[str]) -> None:
         """What the operator says by another way is shown at the terminal alone."""
         balcony = Balcony(output=output)
-        other = balcony.chat.join(FakeGuest(), 0, host=True)
+        other = balcony.chat.join(FakeGuest(), 0, is_operator=True)
         balcony.chat.post(other, "mine")
         balcony.turn()
         assert balcony.romeo.shown == shown

@@ -696,7 +696,7 @@ class SilenceTests:
         executor.answer_all()
         verona.turn()
         assert verona.chat.members == {}
-        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
+        assert verona.broker.counters.rejected[RejectReason.SESSION] == 1
 
 
 class LostTests:
@@ -751,7 +751,7 @@ class CountTests:
         juliet.says("one\ntwo", 1)
         verona.turn()
         verona.turn()
-        assert (verona.broker.counters.duplicates, verona.broker.counters.said) == (1 + 2, 2)
+        assert (verona.broker.counters.duplicates, verona.broker.counters.lines_received) == (1 + 2, 2)
 
     def test_sent(self) -> None:
         """Lines that go out are counted, with what was missed, and what waits at the goodbye."""
@@ -762,17 +762,17 @@ class CountTests:
         juliet.transport.breaks()
         nurse.says("three", 3)
         verona.turn()
-        assert verona.broker.counters.sent == 2
+        assert verona.broker.counters.lines_sent == 2
         juliet = verona.hello(session="token1", log_epoch=verona.logs.id, room="lobby", last_seen_id=2)
-        assert verona.broker.counters.sent == 3
+        assert verona.broker.counters.lines_sent == 3
         juliet.socket.room = 0
         nurse.says("four", 4)
         verona.turn()
         nurse.says("five\nsix", 5)
         verona.turn()
-        assert verona.broker.counters.sent == 4
+        assert verona.broker.counters.lines_sent == 4
         juliet.handler.disconnect("")
-        assert verona.broker.counters.sent == 6
+        assert verona.broker.counters.lines_sent == 6
 
     @pytest.mark.parametrize(
         ("data", "why", "count"),
@@ -796,7 +796,7 @@ class CountTests:
         [juliet] = verona.company_of("juliet")
         juliet.transport.receive(data)
         verona.turn()
-        refused = verona.broker.counters.refused
+        refused = verona.broker.counters.rejected
         assert refused == {**dict.fromkeys(RejectReason, 0), why: count}
 
     @pytest.mark.parametrize(
@@ -813,4 +813,4 @@ class CountTests:
         verona = NativeVerona()
         verona.call().sends(hello)
         verona.turn()
-        assert verona.broker.counters.refused == {**dict.fromkeys(RejectReason, 0), why: 1}
+        assert verona.broker.counters.rejected == {**dict.fromkeys(RejectReason, 0), why: 1}

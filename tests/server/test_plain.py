@@ -1020,7 +1020,7 @@ class NoiseTests:
         verona.turn()
         assert two.reads() == "* a line of more than 64 bytes was discarded\n"
         assert one.reads() == "guest2: short\n"
-        assert verona.broker.counters.refused[RejectReason.LINE] == 1
+        assert verona.broker.counters.rejected[RejectReason.LINE] == 1
 
 
 class EnteringTests:
@@ -1038,7 +1038,7 @@ class SentTests:
 
     def sent(self, verona: Verona) -> int:
         """Return how many lines were sent to guests."""
-        return verona.broker.counters.sent
+        return verona.broker.counters.lines_sent
 
     def test_each(self) -> None:
         """A line counts once for each guest who is sent it: neither its author nor who ignores that one."""

@@ -126,7 +126,7 @@ class GuestTests:
         for caller in half_open:
             caller.receive(b'{"type": "hello", "version": 1, ')
         assert [factory.buildProtocol(JULIET) for _ in range(40)] == [None] * 40
-        assert host.program.broker.counters.refused[RejectReason.STRANGERS] == 40
+        assert host.program.broker.counters.rejected[RejectReason.PENDING] == 40
         assert host.program.guests == 0
         host.reactor.advance(WELCOME_WITHIN)
         assert [caller.events for caller in half_open] == [["abort"]] * LEAST
@@ -740,7 +740,7 @@ class WatchedTests:
         late.receive(frame(type="hello", version=1, name="juliet"))
         native(host)
         call(host).receive(b"hello\n")
-        assert host.program.broker.counters.refused[RejectReason.LEAVING] == 3
+        assert host.program.broker.counters.rejected[RejectReason.SHUTDOWN] == 3
         assert not done.called
         connection.flush()
         leave(connection)

@@ -561,7 +561,7 @@ class ManySessionsTests:
             "text": "the server has no room for more sessions; try again later",
         }
         assert verona.hello("paris").reads() == [full]
-        assert verona.broker.counters.refused[RejectReason.FULL] == 1
+        assert verona.broker.counters.rejected[RejectReason.FULL] == 1
         nurse.transport.breaks()
         assert verona.hello("paris").reads() == [full]
         juliet.sends({"type": "bye"})
@@ -603,7 +603,7 @@ class ManySessionsTests:
 
 def kicked(verona: NativeVerona, name: str = "juliet") -> None:
     """Let the operator, who comes and goes for it, send ``name`` away."""
-    host = verona.chat.join(FakeGuest(), 0, host=True, quiet=True)
+    host = verona.chat.join(FakeGuest(), 0, is_operator=True, hidden=True)
     assert verona.chat.run_command(host, f"kick {name} flooding") == []
     verona.chat.leave(host)
     verona.settle()
@@ -706,16 +706,16 @@ class CountTests:
         """Each time that a session is taken up again counts: after a cut, at once, after a goodbye."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
-        assert verona.broker.counters.returns == 0
+        assert verona.broker.counters.sessions_resumed == 0
         juliet.transport.breaks()
         back(verona)
-        assert verona.broker.counters.returns == 1
+        assert verona.broker.counters.sessions_resumed == 1
         juliet = back(verona)
-        assert verona.broker.counters.returns == 2
+        assert verona.broker.counters.sessions_resumed == 2
         juliet.sends({"type": "bye"})
         verona.turn()
         back(verona)
-        assert verona.broker.counters.returns == 3
+        assert verona.broker.counters.sessions_resumed == 3
 
     def test_not_stored(self) -> None:
         """Who is asked to come again, as the session can't be stored, counts as refused."""
@@ -723,7 +723,7 @@ class CountTests:
         verona = NativeVerona(executor=executor)
         verona.hello()
         executor.refuse()
-        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
+        assert verona.broker.counters.rejected[RejectReason.SESSION] == 1
 
     def test_not_stored_after_goodbye(self) -> None:
         """So does who comes back before the last of the session could be stored, and it can't be."""
@@ -738,8 +738,8 @@ class CountTests:
             executor.refuse()
             verona.turn()
         assert again.hears()[-1]["reason"] == "restart"
-        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
-        assert verona.broker.counters.returns == 0
+        assert verona.broker.counters.rejected[RejectReason.SESSION] == 1
+        assert verona.broker.counters.sessions_resumed == 0
 
     def test_not_read(self) -> None:
         """So does one whose session can't be read."""
@@ -748,4 +748,4 @@ class CountTests:
         assert caller.reads() == [
             {"type": "bye", "reason": "restart", "text": "the server cannot read its history now"}
         ]
-        assert verona.broker.counters.refused[RejectReason.SESSION] == 1
+        assert verona.broker.counters.rejected[RejectReason.SESSION] == 1

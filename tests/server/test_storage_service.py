@@ -50,7 +50,7 @@ def home(
     """Return a home with ``options``."""
     reactor = reactor or FakeReactor()
     given = cast(ConversationOptions, FakeOptions(**options))
-    return StorageService(reactor, wall or Wall(reactor), given, ServerConfig(guests=guests))
+    return StorageService(reactor, wall or Wall(reactor), given, ServerConfig(max_clients=guests))
 
 
 def silent(*, prompt: bool = False) -> tuple[StorageService, HeldCommitter]:

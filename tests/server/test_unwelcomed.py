@@ -31,7 +31,7 @@ class Port:
 
     @property
     def refused(self) -> int:
-        return self.counters.refused[RejectReason.STRANGERS]
+        return self.counters.rejected[RejectReason.PENDING]
 
 
 class StrangersTests:

@@ -34,7 +34,7 @@ class Watched:
         """Return who is seen, after what is new was told."""
         room = self.me.room
         for segment in room.take_pending():
-            self.hears(segment.news.told(self.me.number))
+            self.hears(segment.news.notices_for(self.me.number))
         return self.roster.names
 
     def does(self, member: Member, line: str) -> None:

@@ -37,7 +37,7 @@ def _offers(commands: Iterable[Command]) -> tuple[Offer, ...]:
 HOST = _offers(COMMANDS)
 """What the host of a house can do."""
 
-GUEST = _offers(command for command in COMMANDS if command.who is Permission.ANYBODY)
+GUEST = _offers(command for command in COMMANDS if command.permission is Permission.EVERYONE)
 """What a guest in a house can do."""
 
 DIRECT = (Offer("ping", "", "show when the peer was last heard, and how many lines wait"), _BELL)
