@@ -30,8 +30,8 @@ from techboy.config.reactor import current, steady
 from techboy.config.values import duration, place, socket_path, whole_number
 from techboy.net.addresses import endpoint_of, host_and_port
 from techboy.net.connection_log import ConnectionLogEntry, escaped, null_log_entry
+from techboy.net.reactor import IReactor
 from techboy.net.reply_timeout import ReplyTimeout
-from techboy.service import IReactor
 from techboy.storage.client_store import ClientState, ClientStore
 from techboy.storage.interface import StorageError
 from techboy.storage.state_dir import StateDirectory
@@ -575,10 +575,10 @@ def _whereabouts(reactor: IReactor, options: Options) -> tuple[IStreamClientEndp
     """Return where Romeo is, for the reactor and for people."""
     path, host, port = options["socket"], options["host"], options["port"]
     if path is not None:
-        return UNIXClientEndpoint(cast(Any, reactor), path), path
+        return UNIXClientEndpoint(reactor, path), path
     return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)
 
 
 def makeService(options: Options) -> ChatClient:
     """Return Juliet as `twist` runs her."""
-    return ChatClient(cast(IReactor, steady(current())), options, options["streams"])
+    return ChatClient(steady(current()), options, options["streams"])

@@ -9,8 +9,9 @@ from techboy.chat.conversation import LAST_WORDS, PROMPTLY, Conversation, UserIn
 from techboy.chat.outbox import Outbox
 from techboy.chat.status import Connected, Disconnected, unsaid
 from techboy.config.options import ConversationOptions
+from techboy.net.reactor import IReactor
 from techboy.ops.transcript import TranscriptTee
-from techboy.service import ChatService, IReactor
+from techboy.service import ChatService
 from techboy.terminal.bridge import InputHandler
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams

@@ -28,8 +28,9 @@ from zope.interface import implementer
 from techboy.chat.conversation import InputSource
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
+from techboy.net.reactor import IReactor
 from techboy.server.detect import GREETING_DELAY
-from techboy.service import ChatService, IReactor
+from techboy.service import ChatService
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall
