@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from techboy.chat.nicknames import checked_nickname
 from techboy.client.service import ChatClient
 from techboy.config.options import PORT, ConversationOptions, option_type
 from techboy.config.reactor import current, steady
 from techboy.config.values import duration, place, socket_path, whole_number
-from techboy.service import IReactor
 from techboy.terminal.interface import InputSource
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
@@ -86,4 +83,4 @@ class Options(ConversationOptions):
 
 def makeService(options: Options) -> ChatClient:
     """Return Juliet as `twist` runs her."""
-    return ChatClient(cast(IReactor, steady(current())), options, options["streams"])
+    return ChatClient(steady(current()), options, options["streams"])

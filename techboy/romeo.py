@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -32,7 +32,6 @@ from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.server.service import RoomServer
 from techboy.server.sessions import RESUME_TIMEOUT, SESSION_TTL
 from techboy.server.storage_service import runtime_directory, state_directory
-from techboy.service import IReactor
 from techboy.storage.memory import HISTORY_MEMORY
 from techboy.storage.sqlite import RECENT_MEMORY
 from techboy.terminal.interface import InputSource
@@ -246,4 +245,4 @@ class Options(ConversationOptions):
 
 def makeService(options: Options) -> RoomServer:
     """Return the server as `twist` runs it: for many clients, or in direct mode for one."""
-    return RoomServer(cast(IReactor, steady(current())), options, options["streams"])
+    return RoomServer(steady(current()), options, options["streams"])

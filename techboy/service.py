@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
 from techboy import __version__, exit_status
 from techboy.background_writer import Call
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import ConnectionLog
+from techboy.net.reactor import IReactor
 from techboy.ops.notify import Notifier, watchdog_seconds
 from techboy.ops.reload import Reload, on_hangup
 from techboy.ops.systemd import SystemdService
@@ -51,10 +51,6 @@ WRITTEN_AT_LEISURE = 5.0
 
 SETTLED_WITHIN = 1.0
 """Seconds for what was written so far to be on the screen before it is opened."""
-
-
-class IReactor(IReactorCore, IReactorFDSet, IReactorTime, IReactorFromThreads):
-    """What is asked of the reactor."""
 
 
 class FlushableOutput(Protocol):

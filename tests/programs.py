@@ -27,8 +27,9 @@ from zope.interface import implementer
 
 from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
+from techboy.net.reactor import IReactor
 from techboy.server.detect import GREETING_DELAY
-from techboy.service import ChatService, IReactor
+from techboy.service import ChatService
 from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import Streams

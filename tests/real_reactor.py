@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import pytest_twisted
 
 from techboy.config.reactor import current
-from techboy.service import IReactor
 
 T = TypeVar("T")
 
 ensure_deferred: Callable[[T], T] = pytest_twisted.ensureDeferred
 
-reactor = cast(IReactor, current())
+reactor = current()

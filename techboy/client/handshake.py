@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
@@ -15,6 +14,7 @@ from techboy.net.connection_handler import ConnectionHandler
 from techboy.net.connection_log import ConnectionLogEntry, null_log_entry
 from techboy.net.graceful_close import cut
 from techboy.net.sockets import send_promptly
+from techboy.net.transport import IStreamTransport
 from techboy.wire.frames import Hello, Ping, ServerBye, Welcome
 from techboy.wire.lines import LF
 from techboy.wire.native import read_server, written
@@ -52,7 +52,7 @@ class ClientHandshake(Protocol):
     ``log_entry``: what is written about the connection.
     """
 
-    transport: Any
+    transport: IStreamTransport
     _before = b""
     _handler: ConnectionHandler | None = None
 

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from techboy.client.connector import EndpointConnector, reason_for
 from techboy.net.addresses import endpoint_of
 from techboy.net.connection_log import ConnectionLog, ConnectionLogEntry
-from techboy.service import IReactor
+from techboy.net.reactor import IReactor
 
 SPREAD = 5.0
 """Seconds over which those who were told that Romeo will be back call him again."""

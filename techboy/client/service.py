@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
@@ -27,9 +27,10 @@ from techboy.client.storage import ClientStorage, lines_are
 from techboy.config.options import ConversationOptions
 from techboy.net.addresses import host_and_port
 from techboy.net.connection_log import ConnectionLogEntry, escaped, null_log_entry
+from techboy.net.reactor import IReactor
 from techboy.net.reply_timeout import ReplyTimeout
 from techboy.ops.transcript import TranscriptTee
-from techboy.service import ChatService, IReactor
+from techboy.service import ChatService
 from techboy.terminal.bridge import InputHandler
 from techboy.terminal.interface import InputSource, UserInterface
 from techboy.terminal.progress import FileRead, Sample
@@ -317,5 +318,5 @@ def _whereabouts(reactor: IReactor, options: ConversationOptions) -> tuple[IStre
     """Return where Romeo is, for the reactor and for people."""
     path, host, port = options["socket"], options["host"], options["port"]
     if path is not None:
-        return UNIXClientEndpoint(cast(Any, reactor), path), path
+        return UNIXClientEndpoint(reactor, path), path
     return HostnameEndpoint(reactor, host, port, attemptDelay=ATTEMPT_DELAY), host_and_port(host, port)

@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from techboy import systems
 from techboy.net.inherited_socket import InheritedEndpoint
+from techboy.net.reactor import IReactor
 
 DOMAINS = ("INET", "INET6", "UNIX")
 
@@ -55,7 +56,9 @@ def descriptors(environ: Mapping[str, str] | None = None, first: int = FIRST) ->
     return range(first, first + int(count))
 
 
-def server(reactor: Any, text: str, descriptors: Callable[[], range] = descriptors) -> IStreamServerEndpoint:
+def server(
+    reactor: IReactor, text: str, descriptors: Callable[[], range] = descriptors
+) -> IStreamServerEndpoint:
     """Return the endpoint that ``text`` describes; raise ValueError, in one line, where it is none."""
     try:
         by_index = _PASSED.fullmatch(text)
@@ -126,7 +129,7 @@ def _nth(passed_descriptors: range, index: int) -> int:
     return passed_descriptors[index]
 
 
-def _adopted(reactor: Any, descriptor: int, family: socket.AddressFamily) -> IStreamServerEndpoint:
+def _adopted(reactor: IReactor, descriptor: int, family: socket.AddressFamily) -> IStreamServerEndpoint:
     """Return the endpoint of a socket that listens already."""
     if family is socket.AF_UNIX:
         return InheritedEndpoint(reactor, descriptor)

@@ -10,14 +10,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from techboy import systems
 from techboy.terminal.interface import InputSource
 from techboy.terminal.streams import Streams, is_terminal
 
+if TYPE_CHECKING:
+    from techboy.net.reactor import IReactor
+
 REACTOR = "twisted.internet.reactor"
 TOOLKIT = "prompt_toolkit"
+
+R = TypeVar("R")
 
 
 def can_prompt(
@@ -64,22 +69,23 @@ def runs_on_asyncio(
     return isinstance(modules[REACTOR], AsyncioSelectorReactor)
 
 
-def current() -> Any:
+def current() -> IReactor:
     """Return the reactor in use; from then on no other can be."""
     from twisted.internet import reactor
 
-    return reactor
+    return cast("IReactor", reactor)
 
 
-def steady(reactor: Any, seconds: Callable[[], float] = time.monotonic) -> Any:
+def steady(reactor: R, seconds: Callable[[], float] = time.monotonic) -> R:
     """Have ``reactor`` measure time with ``seconds``, a clock that nobody sets; return ``reactor``.
 
     Twisted's own reactors measure it with the wall clock: set back, it delays all timers, and set forward it
     fires them early. Calls that are scheduled already keep the delay they have left.
     """
-    ahead = seconds() - reactor.seconds()
-    for call in reactor.getDelayedCalls():
+    clock: Any = reactor  # whose attributes are replaced
+    ahead = seconds() - clock.seconds()
+    for call in clock.getDelayedCalls():
         call.time += ahead
         call.seconds = seconds
-    reactor.seconds = seconds
+    clock.seconds = seconds
     return reactor

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.protocols.basic import LineReceiver
 
+from techboy.net.transport import IStreamTransport
 from techboy.wire.lines import LF, first_overlong, outgrown
 
 
@@ -19,7 +18,7 @@ class BatchReceiver(LineReceiver):
     """
 
     delimiter = LF
-    transport: Any  # TCP, TLS, UNIX or stdio: no one interface of Twisted's has all that they share
+    transport: IStreamTransport
     _unread = b""
     _reading = False
 

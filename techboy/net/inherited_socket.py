@@ -7,7 +7,6 @@ was given, and removes it at the end, so that nobody can call again.
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -21,6 +20,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from techboy.net.reactor import IReactor
+
 BATCH = 100
 """Callers that are let in before others have their turn."""
 
@@ -32,7 +33,7 @@ REST = 1.0
 class InheritedPort:
     """Listens on the UNIX socket ``descriptor``, and leaves its name and mode as they are."""
 
-    def __init__(self, reactor: Any, descriptor: int, factory: IProtocolFactory) -> None:
+    def __init__(self, reactor: IReactor, descriptor: int, factory: IProtocolFactory) -> None:
         self._reactor, self._factory = reactor, factory
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
@@ -82,7 +83,11 @@ class InheritedPort:
     def _let_in(self, connection: socket.socket) -> None:
         with connection:
             connection.setblocking(False)
-            self._reactor.adoptStreamConnection(connection.fileno(), connection.family, self._factory)
+            self._reactor.adoptStreamConnection(
+                connection.fileno(),
+                connection.family,
+                self._factory,  # type: ignore[arg-type]  # which has all that Twisted uses of a ServerFactory
+            )
 
     def _go_on(self) -> None:
         self._rest = None
@@ -93,7 +98,7 @@ class InheritedPort:
 class InheritedEndpoint:
     """The endpoint of a UNIX socket that was passed as ``descriptor``."""
 
-    def __init__(self, reactor: Any, descriptor: int) -> None:
+    def __init__(self, reactor: IReactor, descriptor: int) -> None:
         self._reactor, self._descriptor = reactor, descriptor
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import ITCPTransport, ITransport
 
 
-def send_promptly(transport: Any) -> None:
+def send_promptly(transport: ITransport) -> None:
     """Send small writes at once, and have the kernel notice a peer that is gone.
 
     Do nothing if ``transport`` is no TCP connection, or is closed already: Twisted's has no socket then.

@@ -13,6 +13,8 @@ from twisted.web import http
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
 from techboy.net.graceful_close import cut
+from techboy.net.reactor import IReactor
+from techboy.net.transport import IStreamTransport
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -89,7 +91,7 @@ class Channel(HTTPChannel):
     """A connection for one request, limited in size and time."""
 
     factory: Site
-    transport: Any
+    transport: IStreamTransport
     requestFactory = PageRequest
     maxHeaders = MAX_HEADERS
     totalHeadersSize = MAX_LENGTH = MAX_HEADERS_SIZE
@@ -122,7 +124,7 @@ class Site(HTTPFactory):
     protocol = cast(Any, Channel)
     noisy = False
 
-    def __init__(self, reactor: Any, wall: Callable[[], float], pages: Pages) -> None:
+    def __init__(self, reactor: IReactor, wall: Callable[[], float], pages: Pages) -> None:
         super().__init__(reactor=reactor)
         self.timeOut = None  # a `Channel` has its own timeout
         self.wall, self.pages, self.connections = wall, pages, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from socket import socket
-from typing import Any, cast
+from typing import cast
 
 from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 
@@ -18,6 +18,7 @@ from techboy.net.flow_control import DrainProducer, ProducerBridge
 from techboy.net.graceful_close import GracefulClose
 from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import Delivery, Renderer, Rendering
+from techboy.net.transport import IStreamTransport
 from techboy.server.broker import Broker
 from techboy.storage.interface import MessageBatch, StorageError
 from techboy.wire.lines import LF
@@ -50,7 +51,7 @@ class LogConsumer:
 
     renderer: Renderer
     member: Member
-    transport: Any
+    transport: IStreamTransport
     offset = 0
     history_end = 0
     """The id up to which messages are history, which is skipped if it cannot be read."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
@@ -17,6 +16,7 @@ from techboy.chat.isolation import isolated
 from techboy.net.connection_handler import ConnectionHandler
 from techboy.net.connection_log import ConnectionLogEntry, null_log_entry
 from techboy.net.graceful_close import cut
+from techboy.net.transport import IStreamTransport
 from techboy.server.unwelcomed import PendingConnection, uncounted_connection
 from techboy.wire.native import is_hello
 
@@ -62,7 +62,7 @@ class ProtocolDetector(Protocol):
     ``log_entry``: what is written about the connection; ``pending``: its place until it is welcomed.
     """
 
-    transport: Any
+    transport: IStreamTransport
     _beginning = b""
     _state = DetectionState.UNKNOWN
     _handler: ConnectionHandler | None = None

@@ -24,6 +24,7 @@ from techboy.config.endpoints import reason_for, server
 from techboy.config.options import ConversationOptions
 from techboy.net.addresses import host_and_port, place_of
 from techboy.net.connection_log import escaped
+from techboy.net.reactor import IReactor
 
 BACKLOG = 1024
 """Callers that the kernel keeps while the program is busy; a house may be called by many at once."""
@@ -37,7 +38,7 @@ _OWNER_ONLY = 0o600
 _log = Logger()
 
 
-def listen_addresses(reactor: Any, option: str, text: str) -> Places:
+def listen_addresses(reactor: IReactor, option: str, text: str) -> Places:
     """Return the endpoint that ``text``, given by ``--option``, describes; end the process if it is none."""
     try:
         return [(text, server(reactor, text))]
@@ -45,7 +46,7 @@ def listen_addresses(reactor: Any, option: str, text: str) -> Places:
         exit_status.fail(exit_status.USAGE, f"romeo: --{option} {refused}")
 
 
-def parse_endpoint(reactor: Any, options: ConversationOptions) -> Places:
+def parse_endpoint(reactor: IReactor, options: ConversationOptions) -> Places:
     """Return the host and port, or the endpoints, that ``options`` say; end the process where it is none."""
     host, port, texts = options["host"], options["port"], options["listen"]
     if texts:
@@ -61,7 +62,7 @@ class PrivateSocket:
     One that a program left behind when it was killed is replaced; one in use is not, nor is any other file.
     """
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: IReactor, path: str) -> None:
         self._path = path
         # without a lock of Twisted's, which holds as long as anybody has the number of who made it
         self._endpoint = UNIXServerEndpoint(reactor, path, BACKLOG, _OWNER_ONLY, wantPID=False)

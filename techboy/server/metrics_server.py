@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
 from techboy import exit_status
+from techboy.net.reactor import IReactor
 from techboy.ops.histogram import Histogram
 from techboy.ops.reactor_lag import ReactorLagMonitor
 from techboy.server.monitored import MonitoredServer
@@ -33,7 +34,7 @@ class MetricsServer:
     Making one ends the process with one line where prometheus-client is missing.
     """
 
-    def __init__(self, reactor: Any, wall: Callable[[], float], watched: MonitoredServer) -> None:
+    def __init__(self, reactor: IReactor, wall: Callable[[], float], watched: MonitoredServer) -> None:
         require_client()
         # only who is asked needs what these take
         from techboy.ops.metrics_site import Response, Site, health

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from techboy.net.reactor import IReactor
 from techboy.server.listeners import ListenerService, listen_addresses
 from techboy.server.metrics_server import MetricsServer
 from techboy.server.monitored import MonitoredServer
@@ -18,7 +19,7 @@ class MonitoredListener(ListenerService):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         wall: Callable[[], float],
         endpoint: str,
         watched: MonitoredServer,

@@ -25,6 +25,7 @@ from techboy.net.keepalive import Keepalive
 from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
+from techboy.net.transport import IStreamTransport
 from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT, LogConsumer
 from techboy.server.lifecycle import ClientLifecycle
@@ -96,6 +97,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
 
     MAX_LENGTH = HELLO_LIMIT
     renderer = NATIVE
+    transport: IStreamTransport  # which both bases have
     member: Member
     _session: Session | None = None
     _parting_session: Session | None = None  # the same, once goodbye was said

@@ -17,6 +17,7 @@ from techboy.net.connection_log import CloseReason, ConnectionLogEntry
 from techboy.net.plain_receiver import PlainReceiver
 from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import BARE, PLAIN, Rendering, gone, plain_notices, slowed_down
+from techboy.net.transport import IStreamTransport
 from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT, LogConsumer
 from techboy.server.lifecycle import ClientLifecycle, Farewell
@@ -32,6 +33,7 @@ _RELEASED_TOGETHER = 20  # lines, so that a flood is not said one by one
 class PlainServerProtocol(LogConsumer, PlainReceiver):
     """A guest's connection: a member's `MemberConnection`, and a `DirectClient` of the ``lifecycle``."""
 
+    transport: IStreamTransport  # which both bases have
     member: Member
     _held: bytes | None = None  # lines that the rate does not allow yet
     _release: IDelayedCall | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from techboy.net.graceful_close import GracefulClose
+from techboy.net.transport import IStreamTransport
 from techboy.wire.plain import notice
 
 _PATIENCE = 1.0  # seconds that the caller has for closing its half
@@ -19,7 +18,7 @@ _PATIENCE = 1.0  # seconds that the caller has for closing its half
 class RejectingProtocol(Protocol):
     """Tells the caller why, in ``words`` that its dialect has for it, closes at once and takes nothing."""
 
-    transport: Any
+    transport: IStreamTransport
 
     def __init__(self, words: bytes, clock: IReactorTime) -> None:
         self._words, self._clock = words, clock

@@ -21,6 +21,7 @@ from techboy.chat.server import ServerConfig
 from techboy.chat.status import Connected, Disconnected, ServerStatus
 from techboy.config.options import ConversationOptions
 from techboy.config.values import lines_of
+from techboy.net.reactor import IReactor
 from techboy.server.admin_sessions import AdminSessionManager
 from techboy.server.detect import WireProtocol
 from techboy.server.direct import DirectOperator
@@ -34,7 +35,7 @@ from techboy.server.native import NativeServerProtocol
 from techboy.server.operator import LocalOperator, Output
 from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import DRAIN_TIMEOUT, StorageService, new_token
-from techboy.service import ChatService, IReactor
+from techboy.service import ChatService
 from techboy.terminal.bridge import InputHandler
 from techboy.terminal.interface import InputSource
 from techboy.terminal.null_ui import NullUI

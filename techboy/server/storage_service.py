@@ -15,12 +15,13 @@ from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import ConnectionLogEntry
+from techboy.net.reactor import IReactor
 from techboy.net.repeating import repeated
 from techboy.server.broker import Broker
 from techboy.server.native import ConnectionLimits, NativeServerProtocol
 from techboy.server.sessions import SessionManager
 from techboy.server.unwelcomed import PendingConnection
-from techboy.service import IReactor, clock_time
+from techboy.service import clock_time
 from techboy.storage.executor import InlineExecutor, ThreadExecutor
 from techboy.storage.interface import LogStore, StorageError
 from techboy.storage.memory import MAX_SESSIONS, MemoryLogStore

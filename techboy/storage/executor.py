@@ -48,7 +48,7 @@ class ThreadExecutor:
     """Does the work in a thread of its own, so that the reactor never waits for a disk."""
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
-        self._reactor: Any = reactor
+        self._reactor = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
         self._pool.threadFactory = StorageThread
         self._under_way, self._changed = 0, Condition()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorFDSet
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,6 +21,7 @@ from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.net import graceful_close
 from techboy.net.batch_receiver import BatchReceiver
 from techboy.net.flow_control import DrainProducer
+from techboy.net.reactor import IReactor
 from techboy.terminal.formats import Output, Shown
 from techboy.terminal.input_parser import Enter, InputParser, Refused
 from techboy.terminal.plain_prompt import PlainPrompt
@@ -92,7 +93,7 @@ class StdioBridge(BatchReceiver):
         self._opened = opened
         self._close_streams: LetGo = _nothing_to_do
 
-    def open(self, reactor: IReactorFDSet, stdin: int | None, stdout: int | None) -> None:
+    def open(self, reactor: IReactor, stdin: int | None, stdout: int | None) -> None:
         """Begin to read and show; each descriptor is None where there is none."""
         self._unseen = stdout is None
         self._close_streams = self._opened(self, stdin, stdout, reactor)

@@ -16,23 +16,24 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from techboy import systems
-from techboy.terminal.threaded import ThreadedStdio
+from techboy.net.reactor import IReactor
+from techboy.terminal.threaded import StreamProtocol, ThreadedStdio
 
 LetGo: TypeAlias = Callable[[], None]
 
-Opens: TypeAlias = Callable[[Any, int | None, int | None, Any], LetGo]
+Opens: TypeAlias = Callable[[StreamProtocol, int | None, int | None, IReactor], LetGo]
 """Connects a half-close aware protocol to both descriptors, each None where there is none, on a reactor.
 
 Returns what is to be called when the protocol has lost the connection.
 """
 
 
-def opened(protocol: Any, stdin: int | None, stdout: int | None, reactor: Any) -> LetGo:
+def opened(protocol: StreamProtocol, stdin: int | None, stdout: int | None, reactor: IReactor) -> LetGo:
     """Connect ``protocol`` in the way of this system."""
     return (by_threads if systems.ON_WINDOWS else by_readiness)(protocol, stdin, stdout, reactor)
 
 
-def by_readiness(protocol: Any, stdin: int | None, stdout: int | None, reactor: Any) -> LetGo:
+def by_readiness(protocol: StreamProtocol, stdin: int | None, stdout: int | None, reactor: IReactor) -> LetGo:
     """Connect ``protocol`` by Twisted's StandardIO."""
     from twisted.internet.stdio import StandardIO  # another one on Windows, which is not used
 
@@ -46,7 +47,7 @@ def by_readiness(protocol: Any, stdin: int | None, stdout: int | None, reactor: 
         return files.pop_all().close
 
 
-def by_threads(protocol: Any, stdin: int | None, stdout: int | None, reactor: Any) -> LetGo:
+def by_threads(protocol: StreamProtocol, stdin: int | None, stdout: int | None, reactor: IReactor) -> LetGo:
     """Connect ``protocol`` by a thread that reads and one that writes."""
     with ExitStack() as files:
         ThreadedStdio(protocol, stdin, _nowhere(files) if stdout is None else stdout, reactor)

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from threading import Semaphore, Thread
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPullProducer
+from twisted.internet.interfaces import IPullProducer, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -40,7 +40,7 @@ class Reactor(Protocol):
 class StreamProtocol(Protocol):
     """The protocol of the transport; it is half-close aware."""
 
-    def makeConnection(self, transport: Any) -> None: ...
+    def makeConnection(self, transport: ITransport) -> None: ...
     def dataReceived(self, data: bytes) -> None: ...
     def readConnectionLost(self) -> None: ...
     def writeConnectionLost(self) -> None: ...
@@ -73,7 +73,7 @@ class ThreadedStdio:
             None if stdin is None else ThreadedInput(stdin, reactor, self._received, self._input_ended)
         )
         self._output = ThreadedOutput(stdout, reactor, self._all_written, self._nobody_reads)
-        protocol.makeConnection(self)
+        protocol.makeConnection(cast(ITransport, self))  # as far as it is used
         if self._input is not None:
             self._input.resume()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet import reactor
@@ -93,8 +93,9 @@ class CurrentTests:
 
     def test_current(self) -> None:
         """It is the one that everybody else has."""
-        assert current() is sys.modules[REACTOR]
-        assert current() is reactor
+        in_use, imported = current(), reactor
+        assert in_use is cast(object, imported)
+        assert in_use is cast(object, sys.modules[REACTOR])
 
 
 class Bare(ReactorBase):

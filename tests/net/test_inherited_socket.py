@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.error import ConnectionDone
@@ -17,6 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from techboy.net.inherited_socket import BATCH, REST, InheritedEndpoint, InheritedPort
+from techboy.net.reactor import IReactor
 from tests.marks import needs_unix_sockets
 
 
@@ -33,6 +34,11 @@ class Reactor(MemoryReactorClock):
             raise OSError(errno.EMFILE, "Too many open files")
         assert not os.get_blocking(descriptor)
         self.taken.append((socket.fromfd(descriptor, family, socket.SOCK_STREAM), factory))
+
+
+def endpoint(reactor: Reactor, descriptor: int) -> InheritedEndpoint:
+    """Return the endpoint of a socket that was passed."""
+    return InheritedEndpoint(cast(IReactor, reactor), descriptor)
 
 
 class Factory(ServerFactory):
@@ -60,9 +66,7 @@ class Ear:
         self.reactor, self.factory = Reactor(), Factory()
         closing.callback(lambda: [taken.close() for taken, _ in self.reactor.taken])
         fired: list[Any] = []
-        InheritedEndpoint(self.reactor, self._passed.dup().detach()).listen(self.factory).addCallback(
-            fired.append
-        )
+        endpoint(self.reactor, self._passed.dup().detach()).listen(self.factory).addCallback(fired.append)
         self.port: InheritedPort = fired[0]
 
     def called(self) -> socket.socket:
@@ -153,5 +157,5 @@ class PassedPortTests:
         """What is no socket is an error of the endpoint's."""
         failures: list[Any] = []
         with open(tmp_path / "file", "w") as file:
-            InheritedEndpoint(Reactor(), file.fileno()).listen(Factory()).addErrback(failures.append)
+            endpoint(Reactor(), file.fileno()).listen(Factory()).addErrback(failures.append)
         assert failures[0].check(OSError)

@@ -204,7 +204,7 @@ class Link:
 class SimulatedConnection(Connection):
     """Twisted's own TCP transport on a simulated socket."""
 
-    socket: SimulatedSocket  # type: ignore[assignment]
+    socket: SimulatedSocket  # type: ignore[assignment]  # it has all that is called
 
     def __init__(self, skt: SimulatedSocket, protocol: object, reactor: object, peer: IPv4Address) -> None:
         super().__init__(skt, protocol, reactor)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ class Typed(io.StringIO):
 class Interrupted(Typed):
     """A terminal's input where a person presses Ctrl-C."""
 
-    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
+    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]  # as StringIO does, too
         """Answer nothing."""
         raise KeyboardInterrupt
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from techboy import systems
@@ -16,6 +18,6 @@ class OpenedTests:
         """On Windows threads read and write, elsewhere Twisted's StandardIO."""
         monkeypatch.setattr(stdio, way, lambda *given: given)
         monkeypatch.setattr(systems, "ON_WINDOWS", windows)
-        given = (object(), 0, None, object())
+        given: Any = (object(), 0, None, object())
         opened: object = stdio.opened(*given)
         assert opened == given
