@@ -17,7 +17,8 @@ from techboy.chat.rate_limit import Bucket
 from techboy.client.handshake import ClientHandshake
 from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.server import broker
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.storage.interface import MessageBatch
 from techboy.wire.frames import Hello

@@ -8,7 +8,8 @@ import pytest
 
 from techboy.chat.rate_limit import Bucket
 from techboy.server.detect import GREETING_DELAY, ProtocolDetector, WireProtocol
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.plain import PlainServerProtocol
 from tests.native import DEAD, PING, NativeVerona
 from tests.transports import SocketTransport, cuts
@@ -149,20 +150,20 @@ class SpokenTests:
     def test_native(self) -> None:
         """It is not known before the hello."""
         entrance = Entrance()
-        assert entrance.handler.spoken is WireProtocol.UNKNOWN
+        assert entrance.handler.protocol is WireProtocol.UNKNOWN
         entrance.transport.receive(HELLO)
-        assert entrance.handler.spoken is WireProtocol.NATIVE
+        assert entrance.handler.protocol is WireProtocol.NATIVE
 
     def test_plain(self) -> None:
         """Who says anything else speaks plain lines."""
         entrance = Entrance()
         entrance.transport.receive(b"hello\n")
-        assert entrance.handler.spoken is WireProtocol.PLAIN
+        assert entrance.handler.protocol is WireProtocol.PLAIN
 
     def test_late_hello(self) -> None:
         """Who is silent is taken for a person, until a hello comes after all."""
         entrance = Entrance()
         entrance.verona.turn(GREETING_DELAY)
-        assert entrance.handler.spoken is WireProtocol.PLAIN
+        assert entrance.handler.protocol is WireProtocol.PLAIN
         entrance.transport.receive(HELLO)
-        assert entrance.handler.spoken is WireProtocol.NATIVE
+        assert entrance.handler.protocol is WireProtocol.NATIVE

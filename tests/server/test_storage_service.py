@@ -13,7 +13,7 @@ from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import (
     DRAIN_TIMEOUT,
     LOG_FILE,
-    PRUNED_EVERY,
+    PRUNE_INTERVAL,
     SHUTDOWN_TIMEOUT,
     StorageService,
     new_token,
@@ -54,7 +54,7 @@ def silent(*, prompt: bool = False) -> tuple[StorageService, HeldCommitter]:
     it, executor = home(), HeldCommitter(prompt=prompt)
     it.broker._executor = executor
     it.session_managers.append(Keeper(it.chat, it.broker, new_token))
-    it.keep_sessions()
+    it.save_sessions()
     return it, executor
 
 
@@ -126,7 +126,7 @@ class KeepTests:
         it = StorageService(reactor, wall, FakeOptions(retention=5000.0), ServerConfig())
         it.startService()
         it.chat.post(it.chat.join(FakeGuest(), 0.0), "hello")
-        reactor.advance(PRUNED_EVERY - 1)
+        reactor.advance(PRUNE_INTERVAL - 1)
         wall.step(step)
         assert it.chat.lobby.log.forgotten == 0
         reactor.advance(1)
@@ -143,7 +143,7 @@ class KeepTests:
 
         it.logs.prune = prune
         it.startService()
-        it._reactor.pump([PRUNED_EVERY] * 2)
+        it._reactor.pump([PRUNE_INTERVAL] * 2)
         assert len(tries) == 3
 
     @pytest.mark.parametrize("step", [-3600.0, 3600.0])
@@ -152,7 +152,7 @@ class KeepTests:
         reactor = FakeReactor()
         wall = Wall(reactor)
         it = StorageService(reactor, wall, FakeOptions(), ServerConfig())
-        it.end()
+        it.begin_shutdown()
         wall.step(step)
         reactor.advance(1)
         assert it.time_left == SHUTDOWN_TIMEOUT - 1
@@ -188,7 +188,7 @@ class EndTests:
         assert drained(it) == [True]
         clock(it).advance(SHUTDOWN_TIMEOUT - 0.5)
         it.broker._executor.prompt = False
-        it.keep_sessions()
+        it.save_sessions()
         answers = drained(it)
         clock(it).advance(0.4)
         assert answers == []
@@ -200,9 +200,9 @@ class EndTests:
         it = home()
         clock(it).advance(10)
         assert it.time_left == SHUTDOWN_TIMEOUT
-        it.end()
+        it.begin_shutdown()
         clock(it).advance(1)
-        it.end()
+        it.begin_shutdown()
         assert it.time_left == SHUTDOWN_TIMEOUT - 1
 
     def test_thread_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,10 +216,10 @@ class EndTests:
             it.stopService()
         assert asked == [SHUTDOWN_TIMEOUT]
         assert it._thread is not None
-        assert it._folder is not None
+        assert it._state_dir is not None
         assert it._thread.stop(SHUTDOWN_TIMEOUT)
         it.logs.close()
-        it._folder.close()
+        it._state_dir.close()
 
 
 class DetailsTests:
