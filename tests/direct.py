@@ -22,7 +22,7 @@ from tests.transports import SocketTransport, connected
 class Romeo:
     """The operator's screen and program, which write down what they are told."""
 
-    last_word = ServerBye(CLOSED)
+    closing_bye = ServerBye(CLOSED)
 
     def __init__(self) -> None:
         self.shown: list[str] = []
@@ -64,7 +64,7 @@ class Romeo:
 class Balcony(NativeVerona):
     """A server in direct mode, whose operator is at a keyboard."""
 
-    is_leaving, guests = False, 0
+    is_stopping, clients = False, 0
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Balcony(NativeVerona):
     def refusal(self, others: int) -> str | None:
         return None if self.operator.is_free else DIRECT.full
 
-    def turned_away(self) -> None:
+    def count_rejection(self) -> None:
         """Nobody counts."""
 
     def says(self, text: str) -> None:
@@ -99,7 +99,7 @@ class Balcony(NativeVerona):
 
     def plain(self) -> Visitor:
         """Let somebody in who speaks plain lines."""
-        self.session_manager.yield_place()
+        self.session_manager.on_plain_client()
         bucket = TokenBucket(0, 0)
         handler = PlainServerProtocol(self.chat, self.broker, bucket, 4096, lifecycle=self.operator)
         visitor = Visitor(handler, connected(handler, kind=SocketTransport))

@@ -10,7 +10,8 @@ from typing import Any
 from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.broker import Broker
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.server.sessions import RESUME_TIMEOUT, SessionManager
 from techboy.storage.executor import InlineExecutor, StorageExecutor

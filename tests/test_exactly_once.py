@@ -18,7 +18,8 @@ from techboy.client.native import SAY_AGAIN, NativeClientProtocol
 from techboy.client.outbox import Outbox
 from techboy.client.session import ClientSession, MemorySessionStore
 from techboy.server import broker
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.send_timeouts import SEND_TIMEOUT
 from techboy.storage.interface import MessageBatch
 from techboy.terminal.interface import InputSource

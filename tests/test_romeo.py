@@ -13,7 +13,7 @@ from techboy.romeo import Options, makeService
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
-from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
+from techboy.server.unwelcomed import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.terminal.interface import InputSource
 from tests.native import HeldCommitter
 from tests.programs import FakeStreams, RecordedStates, Running, frame, frames, later_endpoint
@@ -116,7 +116,7 @@ class GuestTests:
         """Callers whose hello does not end are few, and do not keep a guest out."""
         romeo = running().start()
         factory = romeo.reactor.tcpServers[0][1]
-        half_open = [connected(factory.buildProtocol(JULIET)) for _ in range(LEAST)]
+        half_open = [connected(factory.buildProtocol(JULIET)) for _ in range(MIN_PENDING)]
         for caller in half_open:
             caller.receive(b'{"type": "hello"')
         assert factory.buildProtocol(JULIET) is None
@@ -124,8 +124,8 @@ class GuestTests:
         call(romeo).receive(b"here I am\n")
         romeo.reactor.advance(0)
         assert romeo.shown == "here I am\n"
-        romeo.reactor.advance(WELCOME_WITHIN)
-        assert [caller.events for caller in half_open] == [["abort"]] * (LEAST - 1)
+        romeo.reactor.advance(WELCOME_TIMEOUT)
+        assert [caller.events for caller in half_open] == [["abort"]] * (MIN_PENDING - 1)
 
     def test_one_guest(self) -> None:
         """While one guest is there, the next caller is told that Romeo is busy."""

@@ -306,7 +306,7 @@ class NativeClientProtocol(BatchReceiver):
             self._outbox.renumber(welcome.next_seq)
             self._past = 0 if known else welcome.last_id
         self._outbox.connected()
-        self._log_entry.joined(welcome.name, welcome.room, back=known and same)
+        self._log_entry.joined(welcome.name, welcome.room, resumed=known and same)
         if welcome.room is not None:
             self._conversation.peer_hosts_many()
         self._conversation.peer_assigned_nick(welcome.name)

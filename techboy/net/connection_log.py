@@ -99,11 +99,11 @@ class ConnectionLogEntry:
             protocol=dialect,
         )
 
-    def joined(self, name: str, room: str | None, *, back: bool = False) -> None:
+    def joined(self, name: str, room: str | None, *, resumed: bool = False) -> None:
         """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
         self._standing, self._name = ConnectionPhase.ENTERED, escaped(name)
-        event = "resumed" if back else "joined"
-        where = "" if room is None else " in {room}" if back else " {room}"
+        event = "resumed" if resumed else "joined"
+        where = "" if room is None else " in {room}" if resumed else " {room}"
         self._write(
             f"connection {{connection_id}} with {{address}}: {{name}} {event}{where} ({{protocol}})",
             event,

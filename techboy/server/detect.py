@@ -1,4 +1,4 @@
-"""Where a caller is asked in: by the first bytes it is known which dialect it speaks."""
+"""Protocol detection: the first bytes of a connection tell whether the client is native or plain."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ from techboy.server.unwelcomed import PendingConnection, uncounted_connection
 from techboy.wire.native import is_hello
 
 GREETING_DELAY = 0.25
-"""Seconds for a hello to come; a caller who says nothing so long is a person, and greeted."""
+"""Seconds to wait for a hello; a client that is silent for so long is greeted as a plain one."""
 
 
-_MOST_BLANKS = 256  # bytes that a hello may begin with and not be known yet
+_MAX_BLANKS = 256  # bytes of white space that a hello may begin with
 
 
 class WireProtocol(Enum):
-    """How a caller speaks; the value is its name for programs."""
+    """The protocol of a connection; the value is its name in metrics."""
 
-    UNKNOWN = "unknown"  # it has not said anything, nor been silent for long
+    UNKNOWN = "unknown"  # nothing was received, and the client was not greeted yet
     PLAIN = "plain"
     NATIVE = "native"
 
 
 class DetectionState(Enum):
-    """Who has the connection."""
+    """How far the detection has got."""
 
-    UNKNOWN = auto()  # nobody: nothing was sent yet that tells how the caller speaks
-    GREETED = auto()  # a plain door, as the caller was silent; a hello may still come
-    KNOWN = auto()  # a door, for good
-    GIVEN_UP = auto()  # nobody: it is being closed
+    UNKNOWN = auto()  # too little was received
+    GREETED = auto()  # the client was silent and was greeted as plain; a hello may still come
+    KNOWN = auto()  # the protocol does not change any more
+    CLOSING = auto()  # the connection is being closed
 
 
 class IPlainProtocol(ConnectionHandler, Interface):
-    """A door that may have to give the connection back."""
+    """A plain protocol, which may have to give the connection back."""
 
     def displaced(self) -> bool:
-        """The caller speaks another dialect after all, and has not said anything in this one.
+        """Release the connection: a hello came, and nothing before it.
 
-        Nothing is called after that. Return whether the connection can still be used.
+        No other method is called afterwards. Return whether the connection can still be used.
         """
 
 
 @implementer(IHalfCloseableProtocol)
 class ProtocolDetector(Protocol):
-    """A connection that is not known yet: after a hello it is given a ``native`` door, else a ``plain`` one.
+    """A connection that is passed to a ``native`` protocol after a hello, otherwise to a ``plain`` one.
 
-    A hello that comes late, through a slow tunnel, is understood as long as nothing else came before.
-    ``log_entry``: what is written about the connection; ``pending``: its place until it is welcomed.
+    A late hello, for example through a slow tunnel, is accepted if nothing else came before it. ``log_entry``
+    is the connection's entry in the connection log, and ``pending`` its place until it is welcomed.
     """
 
     transport: IStreamTransport
-    _beginning = b""
+    _buffer = b""
     _state = DetectionState.UNKNOWN
     _handler: ConnectionHandler | None = None
     _plain_protocol: IPlainProtocol | None = None
@@ -80,28 +80,28 @@ class ProtocolDetector(Protocol):
         self._counters = self.pending.counters
         self._clock, self._plain, self._native = clock, plain, native
         self._log_entry = log_entry or null_log_entry(clock.seconds)
-        self._silence: IDelayedCall | None = None
+        self._greeting_timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """Somebody is there."""
-        self._silence = self._clock.callLater(GREETING_DELAY, isolated, self, self._take_for_plain)
+        """Wait for the first bytes."""
+        self._greeting_timer = self._clock.callLater(GREETING_DELAY, isolated, self, self._greet_as_plain)
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes arrived."""
+        """Count ``data``, and pass it on or look for a hello."""
         self._counters.bytes_received += len(data)
         if self._handler is not None:
             self._handler.dataReceived(data)
-        elif self._state is not DetectionState.GIVEN_UP:
-            self._look_at(data)
+        elif self._state is not DetectionState.CLOSING:
+            self._detect(data)
 
     @property
     def handler(self) -> ConnectionHandler | None:
-        """What has taken the connection over, None where it is not known yet how the caller speaks."""
+        """The protocol that has the connection, or None if it was not detected yet."""
         return self._handler or self._plain_protocol
 
     @property
-    def spoken(self) -> WireProtocol:
-        """How the caller speaks, as far as is known."""
+    def protocol(self) -> WireProtocol:
+        """The protocol of the client, as far as it was detected."""
         if self._plain_protocol is not None:
             return WireProtocol.PLAIN
         return WireProtocol.UNKNOWN if self._handler is None else WireProtocol.NATIVE
@@ -111,50 +111,50 @@ class ProtocolDetector(Protocol):
         self._log_entry.failed()
         cut(self.transport)
 
-    def hear_nothing(self) -> None:
-        """Read no more, for a while."""
+    def pause_reading(self) -> None:
+        """Stop reading until `resume_reading` is called."""
         self.transport.pauseProducing()
 
-    def hear_again(self) -> None:
-        """Read again."""
+    def resume_reading(self) -> None:
+        """Read again after `pause_reading`."""
         self.transport.resumeProducing()
 
     def readConnectionLost(self) -> None:
-        """The caller closed its half."""
-        if self._state is not DetectionState.GIVEN_UP:
-            self._known_door().readConnectionLost()
+        """Pass on that the client closed its half."""
+        if self._state is not DetectionState.CLOSING:
+            self._require_handler().readConnectionLost()
 
     def writeConnectionLost(self) -> None:
-        """Our half is closed."""
+        """Pass on that our half is closed."""
         handler = self._handler or self._plain_protocol
         if handler is not None:
             handler.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
-        self._stop_waiting()
+        """Pass on that the connection is closed, and log it."""
+        self._stop_timer()
         handler = self._handler or self._plain_protocol
         if handler is not None:
             handler.connectionLost(reason)
         self.pending.closed()
         self._log_entry.closed(clean=reason.check(ConnectionDone) is not None)
 
-    def _look_at(self, data: bytes) -> None:
-        self._beginning += data
-        hello = is_hello(self._beginning)
-        if hello is None and len(self._beginning) > _MOST_BLANKS:
+    def _detect(self, data: bytes) -> None:
+        self._buffer += data
+        hello = is_hello(self._buffer)
+        if hello is None and len(self._buffer) > _MAX_BLANKS:
             hello = False
         if hello is True:
-            self._take_for_native()
+            self._switch_to_native()
         elif hello is False:
-            self._take_for_plain()
+            self._greet_as_plain()
             self._hand_over()
 
-    def _take_for_native(self) -> None:
-        self._stop_waiting()
+    def _switch_to_native(self) -> None:
+        self._stop_timer()
         plain, self._plain_protocol = self._plain_protocol, None
         if plain is not None and not plain.displaced():
-            self._state = DetectionState.GIVEN_UP
+            self._state = DetectionState.CLOSING
             cut(self.transport)
             return
         self._log_entry.protocol_detected("native")
@@ -162,9 +162,9 @@ class ProtocolDetector(Protocol):
         self._handler.makeConnection(self.transport)
         self._hand_over()
 
-    def _take_for_plain(self) -> None:
-        """Greet the caller; a hello may still follow."""
-        self._stop_waiting()
+    def _greet_as_plain(self) -> None:
+        """Pass the connection to a plain protocol; a hello may still follow."""
+        self._stop_timer()
         if self._state is DetectionState.UNKNOWN:
             self._state = DetectionState.GREETED
             self._log_entry.protocol_detected("plain")
@@ -173,17 +173,17 @@ class ProtocolDetector(Protocol):
 
     def _hand_over(self) -> None:
         self._state, self._handler = DetectionState.KNOWN, self._handler or self._plain_protocol
-        beginning, self._beginning = self._beginning, b""
-        if beginning and self._handler is not None:
-            self._handler.dataReceived(beginning)
+        received, self._buffer = self._buffer, b""
+        if received and self._handler is not None:
+            self._handler.dataReceived(received)
 
-    def _known_door(self) -> ConnectionHandler:
+    def _require_handler(self) -> ConnectionHandler:
         if self._handler is None:
-            self._take_for_plain()
+            self._greet_as_plain()
             self._hand_over()
         assert self._handler is not None
         return self._handler
 
-    def _stop_waiting(self) -> None:
-        if self._silence is not None and self._silence.active():
-            self._silence.cancel()
+    def _stop_timer(self) -> None:
+        if self._greeting_timer is not None and self._greeting_timer.active():
+            self._greeting_timer.cancel()

@@ -54,7 +54,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self._phase, self._client = DirectPhase.WAITING, None
         self._begin = chat.lobby.log.last  # the id after which messages are the next client's
         self.latest = LatestClient(chat, broker)
-        self._farewell = ServerFarewell(broker.clock, lambda: owner.last_word)
+        self._farewell = ServerFarewell(broker.clock, lambda: owner.closing_bye)
         self._waiting_size = 0
         self._alone_since = broker.clock.seconds()
 

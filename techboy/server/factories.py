@@ -1,4 +1,4 @@
-"""The ways into a house: who calls gets a door, unless the house is full or its host is leaving."""
+"""The factories of connections at the port and at the admin socket, and the capacity of the server."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from techboy.server.lifecycle import ClientLifecycle
 from techboy.server.native import NativeServerProtocol
 from techboy.server.plain import PlainServerProtocol
 from techboy.server.reject import RejectingProtocol, plainly
-from techboy.server.sessions import SessionConnection, SessionManager
+from techboy.server.session_connection import SessionConnection
+from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import StorageService, new_token
-from techboy.server.unwelcomed import LEAST, PendingConnections
+from techboy.server.unwelcomed import MIN_PENDING, PendingConnections
 from techboy.wire.frames import Hello, ServerBye
 from techboy.wire.native import written
 
 BURST = 10
-"""Seconds' worth of lines that a guest may say at once."""
+"""Burst of the rate limit, in seconds' worth of lines."""
 
 
 class ServerContext(Interface):
-    """The program, as its ways in see it.
+    """The server, as its factories see it.
 
-    ``last_word``: what a caller who is no guest is told when the program ends.
+    ``closing_bye`` is the goodbye to connections without a member when the server stops.
     """
 
     options: ConversationOptions
@@ -46,36 +47,36 @@ class ServerContext(Interface):
     chat: ChatServer
     session_manager: SessionManager
     lifecycle: ClientLifecycle
-    last_word: ServerBye
+    closing_bye: ServerBye
 
     @property
     def reactor(self) -> IReactorTime: ...
 
     @property
-    def guests(self) -> int:
-        """How many connections of guests are open."""
+    def clients(self) -> int:
+        """The number of clients that are connected."""
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether the program ends."""
+    def is_stopping(self) -> bool:
+        """Whether the server is stopping."""
 
     def refusal(self, others: int) -> str | None:
-        """Return why nobody may come in where ``others`` are, None where somebody may."""
+        """Return why no further client is admitted while ``others`` are connected, or None if one is."""
 
-    def turned_away(self) -> None:
-        """Count a caller for whom there was a `refusal`."""
+    def count_rejection(self) -> None:
+        """Count a connection that was rejected because of a `refusal`."""
 
     def closed(self, factory: ChatServerFactory, *, emptied: bool) -> None:
-        """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
+        """Handle that a connection of ``factory`` was closed; ``emptied``: it was the last client there."""
 
 
 class ServerConnection(ProtocolDetector):
-    """A connection that its factory knows of as long as it is open."""
+    """A connection that its factory lists as long as it is open."""
 
     factory: ChatServerFactory
 
-    def dismiss(self, bye: ServerBye) -> None:
-        """Close a connection of which nothing is known yet."""
+    def close_undetected(self, bye: ServerBye) -> None:
+        """Close the connection with ``bye``, unless a plain protocol has it: its member is told instead."""
         if isinstance(self.handler, NativeServerProtocol):
             self.handler.close_with(bye)
         elif self.handler is None:
@@ -83,139 +84,139 @@ class ServerConnection(ProtocolDetector):
             close(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The caller is gone."""
+        """Remove the connection from its factory."""
         super().connectionLost(reason)
         self.factory.closed(self)
 
 
 class ChatServerFactory(ServerFactory):
-    """Lets guests into the house, as many as it takes, and knows who is still there."""
+    """Accepts connections, and lists those that are open and those of clients."""
 
     noisy = False
 
-    def __init__(self, host: ServerContext, most: int) -> None:
-        """``most``: connections that may wait to be welcomed; see `PendingConnections`."""
-        self._host = host
-        self._pending_connections = PendingConnections(most, host.broker.counters)
-        self.callers: set[ServerConnection] = set()
-        self.guests: set[ServerConnection] = set()
+    def __init__(self, server: ServerContext, max_pending: int) -> None:
+        """Accept at most ``max_pending`` connections that are not welcomed yet; see `PendingConnections`."""
+        self._server = server
+        self._pending_connections = PendingConnections(max_pending, server.broker.counters)
+        self.connections: set[ServerConnection] = set()
+        self.clients: set[ServerConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Return what finds out how a caller speaks, and brings it in; None if too many are not in yet."""
-        pending = self._pending_connections.come(lambda: self.guests.add(caller))
+        """Return a connection that detects its protocol; None if too many are not welcomed yet."""
+        pending = self._pending_connections.open(lambda: self.clients.add(connection))
         if pending is None:
             return None
-        log_entry = self._host.connection_log.opened(endpoint_of(addr))
-        caller = ServerConnection(
-            self._host.reactor,
-            lambda: self._plain(caller, log_entry),
-            lambda: self._native(caller, log_entry),
+        log_entry = self._server.connection_log.opened(endpoint_of(addr))
+        connection = ServerConnection(
+            self._server.reactor,
+            lambda: self._plain(connection, log_entry),
+            lambda: self._native(connection, log_entry),
             log_entry,
             pending,
         )
-        caller.factory = self
-        self.callers.add(caller)
-        return caller
+        connection.factory = self
+        self.connections.add(connection)
+        return connection
 
-    def closed(self, caller: ServerConnection) -> None:
-        """The connection of ``caller`` is closed for good."""
-        was_guest = caller in self.guests
-        self.callers.discard(caller)
-        self.guests.discard(caller)
-        self._host.closed(self, emptied=was_guest and not self.guests)
+    def closed(self, connection: ServerConnection) -> None:
+        """Remove ``connection``, which is closed."""
+        was_client = connection in self.clients
+        self.connections.discard(connection)
+        self.clients.discard(connection)
+        self._server.closed(self, emptied=was_client and not self.clients)
 
     @property
     def has_members(self) -> bool:
-        """Whether guests, or callers who wait to be let in, are still connected."""
-        return bool(self.guests) or any(
-            isinstance(caller.handler, NativeServerProtocol) for caller in self.callers
+        """Whether clients, or native connections that wait to be admitted, are open."""
+        return bool(self.clients) or any(
+            isinstance(connection.handler, NativeServerProtocol) for connection in self.connections
         )
 
-    def _plain(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
-        host, options = self._host, self._host.options
-        why = host.refusal(len(self.guests))
-        if why is not None:
-            host.turned_away()
-            words = f"{host.chat.config.operator_name} {why}"
-            log_entry.rejected(words)
-            return RejectingProtocol(plainly(words), host.reactor)
-        caller.pending.welcomed()
-        host.session_manager.yield_place()
+    def _plain(self, connection: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
+        server, options = self._server, self._server.options
+        reason = server.refusal(len(self.clients))
+        if reason is not None:
+            server.count_rejection()
+            text = f"{server.chat.config.operator_name} {reason}"
+            log_entry.rejected(text)
+            return RejectingProtocol(plainly(text), server.reactor)
+        connection.pending.welcomed()
+        server.session_manager.on_plain_client()
         return PlainServerProtocol(
-            host.chat, host.broker, self._bucket(), options["max-line"], log_entry, host.lifecycle
+            server.chat, server.broker, self._bucket(), options["max-line"], log_entry, server.lifecycle
         )
 
-    def _native(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
-        host = self._host
-        if host.is_leaving:
-            host.turned_away()
-            log_entry.rejected(host.last_word.reason)
-            return RejectingProtocol(written(host.last_word), host.reactor)
-        return self._native_guest(caller, host.session_manager, self._bucket(), log_entry)
+    def _native(self, connection: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
+        server = self._server
+        if server.is_stopping:
+            server.count_rejection()
+            log_entry.rejected(server.closing_bye.reason)
+            return RejectingProtocol(written(server.closing_bye), server.reactor)
+        return self._native_protocol(connection, server.session_manager, self._bucket(), log_entry)
 
-    def _native_guest(
+    def _native_protocol(
         self,
-        caller: ServerConnection,
+        connection: ServerConnection,
         session_manager: SessionManager,
         bucket: TokenBucket,
         log_entry: ConnectionLogEntry,
     ) -> NativeServerProtocol:
-        self.guests.discard(caller)  # if it was taken for a plain one
-        caller.pending.unwelcome()
-        return self._host.storage.native_guest(session_manager, bucket, log_entry, caller.pending)
+        self.clients.discard(connection)  # if it was taken for a plain client
+        connection.pending.reset()
+        return self._server.storage.native_protocol(session_manager, bucket, log_entry, connection.pending)
 
     def _bucket(self) -> TokenBucket:
-        """Return how much a client may say: it is not limited where it waits for its reader."""
-        paused = self._host.chat.config.policy.back_pressure is BackPressure.AUTHOR
-        rate = 0 if paused else self._host.options["rate"]
+        """Return the rate limit of a client; it has none if the policy pauses authors instead."""
+        paused = self._server.chat.config.policy.back_pressure is BackPressure.AUTHOR
+        rate = 0 if paused else self._server.options["rate"]
         return TokenBucket(rate, rate * BURST)
 
 
 class AdminFactory(ChatServerFactory):
-    """Lets the host in by the host's own door, which leads to ``admin_sessions``."""
+    """Accepts connections of the operator at the admin socket."""
 
-    def __init__(self, host: ServerContext, admin_sessions: AdminSessionManager) -> None:
-        super().__init__(host, LEAST)
+    def __init__(self, server: ServerContext, admin_sessions: AdminSessionManager) -> None:
+        super().__init__(server, MIN_PENDING)
         self._admin_sessions = admin_sessions
 
-    def _plain(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
+    def _plain(self, connection: ServerConnection, log_entry: ConnectionLogEntry) -> IPlainProtocol:
         log_entry.rejected("plain lines at the admin socket")
         return RejectingProtocol(
-            plainly("this is the operator's socket: use twist juliet --socket"), self._host.reactor
+            plainly("this is the operator's socket: use twist juliet --socket"), self._server.reactor
         )
 
-    def _native(self, caller: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
-        host = self._host
-        if host.is_leaving:
-            log_entry.rejected(host.last_word.reason)
-            return RejectingProtocol(written(host.last_word), host.reactor)
-        return self._native_guest(caller, self._admin_sessions, TokenBucket(0, 0), log_entry)
+    def _native(self, connection: ServerConnection, log_entry: ConnectionLogEntry) -> ConnectionHandler:
+        server = self._server
+        if server.is_stopping:
+            log_entry.rejected(server.closing_bye.reason)
+            return RejectingProtocol(written(server.closing_bye), server.reactor)
+        return self._native_protocol(connection, self._admin_sessions, TokenBucket(0, 0), log_entry)
 
 
 class RoomSessionManager(SessionManager):
-    """The lodging of a house that may be full."""
+    """The sessions of a server with a limited number of clients."""
 
-    def __init__(self, host: ServerContext) -> None:
-        options = host.options
+    def __init__(self, server: ServerContext) -> None:
+        options = server.options
         super().__init__(
-            host.chat, host.broker, new_token, options["resume-timeout"], host.chat.config.max_clients
+            server.chat, server.broker, new_token, options["resume-timeout"], server.chat.config.max_clients
         )
-        self._program = host
+        self._server = server
 
     def attach(self, connection: SessionConnection, hello: Hello) -> None:
-        """Let ``connection`` in, unless the house is full of others."""
-        returns = hello.session is not None and self.has_session(hello.session)
-        if (returns and not self._program.is_leaving) or self.may_enter(connection):
+        """Create or resume a session, unless the server is full; one that is active can always be resumed."""
+        is_active = hello.session is not None and self.has_session(hello.session)
+        if (is_active and not self._server.is_stopping) or self.check_capacity(connection):
             super().attach(connection, hello)
 
-    def may_enter(self, connection: SessionConnection) -> bool:
-        """Tell whether there is room, or tell ``connection`` that there is none."""
-        why = self._program.refusal(self._program.guests)
-        if why is None:
+    def check_capacity(self, connection: SessionConnection) -> bool:
+        """Return whether another client is admitted; reject ``connection`` if not."""
+        reason = self._server.refusal(self._server.clients)
+        if reason is None:
             return True
-        self._program.turned_away()
-        if self._program.is_leaving:
+        self._server.count_rejection()
+        if self._server.is_stopping:
             connection.retry_later("")
         else:
-            connection.busy(f"{self.chat.config.operator_name} {why}")
+            connection.reject_busy(f"{self.chat.config.operator_name} {reason}")
         return False

@@ -22,10 +22,10 @@ class _Step(Enum):
 
 
 class ServerFarewell:
-    """The goodbye to one client at a time; see `start`. ``last_word`` returns what a native one is told."""
+    """The goodbye to one client at a time; see `start`. ``closing_bye`` returns what a native one is told."""
 
-    def __init__(self, clock: IReactorTime, last_word: Callable[[], ServerBye]) -> None:
-        self._clock, self._last_word = clock, last_word
+    def __init__(self, clock: IReactorTime, closing_bye: Callable[[], ServerBye]) -> None:
+        self._clock, self._last_word = clock, closing_bye
         self._client: DirectClient | None = None
         self._step, self._within = _Step.NONE, 0.0
         self._deadline: IDelayedCall | None = None

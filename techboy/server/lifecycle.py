@@ -63,7 +63,7 @@ class DirectServer(Protocol):
     """The program, as the operator sees it in direct mode."""
 
     @property
-    def last_word(self) -> ServerBye:
+    def closing_bye(self) -> ServerBye:
         """What a client is told when the program ends."""
 
     def leave(self) -> None:

@@ -49,7 +49,7 @@ class MetricsServer:
             wall,
             {
                 b"/metrics": lambda: Response(figures.text(), CONTENT_TYPE),
-                b"/healthz": lambda: health(watched.trouble()),
+                b"/healthz": lambda: health(watched.health_error()),
             },
         )
 

@@ -14,11 +14,11 @@ from techboy.server.detect import WireProtocol
 class MonitoredServer:
     """A house and its hall.
 
-    ``connections``: how each that is open speaks. ``trouble``: why nobody should count on the house, one
+    ``connections``: how each that is open speaks. ``health_error``: why nobody should count on the house, one
     line, None where all is well.
     """
 
     chat: ChatServer
     broker: Broker
     connections: Callable[[], Iterable[WireProtocol]]
-    trouble: Callable[[], str | None]
+    health_error: Callable[[], str | None]

@@ -46,24 +46,23 @@ from techboy.wire.plain import HOST
 
 
 class ShutdownState(Enum):
-    """Whether the program ends."""
+    """How far the shutdown of the server has got."""
 
-    NO = auto()
-    FOR_GOOD = auto()
-    FOR_NOW = auto()  # it was told to by a signal, and may be started again
-    GONE = auto()  # all guests were sent home
-    OVER = auto()  # the connections of all of them are closed
+    RUNNING = auto()
+    STOPPING = auto()
+    RESTARTING = auto()  # stopped by a signal: clients reconnect, because the server may be started again
+    DISCONNECTED = auto()  # the goodbye was sent to all clients
+    OVER = auto()  # all connections of clients are closed
 
 
 class RoomServer(ChatService):
-    """Listens, and has any number of guests talk to each other, and to the person here if there is one.
+    """The server: it listens, and lets clients talk to each other and to the operator at its terminal.
 
-    In direct mode (``many`` is not set in the ``options``) there is one guest at a time, and the person here.
-
-    ``last_word``: what a caller who is no guest is told when the program ends.
+    In direct mode (``many`` is not set in the ``options``) there is one client at a time, and the operator.
+    ``closing_bye`` is the goodbye to connections without a member when the server stops.
     """
 
-    last_word = ServerBye(CLOSED)
+    closing_bye = ServerBye(CLOSED)
 
     def __init__(
         self,
@@ -80,17 +79,19 @@ class RoomServer(ChatService):
         self.storage = StorageService(reactor, wall, options, config, self.leave, options["motd"])
         self.broker, self.chat = self.storage.broker, self.storage.chat
         self.factory = ChatServerFactory(self, guests)
-        self._leaving = ShutdownState.NO
+        self._shutdown = ShutdownState.RUNNING
         self._operator: LocalOperator | None = None
         self._direct: DirectOperator | None = None
-        self.lifecycle, self.session_manager = self._seated()
+        self.lifecycle, self.session_manager = self._make_operator()
         self.storage.session_managers.append(self.session_manager)
         self._listeners = [
-            (self.factory, self._listening(lambda: parse_endpoint(reactor, options), self.factory))
+            (self.factory, self._listener(lambda: parse_endpoint(reactor, options), self.factory))
         ]
         if options["socket"] is not None:
-            self._listeners.append(self._own_door(options["socket"]))
-        self._watching = [self._figures(options["metrics"])] if options["metrics"] is not None else []
+            self._listeners.append(self._admin_listener(options["socket"]))
+        self._metrics_listeners = (
+            [self._metrics_listener(options["metrics"])] if options["metrics"] is not None else []
+        )
         if self.transcript is not None:
             self.broker.subscribe_all(self.transcript)
         if options["motd-path"] is not None:
@@ -100,28 +101,28 @@ class RoomServer(ChatService):
 
     @property
     def speaker(self) -> InputHandler:
-        """Return the host's seat."""
+        """The operator at this terminal."""
         assert self._operator is not None
         return self._operator
 
     @property
-    def guests(self) -> int:
-        """How many connections of guests are open."""
-        return len(self.factory.guests)
+    def clients(self) -> int:
+        """The number of clients that are connected."""
+        return len(self.factory.clients)
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether the program ends."""
-        return self._leaving is not ShutdownState.NO
+    def is_stopping(self) -> bool:
+        """Whether the server is stopping."""
+        return self._shutdown is not ShutdownState.RUNNING
 
     def startService(self) -> None:
-        """Listen, or end with one line that says why not; then take the host's seat."""
-        ports = [*(listening for _, listening in self._listeners), *self._watching]
-        for listening in ports:
-            listening.startService()
+        """Listen, or exit with one line that says why not; then add the operator."""
+        ports = [*(listener for _, listener in self._listeners), *self._metrics_listeners]
+        for listener in ports:
+            listener.startService()
         self.storage.startService()
         super().startService()
-        gatherResults([listening.announced() for listening in ports]).addCallback(self.all_open)
+        gatherResults([listener.announced() for listener in ports]).addCallback(self.all_open)
         if self._operator is not None:
             if self.keyboard is InputSource.NONE:
                 self._operator.listen()
@@ -129,72 +130,74 @@ class RoomServer(ChatService):
                 self._operator.join()
 
     def stopService(self) -> Deferred[Any]:
-        """Listen no more, store everything, say goodbye to all; fires when everything was sent and shown."""
-        closed = [listening.stopService() for _, listening in self._listeners]
+        """Stop listening, and store everything; fire when everything was sent, stored and shown."""
+        closed = [listener.stopService() for _, listener in self._listeners]
         gone = gatherResults([*closed, super().stopService()])
-        gone.addCallback(lambda _: self.storage.drain())  # how far everybody had read
-        gone.addCallback(lambda _: gatherResults(figures.stopService() for figures in self._watching))
+        gone.addCallback(lambda _: self.storage.drain())  # the offsets of all sessions
+        gone.addCallback(
+            lambda _: gatherResults(listener.stopService() for listener in self._metrics_listeners)
+        )
         return gone.addCallback(lambda _: self.storage.stopService())
 
     def leave(self) -> None:
-        """Send all guests home; in direct mode after the operator's goodbye."""
-        if self.is_leaving:
+        """Stop the server: disconnect all clients, in direct mode after the operator's goodbye."""
+        if self.is_stopping:
             return
-        how = ShutdownState.FOR_GOOD if self.running else ShutdownState.FOR_NOW
+        state = ShutdownState.STOPPING if self.running else ShutdownState.RESTARTING
         if self._direct is None:
-            self._leave(how)
+            self._stop(state)
             return
-        if how is ShutdownState.FOR_NOW:
-            self.storage.end()
-            self.last_word = ServerBye(RESTART)
-        self._direct.depart(DRAIN_TIMEOUT if how is ShutdownState.FOR_NOW else LAST_WORDS)
+        if state is ShutdownState.RESTARTING:
+            self.storage.begin_shutdown()
+            self.closing_bye = ServerBye(RESTART)
+        self._direct.depart(DRAIN_TIMEOUT if state is ShutdownState.RESTARTING else LAST_WORDS)
 
     def over(self, unsaid: str | None) -> None:
-        """The conversation with the one client is over, and so is the program."""
+        """Stop the server: the conversation in direct mode is over. ``unsaid`` names messages not sent."""
         if unsaid is not None and self._status == exit_status.OK:
             self._status = exit_status.UNAVAILABLE
             self.ui.show_status(f"* {unsaid}")
-        self._leave(ShutdownState.FOR_NOW if self.last_word.reason == RESTART else ShutdownState.FOR_GOOD)
+        self._stop(ShutdownState.RESTARTING if self.closing_bye.reason == RESTART else ShutdownState.STOPPING)
 
     @property
     def time_left(self) -> float | None:
-        """A signal gives all of it so much time, where else there is no haste."""
-        return self.storage.time_left if self.last_word.reason == RESTART else super().time_left
+        """The seconds left for the shutdown if a signal caused it; otherwise that of any service."""
+        return self.storage.time_left if self.closing_bye.reason == RESTART else super().time_left
 
     def refusal(self, others: int) -> str | None:
-        """Return why nobody may come in where ``others`` are, None where somebody may."""
-        if self.is_leaving:
+        """Return why no further client is admitted while ``others`` are connected, or None if one is."""
+        if self.is_stopping:
             return "is leaving"
         config = self.chat.config
         return config.policy.full if others >= config.max_clients or not self.lifecycle.is_free else None
 
-    def turned_away(self) -> None:
-        """Count a caller for whom there was a `refusal`."""
-        self.broker.counters.reject(RejectReason.SHUTDOWN if self.is_leaving else RejectReason.FULL)
+    def count_rejection(self) -> None:
+        """Count a connection that was rejected because of a `refusal`."""
+        self.broker.counters.reject(RejectReason.SHUTDOWN if self.is_stopping else RejectReason.FULL)
 
     @property
     def standing(self) -> ServerStatus | Disconnected | Connected:
-        """How many are here, and how much was said; in direct mode how the conversation stands."""
+        """The number of clients and of lines stored; in direct mode the state of the conversation."""
         if self._direct is not None:
             return self._direct.standing
-        return ServerStatus(self.guests, self.broker.counters.lines_stored, self.broker.pending_lines)
+        return ServerStatus(self.clients, self.broker.counters.lines_stored, self.broker.pending_lines)
 
-    def trouble(self) -> str | None:
-        """Return why nobody should count on the house now, None where all is well."""
-        if self.is_leaving:
+    def health_error(self) -> str | None:
+        """Return why the server is not healthy, or None if it is."""
+        if self.is_stopping:
             return "shutting down"
-        hindrance = self.broker.storage_error
-        return None if hindrance is None else f"storage failed: {hindrance}"
+        error = self.broker.storage_error
+        return None if error is None else f"storage failed: {error}"
 
     def closed(self, factory: ChatServerFactory, *, emptied: bool) -> None:
-        """A connection at the door of ``factory`` is gone; ``emptied``: the last of a guest there."""
-        if self._leaving is ShutdownState.GONE:
+        """Handle that a connection of ``factory`` was closed; ``emptied``: it was the last client there."""
+        if self._shutdown is ShutdownState.DISCONNECTED:
             self._end_if_empty()
         elif emptied and self.options["once"] and factory is self.factory and self._direct is None:
             self.leave()
 
-    def _seated(self) -> tuple[ClientLifecycle, SessionManager]:
-        """Have the operator's seat, if there is somebody here; return what governs clients, and sessions."""
+    def _make_operator(self) -> tuple[ClientLifecycle, SessionManager]:
+        """Create the operator if there is a user interface; return the lifecycle and the session manager."""
         if isinstance(self.ui, NullUI):
             return ClientLifecycle(), RoomSessionManager(self)
         if self.options["many"]:
@@ -211,65 +214,67 @@ class RoomServer(ChatService):
         waiting = self._direct.lines_waiting
         return Sample(self._direct.said_lines - waiting, waiting)
 
-    def _leave(self, how: ShutdownState) -> None:
-        self._leaving = how
-        self.storage.end()
-        self.last_word = ServerBye(RESTART if how is ShutdownState.FOR_NOW else CLOSED)
+    def _stop(self, state: ShutdownState) -> None:
+        self._shutdown = state
+        self.storage.begin_shutdown()
+        self.closing_bye = ServerBye(RESTART if state is ShutdownState.RESTARTING else CLOSED)
         self.ui.hide_prompt()
-        for caller in self._callers:
-            caller.hear_nothing()
-        self.storage.keep_sessions()
+        for connection in self._connections:
+            connection.pause_reading()
+        self.storage.save_sessions()
         self.storage.drain().addCallback(self._all_stored)
 
     def _all_stored(self, stored: bool) -> None:
         if not stored:
             self.fail("some messages could not be saved")
-        for caller in self._callers:
-            caller.hear_again()
+        for connection in self._connections:
+            connection.resume_reading()
         for member in list(self.chat.members.values()):
-            isolated(member.connection, partial(self._send_home, member))
-        for caller in self._callers:
-            isolated(caller, partial(caller.dismiss, self.last_word))
-        self._leaving = ShutdownState.GONE
+            isolated(member.connection, partial(self._disconnect, member))
+        for connection in self._connections:
+            isolated(connection, partial(connection.close_undetected, self.closing_bye))
+        self._shutdown = ShutdownState.DISCONNECTED
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
         if not any(factory.has_members for factory, _ in self._listeners):
-            self._leaving = ShutdownState.OVER
+            self._shutdown = ShutdownState.OVER
             self.ended()
 
     @property
-    def _callers(self) -> list[ServerConnection]:
-        return [caller for factory, _ in self._listeners for caller in factory.callers]
+    def _connections(self) -> list[ServerConnection]:
+        return [connection for factory, _ in self._listeners for connection in factory.connections]
 
-    def _own_door(self, path: str) -> tuple[ChatServerFactory, ListenerService]:
-        """Return the host's own door, at ``path``."""
+    def _admin_listener(self, path: str) -> tuple[ChatServerFactory, ListenerService]:
+        """Return the factory of the admin socket at ``path``, and its listener."""
         admin_sessions = AdminSessionManager(self.chat, self.broker, new_token)
         self.storage.session_managers.append(admin_sessions)
         factory = AdminFactory(self, admin_sessions)
-        return factory, self._listening(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
+        return factory, self._listener(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
 
-    def _listening(self, places: Callable[[], Places], factory: ChatServerFactory) -> ListenerService:
+    def _listener(self, places: Callable[[], Places], factory: ChatServerFactory) -> ListenerService:
         return ListenerService(places, factory, self.listens, self._refused)
 
-    def _figures(self, endpoint: str) -> MonitoredListener:
-        watched = MonitoredServer(self.chat, self.broker, self._spoken, self.trouble)
-        return MonitoredListener(self.reactor, self.wall, endpoint, watched, self._watched_at, self._refused)
+    def _metrics_listener(self, endpoint: str) -> MonitoredListener:
+        watched = MonitoredServer(self.chat, self.broker, self._protocols, self.health_error)
+        return MonitoredListener(
+            self.reactor, self.wall, endpoint, watched, self._metrics_announced, self._refused
+        )
 
-    def _watched_at(self, place: str) -> None:
+    def _metrics_announced(self, place: str) -> None:
         self.ui.show_status(f"Metrics on {place}")
 
-    def _send_home(self, member: Member) -> None:
+    def _disconnect(self, member: Member) -> None:
         connection = member.connection
-        if connection is self._operator or member.absent:  # its session is kept for its return
+        if connection is self._operator or member.absent:  # a lost client may resume its session
             return
-        if isinstance(connection, NativeServerProtocol) and self._leaving is ShutdownState.FOR_NOW:
+        if isinstance(connection, NativeServerProtocol) and self._shutdown is ShutdownState.RESTARTING:
             connection.restart_notice()
         else:
             connection.disconnect(f"{self.chat.config.operator_name} is leaving")
 
-    def _spoken(self) -> list[WireProtocol]:
-        return [caller.spoken for caller in self.factory.callers]
+    def _protocols(self) -> list[WireProtocol]:
+        return [connection.protocol for connection in self.factory.connections]
 
     def _read_motd(self) -> None:
         self.chat.motd = lines_of(self.options["motd-path"])

@@ -1,4 +1,4 @@
-"""Sessions in a house: who comes back, who is away, and for how long that is so."""
+"""Sessions: new ones, those that are resumed, and those that wait for their client to reconnect."""
 
 from __future__ import annotations
 
@@ -6,82 +6,51 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 from twisted.internet.interfaces import IDelayedCall
 
 from techboy.chat.counters import RejectReason
 from techboy.chat.isolation import isolated
-from techboy.chat.member import READING_FAILS, STORING_FAILS, DetachedConnection, Member, MemberConnection
+from techboy.chat.member import READING_FAILS, STORING_FAILS, DetachedConnection, Member
 from techboy.chat.server import LOBBY, ChatServer
 from techboy.chat.session import Session, digest_of
 from techboy.server.broker import Broker
-from techboy.server.lifecycle import ClientLifecycle, DirectClient, Farewell
-from techboy.server.unwelcomed import PendingConnection
+from techboy.server.lifecycle import ClientLifecycle, Farewell
+from techboy.server.session_connection import SessionConnection
 from techboy.storage.interface import SessionRecord, StorageError
 from techboy.wire.frames import Hello
 
 RESUME_TIMEOUT = 600.0
-"""Seconds after which somebody whose connection was lost is gone for the others, unless said otherwise."""
+"""Default of the time in seconds for which a member that lost its connection stays listed."""
 
 SESSION_TTL = 30
-"""Days for which a session is kept after it was last heard of, unless said otherwise."""
-
-
-class SessionConnection(MemberConnection, DirectClient, Protocol):
-    """The way in of somebody who has a session."""
-
-    member: Member
-    pending: PendingConnection
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection is still there."""
-
-    def admitted(self, member: Member, token: str, after: int, *, back: bool) -> None:
-        """Come in as ``member``, whose session has the ``token``; lines after the id ``after`` are to follow.
-
-        ``back``: they were here before.
-        """
-
-    def begin(self) -> None:
-        """Hear what was said meanwhile, and say what one has to say."""
-
-    def refused(self, why: str) -> None:
-        """Stay out."""
-
-    def busy(self, why: str) -> None:
-        """Stay out while there is no place."""
-
-    def retry_later(self, why: str) -> None:
-        """Come back later."""
-
-    def replaced(self) -> None:
-        """The session goes on by another connection."""
+"""Default of the time in days for which a session is kept after its last activity."""
 
 
 @dataclass
 class ActiveSession:
-    """A member with a session; ``waiting``: until when its place is kept, while it is absent."""
+    """A member with a session; ``resume_timeout`` runs while it is disconnected."""
 
     session: Session
     member: Member
-    waiting: IDelayedCall | None = None
+    resume_timeout: IDelayedCall | None = None
 
 
 @dataclass
 class ClosingSession:
-    """A session that nobody is in, as it was left; ``unstored``: so many times it is still to be stored."""
+    """A session that has ended and is still to be stored; ``unstored`` is the number of pending writes."""
 
     session: Session
     unstored: int = 0
 
 
 class SessionManager:
-    """The sessions of a house.
+    """The sessions of a server.
 
-    ``new_token`` returns a secret that nobody can guess. ``grace``: seconds for which the place of somebody
-    whose connection was lost is kept; ``places``: for how many at a time. ``lifecycle``: what is told of it.
+    ``new_token`` returns an unguessable secret. A member that loses its connection can resume its session for
+    ``resume_timeout`` seconds before it leaves; this applies to ``max_detached`` members at a time. The
+    ``lifecycle`` is notified of joins and goodbyes.
     """
 
     lifecycle = ClientLifecycle()
@@ -91,75 +60,77 @@ class SessionManager:
         chat: ChatServer,
         broker: Broker,
         new_token: Callable[[], str],
-        grace: float = RESUME_TIMEOUT,
-        places: int = 1000,
+        resume_timeout: float = RESUME_TIMEOUT,
+        max_detached: int = 1000,
     ) -> None:
         self.chat, self.broker, self._new_token = chat, broker, new_token
-        self._grace, self._places = grace, places
-        self._stays: dict[bytes, ActiveSession] = {}
-        self._absent: dict[bytes, None] = {}
+        self._resume_timeout, self._max_detached = resume_timeout, max_detached
+        self._active: dict[bytes, ActiveSession] = {}
+        self._detached: dict[bytes, None] = {}
         self._closing: dict[bytes, ClosingSession] = {}
 
     def attach(self, connection: SessionConnection, hello: Hello) -> None:
-        """Let ``connection`` in, who said ``hello``; it is told what comes of it."""
+        """Create or resume the session that ``hello`` asks for; admit or reject ``connection``."""
         token = hello.session or ""
         digest = self.digest(token)
         if digest in self._closing:
-            self._arrive_later(self._closing[digest].session, connection, hello)
+            self._attach_later(self._closing[digest].session, connection, hello)
             return
-        active = self._stays.get(digest)
+        active = self._active.get(digest)
         try:
             if active is not None and active.member.number in self.chat.members:
                 self._take_over(active, connection, hello)
                 return
             record = self.chat.logs.session(digest) if token else None
             if record is None:
-                self._come_new(connection, hello)
+                self._create(connection, hello)
             elif record.kicked:
-                self._tell_kicked(Session(record), connection)
+                self._reject_kicked(Session(record), connection)
             else:
-                self._come_back(Session(record), connection, hello)
+                self._resume(Session(record), connection, hello)
         except ValueError as refused:
             self._release(digest)
             self.broker.counters.reject(RejectReason.NAME)
-            connection.refused(str(refused))
-        except StorageError as unreadable:
+            connection.reject(str(refused))
+        except StorageError as error:
             self._release(digest)
-            self.broker.report_read_error(unreadable)
-            self._put_off(connection, unreadable, READING_FAILS)
+            self.broker.report_read_error(error)
+            self._retry_later(connection, error, READING_FAILS)
 
-    def on_disconnect(self, connection: SessionConnection) -> None:
-        """The connection of ``connection`` is gone without a goodbye: keep the place."""
-        active = self._stays[_session_of(connection).digest]
+    def on_connection_lost(self, connection: SessionConnection) -> None:
+        """Keep the member of ``connection``, which was lost without a goodbye, until the resume timeout."""
+        active = self._active[_session_of(connection).digest]
         if active.member.connection is not connection or active.member.number not in self.chat.members:
             return
-        active.member.connection, active.member.absent = DetachedConnection(partial(self._gone, active)), True
-        self._heard(active.session)
-        active.waiting = self.broker.clock.callLater(self._grace, self._given_up, active)
-        self._absent[active.session.digest] = None
-        if len(self._absent) > self._places:
-            self._given_up(self._stays[next(iter(self._absent))])
+        active.member.connection, active.member.absent = DetachedConnection(partial(self._end, active)), True
+        self._touch(active.session)
+        active.resume_timeout = self.broker.clock.callLater(
+            self._resume_timeout, self._on_resume_timeout, active
+        )
+        self._detached[active.session.digest] = None
+        if len(self._detached) > self._max_detached:
+            self._on_resume_timeout(self._active[next(iter(self._detached))])
 
-    # what another lodging may do in another way
+    # what subclasses may override
 
     def digest(self, token: str) -> bytes:
-        """Return by what a session is known whose secret is ``token``."""
+        """Return the hash by which the session with the secret ``token`` is stored."""
         return digest_of(token)
 
-    def check(self, hello: Hello) -> None:
-        """Raise ValueError where who said ``hello`` can't be let in."""
+    def check_name(self, hello: Hello) -> None:
+        """Raise ValueError if the nickname in ``hello`` is not allowed."""
         self.chat.names.check(hello.name)
 
-    def first_cursor(self, hello: Hello) -> int:
-        """Return the id in the lobby after which a newcomer who said ``hello`` is shown what was said."""
+    def first_offset(self, hello: Hello) -> int:
+        """Return the id in the lobby after which a new client is sent messages."""
         lobby = self.chat.lobby
         return self.chat.history_after(lobby) if hello.subscribe else lobby.log.last
 
-    def other_room(self, session: Session, hello: Hello) -> str | None:
-        """Return the room that ``hello`` names if its client has read in another than that of ``session``.
+    def room_override(self, session: Session, hello: Hello) -> str | None:
+        """Return the room that ``hello`` names, if it is not that of ``session``; None otherwise.
 
-        The client is right: the last move was lost with a server that was killed, or with a connection before
-        the client heard of it.
+        The client is right: its last change of room was lost when the server was killed, or when the
+        connection was lost before the client knew.
         """
         room = hello.room
         if room is None or hello.last_seen_id is None or hello.log_epoch != self.chat.logs.id:
@@ -171,12 +142,12 @@ class SessionManager:
             return room.lower()
         return None
 
-    def told_of(self, error: StorageError, sentence: str) -> str:
-        """Return what somebody who is not let in is told of ``error``: no more than the ``sentence``."""
-        return sentence
+    def error_text(self, error: StorageError, summary: str) -> str:
+        """Return the text about ``error`` for a client that is not admitted: only the ``summary``."""
+        return summary
 
-    def enter(self, session: Session, connection: SessionConnection, hello: Hello) -> Member:
-        """Let ``connection`` in; raise ValueError where that can't be."""
+    def join(self, session: Session, connection: SessionConnection, hello: Hello) -> Member:
+        """Add ``connection`` as a member; raise ValueError if its nickname is not allowed."""
         now = self.broker.wall()
         nick, session.name, session.nick = _nick(session, hello), hello.name, ""
         with suppress(ValueError):  # it may be reserved by now
@@ -187,168 +158,168 @@ class SessionManager:
         return self.chat.join(connection, now, hello.name, session=session)
 
     def on_goodbye(self, connection: SessionConnection) -> None:
-        """Answer the goodbye of ``connection``."""
+        """Have the lifecycle answer the goodbye of ``connection``."""
         self.lifecycle.said_goodbye(connection, Farewell.LISTENS)
 
-    def left(self, connection: SessionConnection) -> None:
-        """``connection`` is leaving: nothing but the session is kept."""
-        self._gone(self._stays[_session_of(connection).digest])
+    def end_session(self, connection: SessionConnection) -> None:
+        """Remove the member of ``connection``, which is closing, and store its session."""
+        self._end(self._active[_session_of(connection).digest])
 
-    def gone(self, connection: SessionConnection) -> None:
-        """The connection of ``connection`` is gone, for whatever reason."""
+    def on_connection_closed(self, connection: SessionConnection) -> None:
+        """Handle that ``connection`` is closed, for whatever reason."""
 
-    def yield_place(self) -> None:
-        """A plain client enters."""
+    def on_plain_client(self) -> None:
+        """Handle that a plain client is about to join."""
 
-    def may_enter(self, connection: SessionConnection) -> bool:
-        """Tell whether there is still a place for ``connection``, whose session is stored, or tell it so."""
+    def check_capacity(self, connection: SessionConnection) -> bool:
+        """Return whether there is room for ``connection``, whose session is stored; if not, reject it."""
         return True
 
-    def entered(self, connection: SessionConnection) -> None:
-        """``connection`` is in, and was welcomed."""
+    def on_joined(self, connection: SessionConnection) -> None:
+        """Handle that ``connection`` was welcomed."""
         self.lifecycle.entered(connection)
 
-    def on_closed(self, connection: SessionConnection) -> None:
-        """``connection`` answered the goodbye: save how far it has read, and why it was closed."""
+    def on_goodbye_answered(self, connection: SessionConnection) -> None:
+        """Store the session of ``connection``, which has answered our goodbye and knows why it was closed."""
         session = _session_of(connection)
         if session.kicked:
             session.kicked = ""
-            self._store_last(session, at_end=False)
+            self._save_ended(session, at_end=False)
 
     def run_command(self, connection: SessionConnection, line: str) -> list[str]:
-        """Run a command of ``connection``, save its session if that changed, and return the answer."""
+        """Run a command of ``connection``, save its session if the command changed it; return the answer."""
         session = _session_of(connection)
         before = session.record()
         answer = self.chat.run_command(connection.member, line)
-        if session.record() != before and session.digest in self._stays:
+        if session.record() != before and session.digest in self._active:
             self.broker.save_session(session)
         return answer
 
     def has_session(self, token: str) -> bool:
-        """Whether the session with that ``token`` is in use, or was until its connection broke."""
-        return self.digest(token) in self._stays
+        """Return whether the session with that ``token`` is active, connected or not."""
+        return self.digest(token) in self._active
 
     def save_all(self) -> None:
-        """Have all sessions that are in use stored as they are now."""
-        for active in self._stays.values():
+        """Store all active sessions in their present state."""
+        for active in self._active.values():
             if not active.member.absent:
                 active.session.last_active = self.broker.wall()
             self.broker.save_session(active.session)
 
     def close(self) -> None:
-        """Wait for nobody any more."""
+        """End the sessions of all members that are not connected."""
         self.forget_absent()
 
     def forget_absent(self) -> None:
-        """Keep nobody's place any longer."""
-        for digest in [*self._absent]:
-            self._gone(self._stays[digest])
+        """End the sessions of all members that are not connected; they can be resumed from the storage."""
+        for digest in [*self._detached]:
+            self._end(self._active[digest])
 
-    def _given_up(self, active: ActiveSession) -> None:
-        """The place of ``active`` was kept long enough."""
-        self._gone(active)
+    def _on_resume_timeout(self, active: ActiveSession) -> None:
+        """End ``active``, which was not resumed in time."""
+        self._end(active)
 
-    def _come_new(self, connection: SessionConnection, hello: Hello) -> None:
+    def _create(self, connection: SessionConnection, hello: Hello) -> None:
         token = self._new_token()
-        self.check(hello)
-        after = self.first_cursor(hello)
+        self.check_name(hello)
+        after = self.first_offset(hello)
         number, now = self.chat.logs.new_number(), self.broker.wall()
         session = Session(SessionRecord(number, self.digest(token), hello.name, 1, LOBBY, after, now))
 
-        def let_in(hindrance: StorageError | None) -> None:
-            if hindrance is not None:
-                self._put_off(connection, hindrance)
-            elif connection.is_open and self.may_enter(connection):
-                self._enter(session, connection, hello)
-                connection.admitted(connection.member, token, after, back=False)
-                self._begin(connection)
+        def proceed(error: StorageError | None) -> None:
+            if error is not None:
+                self._retry_later(connection, error)
+            elif connection.is_open and self.check_capacity(connection):
+                self._join(session, connection, hello)
+                connection.admit(connection.member, token, after, resumed=False)
+                self._start(connection)
 
-        def remembered(hindrance: StorageError | None) -> None:
-            connection.pending.stored()
-            isolated(connection, partial(let_in, hindrance))
+        def on_saved(error: StorageError | None) -> None:
+            connection.pending.release()
+            isolated(connection, partial(proceed, error))
             self._release(session.digest)
 
         if self._hold(session.digest, connection):
-            connection.pending.storing()
-            self.broker.save_session(session, remembered)
+            connection.pending.hold()
+            self.broker.save_session(session, on_saved)
 
-    def _tell_kicked(self, session: Session, connection: SessionConnection) -> None:
-        """Turn ``connection`` away, which was kicked and does not know; its next hello brings it in again."""
+    def _reject_kicked(self, session: Session, connection: SessionConnection) -> None:
+        """Reject a client that does not know that it was kicked; its next hello is accepted."""
         self.broker.counters.reject(RejectReason.KICKED)
         why, session.kicked = session.kicked, ""
-        self._store_last(session, at_end=False)
-        connection.refused(why)
+        self._save_ended(session, at_end=False)
+        connection.reject(why)
 
-    def _come_back(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
+    def _resume(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
         if self._hold(session.digest, connection):
-            session.room = self.other_room(session, hello) or session.room
-            self._enter(session, connection, hello)
-            self._admit_again(session, connection, hello)
+            session.room = self.room_override(session, hello) or session.room
+            self._join(session, connection, hello)
+            self._admit_resumed(session, connection, hello)
 
     def _hold(self, digest: bytes, connection: SessionConnection) -> bool:
-        """Have a session kept while it is in use, or tell ``connection`` that there is no room for it."""
+        """Protect an active session from deletion; reject ``connection`` if there are too many."""
         held = self.chat.logs.hold(digest)
         if not held:
             self.broker.counters.reject(RejectReason.FULL)
-            connection.busy("the server has no room for more sessions; try again later")
+            connection.reject_busy("the server has no room for more sessions; try again later")
         return held
 
     def _release(self, digest: bytes) -> None:
-        """Let a session be forgotten, unless it is in use or still to be stored."""
-        if digest not in self._stays and digest not in self._closing:
+        """Allow a session to be deleted, unless it is active or still to be stored."""
+        if digest not in self._active and digest not in self._closing:
             self.chat.logs.release(digest)
 
     def _take_over(self, active: ActiveSession, connection: SessionConnection, hello: Hello) -> None:
         member = active.member
-        room = self.other_room(active.session, hello)
+        room = self.room_override(active.session, hello)
         if room is not None:
             self.chat.restore_room(member, room, hello.last_seen_id or 0)
         if member.absent:
-            self._stop_waiting(active)
+            self._stop_resume_timeout(active)
         else:
-            before = cast(SessionConnection, member.connection)  # as only a lodger has a session
-            isolated(before, before.replaced)
+            before = cast(SessionConnection, member.connection)  # only such connections have a session
+            isolated(before, before.close_replaced)
         member.connection, member.absent, connection.member = connection, False, member
-        self._admit_again(active.session, connection, hello)
+        self._admit_resumed(active.session, connection, hello)
 
-    def _admit_again(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
+    def _admit_resumed(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
         self.broker.counters.sessions_resumed += 1
-        after = self._cursor(session, connection.member, hello)
-        self._heard(session)
-        connection.admitted(connection.member, hello.session or "", after, back=True)
-        self._begin(connection)
+        after = self._offset(session, connection.member, hello)
+        self._touch(session)
+        connection.admit(connection.member, hello.session or "", after, resumed=True)
+        self._start(connection)
 
-    def _put_off(
-        self, connection: SessionConnection, hindrance: StorageError, sentence: str = STORING_FAILS
+    def _retry_later(
+        self, connection: SessionConnection, error: StorageError, summary: str = STORING_FAILS
     ) -> None:
         self.broker.counters.reject(RejectReason.SESSION)
-        connection.retry_later(self.told_of(hindrance, sentence))
+        connection.retry_later(self.error_text(error, summary))
 
-    def _begin(self, connection: SessionConnection) -> None:
-        self.entered(connection)
-        connection.begin()
+    def _start(self, connection: SessionConnection) -> None:
+        self.on_joined(connection)
+        connection.start()
 
-    def _arrive_later(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
-        """Let ``connection`` in when its ``session`` is stored as it was left."""
+    def _attach_later(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
+        """Attach ``connection`` once its ``session``, which has ended, is stored."""
 
-        def let_in(hindrance: StorageError | None) -> None:
-            if hindrance is not None:
-                self._put_off(connection, hindrance)
+        def proceed(error: StorageError | None) -> None:
+            if error is not None:
+                self._retry_later(connection, error)
             elif connection.is_open:
                 self.attach(connection, hello)
 
-        def stored(hindrance: StorageError | None) -> None:
-            connection.pending.stored()
-            isolated(connection, partial(let_in, hindrance))
+        def stored(error: StorageError | None) -> None:
+            connection.pending.release()
+            isolated(connection, partial(proceed, error))
 
-        connection.pending.storing()
+        connection.pending.hold()
         self.broker.save_session(session, stored)
 
-    def _cursor(self, session: Session, member: Member, hello: Hello) -> int:
-        """Return the id up to which the caller has read, as it says if it speaks of the same log and room.
+    def _offset(self, session: Session, member: Member, hello: Hello) -> int:
+        """Return the id up to which the client has read; that in ``hello`` if it is of the same log and room.
 
-        It is an id that the log has given: a later one would hide what is stored under it in future. A quiet
-        member reads nothing, and is sent nothing.
+        It is at most the last id of the log: a later one would hide future messages. A hidden member is sent
+        no messages, so its offset is the end of the log.
         """
         if member.hidden:
             return member.room.log.last
@@ -359,25 +330,25 @@ class SessionManager:
         session.seen = min(seen, member.room.log.last)
         return session.seen
 
-    def _enter(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
-        connection.member = self.enter(session, connection, hello)
-        self._stays[session.digest] = ActiveSession(session, connection.member)
+    def _join(self, session: Session, connection: SessionConnection, hello: Hello) -> None:
+        connection.member = self.join(session, connection, hello)
+        self._active[session.digest] = ActiveSession(session, connection.member)
 
-    def _gone(self, active: ActiveSession) -> None:
-        self._stop_waiting(active)
-        self._stays.pop(active.session.digest, None)
+    def _end(self, active: ActiveSession) -> None:
+        self._stop_resume_timeout(active)
+        self._active.pop(active.session.digest, None)
         self.chat.leave(active.member)
-        self._store_last(active.session, at_end=not active.member.absent)
+        self._save_ended(active.session, at_end=not active.member.absent)
 
-    def _store_last(self, session: Session, *, at_end: bool) -> None:
-        """Have ``session`` stored as it was left; who comes back before that has to wait for it."""
+    def _save_ended(self, session: Session, *, at_end: bool) -> None:
+        """Store ``session``, which has ended; a client that resumes it before has to wait."""
         if at_end:
             session.last_active = self.broker.wall()
         closing = self._closing.setdefault(session.digest, ClosingSession(session))
         closing.session = session
         closing.unstored += 1
 
-        def stored(hindrance: StorageError | None) -> None:
+        def stored(error: StorageError | None) -> None:
             closing.unstored -= 1
             if not closing.unstored:
                 del self._closing[session.digest]
@@ -385,18 +356,18 @@ class SessionManager:
 
         self.broker.save_session(session, stored)
 
-    def _heard(self, session: Session) -> None:
+    def _touch(self, session: Session) -> None:
         session.last_active = self.broker.wall()
         self.broker.save_session(session)
 
-    def _stop_waiting(self, active: ActiveSession) -> None:
-        self._absent.pop(active.session.digest, None)
-        if active.waiting is not None and active.waiting.active():
-            active.waiting.cancel()
+    def _stop_resume_timeout(self, active: ActiveSession) -> None:
+        self._detached.pop(active.session.digest, None)
+        if active.resume_timeout is not None and active.resume_timeout.active():
+            active.resume_timeout.cancel()
 
 
 def _nick(session: Session, hello: Hello) -> str:
-    """Return the nickname with which a session is gone on with, empty if the client asks for another now."""
+    """Return the nickname that the member had last; empty if the client now asks for another name."""
     return session.nick if hello.name == session.name else ""
 
 

@@ -1,4 +1,4 @@
-"""What a Romeo is at home in: the logs, where they are kept, and the house that is built on them."""
+"""The storage of the server, and the chat server and the broker that use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from techboy.net.connection_log import ConnectionLogEntry
 from techboy.net.reactor import IReactor
 from techboy.net.repeating import repeated
 from techboy.server.broker import Broker
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.sessions import SessionManager
 from techboy.server.unwelcomed import PendingConnection
 from techboy.service import clock_time
@@ -32,31 +33,31 @@ from techboy.storage.state_dir import StateDirectory
 LOG_FILE = "romeo.sqlite"
 TOKEN_BYTES = 32
 
-SESSIONS_A_GUEST = 3
-"""Sessions kept for each guest there may be: connected, absent, and as many that left."""
+SESSIONS_PER_CLIENT = 3
+"""Sessions kept for each possible client: one connected, one disconnected, and one that has left."""
 
 SHUTDOWN_TIMEOUT = 4.25
-"""Seconds in which a program has ended that was told to, whatever the disk does."""
+"""Seconds within which the server exits after it was told to, even if the disk does not respond."""
 
 DRAIN_TIMEOUT = 2.0
-"""Seconds of them that it waits for the disk at first; as many may go by until its guests are gone."""
+"""Seconds of `SHUTDOWN_TIMEOUT` to wait for the disk before the clients are disconnected."""
 
-PRUNED_EVERY = 3600.0
-"""Seconds after which it is looked again at what is too old to be kept."""
+PRUNE_INTERVAL = 3600.0
+"""Seconds between two deletions of old messages and sessions."""
 
 
 class DiskState(Enum):
-    """Whether what is written there gets done."""
+    """Whether the disk responds."""
 
-    ANSWERS = auto()
-    SILENT = auto()  # it took longer than a program that ends can wait
+    RESPONDING = auto()
+    BLOCKED = auto()  # a write took longer than the shutdown can wait
 
 
 class StorageService(Service):
-    """A house, its hall and its logs, in memory or in the directory that ``options`` say.
+    """The message logs, in memory or in the state directory of ``options``; the broker and the chat server.
 
-    ``wall`` returns the time of day, in seconds since 1970, for stamps and retention.
-    Making one ends the process with one line where that directory can't be used.
+    ``wall`` returns the time of day in seconds since 1970, for timestamps and retention. Creating a service
+    exits with one line if the state directory cannot be used.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class StorageService(Service):
         motd: list[str] | None = None,
     ) -> None:
         self._reactor, self._wall, self._options = reactor, wall, options
-        self._folder: StateDirectory | None = None
+        self._state_dir: StateDirectory | None = None
         self._thread: ThreadExecutor | None = None
         try:
             self.logs = self._logs(config.max_clients)
@@ -82,106 +83,106 @@ class StorageService(Service):
         except StorageError as refused:
             exit_status.fail(exit_status.IO_ERROR, f"{options.program}: {refused}")
         self.session_managers: list[SessionManager] = []
-        self._disk = DiskState.ANSWERS
-        self._ends_at: float | None = None
+        self._disk_state = DiskState.RESPONDING
+        self._deadline: float | None = None
         self._pruning = repeated(reactor, self._prune)
 
-    def native_guest(
+    def native_protocol(
         self,
-        backend: SessionManager,
+        session_manager: SessionManager,
         bucket: TokenBucket,
         log_entry: ConnectionLogEntry,
         pending: PendingConnection,
     ) -> NativeServerProtocol:
         """Return a protocol for a native client; for the arguments see `NativeServerProtocol`."""
         options = self._options
-        terms = ConnectionLimits(options["max-line"], options["ping-interval"], options["ping-timeout"])
-        return NativeServerProtocol(backend, self.broker, bucket, terms, log_entry, pending)
+        limits = ConnectionLimits(options["max-line"], options["ping-interval"], options["ping-timeout"])
+        return NativeServerProtocol(session_manager, self.broker, bucket, limits, log_entry, pending)
 
     def startService(self) -> None:
-        """Begin to store."""
+        """Start the storage thread and the retention timer."""
         super().startService()
         if self._thread is not None:
             self._thread.start()
-        self._pruning.start(PRUNED_EVERY)
+        self._pruning.start(PRUNE_INTERVAL)
 
-    def end(self) -> None:
-        """The program ends: from now on the time is counted that is left for it."""
-        if self._ends_at is None:
-            self._ends_at = self._reactor.seconds() + SHUTDOWN_TIMEOUT
+    def begin_shutdown(self) -> None:
+        """Start the time limit of the shutdown, if that was not done."""
+        if self._deadline is None:
+            self._deadline = self._reactor.seconds() + SHUTDOWN_TIMEOUT
 
     @property
     def time_left(self) -> float:
-        """For how many seconds the program may still wait for anything."""
+        """The seconds that the shutdown may still take."""
         return (
-            SHUTDOWN_TIMEOUT if self._ends_at is None else max(self._ends_at - self._reactor.seconds(), 0.0)
+            SHUTDOWN_TIMEOUT if self._deadline is None else max(self._deadline - self._reactor.seconds(), 0.0)
         )
 
     def stopService(self) -> None:
-        """Let go of everything, all of which is stored."""
+        """Close the storage; everything is stored."""
         super().stopService()
         self._pruning.stop()
         for session_manager in self.session_managers:
             session_manager.close()
         self.broker.close()
         if self._thread is not None and not self._thread.stop(self.time_left):
-            return  # who waits now for a disk that does not answer waits for ever
+            return  # closing the logs could block for ever, because the disk does not respond
         self.logs.close()
-        if self._folder is not None:
-            self._folder.close()
+        if self._state_dir is not None:
+            self._state_dir.close()
 
-    def keep_sessions(self) -> None:
-        """Have all sessions that are in use stored as they are now."""
+    def save_sessions(self) -> None:
+        """Store all active sessions in their present state."""
         for session_manager in self.session_managers:
             session_manager.save_all()
 
     def drain(self) -> Deferred[bool]:
-        """Store and bring all that is new, as the program ends; fires with whether that was done in time.
+        """Commit and deliver everything that is new; fire with whether that was done in time.
 
-        That is `DRAIN_TIMEOUT` seconds, or what is left of them all: see `end`.
+        The limit is `DRAIN_TIMEOUT` seconds, or `time_left` if that is less. This starts the shutdown.
         """
-        self.end()
-        if self._disk is DiskState.SILENT:
+        self.begin_shutdown()
+        if self._disk_state is DiskState.BLOCKED:
             return succeed(False)
         drained = self.broker.drain().addCallback(lambda _: True)
-        return drained.addTimeout(min(DRAIN_TIMEOUT, self.time_left), self._reactor, self._not_drained)
+        return drained.addTimeout(min(DRAIN_TIMEOUT, self.time_left), self._reactor, self._on_drain_timeout)
 
-    def _not_drained(self, failure: object, seconds: float) -> bool:
-        self._disk = DiskState.SILENT
+    def _on_drain_timeout(self, failure: object, seconds: float) -> bool:
+        self._disk_state = DiskState.BLOCKED
         return False
 
     def _logs(self, guests: int) -> LogStore:
         options = self._options
         path = options["state"]
         if path is None:
-            return MemoryLogStore(options["history-memory"], max(MAX_SESSIONS, guests * SESSIONS_A_GUEST))
-        self._folder = StateDirectory(path)
+            return MemoryLogStore(options["history-memory"], max(MAX_SESSIONS, guests * SESSIONS_PER_CLIENT))
+        self._state_dir = StateDirectory(path)
         self._thread = ThreadExecutor(self._reactor)
-        sessions = max(KEEP_STORED_SESSIONS, guests * SESSIONS_A_GUEST)
+        sessions = max(KEEP_STORED_SESSIONS, guests * SESSIONS_PER_CLIENT)
         return SqliteLogStore(Path(path, LOG_FILE), options["sync"], options["history-memory"], sessions)
 
     def _prune(self) -> None:
-        """Forget what is old; sessions in use are not."""
-        self.keep_sessions()
+        """Delete old messages and sessions, but no active session."""
+        self.save_sessions()
         now, keep = self._wall(), self._options["retention"]
         self.broker.prune(None if keep is None else now - keep, now - self._options["session-ttl"])
 
 
 def new_token() -> str:
-    """Return a secret that nobody can guess."""
+    """Return an unguessable secret."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def state_directory(manager: Mapping[str, str]) -> str | None:
-    """Return the directory for what is to outlive the program, if ``manager``, an environment, gives one.
+    """Return the state directory that a service manager set in the environment ``manager``, or None.
 
-    systemd.exec(5): ``$STATE_DIRECTORY`` may name several, with colons between them; the first is taken.
+    systemd.exec(5): ``$STATE_DIRECTORY`` may name several, separated by colons; the first is used.
     """
     return _first(manager, "STATE_DIRECTORY")
 
 
 def runtime_directory(manager: Mapping[str, str]) -> str | None:
-    """Return the directory for what ends with the program, as above."""
+    """Return the runtime directory that a service manager set in the environment ``manager``, or None."""
     return _first(manager, "RUNTIME_DIRECTORY")
 
 

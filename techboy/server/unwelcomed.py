@@ -1,4 +1,4 @@
-"""Connections that are not welcomed yet: few at a time, and each for a short time."""
+"""Connections that are not welcomed yet: their number and their time are limited."""
 
 from __future__ import annotations
 
@@ -9,120 +9,120 @@ from twisted.logger import Logger
 
 from techboy.chat.counters import Counters, RejectReason
 
-LEAST = 10
-"""Connections of one port that may wait to be welcomed, however few members the server takes."""
+MIN_PENDING = 10
+"""Least limit of the connections of one port that are not welcomed yet, however few clients are allowed."""
 
-WELCOME_WITHIN = 10.0
-"""Seconds from a connection until its welcome; one that takes longer is closed."""
+WELCOME_TIMEOUT = 10.0
+"""Seconds from a connection until its welcome, after which it is closed."""
 
 HELLO_LIMIT = 8 * 1024
-"""Bytes in a hello, its end not counted."""
+"""Maximum length of a hello in bytes, without its line end."""
 
 
 class AdmissionState(Enum):
-    """What is known of a connection."""
+    """Whether a connection is welcomed."""
 
-    STRANGE = auto()  # it is not welcomed yet
-    WELCOME = auto()
+    PENDING = auto()
+    WELCOMED = auto()
     CLOSED = auto()
 
 
 class PendingConnections:
-    """The connections of one port that are not welcomed yet: at most ``most``, or LEAST if that is more.
+    """The connections of one port that are not welcomed yet: at most ``limit`` or `MIN_PENDING`, if higher.
 
-    ``counters`` counts all that come, and those refused. The log says when refusing begins and when it ends.
+    ``counters`` counts the connections accepted and rejected. Start and end of rejecting are logged.
     """
 
     _log = Logger()
 
-    def __init__(self, most: int, counters: Counters) -> None:
-        self._most, self.counters = max(most, LEAST), counters
-        self._here: set[PendingConnection] = set()
-        self._refused = 0
+    def __init__(self, limit: int, counters: Counters) -> None:
+        self._limit, self.counters = max(limit, MIN_PENDING), counters
+        self._pending: set[PendingConnection] = set()
+        self._rejected = 0
 
     def __len__(self) -> int:
-        return len(self._here)
+        return len(self._pending)
 
-    def come(self, welcomed: Callable[[], object]) -> PendingConnection | None:
-        """Return the place of a new connection, None if it has to be refused.
+    def open(self, welcomed: Callable[[], object]) -> PendingConnection | None:
+        """Return the place of a new connection, or None if it has to be rejected.
 
-        ``welcomed`` is called when it is welcomed.
+        ``welcomed`` is called when the connection is welcomed.
         """
         self.counters.connections += 1
-        if len(self._here) >= self._most:
-            self._refuse()
+        if len(self._pending) >= self._limit:
+            self._reject()
             return None
         return PendingConnection(self, welcomed)
 
-    def take(self, pending: PendingConnection) -> None:
-        """Count ``pending``."""
-        self._here.add(pending)
+    def add(self, pending: PendingConnection) -> None:
+        """Count ``pending`` as not welcomed."""
+        self._pending.add(pending)
 
-    def leave(self, pending: PendingConnection) -> None:
-        """Count ``pending`` no longer."""
-        self._here.discard(pending)
-        if not self._here and self._refused:
-            refused, self._refused = self._refused, 0
+    def discard(self, pending: PendingConnection) -> None:
+        """Stop counting ``pending``."""
+        self._pending.discard(pending)
+        if not self._pending and self._rejected:
+            rejected, self._rejected = self._rejected, 0
             self._log.warn(
                 "connections are accepted again; {connections} were refused",
                 event="admission_limit_cleared",
-                connections=refused,
+                connections=rejected,
             )
 
-    def _refuse(self) -> None:
+    def _reject(self) -> None:
         self.counters.reject(RejectReason.PENDING)
-        if not self._refused:
+        if not self._rejected:
             self._log.warn(
                 "connections are refused: {limit} are not welcomed yet",
                 event="admission_limit_reached",
-                limit=self._most,
+                limit=self._limit,
             )
-        self._refused += 1
+        self._rejected += 1
 
 
 class PendingConnection:
-    """A connection's place among the ``pending_connections``, which it has until it is welcomed or closed.
+    """The place of one connection among the ``pending_connections``, until it is welcomed or closed.
 
-    The place of one that is closed stays taken while something is still to be stored for it.
+    After it is closed, the place stays taken while its session is still being stored; see `hold`.
     """
 
-    __slots__ = ("_pending_connections", "_standing", "_unstored", "_welcomed", "counters")
+    __slots__ = ("_holds", "_pending_connections", "_state", "_welcomed", "counters")
 
     def __init__(self, pending_connections: PendingConnections, welcomed: Callable[[], object]) -> None:
-        self._pending_connections, self._welcomed, self._unstored = pending_connections, welcomed, 0
+        self._pending_connections, self._welcomed, self._holds = pending_connections, welcomed, 0
         self.counters = pending_connections.counters
-        self.unwelcome()
+        self.reset()
 
-    def storing(self) -> None:
-        """Something is to be stored for it."""
-        self._unstored += 1
+    def hold(self) -> None:
+        """Keep the place until `release` is called as often as this."""
+        self._holds += 1
 
-    def stored(self) -> None:
-        """That was stored, or could not be."""
-        self._unstored -= 1
-        self._leave_if_gone()
+    def release(self) -> None:
+        """Give up one hold."""
+        self._holds -= 1
+        self._discard_if_closed()
 
     def welcomed(self) -> None:
-        """It is a member's from now on."""
-        self._standing = AdmissionState.WELCOME
-        self._pending_connections.leave(self)
+        """Give up the place: the connection has a member."""
+        self._state = AdmissionState.WELCOMED
+        self._pending_connections.discard(self)
         self._welcomed()
 
-    def unwelcome(self) -> None:
-        """It is no member's: not yet, or not any more, as it turns out to speak another dialect."""
-        self._standing = AdmissionState.STRANGE
-        self._pending_connections.take(self)
+    def reset(self) -> None:
+        """Take the place: the connection has no member, or none any more because its protocol has changed."""
+        self._state = AdmissionState.PENDING
+        self._pending_connections.add(self)
 
     def closed(self) -> None:
-        """The connection is gone."""
-        self._standing = AdmissionState.CLOSED
-        self._leave_if_gone()
+        """Give up the place, unless it is held: the connection is closed."""
+        self._state = AdmissionState.CLOSED
+        self._discard_if_closed()
 
-    def _leave_if_gone(self) -> None:
-        if self._standing is AdmissionState.CLOSED and not self._unstored:
-            self._pending_connections.leave(self)
+    def _discard_if_closed(self) -> None:
+        if self._state is AdmissionState.CLOSED and not self._holds:
+            self._pending_connections.discard(self)
 
 
 def uncounted_connection() -> PendingConnection:
-    """Return a place among no strangers but itself."""
-    return PendingConnection(PendingConnections(LEAST, Counters()), lambda: None)
+    """Return a place that counts towards no limit."""
+    return PendingConnection(PendingConnections(MIN_PENDING, Counters()), lambda: None)

@@ -135,7 +135,7 @@ class RecordTests:
         with written() as log:
             record = Watched().came()
             record.protocol_detected("native")
-            record.joined("juliet", None, back=True)
+            record.joined("juliet", None, resumed=True)
         assert log.texts == ["connection 1 with 127.0.0.1:33770: juliet resumed (native)"]
         assert (log.last["event"], log.last["room"]) == ("resumed", None)
 

@@ -8,7 +8,8 @@ import pytest
 
 from techboy.chat.rate_limit import TokenBucket
 from techboy.server.admin_sessions import AdminSessionManager
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.sessions import SessionManager
 from techboy.storage.interface import MessageBatch, StorageError
 from tests.native import DEAD, PING, Caller, HeldCommitter, NativeVerona, tokens

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.server import broker, native
+from techboy.server import broker, native_input
 from tests.native import Caller, NativeVerona
 
 
@@ -154,7 +154,7 @@ class OffsetTests:
 
     def test_entered_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A member who enters when a message is stored, and not delivered yet, is not sent it twice."""
-        monkeypatch.setattr(native, "UNSTORED_LIMIT", 2)
+        monkeypatch.setattr(native_input, "UNSTORED_LIMIT", 2)
         verona = NativeVerona()
         bob, alice = verona.company_of("bob", "alice")
         bob.sends({"type": "command", "name": "join", "args": ["quiet"]})

@@ -8,7 +8,8 @@ import pytest
 
 from techboy.chat.rate_limit import TokenBucket
 from techboy.server.detect import GREETING_DELAY, ProtocolDetector, WireProtocol
-from techboy.server.native import ConnectionLimits, NativeServerProtocol
+from techboy.server.native import NativeServerProtocol
+from techboy.server.native_input import ConnectionLimits
 from techboy.server.plain import PlainServerProtocol
 from tests.native import DEAD, PING, NativeVerona
 from tests.transports import SocketTransport, cuts
@@ -33,7 +34,7 @@ class Entrance:
 
     def spoken(self) -> WireProtocol:
         """How the caller speaks, as far as is known."""
-        return self.handler.spoken
+        return self.handler.protocol
 
     def names(self) -> list[str]:
         """Return who is in the house."""

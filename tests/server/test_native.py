@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from techboy.chat.counters import RejectReason
-from techboy.server.native import FRAME_LIMIT, SIGN_OF_LIFE
-from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_WITHIN
+from techboy.server.native import EARLY_PING_DELAY, FRAME_LIMIT
+from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_TIMEOUT
 from techboy.storage.interface import MessageBatch, StorageError
 from techboy.storage.memory import MemoryLog
 from techboy.wire.native import milliseconds
@@ -137,7 +137,7 @@ class HelloTests:
         verona = NativeVerona(executor=executor)
         caller = verona.hello()
         assert caller.reads() == []
-        verona.turn(SIGN_OF_LIFE)
+        verona.turn(EARLY_PING_DELAY)
         assert caller.reads() == [{"type": "ping", "number": 0}]
         executor.refuse()
         assert caller.reads() == [
@@ -370,7 +370,7 @@ class SayTests:
 class OddConnectionTests:
     """A connection raises what nobody expects, in what is done later."""
 
-    @pytest.mark.parametrize("seconds", [SIGN_OF_LIFE, WELCOME_WITHIN, PING])
+    @pytest.mark.parametrize("seconds", [EARLY_PING_DELAY, WELCOME_TIMEOUT, PING])
     def test_later(self, seconds: float) -> None:
         """It is closed, whichever of its timers it was."""
         executor = HeldCommitter(prompt=seconds == PING)
@@ -669,7 +669,7 @@ class SilenceTests:
         verona = NativeVerona()
         caller = verona.call()
         caller.socket.room = 0
-        verona.turn(WELCOME_WITHIN - 1)
+        verona.turn(WELCOME_TIMEOUT - 1)
         caller.transport.receive(b'{"type": "hello", "version": 1, ')
         caller.socket.make_room()
         assert caller.reads() == []
@@ -681,7 +681,7 @@ class SilenceTests:
         """Who was welcomed may take its time."""
         verona = NativeVerona()
         [juliet] = verona.company_of("juliet")
-        verona.turn(WELCOME_WITHIN)
+        verona.turn(WELCOME_TIMEOUT)
         assert juliet.events == []
         assert juliet.handler.is_open
 
@@ -690,7 +690,7 @@ class SilenceTests:
         executor = HeldCommitter()
         verona = NativeVerona(executor=executor)
         caller = verona.hello()
-        verona.turn(WELCOME_WITHIN)
+        verona.turn(WELCOME_TIMEOUT)
         ping, bye = caller.reads()
         assert (ping, bye["reason"]) == ({"type": "ping", "number": 0}, "restart")
         executor.answer_all()

@@ -16,7 +16,7 @@ from techboy.server.broker import PRESENCE_DELAY
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
-from techboy.server.unwelcomed import LEAST, WELCOME_WITHIN
+from techboy.server.unwelcomed import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.service import SHOWN_WITHIN
 from techboy.terminal.interface import InputSource
 from tests.native import HeldCommitter
@@ -122,14 +122,14 @@ class GuestTests:
         """Callers that are not welcomed are few, take no guest's place, and are closed after a while."""
         host = running("--guests", "3").start()
         factory = host.reactor.tcpServers[0][1]
-        half_open = [call(host) for _ in range(LEAST)]
+        half_open = [call(host) for _ in range(MIN_PENDING)]
         for caller in half_open:
             caller.receive(b'{"type": "hello", "version": 1, ')
         assert [factory.buildProtocol(JULIET) for _ in range(40)] == [None] * 40
         assert host.program.broker.counters.rejected[RejectReason.PENDING] == 40
-        assert host.program.guests == 0
-        host.reactor.advance(WELCOME_WITHIN)
-        assert [caller.events for caller in half_open] == [["abort"]] * LEAST
+        assert host.program.clients == 0
+        host.reactor.advance(WELCOME_TIMEOUT)
+        assert [caller.events for caller in half_open] == [["abort"]] * MIN_PENDING
         assert [welcomed(visit(host)) for _ in range(4)] == [True, True, True, False]
 
     def test_strangers_who_leave_while_storing(self) -> None:
@@ -137,7 +137,7 @@ class GuestTests:
         host = running("--guests", "1").start()
         executor = HeldCommitter()
         host.program.broker._executor = executor
-        for _ in range(LEAST):
+        for _ in range(MIN_PENDING):
             native(host).breaks()
         assert host.reactor.tcpServers[0][1].buildProtocol(JULIET) is None
         executor.answer_all()
@@ -148,9 +148,9 @@ class GuestTests:
         """A caller taken for a plain guest gives the place back when its hello begins."""
         host = running("--guests", "1").start()
         late = visit(host)
-        assert host.program.guests == 1
+        assert host.program.clients == 1
         late.receive(b'{"type": "hello"')
-        assert host.program.guests == 0
+        assert host.program.clients == 0
         connection = visit(host)
         assert welcomed(connection)
         late.flush()

@@ -14,7 +14,7 @@ from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import (
     DRAIN_TIMEOUT,
     LOG_FILE,
-    PRUNED_EVERY,
+    PRUNE_INTERVAL,
     SHUTDOWN_TIMEOUT,
     StorageService,
     new_token,
@@ -58,7 +58,7 @@ def silent(*, prompt: bool = False) -> tuple[StorageService, HeldCommitter]:
     it, executor = home(), HeldCommitter(prompt=prompt)
     it.broker._executor = executor
     it.session_managers.append(Keeper(it.chat, it.broker, new_token))
-    it.keep_sessions()
+    it.save_sessions()
     return it, executor
 
 
@@ -129,7 +129,7 @@ class KeepTests:
         it = home(reactor, wall, retention=5000.0)
         it.startService()
         it.chat.post(it.chat.join(FakeGuest(), 0.0), "hello")
-        reactor.advance(PRUNED_EVERY - 1)
+        reactor.advance(PRUNE_INTERVAL - 1)
         wall.step(step)
         assert it.chat.lobby.log.forgotten == 0
         reactor.advance(1)
@@ -147,7 +147,7 @@ class KeepTests:
 
         monkeypatch.setattr(it.logs, "prune", prune)
         it.startService()
-        clock(it).pump([PRUNED_EVERY] * 2)
+        clock(it).pump([PRUNE_INTERVAL] * 2)
         assert len(tries) == 3
 
     @pytest.mark.parametrize("step", [-3600.0, 3600.0])
@@ -156,7 +156,7 @@ class KeepTests:
         reactor = FakeReactor()
         wall = Wall(reactor)
         it = home(reactor, wall)
-        it.end()
+        it.begin_shutdown()
         wall.step(step)
         reactor.advance(1)
         assert it.time_left == SHUTDOWN_TIMEOUT - 1
@@ -192,7 +192,7 @@ class EndTests:
         assert drained(it) == [True]
         clock(it).advance(SHUTDOWN_TIMEOUT - 0.5)
         executor.prompt = False
-        it.keep_sessions()
+        it.save_sessions()
         answers = drained(it)
         clock(it).advance(0.4)
         assert answers == []
@@ -204,9 +204,9 @@ class EndTests:
         it = home()
         clock(it).advance(10)
         assert it.time_left == SHUTDOWN_TIMEOUT
-        it.end()
+        it.begin_shutdown()
         clock(it).advance(1)
-        it.end()
+        it.begin_shutdown()
         assert it.time_left == SHUTDOWN_TIMEOUT - 1
 
     def test_thread_that_hangs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,10 +225,10 @@ class EndTests:
             it.stopService()
         assert asked == [SHUTDOWN_TIMEOUT]
         assert it._thread is not None
-        assert it._folder is not None
+        assert it._state_dir is not None
         assert it._thread.stop(SHUTDOWN_TIMEOUT)
         it.logs.close()
-        it._folder.close()
+        it._state_dir.close()
 
 
 class DetailsTests:

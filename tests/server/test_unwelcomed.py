@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.counters import Counters, RejectReason
-from techboy.server.unwelcomed import LEAST, PendingConnection, PendingConnections
+from techboy.server.unwelcomed import MIN_PENDING, PendingConnection, PendingConnections
 from tests.journals import written
 
 
 class Port:
     """The strangers of a port, and how many were welcomed."""
 
-    def __init__(self, most: int = LEAST) -> None:
+    def __init__(self, most: int = MIN_PENDING) -> None:
         self.counters, self.welcomed = Counters(), 0
         self.strangers = PendingConnections(most, self.counters)
 
     def come(self) -> PendingConnection | None:
-        return self.strangers.come(self._welcome)
+        return self.strangers.open(self._welcome)
 
     def comes(self) -> PendingConnection:
         """Return the place of a connection that is not refused."""
@@ -51,14 +51,14 @@ class StrangersTests:
     def test_least(self) -> None:
         """A server of few members takes some all the same."""
         port = Port(1)
-        assert [port.come() is None for _ in range(LEAST + 1)] == [False] * LEAST + [True]
+        assert [port.come() is None for _ in range(MIN_PENDING + 1)] == [False] * MIN_PENDING + [True]
 
     def test_unwelcome(self) -> None:
         """One that was welcomed in another dialect is counted again until it is welcomed in its own."""
         port = Port()
         pending = port.comes()
         pending.welcomed()
-        pending.unwelcome()
+        pending.reset()
         assert len(port.strangers) == 1
         pending.welcomed()
         pending.closed()
@@ -68,24 +68,24 @@ class StrangersTests:
         """The place of one that is gone stays taken until nothing waits to be stored for it."""
         port = Port()
         pending = port.comes()
-        pending.storing()
+        pending.hold()
         pending.closed()
         assert len(port.strangers) == 1
-        pending.stored()
+        pending.release()
         assert len(port.strangers) == 0
 
     def test_log(self) -> None:
         """A crowd is written once when it begins, and once when it is over, with how many were refused."""
         with written() as log:
             port = Port()
-            here = [port.comes() for _ in range(LEAST)]
+            here = [port.comes() for _ in range(MIN_PENDING)]
             for _ in range(100):
                 port.come()
             for pending in here:
                 pending.closed()
             port.comes().closed()
         assert log.texts == [
-            f"connections are refused: {LEAST} are not welcomed yet",
+            f"connections are refused: {MIN_PENDING} are not welcomed yet",
             "connections are accepted again; 100 were refused",
         ]
 
@@ -103,18 +103,18 @@ class StrangersTests:
             if event == "come":
                 here += filter(None, [port.come()])
             elif event == "stored" and storing:
-                storing.pop(number % len(storing)).stored()
+                storing.pop(number % len(storing)).release()
             elif event == "storing" and here:
                 storing.append(here[number % len(here)])
-                storing[-1].storing()
+                storing[-1].hold()
             elif event in ("welcomed", "closed") and here:
                 pending = here.pop(number % len(here))
                 if event == "welcomed":
                     pending.welcomed()
                 pending.closed()
-            assert len(port.strangers) <= LEAST
+            assert len(port.strangers) <= MIN_PENDING
         for pending in here:
             pending.closed()
         for pending in storing:
-            pending.stored()
+            pending.release()
         assert len(port.strangers) == 0

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from techboy.net import plain_receiver
-from techboy.server import admin_sessions, broker, delivery, native, plain, storage_service
+from techboy.server import admin_sessions, broker, delivery, native_input, plain, storage_service
 
 PAGE = 512
 UNREAD = 2048
 UNSTORED = 2000
 SESSIONS = 20
-PRUNED_EVERY = 20.0
+PRUNE_INTERVAL = 20.0
 
 _SMALL: tuple[tuple[Any, str, object], ...] = (
     (broker, "PAGE_SIZE", PAGE),
@@ -21,11 +21,11 @@ _SMALL: tuple[tuple[Any, str, object], ...] = (
     (delivery, "UNREAD_LIMIT", UNREAD),
     (delivery, "UNSTORED_LIMIT", UNSTORED),
     (plain, "UNSTORED_LIMIT", UNSTORED),
-    (native, "UNSTORED_LIMIT", UNSTORED),
+    (native_input, "UNSTORED_LIMIT", UNSTORED),
     (plain_receiver, "LONGEST_UNENDED", 4096),
-    (storage_service, "PRUNED_EVERY", PRUNED_EVERY),
+    (storage_service, "PRUNE_INTERVAL", PRUNE_INTERVAL),
     (storage_service, "MAX_SESSIONS", SESSIONS),
-    (storage_service, "SESSIONS_A_GUEST", 1),
+    (storage_service, "SESSIONS_PER_CLIENT", 1),
 )
 
 

@@ -176,8 +176,8 @@ class Server(Process):
         at_home = running.program.storage
         logs = at_home.logs
         _close_once(logs)
-        if at_home._folder is not None:
-            _close_once(at_home._folder)
+        if at_home._state_dir is not None:
+            _close_once(at_home._state_dir)
         if self.directory is not None:
             self.world.truth.reopened(logs)
         self.world.truth.watch(logs)
@@ -196,8 +196,8 @@ class Server(Process):
     def _release(self) -> None:
         at_home = self.program.storage
         at_home.logs.close()
-        if at_home._folder is not None:
-            at_home._folder.close()
+        if at_home._state_dir is not None:
+            at_home._state_dir.close()
 
     def _ended(self, running: Running) -> None:
         self._release()  # a program whose disk hung has left that to the kernel

@@ -49,7 +49,7 @@ def two_clients(patch: pytest.MonkeyPatch) -> None:
     """A client whose connection was lost comes back to a conversation of two, where another is now."""
 
     def arrive(self: DirectSessionManager, guest: Any, hello: Any) -> None:
-        if (hello.session is not None and self.has_session(hello.session)) or self.may_enter(guest):
+        if (hello.session is not None and self.has_session(hello.session)) or self.check_capacity(guest):
             SessionManager.attach(self, guest, hello)
 
     patch.setattr(DirectSessionManager, "attach", arrive)
