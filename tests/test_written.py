@@ -14,7 +14,7 @@ from techboy.client.handshake import HANDSHAKE_TIMEOUT as WELCOME_PATIENCE
 from techboy.juliet import ChatClient
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
-from techboy.net.plain_receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import UNENDED_LIMIT
 from techboy.romeo import Options
 from techboy.server.native import FRAME_LIMIT
 from techboy.server.service import RoomServer
@@ -282,7 +282,7 @@ class EndingTests:
         """Who never ends a line."""
         program = host()
         guest = visit(program)
-        for _ in range(LONGEST_UNENDED // 4000 + 2):
+        for _ in range(UNENDED_LIMIT // 4000 + 2):
             guest.receive(b"x" * 4000)
         guest.flush()
         program.reactor.advance(2)

@@ -16,10 +16,10 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 
 from techboy.chat.commands import FAREWELL
 
-LONGEST = 200
+TEXT_LIMIT = 200
 """Characters of a text from elsewhere that are written, each as ten of ASCII at most."""
 
-REMARKS = 5
+EVENT_LIMIT = 5
 """Events between the beginning and the end of a connection that are written; the others are only counted."""
 
 _DIGITS = string.digits + string.ascii_lowercase
@@ -28,10 +28,10 @@ _DIGITS = string.digits + string.ascii_lowercase
 def escaped(text: str) -> str:
     """Return ``text`` as one line of printable ASCII, where a backslash is two.
 
-    All else is an escape as in a Python string. Of more than LONGEST characters the rest is ``...``.
+    All else is an escape as in a Python string. Of more than TEXT_LIMIT characters the rest is ``...``.
     """
-    rest = "..." if len(text) > LONGEST else ""
-    return text[:LONGEST].encode("unicode_escape").decode("ascii") + rest
+    rest = "..." if len(text) > TEXT_LIMIT else ""
+    return text[:TEXT_LIMIT].encode("unicode_escape").decode("ascii") + rest
 
 
 def short_ids() -> Iterator[str]:
@@ -42,21 +42,21 @@ def short_ids() -> Iterator[str]:
 class CloseReason(Enum):
     """Why a connection is at its end."""
 
-    LEFT = "peer_closed"  # the other end said goodbye
+    PEER_CLOSED = "peer_closed"  # the other end said goodbye
     CLOSED = "closed"  # this end said goodbye
-    LOST = "connection_lost"  # nobody said goodbye
-    SILENT = "ping_timeout"  # the other end was not heard for too long
-    STALLED = "send_timeout"  # the other end took nothing for too long
-    REPLACED = "session_replaced"  # its session goes on by another connection
+    CONNECTION_LOST = "connection_lost"  # nobody said goodbye
+    PING_TIMEOUT = "ping_timeout"  # the other end was not heard for too long
+    SEND_TIMEOUT = "send_timeout"  # the other end took nothing for too long
+    SESSION_REPLACED = "session_replaced"  # its session goes on by another connection
 
 
 class ConnectionPhase(Enum):
     """What became of a connection."""
 
     UNKNOWN = auto()
-    ENTERED = auto()
-    TURNED_AWAY = auto()
-    ENDED = auto()
+    JOINED = auto()
+    REJECTED = auto()
+    CLOSED = auto()
 
 
 class ConnectionLogEntry:
@@ -67,41 +67,41 @@ class ConnectionLogEntry:
 
     __slots__ = (
         "_address",
-        "_came_at",
-        "_dialect",
-        "_end",
+        "_close_reason",
+        "_events",
         "_log",
         "_name",
-        "_remarks",
+        "_opened_at",
+        "_phase",
+        "_protocol",
+        "_reason",
         "_seconds",
-        "_standing",
-        "_why",
         "connection",
         "lines",
     )
 
     def __init__(self, log: Logger, seconds: Callable[[], float], connection: str, address: str) -> None:
         self.connection, self.lines = connection, 0
-        self._log, self._seconds, self._came_at = log, seconds, seconds()
-        self._address, self._dialect, self._name = escaped(address), "", ""
-        self._standing, self._remarks = ConnectionPhase.UNKNOWN, 0
-        self._end: CloseReason | None = None
-        self._why = ""
+        self._log, self._seconds, self._opened_at = log, seconds, seconds()
+        self._address, self._protocol, self._name = escaped(address), "", ""
+        self._phase, self._events = ConnectionPhase.UNKNOWN, 0
+        self._close_reason: CloseReason | None = None
+        self._reason = ""
         self._write("connection {connection_id} with {address}", "connection_opened", LogLevel.debug)
 
-    def protocol_detected(self, dialect: str) -> None:
-        """It is known which dialect is spoken."""
-        self._dialect = dialect
+    def protocol_detected(self, protocol: str) -> None:
+        """It is known which protocol is spoken."""
+        self._protocol = protocol
         self._write(
             "connection {connection_id} uses the {protocol} protocol",
             "protocol_detected",
             LogLevel.debug,
-            protocol=dialect,
+            protocol=protocol,
         )
 
     def joined(self, name: str, room: str | None, *, resumed: bool = False) -> None:
         """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
-        self._standing, self._name = ConnectionPhase.ENTERED, escaped(name)
+        self._phase, self._name = ConnectionPhase.JOINED, escaped(name)
         event = "resumed" if resumed else "joined"
         where = "" if room is None else " in {room}" if resumed else " {room}"
         self._write(
@@ -109,12 +109,12 @@ class ConnectionLogEntry:
             event,
             name=self._name,
             room=None if room is None else escaped(room),
-            protocol=self._dialect,
+            protocol=self._protocol,
         )
 
     def rejected(self, why: str) -> None:
         """Nobody came in."""
-        self._standing = ConnectionPhase.TURNED_AWAY
+        self._phase = ConnectionPhase.REJECTED
         self._write(
             "connection {connection_id} with {address} was rejected: {reason}",
             "rejected",
@@ -125,11 +125,11 @@ class ConnectionLogEntry:
         """Whoever came in is called ``name``, as before or from now on."""
         before, self._name = self._name, escaped(name)
         if before != self._name:
-            self._remark("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
+            self._log_event("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
 
     def line_too_long(self, most: int) -> None:
         """There was a line of more than ``most`` bytes."""
-        self._remark(
+        self._log_event(
             "a line of more than {limit_bytes} bytes was discarded", "line_too_long", limit_bytes=most
         )
 
@@ -144,11 +144,11 @@ class ConnectionLogEntry:
 
     def invalid_frame(self, why: str, level: Any = LogLevel.info) -> None:
         """There was something that could not be understood."""
-        self._remark("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
+        self._log_event("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
 
     def renumbered(self, lines: int) -> None:
         """The ends disagreed about what is stored: ``lines`` that wait are sent again under new numbers."""
-        self._remark(
+        self._log_event(
             "client and server disagree about what is stored: {lines} lines get new numbers",
             "outbox_renumbered",
             LogLevel.warn,
@@ -158,7 +158,7 @@ class ConnectionLogEntry:
     def storage_read_failed(self, why: str) -> None:
         """What was said can't be read from where it is kept, which ends the connection."""
         self.closing(CloseReason.CLOSED, why)
-        self._remark(
+        self._log_event(
             "stored messages cannot be read: {reason}",
             "storage_read_failed",
             LogLevel.error,
@@ -177,41 +177,41 @@ class ConnectionLogEntry:
 
     def closing(self, end: CloseReason, why: str = "") -> None:
         """It will be at its end; the first who says so knows best."""
-        if self._end is None:
-            self._end, self._why = end, escaped(why)
+        if self._close_reason is None:
+            self._close_reason, self._reason = end, escaped(why)
 
     def closes(self, why: str) -> None:
         """It is closed here, saying ``why``; a FAREWELL answers the other end's."""
         self.closing(
-            CloseReason.LEFT if why == FAREWELL else CloseReason.CLOSED, "" if why == FAREWELL else why
+            CloseReason.PEER_CLOSED if why == FAREWELL else CloseReason.CLOSED, "" if why == FAREWELL else why
         )
 
     def closed(self, *, clean: bool) -> None:
         """It is gone: closed in good order (``clean``), or broken. Once is enough."""
-        standing, self._standing = self._standing, ConnectionPhase.ENDED
-        if standing is ConnectionPhase.ENDED:
+        phase, self._phase = self._phase, ConnectionPhase.CLOSED
+        if phase is ConnectionPhase.CLOSED:
             return
-        self.closing(CloseReason.LEFT if clean else CloseReason.LOST)
-        assert self._end is not None
+        self.closing(CloseReason.PEER_CLOSED if clean else CloseReason.CONNECTION_LOST)
+        assert self._close_reason is not None
         whose = " of {name}" if self._name else ""
-        why = ": {reason}" if self._why else ""
+        why = ": {reason}" if self._reason else ""
         self._write(
             f"connection {{connection_id}}{whose} closed after {{duration_seconds}} s, "
             f"{{lines_received}} lines received: {{close_reason}}{why}",
             "connection_closed",
-            LogLevel.debug if standing is ConnectionPhase.TURNED_AWAY else LogLevel.info,
+            LogLevel.debug if phase is ConnectionPhase.REJECTED else LogLevel.info,
             name=self._name,
-            close_reason=self._end.value,
-            reason=self._why,
-            duration_seconds=round(self._seconds() - self._came_at, 1),
+            close_reason=self._close_reason.value,
+            reason=self._reason,
+            duration_seconds=round(self._seconds() - self._opened_at, 1),
             lines_received=self.lines,
-            suppressed=max(self._remarks - REMARKS, 0),
+            suppressed=max(self._events - EVENT_LIMIT, 0),
         )
 
-    def _remark(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
-        self._remarks += 1
-        if self._remarks <= REMARKS:
-            more = "" if self._remarks < REMARKS else "; further events of this kind are suppressed"
+    def _log_event(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
+        self._events += 1
+        if self._events <= EVENT_LIMIT:
+            more = "" if self._events < EVENT_LIMIT else "; further events of this kind are suppressed"
             self._write(f"connection {{connection_id}}: {text}{more}", event, level, **fields)
 
     def _write(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:

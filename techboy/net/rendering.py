@@ -148,13 +148,13 @@ def _bare_batch(batch: MessageBatch) -> bytes:
     return plain_batch(batch) if batch.kind == ACTION else HOST.written(batch.text) + LF
 
 
-def slowed_down(rate: int) -> str:
+def throttled_notice(rate: int) -> str:
     """Return the notice that lines are taken no faster than ``rate`` a second."""
     return (
         f"you send faster than {rate} line{'s' if rate > 1 else ''} a second; the rest is delayed, not lost"
     )
 
 
-def gone(lines: int) -> str:
+def skipped_notice(lines: int) -> str:
     """Return the notice that so many lines were forgotten before they were read."""
     return f"{lines} line{'s are' if lines > 1 else ' is'} gone"

@@ -207,7 +207,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
     def close_replaced(self) -> None:
         """Close at once: the session continues on another connection."""
         self._session = None
-        self._log_entry.closing(CloseReason.REPLACED)
+        self._log_entry.closing(CloseReason.SESSION_REPLACED)
         self.stop_delivery()
         self._graceful_close.cut()
 
@@ -232,7 +232,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
     def disconnect(self, why: str) -> None:
         """Send a goodbye with the reason ``why``, and close; the session is over."""
         if not self.is_closing:
-            self._lifecycle.closing(self)
+            self._lifecycle.on_closing(self)
         self.close_with(ServerBye(frames.CLOSED, why or None))
 
     def restart_notice(self) -> None:
@@ -263,14 +263,14 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
 
     # called by the operator in direct mode
 
-    def is_over(self) -> None:
+    def on_exit(self) -> None:
         """Do nothing: a native client may read on after its goodbye."""
 
-    def say_last_words(self, within: float) -> None:
-        """Send a goodbye and keep reading, until the client closes or `take_leave` is called."""
+    def half_close(self, within: float) -> None:
+        """Send a goodbye and keep reading, until the client closes or `say_goodbye` is called."""
         self.send(ServerBye(frames.CLOSED))
 
-    def take_leave(self, bye: ServerBye, within: float) -> None:
+    def say_goodbye(self, bye: ServerBye, within: float) -> None:
         """Send the goodbye ``bye`` and close within so many seconds."""
         self.close_with(bye, within, within)
 
@@ -318,9 +318,9 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         """Report that so many lines were skipped."""
         self.send(Skipped(lines, upto))
 
-    def caught_up(self) -> None:
+    def on_caught_up(self) -> None:
         """Notify the lifecycle."""
-        self._lifecycle.caught_up(self)
+        self._lifecycle.on_caught_up(self)
 
     def send_throttled(self, rate: int) -> None:
         """Report that the client is throttled."""
@@ -377,7 +377,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         self.send(Ping(self._pings))
 
     def _on_ping_timeout(self) -> None:
-        self._log_entry.closing(CloseReason.SILENT)
+        self._log_entry.closing(CloseReason.PING_TIMEOUT)
         self._graceful_close.cut()
 
     def _on_lost(self) -> None:
@@ -385,5 +385,5 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         self.stop_delivery()
         session, self._session = self._session, None
         if session is not None:
-            self._log_entry.closing(CloseReason.LOST)
+            self._log_entry.closing(CloseReason.CONNECTION_LOST)
             self._session_manager.on_connection_lost(self)

@@ -100,7 +100,7 @@ class NativeInput(LogConsumer):
             case Pong():
                 pass
             case ClientBye(last_seen_id, room):
-                self._log_entry.closing(CloseReason.LEFT)
+                self._log_entry.closing(CloseReason.PEER_CLOSED)
                 self._mark_seen(session, last_seen_id, room)
                 self.on_goodbye()
             case Hello():
