@@ -145,7 +145,7 @@ class NativeClientProtocol(BatchReceiver):
         self._last = 0  # the id up to which lines were said when this end came in, or into a room
         self._last_lines_at = 0.0
         self._past = 0  # the id up to which lines were said before this end came in
-        self.keepalive = Keepalive(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
+        self.keepalive = Keepalive(clock, ping, dead, self._ask, self._give_up, is_paused=lambda: self.paused)
 
     # what Twisted calls
 
@@ -158,7 +158,7 @@ class NativeClientProtocol(BatchReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Something arrived."""
-        self.keepalive.heard()
+        self.keepalive.on_received()
         self._owner.heard()
         super().dataReceived(data)
 

@@ -8,9 +8,9 @@ from twisted.internet.interfaces import ITCPTransport
 
 
 def send_promptly(transport: Any) -> None:
-    """Send small writes at once, and have the kernel notice a peer that is gone.
+    """Set TCP_NODELAY and SO_KEEPALIVE: send small writes at once, and detect a peer that is gone.
 
-    Do nothing if ``transport`` is no TCP connection, or is closed already: Twisted's has no socket then.
+    Do nothing if ``transport`` is not a TCP connection, or is closed: then Twisted has no socket for it.
     """
     if ITCPTransport.providedBy(transport) and getattr(transport, "connected", True):
         transport.setTcpNoDelay(True)

@@ -161,7 +161,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def on_not_stored(self, why: str) -> None:
         """Report that messages were not stored; the exit status will tell, too."""
-        self._bridge.refuse(f"* not stored, and not said: {why}; say it again later")
+        self._bridge.refuse(f"* message not sent: {why}. Try again later.")
         self._set_unstored(0)
         self._bridge.unsaid()
         self._pauses.end(PauseReason.STORE)
@@ -269,7 +269,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Return whether ``text`` can be posted; if not, report that too much waits for a client."""
         if self._client is None:
             if self._input is InputSource.PERSON and self._waiting_chars > WAITING_LIMIT:
-                self._bridge.state("* not said: too much is waiting already")
+                self._bridge.state("* message not sent: too much is waiting. Try again later.")
                 return False
             self._waiting_chars += len(text)
         return True

@@ -15,8 +15,8 @@ from techboy.wire.frames import Hello
 class DirectSessionManager(RoomSessionManager):
     """Sessions of which at most one is active; the ``operator`` is notified of the client's connection."""
 
-    def __init__(self, host: ServerContext, operator: DirectOperator) -> None:
-        super().__init__(host)
+    def __init__(self, server: ServerContext, operator: DirectOperator) -> None:
+        super().__init__(server)
         self.lifecycle = self._operator = operator
 
     def attach(self, connection: SessionConnection, hello: Hello) -> None:

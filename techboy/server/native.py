@@ -21,10 +21,10 @@ from techboy.net.keepalive import Keepalive
 from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
+from techboy.server.admission import HELLO_LIMIT, WELCOME_TIMEOUT, PendingConnection, uncounted_connection
 from techboy.server.broker import Broker
 from techboy.server.native_input import ConnectionLimits, NativeInput
 from techboy.server.sessions import SessionManager
-from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_TIMEOUT, PendingConnection, uncounted_connection
 from techboy.storage.interface import MessageBatch
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -92,7 +92,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
             limits.ping_timeout,
             partial(isolated, self, self._send_ping),
             self._on_ping_timeout,
-            deaf=lambda: self.paused,
+            is_paused=lambda: self.paused,
         )
 
     # called by Twisted
@@ -108,11 +108,11 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Handle ``data``, which shows that the client is there."""
-        self.keepalive.heard()
+        self.keepalive.on_received()
         super().dataReceived(data)
 
     def _resume_reading(self) -> None:
-        self.keepalive.heard()
+        self.keepalive.on_received()
         self.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
@@ -297,7 +297,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
             self._send_remaining_page()
         self.send(bye)
         self.finish_delivery()
-        self._pauses.forget()  # so that the client's own goodbye is read
+        self._pauses.clear()  # so that the client's own goodbye is read
         if session is not None and bye.reason != frames.RESTART:
             self._session_manager.end_session(self)
         self._graceful_close.begin(within, flushed_within)
@@ -334,7 +334,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
                 self.close_with(ServerBye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
                 self._broker.counters.reject(RejectReason.FRAME)
-                self.close_with(ServerBye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
+                self.close_with(ServerBye(frames.REFUSED, f"unsupported version: expected {frames.VERSION}"))
             case Hello():
                 self._hello, self._wants_history = frame, frame.subscribe
                 self._pauses.begin(PauseReason.STORE)  # nothing is read before the welcome
@@ -344,7 +344,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
                 self._session_manager.attach(self, frame)
             case _:
                 self._broker.counters.reject(RejectReason.FRAME)
-                self.close_with(ServerBye(frames.REFUSED, "a hello comes first"))
+                self.close_with(ServerBye(frames.REFUSED, "expected a hello as the first frame"))
 
     def _on_frame_after_goodbye(self, line: bytes) -> None:
         """Ignore frames after our goodbye, except the last seen id in the client's own goodbye."""

@@ -138,7 +138,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
             self.notice(why)
         self.finish_delivery()
         self.ignore_input()
-        self._pauses.forget()  # so that the client's own goodbye is read
+        self._pauses.clear()  # so that the client's own goodbye is read
         self._chat.leave(self.member)
         self.part(_GOODBYE_TIMEOUT, _GOODBYE_TIMEOUT)
 
@@ -157,7 +157,7 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
     def say_goodbye(self, bye: ServerBye, within: float) -> None:
         """Close our half, and the rest within so many seconds, or at once if our half is closed already."""
         self.finish_delivery()
-        self._pauses.forget()
+        self._pauses.clear()
         if self._graceful_close.begun:
             self._graceful_close.close()
         else:

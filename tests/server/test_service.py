@@ -13,11 +13,11 @@ from techboy import exit_status
 from techboy.chat.conversation import InputSource
 from techboy.chat.counters import RejectReason
 from techboy.romeo import Options
+from techboy.server.admission import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.server.broker import PRESENCE_DELAY
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
-from techboy.server.unwelcomed import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.service import SHOWN_WITHIN
 from tests.native import HeldCommitter
 from tests.ops.test_metrics_site import answer_of
