@@ -10,10 +10,10 @@ import pytest
 from techboy import exit_status
 from techboy.chat.policy import DIRECT, ROOMS, Policy
 from techboy.romeo import Options, makeService
+from techboy.server.admission import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
-from techboy.server.unwelcomed import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.terminal.interface import InputSource
 from tests.native import HeldCommitter
 from tests.programs import FakeStreams, RecordedStates, Running, frame, frames, later_endpoint

@@ -13,7 +13,7 @@ from techboy.client.handshake import HANDSHAKE_TIMEOUT as WELCOME_PATIENCE
 from techboy.client.service import ChatClient
 from techboy.juliet import Options as JulietOptions
 from techboy.net.keepalive import PING_INTERVAL, PING_TIMEOUT
-from techboy.net.plain_receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import UNENDED_LIMIT
 from techboy.romeo import Options
 from techboy.server.native import FRAME_LIMIT
 from techboy.server.service import RoomServer
@@ -282,7 +282,7 @@ class EndingTests:
         """Who never ends a line."""
         program = host()
         guest = visit(program)
-        for _ in range(LONGEST_UNENDED // 4000 + 2):
+        for _ in range(UNENDED_LIMIT // 4000 + 2):
             guest.receive(b"x" * 4000)
         guest.flush()
         program.reactor.advance(2)
@@ -373,7 +373,7 @@ class OddTests:
     @pytest.mark.parametrize(
         ("hello", "why"),
         [
-            (frame(type="hello", version=2, name="juliet"), "version 1 is spoken here"),
+            (frame(type="hello", version=2, name="juliet"), "unsupported version: expected 1"),
             (frame(type="hello", version=1, name="ro\x1bmeo"), "expected 1-32 letters"),
             (frame(type="hello", version=1, name="romeo"), None),
             (b'{"type": "hello", "version": 1}\n', "name is missing"),

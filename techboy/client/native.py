@@ -24,7 +24,7 @@ from techboy.net.connection_log import CloseReason, ConnectionLogEntry, null_log
 from techboy.net.flow_control import ProducerBridge
 from techboy.net.graceful_close import GracefulClose
 from techboy.net.keepalive import Keepalive
-from techboy.net.rendering import gone
+from techboy.net.rendering import skipped_notice
 from techboy.wire import frames
 from techboy.wire.frames import (
     Ack,
@@ -146,7 +146,7 @@ class NativeClientProtocol(BatchReceiver):
         self._last = 0  # the id up to which lines were said when this end came in, or into a room
         self._last_lines_at = 0.0
         self._past = 0  # the id up to which lines were said before this end came in
-        self.keepalive = Keepalive(clock, ping, dead, self._ask, self._give_up, deaf=lambda: self.paused)
+        self.keepalive = Keepalive(clock, ping, dead, self._ask, self._give_up, is_paused=lambda: self.paused)
 
     # what Twisted calls
 
@@ -159,7 +159,7 @@ class NativeClientProtocol(BatchReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Something arrived."""
-        self.keepalive.heard()
+        self.keepalive.on_received()
         self._owner.heard()
         super().dataReceived(data)
 
@@ -185,7 +185,7 @@ class NativeClientProtocol(BatchReceiver):
         for call in (self._again, self._deadline):
             if call is not None and call.active():
                 call.cancel()
-        self._log_entry.closing(CloseReason.LOST)
+        self._log_entry.closing(CloseReason.CONNECTION_LOST)
         broken = not self._bye_heard or not reason.check(ConnectionDone)
         if self._standing in (NativeClientState.WELCOME, *_LEAVING) and broken:
             self._conversation.peer_lost()
@@ -348,7 +348,7 @@ class NativeClientProtocol(BatchReceiver):
                 self._said_goodbye(frame)
             case Skipped(count, through_id):
                 self._client_session.received = max(self._client_session.received, through_id)
-                conversation.peer_notice(gone(count))
+                conversation.peer_notice(skipped_notice(count))
             case RoomChanged(room, after_id, last_id):
                 self._client_session.moved(room, after_id)
                 self._to_catch_up(last_id)
@@ -419,7 +419,7 @@ class NativeClientProtocol(BatchReceiver):
         self._again = self._clock.callLater(SAY_AGAIN, self.send_from, self._outbox)
 
     def _said_goodbye(self, bye: ServerBye) -> None:
-        self._log_entry.closing(CloseReason.LEFT, bye.why)
+        self._log_entry.closing(CloseReason.PEER_CLOSED, bye.why)
         if bye.reason == frames.RESTART:
             self._owner.returning()
             self._close()
@@ -466,5 +466,5 @@ class NativeClientProtocol(BatchReceiver):
         self.transport.write(written(Ping(self._pings, known.seen, known.room)))
 
     def _give_up(self) -> None:
-        self._log_entry.closing(CloseReason.SILENT)
+        self._log_entry.closing(CloseReason.PING_TIMEOUT)
         self._graceful_close.cut()

@@ -63,7 +63,7 @@ class PlainPeerProtocol(PlainReceiver):
 
     # what the receiver calls
 
-    def came(self) -> None:
+    def on_connected(self) -> None:
         """Tell the conversation who came."""
         conversation = self._conversation
         self.address = peer_of(self.transport.getPeer())
@@ -71,7 +71,7 @@ class PlainPeerProtocol(PlainReceiver):
         self._log_entry.joined(self.name, None)
         conversation.peer_connected(self)
 
-    def heard(self, block: bytes) -> None:
+    def on_lines(self, block: bytes) -> None:
         """Tell the conversation what the peer's lines mean."""
         if self._mistaken is not None and self._may_be_native and _has_answer(block):
             self._take_back(self._mistaken)
@@ -85,11 +85,11 @@ class PlainPeerProtocol(PlainReceiver):
                 case Said(text):
                     self._conversation.peer_said(text)
                 case Goodbye():
-                    self.hear_no_more()
-                    self._log_entry.closing(CloseReason.LEFT)
+                    self.ignore_input()
+                    self._log_entry.closing(CloseReason.PEER_CLOSED)
                     self._conversation.peer_said_goodbye()
 
-    def goes_on(self, unfinished: bytes) -> bool:
+    def may_continue(self, unfinished: bytes) -> bool:
         """Return whether a late welcome may begin so: taken for a line, it would never be recognised."""
         return self._may_be_native and unfinished.startswith(b"{")
 
@@ -98,13 +98,13 @@ class PlainPeerProtocol(PlainReceiver):
         """Whether a welcome may still come: whatever came before it was said to a caller who was silent."""
         return self._mistaken is not None and self.clock.seconds() - self._came_at < LATE_WELCOME
 
-    def left(self) -> None:
+    def on_peer_closed(self) -> None:
         """Tell the conversation that the peer closed its half."""
         if not self._taken_back:
-            self._log_entry.closing(CloseReason.LEFT)
+            self._log_entry.closing(CloseReason.PEER_CLOSED)
             self._conversation.peer_left()
 
-    def gone(self, clean: bool) -> None:
+    def on_closed(self, clean: bool) -> None:
         """Tell the conversation that the connection is gone, if it does not know."""
         self._log_entry.closed(clean=clean)
         if self._taken_back:
@@ -116,14 +116,14 @@ class PlainPeerProtocol(PlainReceiver):
         self._taken_back = True
         self._log_entry.closing(CloseReason.CLOSED, "the other protocol is used")
         self.displaced()
-        self.hear_no_more()
+        self.ignore_input()
         cut(self.transport)
         mistaken()
 
     def displaced(self) -> bool:
         """Go, as the caller speaks another dialect; not where goodbye was said already."""
         usable = not self._graceful_close.begun
-        self.retire()
+        self.release_transport()
         self._conversation.peer_displaced(self._unheard or [])
         return usable
 

@@ -207,7 +207,7 @@ class ChatClient(ChatService):
 
     def heard(self) -> None:
         """Romeo gave a sign of life."""
-        self._reply_timeout.heard()
+        self._reply_timeout.on_received()
 
     def returning(self) -> None:
         """Romeo goes, and will be back."""

@@ -1,4 +1,4 @@
-"""How an address is written for people, and what they write that can be one."""
+"""Formatting addresses, and parsing host names with a port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107
-"""Bytes in the path of a UNIX socket: unix(7), and its namesake elsewhere."""
+"""Maximum length of the path of a UNIX socket in bytes; see unix(7)."""
 
 _BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII | re.IGNORECASE)
@@ -22,10 +22,10 @@ _LONGEST_LABEL, _LONGEST_NAME = 63, 253  # RFC 1035, section 2.3.4
 
 
 def host_in(text: str) -> tuple[str, str | None]:
-    """Return the host that ``text`` names and, if there is one, the word after it that should be its port.
+    """Return the host in ``text``, and the text of its port if there is one.
 
-    It may be a name or an IP address, alone or as ``HOST:PORT``; an IPv6 address before a port is in
-    brackets, and may be without one. Raise ValueError if it can be no host.
+    The host is a name or an IP address, alone or as ``HOST:PORT``. An IPv6 address has to be in brackets
+    before a port, and may be otherwise. Raise ValueError if it is not a valid host.
     """
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed is not None:
@@ -45,26 +45,26 @@ def host_in(text: str) -> tuple[str, str | None]:
 
 
 def peer_of(address: IAddress | None) -> str:
-    """Return who called: ``('127.0.0.1', 33770)``, or what can be said where it was no TCP."""
+    """Return the address of a client as it is shown: ``('127.0.0.1', 33770)``, or a remark without TCP."""
     if isinstance(address, (IPv4Address, IPv6Address)):
         return str((address.host, address.port))
     return "(on this machine)" if isinstance(address, UNIXAddress) else f"({address})"
 
 
 def place_of(address: IAddress) -> str:
-    """Return where a port listens: ``0.0.0.0:4444``, ``[::1]:4444`` or the path of a socket."""
+    """Return the address of a listening port: ``0.0.0.0:4444``, ``[::1]:4444`` or the path of a socket."""
     if isinstance(address, (IPv4Address, IPv6Address)):
         return host_and_port(address.host, address.port)
     return os.fsdecode(address.name or "") if isinstance(address, UNIXAddress) else str(address)
 
 
 def endpoint_of(address: IAddress | None) -> str:
-    """Return a peer's address for programs: ``127.0.0.1:33770``, ``[::1]:33770``, a path, or ``unix``."""
+    """Return a peer's address as it is logged: ``127.0.0.1:33770``, ``[::1]:33770``, a path, or ``unix``."""
     return "unknown" if address is None else place_of(address) or "unix"
 
 
 def host_and_port(host: str, port: int) -> str:
-    """Return ``host:port``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    """Return ``host:port``, with an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -75,7 +75,7 @@ def _is_version_6(text: str) -> bool:
 
 
 def _is_version_4(text: str) -> bool:
-    """Tell whether ``text`` is an IPv4 address, in any form that systems know; no host is 0.0.0.1."""
+    """Return whether ``text`` is an IPv4 address in any form of inet_aton(3); 0.0.0.1 is not."""
     with suppress(OSError):
         address = socket.inet_aton(text)
         return address[0] != 0 or not any(address)

@@ -1,4 +1,4 @@
-"""A LineReceiver that takes a whole chunk of lines at once."""
+"""A LineReceiver that handles all lines of a chunk at once."""
 
 from __future__ import annotations
 
@@ -9,70 +9,70 @@ from techboy.wire.lines import LF, first_overlong, outgrown
 
 
 class BatchReceiver(LineReceiver):
-    """`LineReceiver`, with one call for all the lines that arrived together.
+    """`LineReceiver`, with one call for all lines that arrived together.
 
-    Override `linesReceived` for the lines of a chunk; what overrides only `lineReceived` gets them one
-    by one, as from LineReceiver. The rest is LineReceiver's contract: ``delimiter`` (here LF by default; a
-    CR before an LF does not count towards MAX_LENGTH), ``MAX_LENGTH``, `lineLengthExceeded`,
-    `setRawMode`, `setLineMode`, `clearLineBuffer`, `sendLine`, `pauseProducing`, `resumeProducing`.
+    Override `linesReceived` for all lines of a chunk, or `lineReceived` for single lines. Everything else is
+    as in LineReceiver: ``delimiter`` (LF by default; a CR before an LF does not count towards MAX_LENGTH),
+    ``MAX_LENGTH``, `lineLengthExceeded`, `setRawMode`, `setLineMode`, `clearLineBuffer`, `sendLine`,
+    `pauseProducing`, `resumeProducing`.
     """
 
     delimiter = LF
     transport: IStreamTransport
-    _unread = b""
-    _reading = False
+    _unhandled = b""
+    _delivering = False
 
     @property
     def unfinished(self) -> bytes:
-        """What has arrived and was not delivered: the beginning of a line, or all since a pause."""
-        return self._unread
+        """Received data that was not handled yet: the start of a line, or everything since a pause."""
+        return self._unhandled
 
     def clearLineBuffer(self) -> bytes:
-        """Forget what has arrived and was not delivered, and return it."""
-        unread, self._unread = self._unread, b""
-        return unread
+        """Discard received data that was not handled yet, and return it."""
+        unhandled, self._unhandled = self._unhandled, b""
+        return unhandled
 
     def dataReceived(self, data: bytes) -> None:
-        """Deliver the whole lines of what has arrived, or all of it in raw mode."""
-        self._unread = self._unread + data if self._unread else data
-        if self._reading:
+        """Handle the whole lines received so far, or all data in raw mode."""
+        self._unhandled = self._unhandled + data if self._unhandled else data
+        if self._delivering:
             return
-        self._reading = True
+        self._delivering = True
         try:
-            while self._unread and not self.paused and self._deliver():
+            while self._unhandled and not self.paused and self._deliver():
                 pass
         finally:
-            self._reading = False
+            self._delivering = False
 
     def linesReceived(self, block: bytes) -> None:
-        """Lines arrived: ``block``, joined by the delimiter, without the last one's."""
+        """Handle the lines of ``block``, which are joined by the delimiter, without a last one."""
         lines = block.split(self.delimiter)
         for done, line in enumerate(lines, 1):
             self.lineReceived(line)
             if done < len(lines) and (self.paused or not self.line_mode or self._is_closing()):
-                self._unread = self.delimiter.join([*lines[done:], self._unread])
+                self._unhandled = self.delimiter.join([*lines[done:], self._unhandled])
                 return
 
     def _deliver(self) -> bool:
-        """Deliver what can be; return whether there may be more to do."""
+        """Handle what can be handled; return whether there may be more."""
         if not self.line_mode:
             self.rawDataReceived(self.clearLineBuffer())
             return True
-        end = self._unread.rfind(self.delimiter) + len(self.delimiter)
+        end = self._unhandled.rfind(self.delimiter) + len(self.delimiter)
         if end < len(self.delimiter):
-            return self._refuse_outgrown()
-        overlong = first_overlong(self._unread[:end], self.MAX_LENGTH, self.delimiter)
+            return self._check_unfinished()
+        overlong = first_overlong(self._unhandled[:end], self.MAX_LENGTH, self.delimiter)
         if overlong == 0:
             self.lineLengthExceeded(self.clearLineBuffer())
             return not self._is_closing()
         if overlong > 0:
             end = overlong
-        block, self._unread = self._unread[: end - len(self.delimiter)], self._unread[end:]
+        block, self._unhandled = self._unhandled[: end - len(self.delimiter)], self._unhandled[end:]
         self.linesReceived(block)
         return not self._is_closing()
 
-    def _refuse_outgrown(self) -> bool:
-        if not outgrown(self._unread, self.MAX_LENGTH, self.delimiter):
+    def _check_unfinished(self) -> bool:
+        if not outgrown(self._unhandled, self.MAX_LENGTH, self.delimiter):
             return False
         self.lineLengthExceeded(self.clearLineBuffer())
         return not self._is_closing()

@@ -1,4 +1,4 @@
-"""What takes a connection over, once it is known how the other end speaks: on both sides."""
+"""The interface of a protocol that takes over a connection after protocol detection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 
 class ConnectionHandler(Protocol):
-    """What takes a connection over."""
+    """A protocol that takes over a connection; the methods are those of Twisted's protocols."""
 
     def makeConnection(self, transport: ITransport) -> None: ...
     def dataReceived(self, data: bytes) -> None: ...

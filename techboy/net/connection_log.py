@@ -1,7 +1,7 @@
-"""What an operator can read afterwards about connections: events with fields, and a short id for each.
+"""The connection log: events with fields about each connection, which has a short id.
 
-An event says in ``event`` what happened, and in ``connection_id`` to which of them. Nothing that was said is
-ever in it; what comes from the other end otherwise, as names and reasons, is escaped.
+``event`` is the name of the event, and ``connection_id`` the id of the connection. The log never contains
+message text; other text from the peer, for example nicknames and reasons, is escaped.
 """
 
 from __future__ import annotations
@@ -16,92 +16,92 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 
 from techboy.chat.commands import FAREWELL
 
-LONGEST = 200
-"""Characters of a text from elsewhere that are written, each as ten of ASCII at most."""
+TEXT_LIMIT = 200
+"""Characters of a text from the peer that are logged; each becomes ten ASCII characters at most."""
 
-REMARKS = 5
-"""Events between the beginning and the end of a connection that are written; the others are only counted."""
+EVENT_LIMIT = 5
+"""Events of one connection that are logged besides its start and its end; the others are only counted."""
 
 _DIGITS = string.digits + string.ascii_lowercase
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` as one line of printable ASCII, where a backslash is two.
+    """Return ``text`` as one line of printable ASCII, with escapes as in a Python string.
 
-    All else is an escape as in a Python string. Of more than LONGEST characters the rest is ``...``.
+    Text of more than TEXT_LIMIT characters is cut off, and ``...`` is appended.
     """
-    rest = "..." if len(text) > LONGEST else ""
-    return text[:LONGEST].encode("unicode_escape").decode("ascii") + rest
+    rest = "..." if len(text) > TEXT_LIMIT else ""
+    return text[:TEXT_LIMIT].encode("unicode_escape").decode("ascii") + rest
 
 
 def short_ids() -> Iterator[str]:
-    """Count from 1 in base 36."""
+    """Yield the numbers from 1 in base 36."""
     return map(_in_base_36, itertools.count(1))
 
 
 class CloseReason(Enum):
-    """Why a connection is at its end."""
+    """Why a connection was closed."""
 
-    LEFT = "peer_closed"  # the other end said goodbye
+    PEER_CLOSED = "peer_closed"  # the peer said goodbye
     CLOSED = "closed"  # this end said goodbye
-    LOST = "connection_lost"  # nobody said goodbye
-    SILENT = "ping_timeout"  # the other end was not heard for too long
-    STALLED = "send_timeout"  # the other end took nothing for too long
-    REPLACED = "session_replaced"  # its session goes on by another connection
+    CONNECTION_LOST = "connection_lost"  # without a goodbye
+    PING_TIMEOUT = "ping_timeout"  # the peer sent nothing for too long
+    SEND_TIMEOUT = "send_timeout"  # the peer read nothing for too long
+    SESSION_REPLACED = "session_replaced"  # its session continues on another connection
 
 
 class ConnectionPhase(Enum):
-    """What became of a connection."""
+    """How far a connection has got."""
 
     UNKNOWN = auto()
-    ENTERED = auto()
-    TURNED_AWAY = auto()
-    ENDED = auto()
+    JOINED = auto()
+    REJECTED = auto()
+    CLOSED = auto()
 
 
 class ConnectionLogEntry:
-    """What is written about one connection: a line when it came in or was turned away, one at its end.
+    """The log of one connection: an entry when it has joined or was rejected, and one when it is closed.
 
-    ``lines``: how many lines came by it, as far as somebody counts them.
+    ``lines`` is the number of lines received, which the connection's protocol counts.
     """
 
     __slots__ = (
         "_address",
-        "_came_at",
-        "_dialect",
-        "_end",
+        "_close_reason",
+        "_events",
         "_log",
         "_name",
-        "_remarks",
+        "_opened_at",
+        "_phase",
+        "_protocol",
+        "_reason",
         "_seconds",
-        "_standing",
-        "_why",
         "connection",
         "lines",
     )
 
     def __init__(self, log: Logger, seconds: Callable[[], float], connection: str, address: str) -> None:
         self.connection, self.lines = connection, 0
-        self._log, self._seconds, self._came_at = log, seconds, seconds()
-        self._address, self._dialect, self._name = escaped(address), "", ""
-        self._standing, self._remarks = ConnectionPhase.UNKNOWN, 0
-        self._end: CloseReason | None = None
-        self._why = ""
+        self._log, self._seconds, self._opened_at = log, seconds, seconds()
+        self._address, self._protocol, self._name = escaped(address), "", ""
+        self._phase, self._events = ConnectionPhase.UNKNOWN, 0
+        self._close_reason: CloseReason | None = None
+        self._reason = ""
         self._write("connection {connection_id} with {address}", "connection_opened", LogLevel.debug)
 
-    def protocol_detected(self, dialect: str) -> None:
-        """It is known which dialect is spoken."""
-        self._dialect = dialect
+    def protocol_detected(self, protocol: str) -> None:
+        """Log that the ``protocol`` of the connection is known."""
+        self._protocol = protocol
         self._write(
             "connection {connection_id} uses the {protocol} protocol",
             "protocol_detected",
             LogLevel.debug,
-            protocol=dialect,
+            protocol=protocol,
         )
 
     def joined(self, name: str, room: str | None, *, resumed: bool = False) -> None:
-        """Somebody called ``name`` came in, or came ``back``; ``room`` is None where there are none."""
-        self._standing, self._name = ConnectionPhase.ENTERED, escaped(name)
+        """Log that ``name`` has joined ``room``, or resumed its session there; None: there is one room."""
+        self._phase, self._name = ConnectionPhase.JOINED, escaped(name)
         event = "resumed" if resumed else "joined"
         where = "" if room is None else " in {room}" if resumed else " {room}"
         self._write(
@@ -109,12 +109,12 @@ class ConnectionLogEntry:
             event,
             name=self._name,
             room=None if room is None else escaped(room),
-            protocol=self._dialect,
+            protocol=self._protocol,
         )
 
     def rejected(self, why: str) -> None:
-        """Nobody came in."""
-        self._standing = ConnectionPhase.TURNED_AWAY
+        """Log that the connection was rejected for the reason ``why``."""
+        self._phase = ConnectionPhase.REJECTED
         self._write(
             "connection {connection_id} with {address} was rejected: {reason}",
             "rejected",
@@ -122,19 +122,19 @@ class ConnectionLogEntry:
         )
 
     def nick_changed(self, name: str) -> None:
-        """Whoever came in is called ``name``, as before or from now on."""
+        """Log that the nickname is now ``name``, if it has changed."""
         before, self._name = self._name, escaped(name)
         if before != self._name:
-            self._remark("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
+            self._log_event("{old_name} is now {name}", "nick_changed", old_name=before, name=self._name)
 
-    def line_too_long(self, most: int) -> None:
-        """There was a line of more than ``most`` bytes."""
-        self._remark(
-            "a line of more than {limit_bytes} bytes was discarded", "line_too_long", limit_bytes=most
+    def line_too_long(self, limit: int) -> None:
+        """Log that a line of more than ``limit`` bytes was discarded."""
+        self._log_event(
+            "a line of more than {limit_bytes} bytes was discarded", "line_too_long", limit_bytes=limit
         )
 
     def throttled(self, rate: int) -> None:
-        """Lines are taken more slowly than they are sent: ``rate`` a second."""
+        """Log that the client is throttled to ``rate`` lines a second."""
         self._write(
             "connection {connection_id} of {name} is throttled to {rate} lines a second",
             "throttled",
@@ -143,12 +143,12 @@ class ConnectionLogEntry:
         )
 
     def invalid_frame(self, why: str, level: Any = LogLevel.info) -> None:
-        """There was something that could not be understood."""
-        self._remark("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
+        """Log an invalid frame."""
+        self._log_event("invalid frame: {reason}", "invalid_frame", level, reason=escaped(why))
 
     def renumbered(self, lines: int) -> None:
-        """The ends disagreed about what is stored: ``lines`` that wait are sent again under new numbers."""
-        self._remark(
+        """Log that ``lines`` get new numbers, because client and server disagree about what is stored."""
+        self._log_event(
             "client and server disagree about what is stored: {lines} lines get new numbers",
             "outbox_renumbered",
             LogLevel.warn,
@@ -156,9 +156,9 @@ class ConnectionLogEntry:
         )
 
     def storage_read_failed(self, why: str) -> None:
-        """What was said can't be read from where it is kept, which ends the connection."""
+        """Log that stored messages cannot be read, which closes the connection."""
         self.closing(CloseReason.CLOSED, why)
-        self._remark(
+        self._log_event(
             "stored messages cannot be read: {reason}",
             "storage_read_failed",
             LogLevel.error,
@@ -166,7 +166,7 @@ class ConnectionLogEntry:
         )
 
     def failed(self) -> None:
-        """An exception that nobody foresaw, and that is being handled, ends the connection."""
+        """Log the exception that is being handled, which closes the connection."""
         self.closing(CloseReason.CLOSED, "an internal error")
         self._log.failure(
             "connection {connection_id}: an internal error",
@@ -176,42 +176,42 @@ class ConnectionLogEntry:
         )
 
     def closing(self, end: CloseReason, why: str = "") -> None:
-        """It will be at its end; the first who says so knows best."""
-        if self._end is None:
-            self._end, self._why = end, escaped(why)
+        """Note why the connection will be closed; only the first call counts."""
+        if self._close_reason is None:
+            self._close_reason, self._reason = end, escaped(why)
 
     def closes(self, why: str) -> None:
-        """It is closed here, saying ``why``; a FAREWELL answers the other end's."""
+        """Note that this end closes for the reason ``why``; FAREWELL answers a goodbye of the peer."""
         self.closing(
-            CloseReason.LEFT if why == FAREWELL else CloseReason.CLOSED, "" if why == FAREWELL else why
+            CloseReason.PEER_CLOSED if why == FAREWELL else CloseReason.CLOSED, "" if why == FAREWELL else why
         )
 
     def closed(self, *, clean: bool) -> None:
-        """It is gone: closed in good order (``clean``), or broken. Once is enough."""
-        standing, self._standing = self._standing, ConnectionPhase.ENDED
-        if standing is ConnectionPhase.ENDED:
+        """Log that the connection was closed, or lost if it was not ``clean``; only the first call counts."""
+        phase, self._phase = self._phase, ConnectionPhase.CLOSED
+        if phase is ConnectionPhase.CLOSED:
             return
-        self.closing(CloseReason.LEFT if clean else CloseReason.LOST)
-        assert self._end is not None
+        self.closing(CloseReason.PEER_CLOSED if clean else CloseReason.CONNECTION_LOST)
+        assert self._close_reason is not None
         whose = " of {name}" if self._name else ""
-        why = ": {reason}" if self._why else ""
+        why = ": {reason}" if self._reason else ""
         self._write(
             f"connection {{connection_id}}{whose} closed after {{duration_seconds}} s, "
             f"{{lines_received}} lines received: {{close_reason}}{why}",
             "connection_closed",
-            LogLevel.debug if standing is ConnectionPhase.TURNED_AWAY else LogLevel.info,
+            LogLevel.debug if phase is ConnectionPhase.REJECTED else LogLevel.info,
             name=self._name,
-            close_reason=self._end.value,
-            reason=self._why,
-            duration_seconds=round(self._seconds() - self._came_at, 1),
+            close_reason=self._close_reason.value,
+            reason=self._reason,
+            duration_seconds=round(self._seconds() - self._opened_at, 1),
             lines_received=self.lines,
-            suppressed=max(self._remarks - REMARKS, 0),
+            suppressed=max(self._events - EVENT_LIMIT, 0),
         )
 
-    def _remark(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
-        self._remarks += 1
-        if self._remarks <= REMARKS:
-            more = "" if self._remarks < REMARKS else "; further events of this kind are suppressed"
+    def _log_event(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
+        self._events += 1
+        if self._events <= EVENT_LIMIT:
+            more = "" if self._events < EVENT_LIMIT else "; further events of this kind are suppressed"
             self._write(f"connection {{connection_id}}: {text}{more}", event, level, **fields)
 
     def _write(self, text: str, event: str, level: Any = LogLevel.info, **fields: object) -> None:
@@ -221,7 +221,7 @@ class ConnectionLogEntry:
 
 
 class ConnectionLog:
-    """The records of all connections of a program; ``ids`` has an id for each, by default a short one."""
+    """The log of all connections of a program; ``ids`` yields their ids, by default short ones."""
 
     _log = Logger()
 
@@ -229,14 +229,15 @@ class ConnectionLog:
         self._seconds, self._ids = seconds, short_ids() if ids is None else ids
 
     def opened(self, address: str) -> ConnectionLogEntry:
-        """There is a connection with ``address``: return what is written about it."""
+        """Log a new connection from or to ``address``, and return its entry."""
         return ConnectionLogEntry(self._log, self._seconds, next(self._ids), address)
 
 
 class OutageLogger:
-    """Something that fails again and again: written when it begins and when it is over, not each time.
+    """Logs the start and the end of an outage, not each failure.
 
-    ``failing`` and ``over`` are formats, of ``lines``, how many are missing so far, and ``reason``.
+    ``failing`` and ``over`` are log formats with the fields ``lines``, the number of lines lost so far, and
+    ``reason``.
     """
 
     def __init__(self, log: Logger, failing: str, over: str) -> None:
@@ -245,17 +246,17 @@ class OutageLogger:
 
     @property
     def lines(self) -> int:
-        """How many lines are missing since it began."""
+        """The number of lines lost since the outage began."""
         return self._lines or 0
 
     def failed(self, why: str, lines: int) -> None:
-        """It failed, for so many lines."""
+        """Count ``lines`` as lost, and log the first failure."""
         first, self._lines = self._lines is None, self.lines + lines
         if first:
             self._log.error(self._failing, event="storage_failed", lines=lines, reason=escaped(why))
 
     def worked(self) -> None:
-        """It did not fail."""
+        """Log the end of an outage, if there was one."""
         if self._lines is not None:
             lines, self._lines = self._lines, None
             self._log.warn(self._over, event="storage_recovered", lines=lines)
@@ -268,11 +269,11 @@ class MissingEntries:
         self._log, self._stream, self._entries = log, stream, 0
 
     def failed(self, why: str, entries: int) -> None:
-        """So many could not be written."""
+        """Count so many ``entries`` as lost."""
         self._entries += entries
 
     def worked(self) -> None:
-        """All that came since could be."""
+        """Log how many entries were lost: entries are written again."""
         entries, self._entries = self._entries, 0
         self._log.warn(
             "{stream}: {entries} entries were dropped",
@@ -283,7 +284,7 @@ class MissingEntries:
 
 
 def null_log_entry(seconds: Callable[[], float]) -> ConnectionLogEntry:
-    """Return a record of which nothing is written."""
+    """Return an entry of which nothing is logged."""
     return ConnectionLogEntry(Logger(observer=LogPublisher()), seconds, "", "")
 
 

@@ -1,4 +1,4 @@
-"""Back pressure: what a transport that is full, or ready again, says to whom it concerns."""
+"""Back pressure: producers that call functions when a transport is full, or ready again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from zope.interface import implementer
 
 @implementer(IPushProducer)
 class ProducerBridge:
-    """What a consumer of ours is given as its producer: it passes the consumer's wishes on.
+    """A push producer that calls ``full`` to pause and ``ready`` to resume.
 
-    A LineReceiver can't be its own transport's producer: there `pauseProducing` already means not to
-    read from the peer.
+    A LineReceiver cannot be the producer of its own transport, because its `pauseProducing` stops reading
+    from the peer.
     """
 
     def __init__(self, full: Callable[[], None], ready: Callable[[], None]) -> None:
@@ -21,12 +21,12 @@ class ProducerBridge:
         self.resumeProducing = ready
 
     def stopProducing(self) -> None:
-        """The consumer is gone, which its protocol hears by itself."""
+        """Do nothing: the protocol is notified that the consumer is closed."""
 
 
 @implementer(IPullProducer)
 class DrainProducer:
-    """What a transport of ours is given as its producer, to say each time when it has sent all it had."""
+    """A pull producer that calls ``emptied`` whenever the transport has sent everything."""
 
     __slots__ = ("resumeProducing",)
 
@@ -34,4 +34,4 @@ class DrainProducer:
         self.resumeProducing = emptied
 
     def stopProducing(self) -> None:
-        """The transport is gone, which its protocol hears by itself."""
+        """Do nothing: the protocol is notified that the transport is closed."""

@@ -1,7 +1,8 @@
-"""Closing a connection without losing what is on its way.
+"""Closing a connection without losing data.
 
-Nothing else here closes a connection. A transport with a producer never completes `loseConnection` (with a
-pull producer) or completes it late (with a push producer that is paused), so the producer always goes first.
+Only this module closes connections. A transport never completes `loseConnection` while it has a pull
+producer, and completes it late while it has a paused push producer. Therefore the producer is unregistered
+first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime, ISSLTranspor
 
 
 class Transport(Protocol):
-    """What is asked of a stream transport here."""
+    """The methods of a stream transport that are used here."""
 
     def loseConnection(self) -> None: ...
     def loseWriteConnection(self) -> None: ...
@@ -23,34 +24,34 @@ class Transport(Protocol):
 
 
 class Half(Enum):
-    """A direction of a connection, or the whole of it."""
+    """A direction of a connection, or both."""
 
     OURS = auto()
     THEIRS = auto()
     BOTH = auto()
 
 
-_FLUSH = 1.0  # seconds for what is still unsent when a connection's time is over
+_FLUSH = 1.0  # seconds for data that is still unsent when the time limit is over
 
 
 def close(transport: Transport) -> None:
-    """Send what was written, then close both halves."""
+    """Send all written data, then close both halves."""
     transport.unregisterProducer()
     transport.loseConnection()
 
 
 def cut(transport: Transport) -> None:
-    """Close both halves at once, and send nothing any more."""
+    """Close both halves at once, and discard unsent data."""
     transport.unregisterProducer()
     transport.abortConnection()
 
 
 class GracefulClose:
-    """The end of one connection: our half is closed first, and the rest when the peer's is closed too.
+    """Closes one connection: first our half, and the rest when the peer has closed its half too.
 
-    A socket closed while something unread is waiting is reset by the kernel, and the reset can destroy
-    what we sent last on its way; so the peer is heard out, for a limited time. TLS has no half-close: there
-    the close alert is sent and the transport waits for the peer's.
+    If a socket with unread data is closed, the kernel resets the connection, and the peer can lose the data
+    that was sent last. Therefore data of the peer is read for a limited time. TLS has no half-close: the
+    transport sends a close alert and waits for the peer's.
     """
 
     def __init__(self, transport: Transport, clock: IReactorTime) -> None:
@@ -61,7 +62,10 @@ class GracefulClose:
         self._closed: set[Half] = set()
 
     def begin(self, reply_timeout: float, flushed_within: float | None) -> None:
-        """Close our half when all is sent, and the rest ``reply_timeout`` seconds later at the latest."""
+        """Close our half when everything is sent, and the rest at most ``reply_timeout`` seconds later.
+
+        Close both halves if not everything is sent within ``flushed_within`` seconds; None: no limit.
+        """
         if Half.BOTH in self._closed:
             return
         self.begun, self._reply_timeout = True, reply_timeout
@@ -76,12 +80,12 @@ class GracefulClose:
             self._transport.loseWriteConnection()
 
     def limit_close(self, seconds: float) -> None:
-        """Send all and close both halves after so many seconds."""
+        """Send everything and close both halves after so many seconds; the last call counts."""
         if Half.BOTH not in self._closed:
             self._after(seconds, self.close)
 
     def close(self) -> None:
-        """Send what was written, for a second at most, and close both halves."""
+        """Send all written data, for at most a second, and close both halves."""
         if Half.BOTH not in self._closed:
             self._after(_FLUSH, self._cut)
             close(self._transport)
@@ -93,7 +97,7 @@ class GracefulClose:
             self._cut()
 
     def half_closed(self) -> None:
-        """Our half is closed: all was sent."""
+        """Handle that our half is closed and all data was sent."""
         self._closed.add(Half.OURS)
         if Half.THEIRS in self._closed:
             close(self._transport)
@@ -101,13 +105,13 @@ class GracefulClose:
             self._after(self._reply_timeout, self._close)
 
     def peer_closed(self) -> None:
-        """The peer closed its half: its goodbye, or the answer to ours."""
+        """Handle that the peer closed its half."""
         self._closed.add(Half.THEIRS)
         if Half.OURS in self._closed:
             close(self._transport)
 
     def done(self) -> None:
-        """The connection is gone."""
+        """Cancel all timers: the connection is closed."""
         self._closed.add(Half.BOTH)
         self._cancel()
 

@@ -1,7 +1,7 @@
-"""A UNIX socket that a service manager made and passed: sd_listen_fds(3).
+"""A UNIX socket that a service manager created and passed: sd_listen_fds(3).
 
-Twisted's own endpoint takes it for the program's: it lets everybody write to the socket, whatever mode it
-was given, and removes it at the end, so that nobody can call again.
+Twisted's own endpoint treats the socket as the program's: it makes the socket writable for everybody, and
+removes it at the end, so that no client can connect after a restart.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from zope.interface import implementer
 from techboy.net.reactor import IReactor
 
 BATCH = 100
-"""Callers that are let in before others have their turn."""
+"""Connections that are accepted in one reactor turn."""
 
 REST = 1.0
-"""Seconds without letting anybody in, after that was not possible."""
+"""Seconds without accepting connections after an error."""
 
 
 @implementer(IListeningPort, IReadDescriptor)
@@ -40,12 +40,12 @@ class InheritedPort:
         self._rest: IDelayedCall | None = None
 
     def startListening(self) -> None:
-        """Let callers in."""
+        """Start accepting connections."""
         self._factory.doStart()
         self._reactor.addReader(self)
 
     def stopListening(self) -> None:
-        """Let nobody in any more; who calls waits for the next program that has the socket."""
+        """Stop accepting connections; the kernel queues them for the next program that has the socket."""
         if self._rest is not None:
             self._rest.cancel()
         self._reactor.removeReader(self)
@@ -53,34 +53,34 @@ class InheritedPort:
         self._factory.doStop()
 
     def getHost(self) -> UNIXAddress:
-        """Return where it listens."""
+        """Return the address of the socket."""
         return UNIXAddress(self._socket.getsockname())
 
-    # what the reactor calls
+    # called by the reactor
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the descriptor of the socket."""
         return self._socket.fileno()
 
     def logPrefix(self) -> str:
-        """Return what it is called in the log."""
+        """Return the name for Twisted's log."""
         return type(self._factory).__name__
 
     def doRead(self) -> None:
-        """Let in who calls; after an error, as of a process with too many descriptors, only a while later."""
+        """Accept connections; pause for `REST` seconds after an error, for example too many open files."""
         try:
             for _ in range(BATCH):
-                self._let_in(self._socket.accept()[0])
+                self._accept(self._socket.accept()[0])
         except BlockingIOError:
             return
         except OSError:
             self._reactor.removeReader(self)
-            self._rest = self._reactor.callLater(REST, self._go_on)
+            self._rest = self._reactor.callLater(REST, self._resume)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor is through."""
+        """Do nothing: the reactor is stopping."""
 
-    def _let_in(self, connection: socket.socket) -> None:
+    def _accept(self, connection: socket.socket) -> None:
         with connection:
             connection.setblocking(False)
             self._reactor.adoptStreamConnection(
@@ -89,20 +89,20 @@ class InheritedPort:
                 self._factory,  # type: ignore[arg-type]  # which has all that Twisted uses of a ServerFactory
             )
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         self._rest = None
         self._reactor.addReader(self)
 
 
 @implementer(IStreamServerEndpoint)
 class InheritedEndpoint:
-    """The endpoint of a UNIX socket that was passed as ``descriptor``."""
+    """The endpoint of an inherited UNIX socket with the number ``descriptor``."""
 
     def __init__(self, reactor: IReactor, descriptor: int) -> None:
         self._reactor, self._descriptor = reactor, descriptor
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen; fires with the port."""
+        """Listen; fire with the port."""
         return maybeDeferred(self._listen, factory)
 
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:

@@ -1,4 +1,4 @@
-"""Knowing whether the other end is there: who is silent is asked, and who does not answer is dead."""
+"""Keepalive: a silent peer is sent a ping, and given up if it does not answer."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 PING_INTERVAL = 25.0
-"""Seconds of silence after which the other end is asked whether it is there, unless said otherwise."""
+"""Default of the time in seconds without received data after which a ping is sent."""
 
 PING_TIMEOUT = 60.0
-"""Seconds of silence after which it is taken for dead, unless said otherwise."""
+"""Default of the time in seconds without received data after which the connection is closed."""
 
 
-_ROUNDING = 1e-3  # seconds by which a time that was waited for may seem short
+_ROUNDING = 1e-3  # seconds by which a timer may fire too early
 
 
 class Keepalive:
-    """Calls ``ask`` when nothing was heard for ``ping`` seconds, and ``give_up`` after ``dead`` seconds.
+    """Calls ``send_ping`` after ``interval`` seconds without data, and ``give_up`` after ``timeout``.
 
-    The time for which this end is ``deaf``, not reading by its own choice, does not count.
+    Time for which this end has paused reading (``is_paused``) does not count.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
-        ping: float,
-        dead: float,
-        ask: Callable[[], None],
+        interval: float,
+        timeout: float,
+        send_ping: Callable[[], None],
         give_up: Callable[[], None],
-        deaf: Callable[[], bool] = lambda: False,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._clock, self._ping, self._dead = clock, min(ping, dead), dead
-        self._ask, self._give_up, self._deaf = ask, give_up, deaf
-        self._heard_at = clock.seconds()
-        self._asked_since = float("-inf")
+        self._clock, self._interval, self._timeout = clock, min(interval, timeout), timeout
+        self._send_ping, self._give_up, self._is_paused = send_ping, give_up, is_paused
+        self._received_at = clock.seconds()
+        self._pinged_since = float("-inf")
         self._next: IDelayedCall | None = None
 
     @property
     def idle_seconds(self) -> float:
-        """How many seconds nothing was heard."""
-        return self._clock.seconds() - self._heard_at
+        """The seconds since data was received."""
+        return self._clock.seconds() - self._received_at
 
     def start(self) -> None:
-        """Begin to listen; this moment counts as a sign of life."""
-        self.heard()
-        self._look_after(self._ping)
+        """Start the timer, as if data had just been received."""
+        self.on_received()
+        self._check_after(self._interval)
 
-    def heard(self) -> None:
-        """Something was heard."""
-        self._heard_at = self._clock.seconds()
+    def on_received(self) -> None:
+        """Note that data was received."""
+        self._received_at = self._clock.seconds()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop the timer."""
         if self._next is not None and self._next.active():
             self._next.cancel()
 
-    def _look(self) -> None:
-        if self._deaf():
-            self.heard()
-            self._ask()  # so that the other end, whose question is not heard, knows that somebody is here
-            self._look_after(self._ping)
+    def _check(self) -> None:
+        if self._is_paused():
+            self.on_received()
+            self._send_ping()  # because pings of the peer are not read, and it may give up
+            self._check_after(self._interval)
             return
-        silence = self.idle_seconds
-        if silence >= self._dead - _ROUNDING:
+        idle = self.idle_seconds
+        if idle >= self._timeout - _ROUNDING:
             self._give_up()
-        elif silence >= self._ping - _ROUNDING:
-            if self._asked_since != self._heard_at:
-                self._asked_since = self._heard_at
-                self._ask()
-            self._look_after(self._dead - silence)
+        elif idle >= self._interval - _ROUNDING:
+            if self._pinged_since != self._received_at:
+                self._pinged_since = self._received_at
+                self._send_ping()
+            self._check_after(self._timeout - idle)
         else:
-            self._look_after(self._ping - silence)
+            self._check_after(self._interval - idle)
 
-    def _look_after(self, seconds: float) -> None:
-        self._next = self._clock.callLater(seconds, self._look)
+    def _check_after(self, seconds: float) -> None:
+        self._next = self._clock.callLater(seconds, self._check)

@@ -1,4 +1,4 @@
-"""What is received from a peer of the plain dialect, whichever way it ends its lines."""
+"""Receiving plain text lines, also from peers that send no line ends."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from techboy.wire.lines import LF, ends_inside_character
 from techboy.wire.plain import notice
 
 MAX_LINE = 4096
-"""Bytes in a line, unless said otherwise; its end does not count."""
+"""Default of the maximum length of a line in bytes, without its line end."""
 
-LONGEST_UNENDED = 64 * 1024
-"""Bytes without a line's end after which a peer is closed."""
+UNENDED_LIMIT = 64 * 1024
+"""Bytes without a line end after which the connection is closed."""
 
-UNFINISHED = 0.1
-"""Seconds after which an unfinished line counts as one, from a peer that never sent a line's end."""
+IDLE_TIMEOUT = 0.1
+"""Seconds of silence after which data is treated as a line, from a peer that has never sent a line end."""
 
-_INSIDE_CHARACTER = 1.0  # the same, where what has arrived ends in the middle of a character
-_GOES_ON = 5.0  # the same, where a subclass knows of something longer that begins so
-_CLOSED_WITHIN = 1.0  # seconds for the peer to read why it is closed
-_RUN_TOGETHER = 0.1  # seconds between two messages within which a peer may read them as one
+_IDLE_IN_CHARACTER = 1.0  # the same, if the data ends inside a character
+_IDLE_CONTINUED = 5.0  # the same, if `may_continue` expects more
+_CLOSE_TIMEOUT = 1.0  # seconds for the peer to read why the connection is closed
+_SEPARATE_WITHIN = 0.1  # seconds between two writes within which a peer may read them as one
 
 
 class LineEnding(Enum):
-    """How a peer ends its lines, as far as it is known."""
+    """How the peer ends its lines, as far as that is known."""
 
     UNKNOWN = auto()
     LF = auto()
-    NONE = auto()  # the original scripts: what arrives together is a message
+    NONE = auto()  # as the original scripts: data that arrives together is a line
 
 
 class InputMode(Enum):
-    """What is done with what arrives."""
+    """What is done with received data."""
 
     LINES = auto()
-    SKIPPING = auto()  # the rest of a line that is too long
-    NOTHING = auto()  # the peer said goodbye, or was closed
+    SKIPPING = auto()  # the rest of a line that is too long is discarded
+    NOTHING = auto()  # everything is discarded: one of the peers said goodbye
 
 
 @implementer(IHalfCloseableProtocol)
 class PlainReceiver(BatchReceiver):
-    """A connection to a peer that speaks plain lines.
+    """A plain connection.
 
-    A subclass defines `came`, `heard`, `left` and `gone`. What it writes goes through `write_lines`.
-    ``log_entry``: what is written about the connection.
+    Subclasses define `on_connected`, `on_lines`, `on_peer_closed` and `on_closed`, and write with
+    `write_lines`. ``log_entry`` is the connection's entry in the connection log.
     """
 
-    _silence: IDelayedCall | None = None
-    _ends, _hearing, _skipped = LineEnding.UNKNOWN, InputMode.LINES, 0
+    _idle_timer: IDelayedCall | None = None
+    _line_ending, _mode, _skipped_bytes = LineEnding.UNKNOWN, InputMode.LINES, 0
     _last_write = float("-inf")
 
     def __init__(
@@ -68,185 +68,185 @@ class PlainReceiver(BatchReceiver):
         self.clock = clock
         self._log_entry = log_entry or null_log_entry(clock.seconds)
 
-    # what a subclass defines
+    # defined by subclasses
 
-    def came(self) -> None:
-        """The peer is there."""
+    def on_connected(self) -> None:
+        """Handle that the connection is open."""
         raise NotImplementedError
 
-    def heard(self, block: bytes) -> None:
-        """The peer sent ``block``, lines joined by their ends."""
+    def on_lines(self, block: bytes) -> None:
+        """Handle the lines of ``block``, which are joined by LF."""
         raise NotImplementedError
 
-    def left(self) -> None:
-        """The peer closed its half, after all that was heard."""
+    def on_peer_closed(self) -> None:
+        """Handle that the peer closed its half, after all its lines were handled."""
         raise NotImplementedError
 
-    def gone(self, clean: bool) -> None:
-        """The connection is gone: closed in good order (``clean``), or broken."""
+    def on_closed(self, clean: bool) -> None:
+        """Handle that the connection was closed, or lost if it was not ``clean``."""
         raise NotImplementedError
 
-    def too_long(self) -> None:
-        """A line is too long, and will not be `heard`; the peer is told."""
+    def on_line_too_long(self) -> None:
+        """Handle that a line was discarded because it is too long; the peer is sent a notice."""
 
-    def goes_on(self, unfinished: bytes) -> bool:
-        """Return whether ``unfinished`` is likely to be the beginning of something longer."""
+    def may_continue(self, unfinished: bytes) -> bool:
+        """Return whether ``unfinished`` data is probably the beginning of something longer."""
         return False
 
-    # what it may call
+    # called by subclasses
 
     def write(self, data: bytes) -> None:
-        """Send ``data``, as it is."""
+        """Send ``data`` unchanged."""
         self.transport.write(data)
 
     def write_lines(self, lines: bytes) -> None:
-        """Send ``lines``, joined by LF, with the last end only for a peer that ends lines itself."""
-        if self._ends is not LineEnding.NONE:
+        """Send ``lines``, joined by LF; the last LF is only sent to a peer that sends line ends itself."""
+        if self._line_ending is not LineEnding.NONE:
             self.write(lines + LF)
             return
-        separator = LF if self.clock.seconds() - self._last_write < _RUN_TOGETHER else b""
-        self.wrote_now()
+        separator = LF if self.clock.seconds() - self._last_write < _SEPARATE_WITHIN else b""
+        self.note_write()
         self.write(separator + lines)
 
     def notice(self, text: str) -> None:
-        """Tell the peer one line about the conversation itself."""
+        """Send the notice ``text``."""
         self.write_lines(notice(text).encode())
 
     @property
     def ends_lines(self) -> bool:
-        """Whether the peer can take lines with their ends, as far as is known."""
-        return self._ends is not LineEnding.NONE
+        """Whether the peer uses line ends, as far as that is known."""
+        return self._line_ending is not LineEnding.NONE
 
-    def fail(self) -> None:
+    def on_error(self) -> None:
         """Log the exception that is being handled, and close the connection."""
         self._log_entry.failed()
         self._graceful_close.cut()
 
     @property
-    def has_listener(self) -> bool:
-        """Whether notice is taken of what the peer sends."""
-        return self._hearing is not InputMode.NOTHING
+    def accepts_input(self) -> bool:
+        """Whether received data is handled."""
+        return self._mode is not InputMode.NOTHING
 
-    def hear_no_more(self) -> None:
-        """Take no notice of what the peer still sends."""
-        self._hearing = InputMode.NOTHING
+    def ignore_input(self) -> None:
+        """Discard everything that is received from now on."""
+        self._mode = InputMode.NOTHING
         self.setRawMode()
 
     def give_up(self) -> None:
-        """Close the connection to a peer that can't be understood."""
-        self.hear_no_more()
-        self.part(_CLOSED_WITHIN, _CLOSED_WITHIN)
+        """Close the connection: the peer sends no line ends."""
+        self.ignore_input()
+        self.part(_CLOSE_TIMEOUT, _CLOSE_TIMEOUT)
 
-    def wrote_now(self) -> None:
-        """Remember that the peer may read what comes next together with something that was sent before."""
+    def note_write(self) -> None:
+        """Note that the peer may read the next data together with what was just sent."""
         self._last_write = self.clock.seconds()
 
-    def retire(self) -> None:
-        """Let go of the connection, which somebody else takes over."""
+    def release_transport(self) -> None:
+        """Release the transport, which another protocol takes over."""
         self.transport.unregisterProducer()
         self._graceful_close.done()
-        self._stop_watching()
+        self._stop_idle_timer()
 
     def part(self, within: float, flushed_within: float | None) -> None:
-        """Say goodbye, as `GracefulClose.begin` has it."""
+        """Close gracefully; see `GracefulClose.begin`."""
         self._log_entry.closing(CloseReason.CLOSED)
         self._graceful_close.begin(within, flushed_within)
 
     def limit_close(self, seconds: float) -> None:
-        """Send all and be gone after so many seconds; a later call replaces an earlier one."""
+        """Send everything and close after so many seconds; a later call replaces an earlier one."""
         self._graceful_close.limit_close(seconds)
 
-    # what Twisted calls
+    # called by Twisted
 
     def connectionMade(self) -> None:
-        """A peer is there."""
+        """Prepare the transport, and call `on_connected`."""
         send_promptly(self.transport)
         self._graceful_close = GracefulClose(self.transport, self.clock)
-        self.came()
+        self.on_connected()
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes arrived; what is unfinished is watched until the peer is known to end its lines."""
+        """Handle whole lines; start the idle timer, unless the peer is known to send line ends."""
         super().dataReceived(data)
-        if self._ends is not LineEnding.LF:
-            self._watch_unfinished()
+        if self._line_ending is not LineEnding.LF:
+            self._start_idle_timer()
 
     def linesReceived(self, block: bytes) -> None:
-        """Whole lines arrived."""
-        self._ends = LineEnding.LF
-        self.heard(block)
+        """Call `on_lines`: a line end was received."""
+        self._line_ending = LineEnding.LF
+        self.on_lines(block)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """A line is too long: its author is told, and it is skipped."""
+        """Send a notice, and discard the rest of the line."""
         self.notice(f"a line of more than {self.MAX_LENGTH} bytes was discarded")
         self._log_entry.line_too_long(self.MAX_LENGTH)
-        self.too_long()
-        self._hearing, self._skipped = InputMode.SKIPPING, 0
+        self.on_line_too_long()
+        self._mode, self._skipped_bytes = InputMode.SKIPPING, 0
         self.setRawMode()
         self.dataReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """The rest of a line that is too long arrived, or what a peer that has left still sends."""
-        if self._hearing is not InputMode.SKIPPING:
+        """Discard data up to the next line end, or all data in the mode `InputMode.NOTHING`."""
+        if self._mode is not InputMode.SKIPPING:
             return
         end = data.find(LF)
         if end >= 0:
-            self._ends, self._hearing = LineEnding.LF, InputMode.LINES
+            self._line_ending, self._mode = LineEnding.LF, InputMode.LINES
             self.setLineMode(data[end + 1 :])
             return
-        self._skipped += len(data)
-        if self._skipped > LONGEST_UNENDED:
-            self.notice(f"{LONGEST_UNENDED} bytes without a line end: closed")
+        self._skipped_bytes += len(data)
+        if self._skipped_bytes > UNENDED_LIMIT:
+            self.notice(f"{UNENDED_LIMIT} bytes without a line end: closed")
             self._log_entry.closing(CloseReason.CLOSED, "no line end")
             self.give_up()
 
     def readConnectionLost(self) -> None:
-        """The peer closed its half; a last line without an end is a line."""
-        self._hear_rest()
-        self.left()
+        """Handle a last line without a line end, then that the peer closed its half."""
+        self._flush_unfinished()
+        self.on_peer_closed()
         self._graceful_close.peer_closed()
 
     def writeConnectionLost(self) -> None:
-        """Our half is closed, all was sent."""
+        """Handle that our half is closed and all data was sent."""
         self._graceful_close.half_closed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
-        clean_end = reason.check(ConnectionDone) is not None
-        if clean_end and not self._graceful_close.begun:
-            # a transport without half-close (TLS) says only here that the peer said goodbye
-            self._hear_rest()
-            self.left()
+        """Clean up: the connection is closed."""
+        clean = reason.check(ConnectionDone) is not None
+        if clean and not self._graceful_close.begun:
+            # without half-close (TLS), the peer's goodbye is only reported here
+            self._flush_unfinished()
+            self.on_peer_closed()
         self._graceful_close.done()
-        self._stop_watching()
-        self.gone(clean_end)
+        self._stop_idle_timer()
+        self.on_closed(clean)
 
-    def _hear_rest(self) -> None:
+    def _flush_unfinished(self) -> None:
         rest = self.clearLineBuffer()
         if rest:
-            self.heard(rest)
+            self.on_lines(rest)
 
-    def _watch_unfinished(self) -> None:
-        self._stop_watching()
-        if self.unfinished or self._hearing is InputMode.SKIPPING:
-            self._silence = self.clock.callLater(self._reply_timeout, isolated, self, self._fell_silent)
+    def _start_idle_timer(self) -> None:
+        self._stop_idle_timer()
+        if self.unfinished or self._mode is InputMode.SKIPPING:
+            self._idle_timer = self.clock.callLater(self._idle_timeout, isolated, self, self._on_idle)
 
     @property
-    def _reply_timeout(self) -> float:
-        if self.goes_on(self.unfinished):
-            return _GOES_ON
-        return _INSIDE_CHARACTER if ends_inside_character(self.unfinished) else UNFINISHED
+    def _idle_timeout(self) -> float:
+        if self.may_continue(self.unfinished):
+            return _IDLE_CONTINUED
+        return _IDLE_IN_CHARACTER if ends_inside_character(self.unfinished) else IDLE_TIMEOUT
 
-    def _stop_watching(self) -> None:
-        if self._silence is not None and self._silence.active():
-            self._silence.cancel()
-        self._silence = None
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer is not None and self._idle_timer.active():
+            self._idle_timer.cancel()
+        self._idle_timer = None
 
-    def _fell_silent(self) -> None:
-        if self.paused or self._ends is LineEnding.LF:
+    def _on_idle(self) -> None:
+        if self.paused or self._line_ending is LineEnding.LF:
             return
-        self._ends = LineEnding.NONE
-        if self._hearing is InputMode.SKIPPING:
-            self._hearing = InputMode.LINES
+        self._line_ending = LineEnding.NONE
+        if self._mode is InputMode.SKIPPING:
+            self._mode = InputMode.LINES
             self.setLineMode()
         else:
-            self._hear_rest()
+            self._flush_unfinished()

@@ -1,4 +1,4 @@
-"""Reading from a peer stops for as long as there is a reason to."""
+"""Pausing reading from a peer for one or more reasons."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from enum import Enum, auto
 
 
 class PauseReason(Enum):
-    """Why nothing is read."""
+    """Why reading is paused."""
 
-    RATE = auto()  # too much was said in a short time
-    STORE = auto()  # too much waits to be stored
-    SCREEN = auto()  # too much waits to be shown
-    ANSWERS = auto()  # too many answers wait to be sent
-    CLIENT = auto()  # the client is not there, or has not taken everything
+    RATE = auto()  # the rate limit is exceeded
+    STORE = auto()  # too much is not stored yet
+    SCREEN = auto()  # the screen has no room
+    ANSWERS = auto()  # too many answers are unsent
+    CLIENT = auto()  # the client is not connected, or is behind
 
 
 class ReadPauser:
-    """Calls ``pause`` when there is a reason for it, and ``resume`` when there is none any more."""
+    """Calls ``pause`` at the first reason, and ``resume`` when there is none left."""
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._pause, self._resume = pause, resume
         self._reasons: set[PauseReason] = set()
 
     def begin(self, reason: PauseReason) -> None:
-        """Read no more because of ``reason``."""
+        """Pause reading for ``reason``."""
         if not self._reasons:
             self._pause()
         self._reasons.add(reason)
 
     def end(self, reason: PauseReason) -> None:
-        """Read on, unless there is another reason not to."""
+        """Remove ``reason``, and resume reading if there is no other."""
         if reason in self._reasons:
             self._reasons.discard(reason)
             if not self._reasons:
                 self._resume()
 
-    def forget(self) -> None:
-        """Read on, whatever there was."""
+    def clear(self) -> None:
+        """Remove all reasons, and resume reading."""
         if self._reasons:
             self._reasons.clear()
             self._resume()

@@ -1,4 +1,4 @@
-"""What is new, or was said before, as bytes for all who speak a dialect."""
+"""Rendering messages and notices as bytes, once for all connections with the same protocol."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from techboy.wire.plain import HOST, in_room, notice
 
 
 class Rendering(Protocol):
-    """Lines in a dialect: ``data``, each line with its LF."""
+    """Rendered messages: ``data`` holds lines, each with its LF."""
 
     data: bytes
     heading: int
-    """How many of the bytes are notices, which come first and have no ids."""
+    """The number of bytes of notices, which come first and have no ids."""
     before: int
-    """The id after which those of the lines begin."""
+    """The id after which the messages begin."""
 
     def reached(self, end: int) -> int:
-        """Return the id up to which lines said are whole in the first ``end`` bytes, where a line ends."""
+        """Return the id up to which messages are complete in the first ``end`` bytes; a line ends there."""
 
 
 class Renderer(Protocol):
-    """How what is said looks to who speaks a dialect."""
+    """Renders messages and notices for one protocol."""
 
     def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
-        """Return ``notices`` and ``batches``, whose lines have the ids after ``before``."""
+        """Return a rendering of ``notices`` and ``batches``; the messages have the ids after ``before``."""
 
 
 class PlainRendering:
-    """Plain lines: one for each line that was said, written by ``batch_lines``."""
+    """Plain lines: one for each message, formatted by ``batch_lines``."""
 
     __slots__ = ("before", "data", "heading")
 
@@ -50,12 +50,12 @@ class PlainRendering:
         self.data = b"".join([heading, *map(batch_lines, batches)])
 
     def reached(self, end: int) -> int:
-        """Count the lines."""
+        """Return the id of the last complete line."""
         return self.before + self.data.count(LF, self.heading, end)
 
 
 class NativeRendering:
-    """Native frames: one for each batch, which may be of many lines."""
+    """Native frames: one for each batch, which may have many lines."""
 
     __slots__ = ("_batches", "before", "data", "heading")
 
@@ -65,21 +65,21 @@ class NativeRendering:
         self.data = b"".join([heading, *map(native.batch_frame, batches)])
 
     def reached(self, end: int) -> int:
-        """Count the frames."""
+        """Return the id of the last line of the last complete frame."""
         frames = self.data.count(LF, self.heading, end)
         return self._batches[frames - 1].last if frames else self.before
 
 
 class PlainRenderer:
-    """The plain dialect, in a room of many."""
+    """The plain protocol, in a room with many members."""
 
     def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
-        """Return plain lines, each with its author."""
+        """Return plain lines, each with its author's nickname."""
         return PlainRendering(notices, batches, before, plain_batch)
 
 
-class Bare:
-    """The plain dialect, from a server to its only client: lines without an author."""
+class BareRenderer:
+    """The plain protocol in direct mode: lines without an author."""
 
     def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return plain lines."""
@@ -87,35 +87,34 @@ class Bare:
 
 
 class NativeRenderer:
-    """The native dialect."""
+    """The native protocol."""
 
     def render(self, notices: list[str], batches: list[MessageBatch], before: int) -> Rendering:
         """Return frames."""
         return NativeRendering(notices, batches, before)
 
 
-PLAIN, BARE, NATIVE = PlainRenderer(), Bare(), NativeRenderer()
+PLAIN, BARE, NATIVE = PlainRenderer(), BareRenderer(), NativeRenderer()
 
 
 class Rendered(dict[Renderer, Rendering]):
-    """What is new in each dialect; made once, when it is first asked for, for everybody."""
+    """A delivery as rendered by each renderer, when it is first used."""
 
     def __init__(self, news: PresenceEvents, batches: list[MessageBatch], before: int) -> None:
         self._news, self._batches, self._before = news, batches, before
 
-    def __missing__(self, dialect: Renderer) -> Rendering:
-        rendering = self[dialect] = dialect.render(self._news.notices_for(), self._batches, self._before)
+    def __missing__(self, renderer: Renderer) -> Rendering:
+        rendering = self[renderer] = renderer.render(self._news.notices_for(), self._batches, self._before)
         return rendering
 
 
 class Delivery:
-    """What is new in a room, or a page of what was said before: news first, then ``batches`` as stored.
+    """What is new in a room, or a page of its log: ``news`` about its members, then ``batches`` as stored.
 
-    Their lines have the ids after ``before`` up to ``head``, which are the same where there are none: of a
-    page that is empty, as all was forgotten, the last id of the log. ``special`` are those who
-    get something else: newcomers, who are not told that they came, and authors, who are not sent what they
-    said. ``rendered`` has all of it by dialect. ``taken`` counts who took all of it as it was rendered for
-    everybody.
+    The messages have the ids after ``before`` up to ``head``. If there are none, both are equal; in an empty
+    page, whose messages were deleted, they are the last id of the log. ``special`` holds the numbers of the
+    members that are not sent everything: those that have just joined, and authors. ``rendered`` holds all of
+    it by renderer. ``taken`` is the number of members that were sent it completely in that form.
     """
 
     __slots__ = ("batches", "before", "head", "news", "rendered", "special", "taken")
@@ -129,12 +128,12 @@ class Delivery:
 
     @property
     def lines(self) -> int:
-        """How many lines were said in it."""
+        """The number of lines in ``batches``."""
         return self.head - self.before
 
 
 def plain_notices(lines: list[str]) -> bytes:
-    """Return ``lines`` about the house itself, each with its LF."""
+    """Return ``lines`` as plain notices, each with its LF."""
     return "".join(f"{notice(line)}\n" for line in lines).encode()
 
 
@@ -144,17 +143,17 @@ def plain_batch(batch: MessageBatch) -> bytes:
 
 
 def _bare_batch(batch: MessageBatch) -> bytes:
-    """Return what the operator said, each line with its LF; an action keeps its author."""
+    """Return ``batch`` without its author, each line with its LF; an action keeps its author."""
     return plain_batch(batch) if batch.kind == ACTION else HOST.written(batch.text) + LF
 
 
-def slowed_down(rate: int) -> str:
-    """Return the notice that lines are taken no faster than ``rate`` a second."""
+def throttled_notice(rate: int) -> str:
+    """Return the notice that the client is throttled to ``rate`` lines a second."""
     return (
         f"you send faster than {rate} line{'s' if rate > 1 else ''} a second; the rest is delayed, not lost"
     )
 
 
-def gone(lines: int) -> str:
-    """Return the notice that so many lines were forgotten before they were read."""
+def skipped_notice(lines: int) -> str:
+    """Return the notice that so many lines were deleted before they were sent."""
     return f"{lines} line{'s are' if lines > 1 else ' is'} gone"

@@ -1,4 +1,4 @@
-"""Work that is done again and again."""
+"""Periodic work that survives exceptions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _log = Logger()
 
 
 def repeated(clock: IReactorTime, work: Callable[[], object]) -> LoopingCall:
-    """Return a call of ``work`` that is repeated as ``clock`` has it, once it is started.
+    """Return a LoopingCall of ``work`` on ``clock``, which is not started yet.
 
-    An exception that ``work`` raises is logged, and does not end the repetition.
+    An exception that ``work`` raises is logged, and does not stop the loop.
     """
 
     def attempt() -> None:

@@ -1,4 +1,4 @@
-"""Waiting for a word, and no longer than somebody said."""
+"""A timeout for an expected reply."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-_LOOKS = 20  # at how much of the time has passed, while it passes
+_CHECKS = 20  # number of checks during the timeout
 
 
 class ReplyTimeout:
-    """Calls ``give_up`` once after ``seconds`` without a word, of a time in which one is awaited throughout.
+    """Calls ``give_up`` once if nothing is received for ``seconds`` while a reply is expected.
 
-    ``awaited`` tells whether that is so now; it is asked now and then.
+    ``is_expected`` returns whether a reply is expected now; it is called repeatedly.
     """
 
     def __init__(
         self,
         clock: IReactorTime,
         seconds: float,
-        awaited: Callable[[], bool],
+        is_expected: Callable[[], bool],
         give_up: Callable[[], None],
     ) -> None:
         self._clock, self._seconds = clock, seconds
-        self._awaited, self._give_up = awaited, give_up
+        self._is_expected, self._give_up = is_expected, give_up
         self._since = 0.0
         self._next: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Begin."""
-        self.heard()
-        self._look_later()
+        """Start the timeout."""
+        self.on_received()
+        self._check_later()
 
-    def heard(self) -> None:
-        """There was a word."""
+    def on_received(self) -> None:
+        """Restart the timeout: something was received."""
         self._since = self._clock.seconds()
 
     def stop(self) -> None:
-        """Wait no more."""
+        """Stop the timeout."""
         if self._next is not None and self._next.active():
             self._next.cancel()
 
-    def _look(self) -> None:
-        if not self._awaited():
-            self.heard()
+    def _check(self) -> None:
+        if not self._is_expected():
+            self.on_received()
         if self._clock.seconds() - self._since >= self._seconds:
             self._give_up()
         else:
-            self._look_later()
+            self._check_later()
 
-    def _look_later(self) -> None:
+    def _check_later(self) -> None:
         left = self._since + self._seconds - self._clock.seconds()
-        self._next = self._clock.callLater(min(left, self._seconds / _LOOKS), self._look)
+        self._next = self._clock.callLater(min(left, self._seconds / _CHECKS), self._check)

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import ITCPTransport, ITransport
 def send_promptly(transport: ITransport) -> None:
     """Send small writes at once, and have the kernel notice a peer that is gone.
 
-    Do nothing if ``transport`` is no TCP connection, or is closed already: Twisted's has no socket then.
+    Do nothing if ``transport`` is not a TCP connection, or is closed: then Twisted has no socket for it.
     """
     if ITCPTransport.providedBy(transport) and getattr(transport, "connected", True):
         transport.setTcpNoDelay(True)

@@ -79,7 +79,7 @@ class LogConsumer:
     def on_sent(self) -> None:
         """Handle that unsent data has now been sent."""
 
-    def caught_up(self) -> None:
+    def on_caught_up(self) -> None:
         """Handle that all messages so far have been sent."""
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class LogConsumer:
                 self._send_state = SendState.BEHIND
                 self._broker.clock.callLater(0, isolated, self, self._resume_catching_up)
             else:
-                self.caught_up()
+                self.on_caught_up()
 
     def _send_next_page(self) -> bool:
         """Send one page; return whether all of it was sent, so that the next one can be read."""
@@ -259,7 +259,7 @@ class LogConsumer:
 
     def on_send_timeout(self) -> None:
         """Close the connection: the client has not read for too long."""
-        self._log_entry.closing(CloseReason.STALLED)
+        self._log_entry.closing(CloseReason.SEND_TIMEOUT)
         self._graceful_close.cut()
 
     @property

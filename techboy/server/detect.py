@@ -17,7 +17,7 @@ from techboy.net.connection_handler import ConnectionHandler
 from techboy.net.connection_log import ConnectionLogEntry, null_log_entry
 from techboy.net.graceful_close import cut
 from techboy.net.transport import IStreamTransport
-from techboy.server.unwelcomed import PendingConnection, uncounted_connection
+from techboy.server.admission import PendingConnection, uncounted_connection
 from techboy.wire.native import is_hello
 
 GREETING_DELAY = 0.25

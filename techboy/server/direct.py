@@ -1,12 +1,13 @@
-"""The operator in direct mode: a room with one client, which lives as long as that stays.
+"""The operator in direct mode, and the state of the conversation with the one client.
 
-How a goodbye goes:
+How the conversation ends:
 
-- an operator who leaves (``exit``, Ctrl-C, SIGTERM) sends what was said, closes its half and waits shortly;
-- at the end of the input it does the same, but leaves the client `LAST_WORDS` seconds for the rest;
-- a goodbye of the client is answered; a script first says the rest, until it falls silent.
+- If the operator leaves (``exit``, Ctrl-C, SIGTERM), the server sends all messages, closes its half and waits
+  shortly for the client's.
+- At the end of the input it does the same, but waits `LAST_WORDS` seconds for further messages of the client.
+- If the client says goodbye, the server answers; a script first sends the rest of its input.
 
-What is said while nobody is connected waits in the log, and is the first that the next client is sent.
+Messages that are posted while no client is connected stay in the log, and are sent to the next client.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from techboy.storage.interface import TEXT, MessageBatch
 from techboy.terminal.interface import InputSource
 
 WAITING_LIMIT = 1024 * 1024
-"""Characters that a person may say while no client is connected."""
+"""Characters that a person may post while no client is connected."""
 
 
 class DirectOperator(LocalOperator, ClientLifecycle):
-    """The operator at this end, and what becomes of the conversation with its one client."""
+    """The operator at this terminal, and the lifecycle of the one client."""
 
     def __init__(
         self,
@@ -49,62 +50,62 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         output: Output,
     ) -> None:
         super().__init__(chat, broker, bridge, owner.leave, output)
-        self._owner, self._keyboard = owner, keyboard
+        self._owner, self._input = owner, keyboard
         self._after_client = chat.config.policy.after_client
         self._phase, self._client = DirectPhase.WAITING, None
-        self._begin = chat.lobby.log.last  # the id after which messages are the next client's
+        self._begin = chat.lobby.log.last  # the id after which messages are for the next client
         self.latest = LatestClient(chat, broker)
         self._farewell = ServerFarewell(broker.clock, lambda: owner.closing_bye)
-        self._waiting_size = 0
-        self._alone_since = broker.clock.seconds()
+        self._waiting_chars = 0
+        self._disconnected_at = broker.clock.seconds()
 
     _client: DirectClient | None
-    _answered: DirectClient | None = None
+    _answered_client: DirectClient | None = None
     _screen_full = False
 
     @property
     def is_free(self) -> bool:
-        """Whether a client may enter."""
+        """Whether a client may join."""
         return self._phase.is_alone and self._client is None
 
     @property
     def standing(self) -> Disconnected | Connected:
-        """How the conversation stands."""
+        """The state of the conversation."""
         client, waiting = self._client, self.lines_waiting
         if client is None:
-            seconds = self._broker.clock.seconds() - self._alone_since
+            seconds = self._broker.clock.seconds() - self._disconnected_at
             return Disconnected("waiting for a client", seconds, "", waiting)
         return Connected(client.member.name, client.idle_seconds or 0.0, waiting)
 
     @property
     def lines_waiting(self) -> int:
-        """How many lines wait for a client, if none is connected."""
+        """The number of lines that wait for a client; 0 if one is connected."""
         if self._client is not None:
             return 0
-        return max(self._begin_now - self._begin, 0)
+        return max(self._next_begin - self._begin, 0)
 
-    def has_listener(self, member: Member) -> bool:
-        """Return whether ``member`` is the client, and may still be heard, and be lost and come back."""
+    def is_talking_to(self, member: Member) -> bool:
+        """Return whether ``member`` is the client, and may resume its session if its connection is lost."""
         here = self._client is not None and self._client.member is member
         return here and self._phase.can_receive
 
     def has_answered(self, client: DirectClient) -> bool:
-        """Return whether ``client`` said goodbye."""
-        return client is self._answered
+        """Return whether ``client`` has said goodbye."""
+        return client is self._answered_client
 
     def join(self) -> None:
-        """Be the operator, who is shown on a terminal what was said last."""
+        """Join as the operator; show the history on a terminal."""
         self._member = self._chat.join(self, self._broker.wall(), is_operator=True)
-        self._cursor = self._room.log.last
+        self._offset = self._room.log.last
         if self._output is Output.TERMINAL:
             self._show_history()
-        if self._keyboard is InputSource.SCRIPT:
+        if self._input is InputSource.SCRIPT:
             self._pauses.begin(PauseReason.CLIENT)
 
-    # what the bridge calls
+    # called by the user interface
 
     def said(self, text: str, kind: str = TEXT) -> None:
-        """Say ``text``, lines of one ``kind`` joined by LF: to the client, or to the next one."""
+        """Post ``text``, lines of one ``kind`` joined by LF, for the client, or for the next one."""
         if self._phase.has_sent_goodbye or self._phase is DirectPhase.OVER or not self._has_room_for(text):
             return
         super().said(text, kind)
@@ -112,114 +113,114 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._client.limit_close(PROMPTLY)
 
     def commanded(self, line: str, word: str) -> None:
-        """Obey the command ``line``; one that asks who is there is about the client."""
+        """Run the command ``line``; ``/ping`` reports on the client."""
         if line.strip().lower() == "ping":
             self.send_notice([self._liveness()])
         else:
             super().commanded(line, word)
 
     def input_ended(self) -> None:
-        """Nothing more will be said here."""
-        if self._after_client is AfterClient.WAIT and self._keyboard is InputSource.SCRIPT:
-            self._keyboard = InputSource.NONE
+        """Say goodbye, or wait for a client first, after the end of the input."""
+        if self._after_client is AfterClient.WAIT and self._input is InputSource.SCRIPT:
+            self._input = InputSource.NONE
         elif self._phase is DirectPhase.TALKING:
-            self._finish()
+            self._half_close()
         elif self._phase is DirectPhase.WAITING:
-            self._end(whole=True)
+            self._end(complete=True)
         if self._phase is DirectPhase.CLIENT_CLOSED:
-            self._part(DirectPhase.CLOSING_AFTER_CLIENT)
+            self._close_client(DirectPhase.CLOSING_AFTER_CLIENT)
 
     def output_full(self) -> None:
-        """Read no more from the client."""
+        """Pause reading from the client."""
         self._screen_full = True
         if self._client is not None:
             self._client.pause()
 
     def output_ready(self) -> None:
-        """Read from the client again."""
+        """Resume reading from the client."""
         self._screen_full = False
         if self._client is not None:
             self._client.resume()
 
     def output_lost(self) -> None:
-        """Nobody sees any more what is shown here; a script still says the rest."""
-        if self._keyboard is not InputSource.SCRIPT:
+        """Leave, because the output is closed; a script still sends the rest of its input."""
+        if self._input is not InputSource.SCRIPT:
             self.leave()
 
-    # what the program calls
+    # called by the server
 
     def depart(self, flushed_within: float = LAST_WORDS) -> None:
-        """Say goodbye now, whatever else is under way; what was said may take so many seconds to be sent."""
+        """Say goodbye now, in any phase; messages may take ``flushed_within`` seconds to be sent."""
         self._after_client = AfterClient.END
         if self._phase.is_alone:
-            self._end(whole=True)
+            self._end(complete=True)
         elif self._phase is not DirectPhase.OVER:
             heard = self._phase.has_received_goodbye
-            self._part(DirectPhase.CLOSED_BOTH if heard else DirectPhase.LEAVING, flushed_within)
+            self._close_client(DirectPhase.CLOSED_BOTH if heard else DirectPhase.LEAVING, flushed_within)
 
-    # what the house calls
+    # called by the room
 
     def on_not_stored(self, why: str) -> None:
-        """Tell the operator, or whoever reads along, and end with a status that tells of it."""
-        self._bridge.show_rejection(f"* not stored, and not said: {why}; say it again later")
-        self._wait_for(0)
+        """Report that messages were not stored; the exit status will tell, too."""
+        self._bridge.show_rejection(f"* message not sent: {why}. Try again later.")
+        self._set_unstored(0)
         self._bridge.abandon_pending_lines()
         self._pauses.end(PauseReason.STORE)
-        self.latest.store()  # which was not, either
-        self._look_at_client()
+        self.latest.store()  # it was not stored either
+        self._check_client()
 
-    # what the hall calls
+    # called by the broker
 
     def deliver(self, delivery: Delivery) -> None:
-        """Show what was said, and see whether the client can take more."""
+        """Show ``delivery``, then check whether the client is behind."""
         super().deliver(delivery)
         if delivery.batches:
-            self._broker.clock.callLater(0, self._look_at_client)
+            self._broker.clock.callLater(0, self._check_client)
 
-    # what clients' connections call
+    # called by connections of clients
 
     def first_offset(self, room: Room) -> int:
-        """Return the id after which a new client is sent messages: what was said for nobody in particular."""
+        """Return the id after which a new client is sent messages: those posted while none was connected."""
         return min(self._begin, room.log.last)
 
-    def entered(self, client: DirectClient) -> None:
-        """Begin to talk, or go on."""
-        self.replaced()  # if it is not known yet that the client's earlier connection is lost
+    def on_joined(self, client: DirectClient) -> None:
+        """Start or resume the conversation with ``client``."""
+        self.on_replaced()  # if the earlier connection of the client is not known to be lost yet
         resumed = self._phase is DirectPhase.WAITING_RESUME
         self._client, self._phase = client, DirectPhase.TALKING
         self._farewell.start(client)
-        self._answered = None
+        self._answered_client = None
         self.latest.note(client.member.number, client.offset)
         client.member.since = self.latest.since
         self._bridge.show_status(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:
             client.pause()
-        self._waiting_size = 0
-        self._wait_for(self._unstored)
+        self._waiting_chars = 0
+        self._set_unstored(self._unstored)
         self._bridge.show_prompt()
         if resumed:
-            self._finish()
+            self._half_close()
         else:
             self._pauses.end(PauseReason.CLIENT)
 
-    def caught_up(self, client: DirectClient) -> None:
-        """The client has everything: go on, or part if that was waited for."""
+    def on_caught_up(self, client: DirectClient) -> None:
+        """Resume the input, or send the goodbye if that waited for the client."""
         if client is self._client:
-            self._look_at_client()
+            self._check_client()
 
-    def said_goodbye(self, client: DirectClient, how: Farewell) -> None:
-        """Answer, once everything is shown that the client said before."""
-        if how is Farewell.LISTENS_NO_MORE:
-            client.is_over()
-        self._answered = client
-        self._when_shown(partial(self._goodbye_heard, client, how))
+    def on_goodbye(self, client: DirectClient, how: Farewell) -> None:
+        """Answer the goodbye, once all earlier messages of the client are shown."""
+        if how is Farewell.EXITED:
+            client.on_exit()
+        self._answered_client = client
+        self._after_flush(partial(self._on_goodbye_shown, client, how))
 
-    def closing(self, client: DirectClient) -> None:
-        """The client was kicked, or quit."""
-        self._when_shown(partial(self._closed_by_command, client))
+    def on_closing(self, client: DirectClient) -> None:
+        """Handle that a command (``/quit``, ``/kick``) is closing the connection of ``client``."""
+        self._after_flush(partial(self._closed_by_command, client))
 
-    def displaced(self, client: DirectClient) -> None:
-        """Begin anew: another connection speaks for the client, and is sent again what this one was."""
+    def on_displaced(self, client: DirectClient) -> None:
+        """Wait for the native protocol of the same client, which is sent all messages again."""
         if client is not self._client:
             return
         self._bridge.hide_prompt()
@@ -229,60 +230,60 @@ class DirectOperator(LocalOperator, ClientLifecycle):
                 DirectPhase.WAITING if self._phase is DirectPhase.TALKING else DirectPhase.WAITING_RESUME
             )
         else:
-            self._end(whole=not self._room.log.last > self._begin)
+            self._end(complete=not self._room.log.last > self._begin)
 
-    def gone(self, client: DirectClient, *, clean: bool) -> None:
-        """The connection is gone: wait for the next one, or end."""
-        self._when_shown(partial(self._client_gone, client, clean, self._begin_now))
+    def on_closed(self, client: DirectClient, *, clean: bool) -> None:
+        """Wait for the next client, or stop: the connection was closed."""
+        self._after_flush(partial(self._client_closed, client, clean, self._next_begin))
 
-    def lost(self, client: DirectClient) -> None:
-        """The connection is gone, and the client may come back."""
-        self._when_shown(partial(self._client_lost, client, self._begin_now))
+    def on_lost(self, client: DirectClient) -> None:
+        """Wait for the client to resume: its connection was lost."""
+        self._after_flush(partial(self._client_lost, client, self._next_begin))
 
-    def replaced(self) -> None:
-        """The client comes back by another connection, before this one is known to be lost."""
+    def on_replaced(self) -> None:
+        """Treat the connection as lost, because the client has a new one."""
         if self._client is not None:
-            self._client_lost(self._client, self._begin_now)
+            self._client_lost(self._client, self._next_begin)
 
-    def given_up(self) -> None:
-        """A client that was lost is not waited for any longer."""
+    def on_resume_timeout(self) -> None:
+        """Stop if the input has ended: the client did not resume in time."""
         if self._phase is DirectPhase.WAITING_RESUME:
-            self._end(whole=False)
+            self._end(complete=False)
 
     @property
-    def _unstored_size(self) -> int:
+    def _pending_chars(self) -> int:
         return 0 if self._member is None else self._member.pending_chars
 
     @property
-    def _begin_now(self) -> int:
-        """The id that the last line has that was said until now."""
+    def _next_begin(self) -> int:
+        """The id of the last line that was posted so far, stored or not."""
         return self._room.log.last + self._broker.pending_lines
 
-    def _when_shown(self, act: Callable[[], None]) -> None:
-        """Do ``act`` when all is shown that was said before; at once if the program does not wait for it."""
+    def _after_flush(self, act: Callable[[], None]) -> None:
+        """Call ``act`` once all earlier messages are shown, or at once while the server is stopping."""
         if self._phase is DirectPhase.LEAVING:
             act()
         else:
             self._broker.when_flushed(act)
 
     def _has_room_for(self, text: str) -> bool:
-        """Return whether ``text`` can be said, or tell a person that too much waits for a client."""
+        """Return whether ``text`` can be posted; if not, report that too much waits for a client."""
         if self._client is None:
-            if self._keyboard is InputSource.PERSON and self._waiting_size > WAITING_LIMIT:
-                self._bridge.show_status("* not said: too much is waiting already")
+            if self._input is InputSource.PERSON and self._waiting_chars > WAITING_LIMIT:
+                self._bridge.show_status("* message not sent: too much is waiting. Try again later.")
                 return False
-            self._waiting_size += len(text)
+            self._waiting_chars += len(text)
         return True
 
-    def _wait_for(self, lines: int) -> None:
-        """Show how many of the lines said here wait: to be stored, or for a client."""
+    def _set_unstored(self, lines: int) -> None:
+        """Show the number of lines that wait to be stored, or for a client."""
         self._unstored = lines
         self._bridge.set_pending_lines(lines if self._client is not None else self.lines_waiting)
 
-    def _show_said(self, batch: MessageBatch, *, past: bool = False) -> None:
-        """Show what the client said; a stream is not shown what the operator said at the admin socket."""
+    def _show_message(self, batch: MessageBatch, *, past: bool = False) -> None:
+        """Show ``batch``, but not the operator's own messages from the admin socket on a stream."""
         if self._output is Output.TERMINAL or self._member is None or batch.author != self._member.name:
-            super()._show_said(batch, past=past)
+            super()._show_message(batch, past=past)
 
     def _liveness(self) -> str:
         client, waiting = self._client, lines_wait(self.lines_waiting)
@@ -290,37 +291,37 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             return f"not connected; {waiting}"
         return f"{last_heard(client.member.name, client.idle_seconds or 0.0)}; {waiting}"
 
-    def _look_at_client(self) -> None:
-        """Read no more from the keyboard while the client is behind; part if that was waited for."""
+    def _check_client(self) -> None:
+        """Pause the input while the client is behind; otherwise send a goodbye that waited for it."""
         client = self._client
         if client is None:
             return
-        is_ready = client.has_everything and self._unstored_size <= UNSTORED_LIMIT
+        is_ready = client.has_everything and self._pending_chars <= UNSTORED_LIMIT
         if self._phase is DirectPhase.CLIENT_CLOSED:
             client.limit_close(PROMPTLY if is_ready else LAST_WORDS)
         if not is_ready:
             self._pauses.begin(PauseReason.CLIENT)
         elif self._phase.can_send:
             self._pauses.end(PauseReason.CLIENT)
-        self._part_if_all_is_said()
+        self._proceed_if_sent()
 
-    def _goodbye_heard(self, client: DirectClient, how: Farewell) -> None:
+    def _on_goodbye_shown(self, client: DirectClient, how: Farewell) -> None:
         if client is not self._client:
             return
         if (
             self._phase is DirectPhase.TALKING
-            and self._keyboard is InputSource.SCRIPT
-            and how is Farewell.LISTENS
+            and self._input is InputSource.SCRIPT
+            and how is Farewell.READS_ON
         ):
-            self._hear_goodbye(client, DirectPhase.CLIENT_CLOSED)
+            self._accept_goodbye(client, DirectPhase.CLIENT_CLOSED)
             client.limit_close(PROMPTLY)
             return
         if self._phase is DirectPhase.TALKING:
-            self._hear_goodbye(client, DirectPhase.CLOSED_BOTH)
+            self._accept_goodbye(client, DirectPhase.CLOSED_BOTH)
         if self._phase.has_sent_goodbye:
-            self._part(self._phase)
+            self._close_client(self._phase)
 
-    def _hear_goodbye(self, client: DirectClient, phase: DirectPhase) -> None:
+    def _accept_goodbye(self, client: DirectClient, phase: DirectPhase) -> None:
         self._phase = phase
         self._bridge.hide_prompt()
         self._bridge.show_status(f"Connection closed by {client.member.name}.")
@@ -331,7 +332,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._bridge.hide_prompt()
             self._bridge.show_status("Connection closed.")
 
-    def _client_gone(self, client: DirectClient, clean: bool, begin: int) -> None:
+    def _client_closed(self, client: DirectClient, clean: bool, begin: int) -> None:
         if client is not self._client:
             return
         ending = self._forget_client()
@@ -341,55 +342,55 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._bridge.show_status("Connection closed.")
         waits = self._after_client is AfterClient.WAIT and ending.has_received_goodbye
         if ending is DirectPhase.TALKING or waits:
-            self._wait(DirectPhase.WAITING, begin)
+            self._wait_for_client(DirectPhase.WAITING, begin)
         else:
-            self._end(whole=clean or not ending.is_uncertain)
+            self._end(complete=clean or not ending.is_uncertain)
 
     def _client_lost(self, client: DirectClient, begin: int) -> None:
         if not self._phase.can_receive:
-            self._client_gone(client, True, begin)
+            self._client_closed(client, True, begin)
         elif client is self._client:
             ending = self._forget_client()
             self._bridge.show_status(f"Connection to {client.member.name} lost.")
-            self._wait(
+            self._wait_for_client(
                 DirectPhase.WAITING if ending is DirectPhase.TALKING else DirectPhase.WAITING_RESUME, begin
             )
 
     def _forget_client(self) -> DirectPhase:
-        """Have no client any more; return the phase in which it was."""
+        """Forget the client; return the phase of the conversation."""
         self._client = None
         self._farewell.start(None)
         self._bridge.hide_prompt()
         return self._phase
 
-    def _wait(self, phase: DirectPhase, begin: int) -> None:
-        """Wait for a client, which is sent what was said after the id ``begin``."""
+    def _wait_for_client(self, phase: DirectPhase, begin: int) -> None:
+        """Wait for a client, which is sent the messages after the id ``begin``."""
         self._phase, self._begin = phase, min(begin, self._room.log.last)
-        self._alone_since = self._broker.clock.seconds()
-        if self._keyboard is InputSource.SCRIPT:
+        self._disconnected_at = self._broker.clock.seconds()
+        if self._input is InputSource.SCRIPT:
             self._pauses.begin(PauseReason.CLIENT)
         else:
-            self._pauses.end(PauseReason.CLIENT)  # the connection may have been full when it was lost
+            self._pauses.end(PauseReason.CLIENT)  # the client may have been behind when it was lost
 
-    def _finish(self) -> None:
-        """Say goodbye after the last of the input, and leave the client the time for its last words."""
+    def _half_close(self) -> None:
+        """Say goodbye after the end of the input, and leave the client time for its last messages."""
         self._phase = DirectPhase.INPUT_DONE
-        self._farewell.leave_last_words(LAST_WORDS)
-        self._part_if_all_is_said()
+        self._farewell.half_close(LAST_WORDS)
+        self._proceed_if_sent()
 
-    def _part(self, phase: DirectPhase, flushed_within: float = LAST_WORDS) -> None:
+    def _close_client(self, phase: DirectPhase, flushed_within: float = LAST_WORDS) -> None:
         self._phase = phase
         self._bridge.hide_prompt()
         self._farewell.close(PROMPTLY, flushed_within)
-        self._part_if_all_is_said()
+        self._proceed_if_sent()
 
-    def _part_if_all_is_said(self) -> None:
+    def _proceed_if_sent(self) -> None:
         client = self._client
-        if client is not None and not self._unstored_size and client.has_everything:
-            self._farewell.go_on()
+        if client is not None and not self._pending_chars and client.has_everything:
+            self._farewell.proceed()
 
-    def _end(self, *, whole: bool) -> None:
+    def _end(self, *, complete: bool) -> None:
         lines = self.lines_waiting if self._phase.is_alone else 0
         self._phase = DirectPhase.OVER
         self._farewell.start(None)
-        self._owner.over(unsent_notice(lines) if lines or not whole else None)
+        self._owner.over(unsent_notice(lines) if lines or not complete else None)

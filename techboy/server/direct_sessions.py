@@ -15,8 +15,8 @@ from techboy.wire.frames import Hello
 class DirectSessionManager(RoomSessionManager):
     """Sessions of which at most one is active; the ``operator`` is notified of the client's connection."""
 
-    def __init__(self, host: ServerContext, operator: DirectOperator) -> None:
-        super().__init__(host)
+    def __init__(self, server: ServerContext, operator: DirectOperator) -> None:
+        super().__init__(server)
         self.lifecycle = self._operator = operator
 
     def attach(self, connection: SessionConnection, hello: Hello) -> None:
@@ -48,20 +48,20 @@ class DirectSessionManager(RoomSessionManager):
     def on_connection_lost(self, connection: SessionConnection) -> None:
         """Keep the member, and notify the operator."""
         super().on_connection_lost(connection)
-        self._operator.lost(connection)
+        self._operator.on_lost(connection)
 
     def on_connection_closed(self, connection: SessionConnection) -> None:
         """Notify the operator."""
-        self._operator.gone(connection, clean=self._operator.has_answered(connection))
+        self._operator.on_closed(connection, clean=self._operator.has_answered(connection))
 
     def _takes_over(self, hello: Hello) -> bool:
         """Return whether ``hello`` resumes the session of a client that is connected and said no goodbye."""
         active = self._active.get(self.digest(hello.session or ""))
-        return active is not None and not active.member.absent and self._operator.has_listener(active.member)
+        return active is not None and not active.member.absent and self._operator.is_talking_to(active.member)
 
     def _take_over(self, active: ActiveSession, connection: SessionConnection, hello: Hello) -> None:
         if not active.member.absent:
-            self._operator.replaced()
+            self._operator.on_replaced()
         super()._take_over(active, connection, hello)
 
     def _offset(self, session: Session, member: Member, hello: Hello) -> int:
@@ -73,4 +73,4 @@ class DirectSessionManager(RoomSessionManager):
 
     def _on_resume_timeout(self, active: ActiveSession) -> None:
         super()._on_resume_timeout(active)
-        self._operator.given_up()
+        self._operator.on_resume_timeout()

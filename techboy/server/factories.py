@@ -17,6 +17,7 @@ from techboy.net.connection_handler import ConnectionHandler
 from techboy.net.connection_log import CloseReason, ConnectionLog, ConnectionLogEntry
 from techboy.net.graceful_close import close
 from techboy.server.admin_sessions import AdminSessionManager
+from techboy.server.admission import MIN_PENDING, PendingConnections
 from techboy.server.broker import Broker
 from techboy.server.detect import IPlainProtocol, ProtocolDetector
 from techboy.server.lifecycle import ClientLifecycle
@@ -26,7 +27,6 @@ from techboy.server.reject import RejectingProtocol, plainly
 from techboy.server.session_connection import SessionConnection
 from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import StorageService, new_token
-from techboy.server.unwelcomed import MIN_PENDING, PendingConnections
 from techboy.wire.frames import Hello, ServerBye
 from techboy.wire.native import written
 

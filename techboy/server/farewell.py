@@ -1,4 +1,4 @@
-"""The server's goodbye to the client in direct mode: it is said when the client has everything."""
+"""The server's goodbye to the client in direct mode: it is sent once the client has all messages."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from techboy.wire.frames import ServerBye
 
 
 class _Step(Enum):
-    """How far it has got."""
+    """What happens once the client has all messages."""
 
     NONE = auto()
-    LAST_WORDS = auto()  # it is said when the client has everything, and the client's is waited for
-    CLOSING = auto()  # the connection is closed when the client has everything
+    HALF_CLOSE = auto()  # the goodbye is sent, and the client's goodbye is waited for
+    CLOSE = auto()  # the connection is closed
 
 
 class ServerFarewell:
-    """The goodbye to one client at a time; see `start`. ``closing_bye`` returns what a native one is told."""
+    """The goodbye to one client at a time. ``closing_bye`` returns the one that a native client is sent."""
 
     def __init__(self, clock: IReactorTime, closing_bye: Callable[[], ServerBye]) -> None:
-        self._clock, self._last_word = clock, closing_bye
+        self._clock, self._closing_bye = clock, closing_bye
         self._client: DirectClient | None = None
         self._step, self._within = _Step.NONE, 0.0
         self._deadline: IDelayedCall | None = None
 
     def start(self, client: DirectClient | None) -> None:
-        """Say nothing yet, to ``client``; None: nobody is there."""
+        """Cancel any goodbye; ``client`` is now connected, or nobody if it is None."""
         self._stop_deadline()
         self._client, self._step = client, _Step.NONE
 
-    def leave_last_words(self, within: float) -> None:
-        """Say goodbye as soon as the client has everything; then it has so many seconds for its own."""
-        self._step, self._within = _Step.LAST_WORDS, within
+    def half_close(self, within: float) -> None:
+        """Send the goodbye once the client has all messages; then wait so many seconds for its own."""
+        self._step, self._within = _Step.HALF_CLOSE, within
         self._stop_deadline()
 
     def close(self, within: float, flushed_within: float) -> None:
-        """Close as soon as the client has everything, or after ``flushed_within`` seconds.
+        """Close once the client has all messages, or after ``flushed_within`` seconds.
 
         The client then has ``within`` seconds to close its half.
         """
-        self._step, self._within = _Step.CLOSING, within
+        self._step, self._within = _Step.CLOSE, within
         self._stop_deadline()
         self._deadline = self._clock.callLater(flushed_within, self._close)
 
-    def go_on(self) -> None:
-        """The client has everything: do what waited for that."""
-        if self._step is _Step.CLOSING:
+    def proceed(self) -> None:
+        """Do what was requested: the client has all messages."""
+        if self._step is _Step.CLOSE:
             self._close()
-        elif self._step is _Step.LAST_WORDS and self._deadline is None and self._client is not None:
+        elif self._step is _Step.HALF_CLOSE and self._deadline is None and self._client is not None:
             self._deadline = self._clock.callLater(self._within, self._close)
-            isolated(self._client, partial(self._client.say_last_words, self._within))
+            isolated(self._client, partial(self._client.half_close, self._within))
 
     def _close(self) -> None:
         self._stop_deadline()
         if self._client is not None:
-            isolated(self._client, partial(self._client.take_leave, self._last_word(), self._within))
+            isolated(self._client, partial(self._client.say_goodbye, self._closing_bye(), self._within))
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None and self._deadline.active():

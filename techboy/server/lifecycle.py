@@ -1,4 +1,4 @@
-"""What the coming, reading and going of clients means for the server."""
+"""How the server reacts to joins, goodbyes and lost connections of clients."""
 
 from __future__ import annotations
 
@@ -15,91 +15,91 @@ from techboy.wire.frames import ServerBye
 class Farewell(Enum):
     """How a client said goodbye."""
 
-    LISTENS = auto()  # it has closed its half, or said so: it may still read what follows
-    LISTENS_NO_MORE = auto()  # it said ``exit``
+    READS_ON = auto()  # it has closed its half, or sent a goodbye: it may still read
+    EXITED = auto()  # it sent ``exit``
 
 
 class DirectClient(Fallible, Protocol):
-    """A client's connection, as a conversation sees it."""
+    """The connection of a client, as the operator sees it in direct mode."""
 
     member: Member
     offset: int
 
     @property
     def address(self) -> str:
-        """Where the client is."""
+        """The address of the client."""
 
     @property
     def idle_seconds(self) -> float | None:
-        """For how many seconds nothing was received from it."""
+        """The seconds since the last data from the client, or None if that is unknown."""
 
     @property
     def has_everything(self) -> bool:
-        """Whether all messages so far are on their way to it, or no more will be."""
+        """Whether all messages so far have been sent, or no more will be."""
 
     def disconnect(self, why: str) -> None:
-        """Tell ``why``, and close."""
+        """Send the reason ``why``, and close."""
 
     def pause(self) -> None:
-        """Read no more from it, for want of room on the screen."""
+        """Pause reading because the operator's screen has no room."""
 
     def resume(self) -> None:
-        """Read from it again."""
+        """Resume reading: the operator's screen has room again."""
 
-    def is_over(self) -> None:
-        """It said that it listens no more: take no notice of what it still sends."""
+    def on_exit(self) -> None:
+        """Ignore further input: the client sent ``exit``."""
 
-    def say_last_words(self, within: float) -> None:
-        """Say goodbye, and hear what it answers, for so many seconds at most."""
+    def half_close(self, within: float) -> None:
+        """Send the goodbye, and keep reading for so many seconds at most."""
 
-    def take_leave(self, bye: ServerBye, within: float) -> None:
-        """Say goodbye, if that was not done, and close within so many seconds."""
+    def say_goodbye(self, bye: ServerBye, within: float) -> None:
+        """Send the goodbye ``bye``, if none was sent, and close within so many seconds."""
 
     def limit_close(self, seconds: float) -> None:
-        """Send all and close after so many seconds; a later call replaces an earlier one."""
+        """Send everything and close after so many seconds; a later call replaces an earlier one."""
 
 
 class DirectServer(Protocol):
-    """The program, as the operator sees it in direct mode."""
+    """The server, as the operator sees it in direct mode."""
 
     @property
     def closing_bye(self) -> ServerBye:
-        """What a client is told when the program ends."""
+        """The goodbye to a native client when the server stops."""
 
     def leave(self) -> None:
-        """Have the operator say goodbye, and end."""
+        """Have the operator say goodbye, and stop the server."""
 
     def over(self, unsaid: str | None) -> None:
-        """End. ``unsaid``: what is not known to have arrived, None if all is."""
+        """Stop the server. ``unsaid`` names messages that may not have arrived; None: all have."""
 
 
 class ClientLifecycle:
-    """That of rooms: clients come and go, and nothing else depends on it."""
+    """The lifecycle of clients in a server with rooms: nothing else depends on them."""
 
     @property
     def is_free(self) -> bool:
-        """Whether another client may enter, as far as that depends on those who were here."""
+        """Whether another client may join, as far as earlier clients matter."""
         return True
 
     def first_offset(self, room: Room) -> int:
-        """Return the id after which a plain client that enters ``room`` is sent messages."""
+        """Return the id after which a plain client that joins ``room`` is sent messages."""
         return room.log.last
 
-    def entered(self, client: DirectClient) -> None:
-        """``client`` is a member from now on."""
+    def on_joined(self, client: DirectClient) -> None:
+        """Handle that ``client`` has joined."""
 
-    def caught_up(self, client: DirectClient) -> None:
-        """All messages so far are on their way to ``client``."""
+    def on_caught_up(self, client: DirectClient) -> None:
+        """Handle that all messages so far have been sent to ``client``."""
 
-    def said_goodbye(self, client: DirectClient, how: Farewell) -> None:
-        """``client`` said goodbye: answer."""
-        client.disconnect(FAREWELL if how is Farewell.LISTENS_NO_MORE else "")
+    def on_goodbye(self, client: DirectClient, how: Farewell) -> None:
+        """Answer the goodbye of ``client``."""
+        client.disconnect(FAREWELL if how is Farewell.EXITED else "")
 
-    def closing(self, client: DirectClient) -> None:
-        """``client`` was told goodbye because of a command."""
+    def on_closing(self, client: DirectClient) -> None:
+        """Handle that a command is closing the connection of ``client``."""
 
-    def displaced(self, client: DirectClient) -> None:
-        """The connection of ``client`` is another's from now on, which speaks the native dialect."""
+    def on_displaced(self, client: DirectClient) -> None:
+        """Handle that a native protocol takes over the connection of ``client``."""
 
-    def gone(self, client: DirectClient, *, clean: bool) -> None:
-        """The connection of ``client`` is gone for good: in good order (``clean``), or broken."""
+    def on_closed(self, client: DirectClient, *, clean: bool) -> None:
+        """Handle that the connection of ``client`` was closed, or lost if it was not ``clean``."""

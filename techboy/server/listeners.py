@@ -1,4 +1,4 @@
-"""Opening the ports that Romeo waits at, and saying in one line why that can't be done."""
+"""Opening the ports of the server, with a one-line error if that fails."""
 
 from __future__ import annotations
 
@@ -27,52 +27,52 @@ from techboy.net.connection_log import escaped
 from techboy.net.reactor import IReactor
 
 BACKLOG = 1024
-"""Callers that the kernel keeps while the program is busy; a house may be called by many at once."""
+"""Connections that the kernel queues while the server is busy."""
 
 
-Places: TypeAlias = list[tuple[str, IStreamServerEndpoint]]
-"""Where to listen: each place as it is written for people, and the endpoint."""
+Endpoints: TypeAlias = list[tuple[str, IStreamServerEndpoint]]
+"""Where to listen: each address as it is shown, and its endpoint."""
 
 _OWNER_ONLY = 0o600
 
 _log = Logger()
 
 
-def listen_addresses(reactor: IReactor, option: str, text: str) -> Places:
-    """Return the endpoint that ``text``, given by ``--option``, describes; end the process if it is none."""
+def listen_addresses(reactor: IReactor, option: str, text: str) -> Endpoints:
+    """Return the endpoint that ``text``, the value of ``--option``, describes; exit if it is invalid."""
     try:
         return [(text, server(reactor, text))]
-    except ValueError as refused:
-        exit_status.fail(exit_status.USAGE, f"romeo: --{option} {refused}")
+    except ValueError as error:
+        exit_status.fail(exit_status.USAGE, f"romeo: --{option} {error}")
 
 
-def parse_endpoint(reactor: IReactor, options: ConversationOptions) -> Places:
-    """Return the host and port, or the endpoints, that ``options`` say; end the process where it is none."""
+def parse_endpoint(reactor: IReactor, options: ConversationOptions) -> Endpoints:
+    """Return the endpoints of the port, or of ``--listen``, in ``options``; exit if one is invalid."""
     host, port, texts = options["host"], options["port"], options["listen"]
     if texts:
-        return [place for text in texts for place in listen_addresses(reactor, "listen", text)]
+        return [address for text in texts for address in listen_addresses(reactor, "listen", text)]
     kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
     return [(host_and_port(host, port), kind(reactor, port, backlog=BACKLOG, interface=host))]
 
 
 @implementer(IStreamServerEndpoint)
 class PrivateSocket:
-    """A UNIX socket at ``path`` that is its owner's alone from its first moment on.
+    """A UNIX socket at ``path`` that only its owner may use, from the moment that it exists.
 
-    One that a program left behind when it was killed is replaced; one in use is not, nor is any other file.
+    A socket that a killed program left behind is replaced; a socket in use, or any other file, is not.
     """
 
     def __init__(self, reactor: IReactor, path: str) -> None:
         self._path = path
-        # without a lock of Twisted's, which holds as long as anybody has the number of who made it
+        # without Twisted's lock file, which stays valid while any process has the id of the one that made it
         self._endpoint = UNIXServerEndpoint(reactor, path, BACKLOG, _OWNER_ONLY, wantPID=False)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen."""
-        with suppress(OSError):  # whatever is wrong is known when it can't be listened on
+        with suppress(OSError):  # any error is reported when listening fails
             if stat.S_ISSOCK(os.lstat(self._path).st_mode) and _is_abandoned(self._path):
                 os.unlink(self._path)
-        before = os.umask(0o777 & ~_OWNER_ONLY)  # as the mode is set after the socket is made
+        before = os.umask(0o777 & ~_OWNER_ONLY)  # because the mode is set after the socket is created
         try:
             return cast("Deferred[IListeningPort]", self._endpoint.listen(factory))
         finally:
@@ -80,33 +80,33 @@ class PrivateSocket:
 
 
 class ListenerService(Service):
-    """The open ports of ``factory``, at the ``places``, which are asked for at the start.
+    """The listening ports of ``factory``; ``endpoints`` is called when the service starts.
 
-    `startService` ends the process where a port can't be had; where that is known only later, ``refused``
-    is told the line. ``announce`` is told each place where it listens, once `announced` was called.
+    `startService` exits with one line if a port cannot be opened. If that is only known later, ``on_refused``
+    is called with the line. After `announced`, ``announce`` is called with each address.
     """
 
     def __init__(
         self,
-        places: Callable[[], Places],
+        endpoints: Callable[[], Endpoints],
         factory: IProtocolFactory,
         announce: Callable[[str], None],
-        refused: Callable[[str], None],
+        on_refused: Callable[[str], None],
     ) -> None:
-        self._places, self._factory = places, factory
-        self._announce, self._refused = announce, refused
+        self._endpoints, self._factory = endpoints, factory
+        self._announce, self._on_refused = announce, on_refused
         self._refusals: list[str] = []
         self._ports: list[Deferred[IListeningPort | None]] = []
 
     def startService(self) -> None:
-        """Open all ports, or end the process with one line that says why not."""
-        self._ports = [self._listen(place, endpoint) for place, endpoint in self._places()]
+        """Open all ports, or exit with one line that says why not."""
+        self._ports = [self._listen(address, endpoint) for address, endpoint in self._endpoints()]
         if self._refusals:
             exit_status.fail(exit_status.CANNOT_LISTEN, self._refusals[0])
         super().startService()
 
     def announced(self) -> Deferred[Any]:
-        """Say where it listens, now and for every port that is opened later; fires when all are open."""
+        """Announce each address as soon as it is open; fire when all ports are open."""
         all_open: Deferred[Any] = Deferred()
         waiting = len(self._ports)
 
@@ -123,35 +123,35 @@ class ListenerService(Service):
             port.addCallback(opened)
         return all_open
 
-    def _announced(self, place: str) -> None:
-        _log.info("listening on {endpoint}", event="listening", endpoint=escaped(place))
-        self._announce(place)
+    def _announced(self, address: str) -> None:
+        _log.info("listening on {endpoint}", event="listening", endpoint=escaped(address))
+        self._announce(address)
 
     def stopService(self) -> Deferred[Any]:
-        """Close all ports; fires when that is done."""
+        """Close all ports; fire when that is done."""
         super().stopService()
         return gatherResults([port.addCallback(_stop_listening) for port in self._ports])
 
-    def _listen(self, place: str, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort | None]:
-        return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, place)
+    def _listen(self, address: str, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort | None]:
+        return maybeDeferred(endpoint.listen, self._factory).addErrback(self._cannot_listen, address)
 
-    def _cannot_listen(self, failure: Failure, place: str) -> None:
-        refusal = f"romeo: can't listen on {place}: {reason_for(failure.value)}"
+    def _cannot_listen(self, failure: Failure, address: str) -> None:
+        refusal = f"romeo: can't listen on {address}: {reason_for(failure.value)}"
         if self.running:
-            self._refused(refusal)
+            self._on_refused(refusal)
         else:
             self._refusals.append(refusal)
 
 
 def _is_abandoned(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.setblocking(False)
-        return caller.connect_ex(path) == errno.ECONNREFUSED
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(path) == errno.ECONNREFUSED
 
 
 def _stop_listening(port: IListeningPort | None) -> Deferred[Any]:
     stopped = maybeDeferred(lambda: port and port.stopListening())
-    # as where somebody has removed a socket: all else has to end in good order nevertheless
+    # for example because the socket was removed: everything else has to stop normally nevertheless
     return stopped.addErrback(
         lambda failure: _log.warn(
             "closing a port failed: {reason}", event="port_close_failed", reason=reason_for(failure.value)

@@ -18,20 +18,20 @@ from techboy.server.detect import WireProtocol
 from techboy.server.monitored import MonitoredServer
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""What kind of text `MetricsCollector.text` is."""
+"""The content type of `MetricsCollector.text`."""
 
 
 class MetricsCollector(Collector):
-    """The metrics of a server; ``commits``: how long storing took, ``lag``: how late the reactor was."""
+    """The metrics of a server; ``commits`` holds the commit durations, and ``lag`` the lag of the reactor."""
 
-    def __init__(self, watched: MonitoredServer, commits: Histogram, lag: ReactorLagMonitor) -> None:
-        self._watched, self._commits, self._lag = watched, commits, lag
+    def __init__(self, monitored: MonitoredServer, commits: Histogram, lag: ReactorLagMonitor) -> None:
+        self._monitored, self._commits, self._lag = monitored, commits, lag
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)  # where there is no /proc it has nothing to tell
+        ProcessCollector(registry=self._registry)  # collects nothing without /proc
 
     def text(self) -> bytes:
-        """Return all metrics, and those of the process, in Prometheus' text format."""
+        """Return all metrics, with those of the process, in the text format of Prometheus."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
@@ -58,18 +58,18 @@ class MetricsCollector(Collector):
         return family
 
     def _connections(self) -> Metric:
-        spoken = Counter(self._watched.connections())
+        by_protocol = Counter(self._monitored.connections())
         family = GaugeMetricFamily(
             "techboy_connections",
             "Open connections by protocol, without those at the admin socket.",
             labels=["protocol"],
         )
         for kind in WireProtocol:
-            family.add_metric([kind.value], spoken[kind])
+            family.add_metric([kind.value], by_protocol[kind])
         return family
 
     def _present(self) -> Iterable[Metric]:
-        chat, broker = self._watched.chat, self._watched.broker
+        chat, broker = self._monitored.chat, self._monitored.broker
         yield GaugeMetricFamily(
             "techboy_members",
             "Members, including those that lost their connection and may resume.",
@@ -86,7 +86,7 @@ class MetricsCollector(Collector):
         )
 
     def _counted(self) -> Iterable[Metric]:
-        counters = self._watched.broker.counters
+        counters = self._monitored.broker.counters
         yield CounterMetricFamily(
             "techboy_connections_opened",
             "Connections accepted, including those at the admin socket and those rejected afterwards.",
@@ -118,7 +118,7 @@ class MetricsCollector(Collector):
     def _rejected(self) -> Iterable[Metric]:
         for what, (name, help_text) in _REJECTED.items():
             family = CounterMetricFamily(name, help_text, labels=["reason"])
-            for why, count in self._watched.broker.counters.rejected.items():
+            for why, count in self._monitored.broker.counters.rejected.items():
                 if why.what is what:
                     family.add_metric([why.value], count)
             yield family

@@ -1,4 +1,4 @@
-"""Whoever watches the house: its figures and its health, as pages for programs."""
+"""The metrics and the health check of the server, as pages for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDED = "romeo: --metrics needs prometheus-client: pip install 'techboy[metrics
 
 
 def require_client() -> None:
-    """End the process with one line where prometheus-client is missing."""
+    """Exit with one line if prometheus-client is missing."""
     try:
         import_module("techboy.server.metrics")
     except ImportError:
@@ -29,34 +29,34 @@ def require_client() -> None:
 
 
 class MetricsServer:
-    """Has the figures of what is ``watched``, and whether it is well, on the pages of its ``site``.
+    """The ``site`` with the pages ``/metrics`` and ``/healthz`` of the ``monitored`` server.
 
-    Making one ends the process with one line where prometheus-client is missing.
+    Creating one exits with one line if prometheus-client is missing.
     """
 
-    def __init__(self, reactor: IReactor, wall: Callable[[], float], watched: MonitoredServer) -> None:
+    def __init__(self, reactor: IReactor, wall: Callable[[], float], monitored: MonitoredServer) -> None:
         require_client()
-        # only who is asked needs what these take
+        # imported here, because only a server with metrics needs these modules
         from techboy.ops.metrics_site import Response, Site, health
         from techboy.server.metrics import CONTENT_TYPE, MetricsCollector
 
         clock: IReactorTime = reactor
         self._lag, commits = ReactorLagMonitor(clock), Histogram()
-        watched.broker.commit_durations = commits.add
-        figures = MetricsCollector(watched, commits, self._lag)
+        monitored.broker.commit_durations = commits.add
+        collector = MetricsCollector(monitored, commits, self._lag)
         self.site: Site = Site(
             reactor,
             wall,
             {
-                b"/metrics": lambda: Response(figures.text(), CONTENT_TYPE),
-                b"/healthz": lambda: health(watched.health_error()),
+                b"/metrics": lambda: Response(collector.text(), CONTENT_TYPE),
+                b"/healthz": lambda: health(monitored.health_error()),
             },
         )
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring the lag of the reactor."""
         self._lag.start()
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         self._lag.stop()

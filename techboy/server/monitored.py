@@ -1,4 +1,4 @@
-"""What is told of a house to whoever watches it."""
+"""What metrics and the health check read from the server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from techboy.server.detect import WireProtocol
 
 @dataclass(frozen=True)
 class MonitoredServer:
-    """A house and its hall.
+    """A server that is monitored.
 
-    ``connections``: how each that is open speaks. ``health_error``: why nobody should count on the house, one
-    line, None where all is well.
+    ``connections`` returns the protocol of each open connection. ``health_error`` returns one line that says
+    why the server is not healthy, or None if it is.
     """
 
     chat: ChatServer

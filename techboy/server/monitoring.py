@@ -1,4 +1,4 @@
-"""The port at which a house tells its figures, and whether it is well."""
+"""The listener for metrics and the health check."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from techboy.server.monitored import MonitoredServer
 
 
 class MonitoredListener(ListenerService):
-    """Serves metrics of what is ``watched`` at ``endpoint``: see `ListenerService` and `MetricsServer`."""
+    """Serves the metrics of ``monitored`` at ``endpoint``; see `ListenerService` and `MetricsServer`."""
 
     def __init__(
         self,
         reactor: IReactor,
         wall: Callable[[], float],
         endpoint: str,
-        watched: MonitoredServer,
+        monitored: MonitoredServer,
         announce: Callable[[str], None],
-        refused: Callable[[str], None],
+        on_refused: Callable[[str], None],
     ) -> None:
-        self._watch = MetricsServer(reactor, wall, watched)
-        places = partial(listen_addresses, reactor, "metrics", endpoint)
-        super().__init__(places, self._watch.site, announce, refused)
+        self._metrics_server = MetricsServer(reactor, wall, monitored)
+        endpoints = partial(listen_addresses, reactor, "metrics", endpoint)
+        super().__init__(endpoints, self._metrics_server.site, announce, on_refused)
 
     def startService(self) -> None:
-        """Open the port, or end the process with one line that says why not; measure."""
+        """Open the port, or exit with one line that says why not; start measuring."""
         super().startService()
-        self._watch.start()
+        self._metrics_server.start()
 
     def stopService(self) -> Deferred[Any]:
-        """Measure no more, and close the port; fires when that is done."""
-        self._watch.stop()
+        """Stop measuring, and close the port; fire when that is done."""
+        self._metrics_server.stop()
         return super().stopService()

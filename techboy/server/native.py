@@ -22,10 +22,10 @@ from techboy.net.read_pauser import PauseReason, ReadPauser
 from techboy.net.rendering import NATIVE, Delivery
 from techboy.net.sockets import send_promptly
 from techboy.net.transport import IStreamTransport
+from techboy.server.admission import HELLO_LIMIT, WELCOME_TIMEOUT, PendingConnection, uncounted_connection
 from techboy.server.broker import Broker
 from techboy.server.native_input import ConnectionLimits, NativeInput
 from techboy.server.sessions import SessionManager
-from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_TIMEOUT, PendingConnection, uncounted_connection
 from techboy.storage.interface import MessageBatch
 from techboy.wire import frames
 from techboy.wire.frames import (
@@ -94,7 +94,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
             limits.ping_timeout,
             partial(isolated, self, self._send_ping),
             self._on_ping_timeout,
-            deaf=lambda: self.paused,
+            is_paused=lambda: self.paused,
         )
 
     # called by Twisted
@@ -110,11 +110,11 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Handle ``data``, which shows that the client is there."""
-        self.keepalive.heard()
+        self.keepalive.on_received()
         super().dataReceived(data)
 
     def _resume_reading(self) -> None:
-        self.keepalive.heard()
+        self.keepalive.on_received()
         self.resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:
@@ -209,7 +209,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
     def close_replaced(self) -> None:
         """Close at once: the session continues on another connection."""
         self._session = None
-        self._log_entry.closing(CloseReason.REPLACED)
+        self._log_entry.closing(CloseReason.SESSION_REPLACED)
         self.stop_delivery()
         self._graceful_close.cut()
 
@@ -234,7 +234,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
     def disconnect(self, why: str) -> None:
         """Send a goodbye with the reason ``why``, and close; the session is over."""
         if not self.is_closing:
-            self._lifecycle.closing(self)
+            self._lifecycle.on_closing(self)
         self.close_with(ServerBye(frames.CLOSED, why or None))
 
     def restart_notice(self) -> None:
@@ -265,14 +265,14 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
 
     # called by the operator in direct mode
 
-    def is_over(self) -> None:
+    def on_exit(self) -> None:
         """Do nothing: a native client may read on after its goodbye."""
 
-    def say_last_words(self, within: float) -> None:
-        """Send a goodbye and keep reading, until the client closes or `take_leave` is called."""
+    def half_close(self, within: float) -> None:
+        """Send a goodbye and keep reading, until the client closes or `say_goodbye` is called."""
         self.send(ServerBye(frames.CLOSED))
 
-    def take_leave(self, bye: ServerBye, within: float) -> None:
+    def say_goodbye(self, bye: ServerBye, within: float) -> None:
         """Send the goodbye ``bye`` and close within so many seconds."""
         self.close_with(bye, within, within)
 
@@ -299,7 +299,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
             self._send_remaining_page()
         self.send(bye)
         self.finish_delivery()
-        self._pauses.forget()  # so that the client's own goodbye is read
+        self._pauses.clear()  # so that the client's own goodbye is read
         if session is not None and bye.reason != frames.RESTART:
             self._session_manager.end_session(self)
         self._graceful_close.begin(within, flushed_within)
@@ -320,9 +320,9 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         """Report that so many lines were skipped."""
         self.send(Skipped(lines, upto))
 
-    def caught_up(self) -> None:
+    def on_caught_up(self) -> None:
         """Notify the lifecycle."""
-        self._lifecycle.caught_up(self)
+        self._lifecycle.on_caught_up(self)
 
     def send_throttled(self, rate: int) -> None:
         """Report that the client is throttled."""
@@ -336,7 +336,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
                 self.close_with(ServerBye(frames.REFUSED, frame.text))
             case Hello() if frame.version != frames.VERSION:
                 self._broker.counters.reject(RejectReason.FRAME)
-                self.close_with(ServerBye(frames.REFUSED, f"version {frames.VERSION} is spoken here"))
+                self.close_with(ServerBye(frames.REFUSED, f"unsupported version: expected {frames.VERSION}"))
             case Hello():
                 self._hello, self._wants_history = frame, frame.subscribe
                 self._pauses.begin(PauseReason.STORE)  # nothing is read before the welcome
@@ -346,7 +346,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
                 self._session_manager.attach(self, frame)
             case _:
                 self._broker.counters.reject(RejectReason.FRAME)
-                self.close_with(ServerBye(frames.REFUSED, "a hello comes first"))
+                self.close_with(ServerBye(frames.REFUSED, "expected a hello as the first frame"))
 
     def _on_frame_after_goodbye(self, line: bytes) -> None:
         """Ignore frames after our goodbye, except the last seen id in the client's own goodbye."""
@@ -379,7 +379,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         self.send(Ping(self._pings))
 
     def _on_ping_timeout(self) -> None:
-        self._log_entry.closing(CloseReason.SILENT)
+        self._log_entry.closing(CloseReason.PING_TIMEOUT)
         self._graceful_close.cut()
 
     def _on_lost(self) -> None:
@@ -387,5 +387,5 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         self.stop_delivery()
         session, self._session = self._session, None
         if session is not None:
-            self._log_entry.closing(CloseReason.LOST)
+            self._log_entry.closing(CloseReason.CONNECTION_LOST)
             self._session_manager.on_connection_lost(self)

@@ -100,11 +100,13 @@ class NativeInput(LogConsumer):
             case Pong():
                 pass
             case ClientBye(last_seen_id, room):
-                self._log_entry.closing(CloseReason.LEFT)
+                self._log_entry.closing(CloseReason.PEER_CLOSED)
                 self._mark_seen(session, last_seen_id, room)
                 self.on_goodbye()
             case Hello():
-                self._on_invalid_frame(InvalidFrame(frames.UNKNOWN_TYPE, "hello was said before"))
+                self._on_invalid_frame(
+                    InvalidFrame(frames.UNKNOWN_TYPE, "unexpected hello: the session has begun")
+                )
             case InvalidFrame():
                 self._on_invalid_frame(frame)
 
@@ -141,7 +143,7 @@ class NativeInput(LogConsumer):
         known = session.accept(seq, lines)
         if known is Numbering.GAP:
             self._broker.counters.reject(RejectReason.GAP)
-            self.send(Error(frames.OUT_OF_ORDER, "lines before these never came", session.next))
+            self.send(Error(frames.OUT_OF_ORDER, "lines before these were not received", session.next))
             return
         self._broker.counters.duplicates += known
         if known == lines:

@@ -1,4 +1,4 @@
-"""The door for a caller who can't come in now."""
+"""The protocol of a connection that is rejected."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from techboy.net.graceful_close import GracefulClose
 from techboy.net.transport import IStreamTransport
 from techboy.wire.plain import notice
 
-_PATIENCE = 1.0  # seconds that the caller has for closing its half
+_CLOSE_TIMEOUT = 1.0  # seconds for the client to close its half
 
 
 @implementer(IHalfCloseableProtocol)
 class RejectingProtocol(Protocol):
-    """Tells the caller why, in ``words`` that its dialect has for it, closes at once and takes nothing."""
+    """Sends ``message``, the reason in the client's protocol, and closes; received data is ignored."""
 
     transport: IStreamTransport
 
-    def __init__(self, words: bytes, clock: IReactorTime) -> None:
-        self._words, self._clock = words, clock
+    def __init__(self, message: bytes, clock: IReactorTime) -> None:
+        self._message, self._clock = message, clock
 
     def connectionMade(self) -> None:
-        """Say why, and goodbye."""
+        """Send the message, and close."""
         self._graceful_close = GracefulClose(self.transport, self._clock)
-        self.transport.write(self._words)
-        self._graceful_close.begin(_PATIENCE, _PATIENCE)
+        self.transport.write(self._message)
+        self._graceful_close.begin(_CLOSE_TIMEOUT, _CLOSE_TIMEOUT)
 
     def readConnectionLost(self) -> None:
-        """The caller closed its half."""
+        """Handle that the client closed its half."""
         self._graceful_close.peer_closed()
 
     def writeConnectionLost(self) -> None:
-        """The line was sent."""
+        """Handle that the message was sent."""
         self._graceful_close.half_closed()
 
     def displaced(self) -> bool:
-        """The caller speaks another dialect: it has to call again to be told."""
+        """Return False: a client that turns out to be native has to reconnect to be told in its protocol."""
         self._graceful_close.done()
         return False
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The caller is gone."""
+        """Clean up: the connection is closed."""
         self._graceful_close.done()
 
 
 def plainly(why: str) -> bytes:
-    """Return ``why`` for a caller who speaks plain lines."""
+    """Return the reason ``why`` as a message for a plain client."""
     return f"{notice(why)}\n".encode()

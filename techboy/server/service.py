@@ -28,7 +28,7 @@ from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessionManager
 from techboy.server.factories import AdminFactory, ChatServerFactory, RoomSessionManager, ServerConnection
 from techboy.server.lifecycle import ClientLifecycle
-from techboy.server.listeners import ListenerService, Places, PrivateSocket, parse_endpoint
+from techboy.server.listeners import Endpoints, ListenerService, PrivateSocket, parse_endpoint
 from techboy.server.monitored import MonitoredServer
 from techboy.server.monitoring import MonitoredListener
 from techboy.server.native import NativeServerProtocol
@@ -252,8 +252,8 @@ class RoomServer(ChatService):
         factory = AdminFactory(self, admin_sessions)
         return factory, self._listener(lambda: [(path, PrivateSocket(self.reactor, path))], factory)
 
-    def _listener(self, places: Callable[[], Places], factory: ChatServerFactory) -> ListenerService:
-        return ListenerService(places, factory, self.listens, self._refused)
+    def _listener(self, endpoints: Callable[[], Endpoints], factory: ChatServerFactory) -> ListenerService:
+        return ListenerService(endpoints, factory, self.listens, self._refused)
 
     def _metrics_listener(self, endpoint: str) -> MonitoredListener:
         watched = MonitoredServer(self.chat, self.broker, self._protocols, self.health_error)
@@ -261,8 +261,8 @@ class RoomServer(ChatService):
             self.reactor, self.wall, endpoint, watched, self._metrics_announced, self._refused
         )
 
-    def _metrics_announced(self, place: str) -> None:
-        self.ui.show_status(f"Metrics on {place}")
+    def _metrics_announced(self, address: str) -> None:
+        self.ui.show_status(f"Metrics on {address}")
 
     def _disconnect(self, member: Member) -> None:
         connection = member.connection

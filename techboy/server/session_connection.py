@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from techboy.chat.member import Member, MemberConnection
+from techboy.server.admission import PendingConnection
 from techboy.server.lifecycle import DirectClient
-from techboy.server.unwelcomed import PendingConnection
 
 
 class SessionConnection(MemberConnection, DirectClient, Protocol):

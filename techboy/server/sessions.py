@@ -159,7 +159,7 @@ class SessionManager:
 
     def on_goodbye(self, connection: SessionConnection) -> None:
         """Have the lifecycle answer the goodbye of ``connection``."""
-        self.lifecycle.said_goodbye(connection, Farewell.LISTENS)
+        self.lifecycle.on_goodbye(connection, Farewell.READS_ON)
 
     def end_session(self, connection: SessionConnection) -> None:
         """Remove the member of ``connection``, which is closing, and store its session."""
@@ -177,7 +177,7 @@ class SessionManager:
 
     def on_joined(self, connection: SessionConnection) -> None:
         """Handle that ``connection`` was welcomed."""
-        self.lifecycle.entered(connection)
+        self.lifecycle.on_joined(connection)
 
     def on_goodbye_answered(self, connection: SessionConnection) -> None:
         """Store the session of ``connection``, which has answered our goodbye and knows why it was closed."""

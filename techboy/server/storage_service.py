@@ -17,11 +17,11 @@ from techboy.config.options import ConversationOptions
 from techboy.net.connection_log import ConnectionLogEntry
 from techboy.net.reactor import IReactor
 from techboy.net.repeating import repeated
+from techboy.server.admission import PendingConnection
 from techboy.server.broker import Broker
 from techboy.server.native import NativeServerProtocol
 from techboy.server.native_input import ConnectionLimits
 from techboy.server.sessions import SessionManager
-from techboy.server.unwelcomed import PendingConnection
 from techboy.service import clock_time
 from techboy.storage.executor import InlineExecutor, ThreadExecutor
 from techboy.storage.interface import LogStore, StorageError

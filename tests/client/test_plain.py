@@ -17,7 +17,7 @@ from zope.interface import directlyProvides
 from techboy.client.outbox import Chunk, Outbox
 from techboy.client.peer import Peer
 from techboy.client.plain import LATE_WELCOME, PlainPeerProtocol
-from techboy.net.plain_receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import UNENDED_LIMIT
 from techboy.storage.interface import ACTION, TEXT
 from tests.transports import JULIET, FakeTransport, connected, cuts
 
@@ -315,7 +315,7 @@ class LimitTests:
     def test_never_ended(self) -> None:
         """After 64 KiB without an end the peer is told and closed, and nothing it sends is heard."""
         handler = Door()
-        for _ in range(LONGEST_UNENDED // 1024 + 1):
+        for _ in range(UNENDED_LIMIT // 1024 + 1):
             handler.receive(b"x" * 1024)
         assert handler.transport.events == ["half close"]
         assert handler.transport.flush() == self.TOLD + b"* 65536 bytes without a line end: closed\n"

@@ -13,8 +13,8 @@ from twisted.logger import Logger
 
 from techboy.chat.commands import FAREWELL
 from techboy.net.connection_log import (
-    LONGEST,
-    REMARKS,
+    EVENT_LIMIT,
+    TEXT_LIMIT,
     CloseReason,
     ConnectionLog,
     ConnectionLogEntry,
@@ -27,7 +27,7 @@ from techboy.net.connection_log import (
 from tests.journals import written
 
 # surrogates too, as an escape in JSON may bring them
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=2 * LONGEST)
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=2 * TEXT_LIMIT)
 
 
 class EscapedTests:
@@ -39,20 +39,20 @@ class EscapedTests:
         line = escaped(text)
         assert line.isascii()
         assert line.isprintable()
-        assert len(line) <= 10 * LONGEST + len("...")
+        assert len(line) <= 10 * TEXT_LIMIT + len("...")
 
     @given(ANY_TEXT)
     def test_nothing_is_taken_for_something_else(self, text: str) -> None:
         """What was there can be read back, as far as it is written."""
-        line = escaped(text).removesuffix("..." if len(text) > LONGEST else "")
+        line = escaped(text).removesuffix("..." if len(text) > TEXT_LIMIT else "")
         quoted = line.replace("'", "\\'")
-        assert ast.literal_eval(f"'{quoted}'") == text[:LONGEST]
+        assert ast.literal_eval(f"'{quoted}'") == text[:TEXT_LIMIT]
 
     def test_examples(self) -> None:
         """Plain words stay as they are."""
         assert escaped("('127.0.0.1', 33770)") == "('127.0.0.1', 33770)"
         assert escaped("a\x1b[31m\nb\u202e\\é💌") == r"a\x1b[31m\nb\u202e\\\xe9\U0001f48c"
-        assert escaped("x" * (LONGEST + 1)) == "x" * LONGEST + "..."
+        assert escaped("x" * (TEXT_LIMIT + 1)) == "x" * TEXT_LIMIT + "..."
 
 
 class ShortIdsTests:
@@ -91,7 +91,7 @@ class RecordTests:
             record.joined("guest1", "lobby")
             record.lines += 3
             watched.clock.advance(2.25)
-            record.closing(CloseReason.LEFT)
+            record.closing(CloseReason.PEER_CLOSED)
             record.closed(clean=True)
         assert log.texts == [
             "connection 1 with 127.0.0.1:33770: guest1 joined lobby (plain)",
@@ -160,7 +160,7 @@ class RecordTests:
         """The first reason for the end is the true one."""
         with written() as log:
             record = Watched().came()
-            record.closing(CloseReason.STALLED)
+            record.closing(CloseReason.SEND_TIMEOUT)
             record.closes("romeo is leaving")
             record.closed(clean=False)
         assert (log.last["close_reason"], log.last["reason"]) == ("send_timeout", "")
@@ -225,9 +225,9 @@ class RecordTests:
                 record.line_too_long(4096)
                 record.nick_changed(f"guest{number}")
             record.closed(clean=True)
-        assert len(log.texts) == REMARKS + 1
-        assert log.texts[REMARKS - 1].endswith("; further events of this kind are suppressed")
-        assert log.last["suppressed"] == 3000 - REMARKS
+        assert len(log.texts) == EVENT_LIMIT + 1
+        assert log.texts[EVENT_LIMIT - 1].endswith("; further events of this kind are suppressed")
+        assert log.last["suppressed"] == 3000 - EVENT_LIMIT
 
     @given(ANY_TEXT)
     def test_hostile(self, text: str) -> None:

@@ -28,10 +28,10 @@ class PulseTests:
     def test_answer(self) -> None:
         """Who answers is asked again when it is silent again."""
         self.clock.pump([1] * 30)
-        self.keepalive.heard()
+        self.keepalive.on_received()
         assert self.keepalive.idle_seconds == 0
         self.clock.pump([1] * 34)
-        self.keepalive.heard()
+        self.keepalive.on_received()
         self.clock.pump([1] * 30)
         assert [event for event, _ in self.events] == ["ask", "ask", "ask"]
 
@@ -66,7 +66,7 @@ class PulseTests:
         for heard_at in range(1, 60):
             self.setup_method()
             self.clock.advance(heard_at / 10)
-            self.keepalive.heard()
+            self.keepalive.on_received()
             self.clock.advance(25 - heard_at / 10)
             self.clock.advance(heard_at / 10)
             self.clock.advance(35)

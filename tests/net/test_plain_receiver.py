@@ -12,10 +12,10 @@ from tests.transports import connected
 class Silent(PlainReceiver):
     """A receiver that hears nobody."""
 
-    def came(self) -> None:
+    def on_connected(self) -> None:
         """Somebody is there."""
 
-    def gone(self, clean: bool) -> None:
+    def on_closed(self, clean: bool) -> None:
         """Nobody is there any more."""
 
 
@@ -26,10 +26,10 @@ class PlainReceiverTests:
         """What a subclass has to define is nobody's guess."""
         receiver = PlainReceiver(Clock(), MAX_LINE)
         for call in (
-            receiver.came,
-            receiver.left,
-            lambda: receiver.heard(b"hello"),
-            lambda: receiver.gone(True),
+            receiver.on_connected,
+            receiver.on_peer_closed,
+            lambda: receiver.on_lines(b"hello"),
+            lambda: receiver.on_closed(True),
         ):
             with pytest.raises(NotImplementedError):
                 call()
@@ -38,7 +38,7 @@ class PlainReceiverTests:
         """A peer is taken for one that ends its lines until it shows that it does not."""
 
         class Hearing(Silent):
-            def heard(self, block: bytes) -> None:
+            def on_lines(self, block: bytes) -> None:
                 """Nothing is said."""
 
         clock = Clock()
@@ -55,7 +55,21 @@ class PlainReceiverTests:
         """What comes after the goodbye is not heard, not even a beginning."""
         receiver = Silent(Clock(), MAX_LINE)
         transport = connected(receiver)
-        receiver.hear_no_more()
+        receiver.ignore_input()
         transport.receive(b"hello\nthe")
         assert receiver.unfinished == b""
         assert receiver.clock.getDelayedCalls() == []
+
+    def test_error_in_a_timer(self) -> None:
+        """An exception while data without a line end is handled is logged, and closes the connection."""
+
+        class Failing(Silent):
+            def on_lines(self, block: bytes) -> None:
+                raise RuntimeError(block)
+
+        clock = Clock()
+        receiver = Failing(clock, MAX_LINE)
+        transport = connected(receiver)
+        transport.receive(b"hello")
+        clock.advance(1)
+        assert transport.events[-1] == "abort"

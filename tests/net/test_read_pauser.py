@@ -41,10 +41,10 @@ class PausesTests:
 
     def test_forget(self) -> None:
         """All reasons can be forgotten at once."""
-        self.pauses.forget()
+        self.pauses.clear()
         assert self.events == []
         self.pauses.begin(PauseReason.RATE)
         self.pauses.begin(PauseReason.STORE)
-        self.pauses.forget()
+        self.pauses.clear()
         self.pauses.end(PauseReason.STORE)
         assert self.events == ["pause", "resume"]

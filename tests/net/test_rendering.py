@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from techboy.chat.room import PresenceEvents
-from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Renderer, gone
+from techboy.net.rendering import BARE, NATIVE, PLAIN, Delivery, Renderer, skipped_notice
 from techboy.storage.interface import MessageBatch
 
 BATCHES = [
@@ -61,4 +61,4 @@ def test_once() -> None:
 
 def test_gone() -> None:
     """One line is gone, or several are."""
-    assert (gone(1), gone(2)) == ("1 line is gone", "2 lines are gone")
+    assert (skipped_notice(1), skipped_notice(2)) == ("1 line is gone", "2 lines are gone")

@@ -38,7 +38,7 @@ class PatienceTests:
         """After a word the time begins anew."""
         waiting = Waiting()
         waiting.passes(6)
-        waiting.reply_timeout.heard()
+        waiting.reply_timeout.on_received()
         assert waiting.passes(9) == 0
         assert waiting.passes(1) == 1
 

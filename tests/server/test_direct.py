@@ -191,4 +191,4 @@ class BackPressureTests:
         balcony = Balcony()
         for _ in range(3):
             balcony.says("x" * WAITING_LIMIT)
-        assert balcony.romeo.states == ["* not said: too much is waiting already"]
+        assert balcony.romeo.states == ["* message not sent: too much is waiting. Try again later."]

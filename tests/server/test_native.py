@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from techboy.chat.counters import RejectReason
+from techboy.server.admission import HELLO_LIMIT, WELCOME_TIMEOUT
 from techboy.server.native import EARLY_PING_DELAY, FRAME_LIMIT
-from techboy.server.unwelcomed import HELLO_LIMIT, WELCOME_TIMEOUT
 from techboy.storage.interface import MessageBatch, StorageError
 from techboy.storage.memory import MemoryLog
 from techboy.wire.native import milliseconds
@@ -83,7 +83,9 @@ class HelloTests:
         """Another version is refused."""
         caller = NativeVerona().call()
         caller.sends({"type": "hello", "version": 2, "name": "juliet"})
-        assert caller.reads() == [{"type": "bye", "reason": "refused", "text": "version 1 is spoken here"}]
+        assert caller.reads() == [
+            {"type": "bye", "reason": "refused", "text": "unsupported version: expected 1"}
+        ]
         assert "half close" in caller.events
 
     def test_bad_name(self) -> None:
@@ -435,7 +437,9 @@ class FrameTests:
         """Another frame than a hello is answered with a goodbye."""
         caller = NativeVerona().call()
         caller.transport.receive(b'{"type": "ping", "number": 1}\n')
-        assert caller.reads() == [{"type": "bye", "reason": "refused", "text": "a hello comes first"}]
+        assert caller.reads() == [
+            {"type": "bye", "reason": "refused", "text": "expected a hello as the first frame"}
+        ]
 
     def test_broken(self) -> None:
         """[P3] What is no frame is an error that the connection survives."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress, ISSLTransport, ISystemHandle
 from zope.interface import directlyProvides
 
 from techboy.chat.counters import RejectReason
-from techboy.net.plain_receiver import LONGEST_UNENDED
+from techboy.net.plain_receiver import UNENDED_LIMIT
 from techboy.server import broker
 from techboy.server.delivery import UNREAD_LIMIT, UNSTORED_LIMIT
 from techboy.storage.interface import StorageError
@@ -886,7 +886,7 @@ class GoodbyeTests:
         """Who sends 64 KiB without an end is told and closed, and nobody else hears of it."""
         verona = Verona(max_line=64)
         one, two = verona.roster(2)
-        for _ in range(LONGEST_UNENDED // 1024 + 1):
+        for _ in range(UNENDED_LIMIT // 1024 + 1):
             two.says(b"x" * 1024)
         assert two.reads() == (
             "* a line of more than 64 bytes was discarded\n* 65536 bytes without a line end: closed\n"
@@ -901,7 +901,7 @@ class GoodbyeTests:
         """Who was closed for it has left at once, and is sent nothing more."""
         verona = Verona(max_line=64)
         _, two = verona.roster(2)
-        two.says(b"x" * (LONGEST_UNENDED + 2000))
+        two.says(b"x" * (UNENDED_LIMIT + 2000))
         assert list(verona.chat.members) == [1]
 
     def test_behind(self) -> None:

@@ -12,11 +12,11 @@ from twisted.internet.address import UNIXAddress
 from techboy import exit_status
 from techboy.chat.counters import RejectReason
 from techboy.romeo import Options
+from techboy.server.admission import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.server.broker import PRESENCE_DELAY
 from techboy.server.detect import GREETING_DELAY
 from techboy.server.service import RoomServer
 from techboy.server.storage_service import DRAIN_TIMEOUT, SHUTDOWN_TIMEOUT
-from techboy.server.unwelcomed import MIN_PENDING, WELCOME_TIMEOUT
 from techboy.service import SHOWN_WITHIN
 from techboy.terminal.interface import InputSource
 from tests.native import HeldCommitter

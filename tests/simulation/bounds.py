@@ -22,7 +22,7 @@ _SMALL: tuple[tuple[Any, str, object], ...] = (
     (delivery, "UNSTORED_LIMIT", UNSTORED),
     (plain, "UNSTORED_LIMIT", UNSTORED),
     (native_input, "UNSTORED_LIMIT", UNSTORED),
-    (plain_receiver, "LONGEST_UNENDED", 4096),
+    (plain_receiver, "UNENDED_LIMIT", 4096),
     (storage_service, "PRUNE_INTERVAL", PRUNE_INTERVAL),
     (storage_service, "MAX_SESSIONS", SESSIONS),
     (storage_service, "SESSIONS_PER_CLIENT", 1),

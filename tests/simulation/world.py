@@ -30,7 +30,7 @@ from tests.simulation.truth import BrokenPromiseError, Truth
 
 PORT, ADMIN = 4444, "/run/romeo.sock"
 MOST_TURNS = 300
-TIMEOUTS = (CloseReason.SILENT.value, CloseReason.STALLED.value)
+TIMEOUTS = (CloseReason.PING_TIMEOUT.value, CloseReason.SEND_TIMEOUT.value)
 """Turns of all processes at one moment, with nothing delivered, that can only be work for nothing."""
 
 _CALLER = IPv4Address("TCP", "127.0.0.1", 33770)

@@ -1,4 +1,4 @@
-"""Tests of `techboy.server.unwelcomed`."""
+"""Tests of `techboy.server.admission`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.counters import Counters, RejectReason
-from techboy.server.unwelcomed import MIN_PENDING, PendingConnection, PendingConnections
+from techboy.server.admission import MIN_PENDING, PendingConnection, PendingConnections
 from tests.journals import written
 
 
