@@ -32,9 +32,9 @@ def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
         log = self.member.room.log
         if self._flow is not SendState.READY or self.cursor >= log.last:
             return
-        if log.forgotten > self.cursor:
-            self.send_skipped(log.forgotten - self.cursor, log.forgotten)
-            self.cursor = log.forgotten
+        if log.deleted_through > self.cursor:
+            self.send_skipped(log.deleted_through - self.cursor, log.deleted_through)
+            self.cursor = log.deleted_through
         page = Delivery(PresenceEvents(), log.read(self.cursor, PAGE))
         if self._flow is SendState.READY:
             self._send_page(page)
