@@ -146,14 +146,14 @@ class ChatServer:
 
         ``left_at``: the member's offset when it left the room earlier.
         """
-        return max(room.log.last - self.config.history, room.log.forgotten, left_at)
+        return max(room.log.last - self.config.history, room.log.deleted_through, left_at)
 
     def hidden_before(self, member: Member) -> int:
         """Return the id in its room up to which ``member`` may not read messages."""
-        forgotten = member.room.log.forgotten
+        deleted = member.room.log.deleted_through
         if self.policy_of(member).history is History.OWN_SESSION:
-            return max(forgotten, member.since)
-        return forgotten
+            return max(deleted, member.since)
+        return deleted
 
     def history(self, member: Member) -> list[MessageBatch]:
         """Return the history of its room for ``member``: a page at most; raise StorageError."""

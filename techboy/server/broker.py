@@ -139,7 +139,7 @@ class Broker:
                     reason=escaped(str(outcome)),
                 )
             else:
-                self._logs.pruned(outcome)
+                self._logs.apply_pruning(outcome)
                 self._pages.clear()
 
         self._executor.commit(work, pruned)

@@ -1,4 +1,4 @@
-"""What Juliet keeps in an SQLite file from one run to the next: where she was, and what is not said yet."""
+"""The client's store: its session and its outbox, in an SQLite file."""
 
 from __future__ import annotations
 
@@ -15,37 +15,30 @@ SCHEMA = Schema(
     steps=(
         (
             # one row
-            "CREATE TABLE known (session TEXT, log TEXT, room TEXT, seen INTEGER NOT NULL, name TEXT)",
-            "INSERT INTO known (seen) VALUES (0)",
-            "CREATE TABLE outbox (first INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+            "CREATE TABLE client (session TEXT, log TEXT, room TEXT, seen INTEGER NOT NULL, name TEXT,"
+            " next INTEGER NOT NULL, tried INTEGER NOT NULL)",
+            "INSERT INTO client (seen, next, tried) VALUES (0, 1, 1)",
+            "CREATE TABLE outbox (first INTEGER PRIMARY KEY, text TEXT NOT NULL, kind TEXT NOT NULL)",
         ),
-        ("ALTER TABLE known ADD COLUMN next INTEGER NOT NULL DEFAULT 1",),
-        (
-            "ALTER TABLE known ADD COLUMN tried INTEGER NOT NULL DEFAULT 1",
-            # of what is kept by a version that did not note it, all may have been sent
-            "UPDATE known SET tried = max(next, (SELECT coalesce(max("
-            "first + length(text) - length(replace(text, char(10), '')) + 1), 1) FROM outbox))",
-        ),
-        (f"ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT '{TEXT}'",),
     ),
-    probes=("SELECT * FROM known", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
+    probes=("SELECT * FROM client", "SELECT * FROM outbox ORDER BY first DESC LIMIT 10"),
 )
 
 BUSY = 100
-"""Milliseconds to wait for another process that has the file locked; nothing else is done meanwhile."""
+"""Milliseconds to wait, without doing anything else, for another process that has locked the file."""
 
-_KNOWN = "SELECT session, log, room, seen, name FROM known"
-_KNOW = "UPDATE known SET session = ?, log = ?, room = ?, seen = ?, name = ?"
-_KEEP = "INSERT INTO outbox (first, text, kind) VALUES (?, ?, ?)"
-_KEPT = "SELECT first, text, kind FROM outbox"
+_SELECT_STATE = "SELECT session, log, room, seen, name FROM client"
+_UPDATE_STATE = "UPDATE client SET session = ?, log = ?, room = ?, seen = ?, name = ?"
+_INSERT_LINES = "INSERT INTO outbox (first, text, kind) VALUES (?, ?, ?)"
+_SELECT_LINES = "SELECT first, text, kind FROM outbox"
 
 
 @dataclass(frozen=True)
 class ClientState:
-    """What is known of the conversation: nothing at first.
+    """What the client knows about its session.
 
-    ``session``: the token of the session there. ``log``: the id of the logs that it is of. ``room``: where
-    the session is. ``seen``: the id of the last line there that was shown. ``name``: the name there.
+    ``session``: the token of the session. ``log``: the log epoch of the server. ``room``: the room of the
+    session. ``seen``: the id of the last line of the room that was shown. ``name``: the nickname.
     """
 
     session: str | None = None
@@ -56,12 +49,12 @@ class ClientState:
 
 
 class ClientStore:
-    """What is kept in the file ``path``, which is made where it is missing.
+    """The session and the outbox in the file ``path``, which is created if it is missing.
 
-    When a method returns, what it did survives the end of the program, in whichever way it ends; when the
-    computer stops, the last of it may be lost, but nothing is half done. Whatever fails raises StorageError,
-    and changes nothing; so does a lock of another process that lasts longer than `BUSY`, and a file that was
-    removed or replaced. To be used in one thread.
+    A change is durable when its method returns, even if the program is killed. After a crash of the system,
+    the last changes may be lost, but no change is stored in part. A method that fails raises StorageError and
+    changes nothing, also if another process locks the file for longer than `BUSY`, or if the file was removed
+    or replaced. To be used in one thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,79 +65,79 @@ class ClientStore:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY}")
                 self._presence = FilePresence(path, self._connection)
-                self._known = ClientState(*only_row(self._connection, _KNOWN))
+                self._state = ClientState(*only_row(self._connection, _SELECT_STATE))
         except BaseException:
             self._connection.close()
             raise
 
     @property
     def known(self) -> ClientState:
-        """What is known, as it was stored last."""
-        return self._known
+        """The state that was stored last."""
+        return self._state
 
     def save_session(self, known: ClientState) -> None:
-        """Store what is known now."""
+        """Store the state ``known``."""
         with self._transaction():
-            self._connection.execute(_KNOW, astuple(known))
-        self._known = known
+            self._connection.execute(_UPDATE_STATE, astuple(known))
+        self._state = known
 
     def save_seen(self, seen: int) -> None:
-        """Store that lines up to the id ``seen`` were shown; the rest is as it was."""
+        """Store that lines up to the id ``seen`` were shown."""
         with self._transaction():
-            self._connection.execute("UPDATE known SET seen = ?", (seen,))
-        self._known = replace(self._known, seen=seen)
+            self._connection.execute("UPDATE client SET seen = ?", (seen,))
+        self._state = replace(self._state, seen=seen)
 
     def kept(self) -> list[tuple[int, str, str]]:
-        """Return what is to be sent, in order: number of the first line, lines joined by LF, their kind."""
+        """Return the outbox, in order: number of the first line, lines joined by LF, and their kind."""
         with storage_errors(self._path):
-            return self._connection.execute(f"{_KEPT} ORDER BY first").fetchall()
+            return self._connection.execute(f"{_SELECT_LINES} ORDER BY first").fetchall()
 
     @property
     def next(self) -> int:
-        """The number of the next line where nothing is kept: one past the last that was ever forgotten."""
+        """The number of the next line if the outbox is empty: one more than the last that was removed."""
         with storage_errors(self._path):
-            number: int = self._connection.execute("SELECT next FROM known").fetchone()[0]
+            number: int = self._connection.execute("SELECT next FROM client").fetchone()[0]
         return number
 
     @property
     def tried(self) -> int:
         """The number before which lines may have been sent."""
         with storage_errors(self._path):
-            number: int = self._connection.execute("SELECT tried FROM known").fetchone()[0]
+            number: int = self._connection.execute("SELECT tried FROM client").fetchone()[0]
         return number
 
     def sending(self, before: int) -> None:
-        """Store that lines with lower numbers than ``before`` may have been sent, before they are."""
+        """Store, before sending them, that lines with numbers less than ``before`` may have been sent."""
         with self._transaction():
-            self._connection.execute("UPDATE known SET tried = max(tried, ?)", (before,))
+            self._connection.execute("UPDATE client SET tried = max(tried, ?)", (before,))
 
     def save(self, first: int, text: str, kind: str = TEXT) -> None:
-        """Keep ``text``: lines of one ``kind``, joined by LF, with new numbers from ``first`` on."""
+        """Add lines of one ``kind`` to the outbox: ``text``, joined by LF, with numbers from ``first`` on."""
         with self._transaction():
-            self._connection.execute(_KEEP, (first, text, kind))
+            self._connection.execute(_INSERT_LINES, (first, text, kind))
 
     def forget(self, before: int) -> None:
-        """Forget all lines with numbers less than ``before``."""
+        """Remove the lines with numbers less than ``before`` from the outbox."""
         with self._transaction():
-            last = f"{_KEPT} WHERE first < ? ORDER BY first DESC LIMIT 1"
+            last = f"{_SELECT_LINES} WHERE first < ? ORDER BY first DESC LIMIT 1"
             row = self._connection.execute(last, (before,)).fetchone()
             self._connection.execute("DELETE FROM outbox WHERE first < ?", (before,))
-            self._connection.execute("UPDATE known SET next = max(next, ?)", (before,))
+            self._connection.execute("UPDATE client SET next = max(next, ?)", (before,))
             if row is not None:
                 first, text, kind = row
-                self._keep_rest(first, text, kind, before)
+                self._save_rest(first, text, kind, before)
 
     def replace(self, first: int) -> None:
-        """Give all lines that are kept new numbers, from ``first`` on and without holes.
+        """Renumber all lines of the outbox, from ``first`` on without gaps.
 
-        Under these numbers no line may have been sent.
+        No line with one of the new numbers may have been sent.
         """
         chunks = self.kept()
         with self._transaction():
             self._connection.execute("DELETE FROM outbox")
-            self._connection.execute("UPDATE known SET next = ?, tried = ?", (first, first))
+            self._connection.execute("UPDATE client SET next = ?, tried = ?", (first, first))
             for _, text, kind in chunks:
-                self._connection.execute(_KEEP, (first, text, kind))
+                self._connection.execute(_INSERT_LINES, (first, text, kind))
                 first += text.count("\n") + 1
 
     def close(self) -> None:
@@ -154,11 +147,11 @@ class ClientStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All that is done inside is kept in the file, or StorageError is raised and nothing is."""
+        """Commit what is done inside; if that fails, roll it back and raise StorageError."""
         with storage_errors(self._path), transaction(self._connection, self._presence):
             yield
 
-    def _keep_rest(self, first: int, text: str, kind: str, before: int) -> None:
+    def _save_rest(self, first: int, text: str, kind: str, before: int) -> None:
         lines = before - first
         if text.count("\n") >= lines:
-            self._connection.execute(_KEEP, (before, text.split("\n", lines)[-1], kind))
+            self._connection.execute(_INSERT_LINES, (before, text.split("\n", lines)[-1], kind))

@@ -1,4 +1,4 @@
-"""Writing to where things are kept, one piece of work at a time."""
+"""Execution of storage work, one piece at a time."""
 
 from __future__ import annotations
 
@@ -20,78 +20,78 @@ _log = Logger()
 
 
 class StorageExecutor(Protocol):
-    """Does the work that may have to wait for a disk."""
+    """Runs work that may have to wait for a disk."""
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
-        """Do ``work``, after all that was asked for before, then tell ``then`` what it returned.
+        """Run ``work`` after all earlier work, then call ``then`` with its result.
 
-        A StorageError that it raised is told as if it were returned.
+        If ``work`` raises an exception, the result is a StorageError.
         """
 
 
 class InlineExecutor:
-    """For work that waits for nothing: it is done when `commit` returns."""
+    """Runs work at once, for storage that never waits."""
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
-        """Do ``work`` now."""
+        """Run ``work`` and ``then`` before returning."""
         then(_outcome(work))
 
 
 class StorageThread(Thread):
-    """A thread that does not keep the process from ending when a disk keeps it waiting."""
+    """A daemon thread: the process can exit while the thread waits for a disk."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named, daemon=True)
 
 
 class ThreadExecutor:
-    """Does the work in a thread of its own, so that the reactor never waits for a disk."""
+    """Runs work in a thread of its own, so that the reactor never waits for a disk."""
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
         self._pool = ThreadPool(1, 1, "techboy storage")
         self._pool.threadFactory = StorageThread
-        self._under_way, self._changed = 0, Condition()
+        self._pending, self._changed = 0, Condition()
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._pool.start()
 
     def stop(self, within: float) -> bool:
-        """Wait for the work under way, and end the thread; return False if that takes ``within`` seconds."""
+        """Wait for pending work and stop the thread; return False if that takes ``within`` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._under_way, within):
+            if not self._changed.wait_for(lambda: not self._pending, within):
                 return False
         self._pool.stop()
         return True
 
     def commit(self, work: Callable[[], T], then: Callable[[T | StorageError], None]) -> None:
-        """Do ``work`` in the thread; ``then`` is told in the reactor's."""
+        """Run ``work`` in the thread, and ``then`` in the reactor's thread."""
         self._count(1)
-        done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._do, work)
+        done: Deferred[Any] = deferToThreadPool(self._reactor, self._pool, self._run, work)
         done.addCallback(then)
         done.addErrback(
             lambda failure: _log.failure("an error after storing", failure, event="internal_error")
         )
 
-    def _do(self, work: Callable[[], T]) -> T | StorageError:
+    def _run(self, work: Callable[[], T]) -> T | StorageError:
         try:
             return _outcome(work)
         finally:
             self._count(-1)
 
-    def _count(self, more: int) -> None:
+    def _count(self, change: int) -> None:
         with self._changed:
-            self._under_way += more
+            self._pending += change
             self._changed.notify_all()
 
 
 def _outcome(work: Callable[[], T]) -> T | StorageError:
-    """Return what ``work`` returns, or why it failed; an error that is not foreseen is logged, too."""
+    """Return the result of ``work``, or its error as a StorageError; log an unexpected error."""
     try:
         return work()
-    except StorageError as refused:
-        return refused
-    except Exception as unforeseen:
-        _log.failure("an unforeseen error of the storage", event="internal_error")
-        return StorageError(f"it failed: {unforeseen}")
+    except StorageError as error:
+        return error
+    except Exception as error:
+        _log.failure("unexpected error of the storage", event="internal_error")
+        return StorageError(f"it failed: {error}")

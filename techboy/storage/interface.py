@@ -1,4 +1,4 @@
-"""What logs promise, wherever they are kept."""
+"""The interface of message logs, and the records that they store."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Protocol, TypeAlias
 
 TEXT = "text"
 ACTION = "action"
-"""The kinds of messages: what somebody says, and what somebody does (``/me``)."""
+"""The kinds of messages: text, and an action (``/me``)."""
 
 
 @dataclass(frozen=True)
 class MessageDraft:
     """Lines of one author that are to be stored together: ``text``, joined by LF, of one ``kind``.
 
-    ``by`` is the author's number, which stays the same when the name changes.
+    ``by``: the author's number, which a change of nickname does not change.
     """
 
     by: int
@@ -25,9 +25,9 @@ class MessageDraft:
 
 
 class MessageBatch:
-    """Lines of one author that are stored: ``text``, joined by LF, with the ids ``first`` to ``last``.
+    """Stored lines of one author: ``text``, joined by LF, with the ids ``first`` to ``last``.
 
-    ``at``: when they were stored, in seconds since 1970. ``kind``: `TEXT` or `ACTION`.
+    ``at``: the time at which they were stored, in seconds since 1970. ``kind``: `TEXT` or `ACTION`.
     ``by``: the author's number.
     """
 
@@ -39,18 +39,18 @@ class MessageBatch:
 
     @property
     def lines(self) -> int:
-        """How many lines there are in it."""
+        """The number of lines."""
         return self.last - self.first + 1
 
     def after(self, line: int) -> MessageBatch:
-        """Return this batch without its lines up to the id ``line``, which is less than ``last``."""
+        """Return the lines of this batch after the id ``line``, which is less than ``last``."""
         if line < self.first:
             return self
         text = self.text.split("\n", line - self.first + 1)[-1]
         return MessageBatch(line + 1, self.last, self.at, self.by, self.author, self.kind, text)
 
-    def upto(self, line: int) -> MessageBatch:
-        """Return this batch without its lines after the id ``line``, which is at least ``first``."""
+    def through(self, line: int) -> MessageBatch:
+        """Return the lines of this batch up to the id ``line``, which is at least ``first``."""
         if line >= self.last:
             return self
         kept = self.text.split("\n", line - self.first + 1)[:-1]
@@ -59,14 +59,14 @@ class MessageBatch:
 
 @dataclass(frozen=True)
 class SessionRecord:
-    """What is kept of a session: all that survives its connections.
+    """The stored state of a session.
 
-    ``number``: its author's number, which stands with what it says. ``digest``: a hash of its token, which
-    itself is not kept. ``next``: the number of the line that is expected next; all before it are stored.
-    ``room``: the key of the room it is in; ``seen``: the id up to which it has read there. ``heard``: when
-    it was last heard of, in seconds since 1970. ``kicked``: what its client is still to be told because it
-    was kicked, empty if it was not, or knows. ``nick``: the nickname that it took instead of ``name``, which
-    its client asked for last; empty if it took none. ``ignoring``: the numbers of those it does not hear.
+    ``number``: the number of its member, which is stored with the messages. ``digest``: the hash of its
+    token, which itself is not stored. ``name``: the nickname that its client last asked for. ``next``: the
+    number of the line that is expected next; all lines before it are stored. ``room``: the key of its room.
+    ``seen``: its offset there. ``last_active``: when the client was last connected, in seconds since 1970.
+    ``kicked``: the farewell of a kick that the client has not been sent yet, or empty. ``nick``: the nickname
+    that it took instead of ``name``, or empty. ``ignoring``: the numbers of the members it ignores.
     """
 
     number: int
@@ -82,55 +82,52 @@ class SessionRecord:
 
 
 class StorageError(Exception):
-    """Something can't be stored, or what was stored can't be read; its text is one line that says why."""
+    """Messages or sessions cannot be stored or read; the text is one line that says why."""
 
 
 class MessageLog(Protocol):
-    """The lines of one room, in the one order that everybody sees.
+    """The lines of one room, in the order in which all members see them.
 
-    Ids count lines: the first that was ever stored has 1, and there are no holes. What is old may be
-    forgotten, from the beginning on.
+    Ids count lines: the first line ever stored has the id 1, and there are no gaps. Old lines may be deleted,
+    the oldest first.
     """
 
     @property
     def last(self) -> int:
-        """The id of the last line stored, 0 where there is none."""
+        """The id of the last line stored, 0 if there is none."""
 
     @property
-    def forgotten(self) -> int:
-        """The id up to which lines are not kept any more, 0 where all are."""
+    def deleted_through(self) -> int:
+        """The id of the last line that was deleted, 0 if none was."""
 
     @property
     def topic(self) -> str:
-        """The topic of the room, as it was stored last; empty if there is none."""
+        """The stored topic of the room; empty if there is none."""
 
     def read(self, after: int, size: int) -> list[MessageBatch]:
-        """Return what is kept of the lines after the id ``after``: one line at least if there is one.
+        """Return the lines after the id ``after`` that are not deleted, at least one if there is one.
 
-        Not many more than ``size`` characters, of which there is one at least, are returned, in whole lines.
+        The result has about ``size`` characters (at least 1), in whole lines.
         """
 
     def read_last(self, lines: int, size: int | None = None) -> list[MessageBatch]:
-        """Return the last ``lines`` lines, or as many as are kept.
+        """Return the last ``lines`` lines, or as many as are not deleted.
 
-        With a ``size``, no more characters than that are returned, in whole lines, but one line at least.
+        With a ``size``, the result has at most so many characters, in whole lines, but at least one line.
         """
 
 
 Drafts: TypeAlias = Sequence[tuple[MessageLog, Sequence[MessageDraft]]]
-"""What is to be stored in which log. A log may stand there more than once."""
+"""Drafts with the log to store them in. A log may occur more than once."""
 
 
 Topics: TypeAlias = Sequence[tuple[MessageLog, str]]
-"""The new topics of rooms, by their logs, each of which stands there once."""
+"""The new topics of rooms, with their logs. A log occurs at most once."""
 
 
 @dataclass(frozen=True)
 class CommitGroup:
-    """What is stored together, all of it or nothing: batches of logs, and sessions as they are after it.
-
-    ``topics``: those that have changed.
-    """
+    """What is stored in one transaction: batches of messages, sessions, and changed topics."""
 
     batches: Sequence[tuple[MessageLog, list[MessageBatch]]]
     sessions: Sequence[SessionRecord]
@@ -138,60 +135,60 @@ class CommitGroup:
 
 
 class LogStore(Protocol):
-    """The logs of all rooms, and the sessions of those who write in them.
+    """The logs of all rooms, and the sessions of their members.
 
-    Something is stored in three steps: `group` gives it ids, `write` makes it last, `settle` lets it be
-    read. There is one group at a time between the first step and the last; if it can't be written, it is
-    forgotten. `write` and `prune` may be called in another thread, one of them at a time; all else is for
-    the thread that the logs were opened in.
+    Storing takes three steps: `group` assigns ids, `write` makes the group durable, `publish` lets it be
+    read. Only one group may be between the first and the last step; if `write` fails, the group is dropped.
+    `write` and `prune` may be called in another thread, one of them at a time; everything else only in the
+    thread that opened the store.
     """
 
     @property
     def id(self) -> str:
-        """A name that chance made with the logs: where it is another, ids and sessions mean nothing."""
+        """A random name of this store. Ids and sessions of a store with another name are meaningless here."""
 
     def new_number(self) -> int:
-        """Return a number for an author, which no other has, nor ever had who is in one of the logs."""
+        """Return a number for a member that was never used by a member with messages in the logs."""
 
     def open(self, room: str) -> MessageLog:
-        """Return the log of the room with the key ``room``, an empty one where there is none."""
+        """Return the log of the room with the key ``room``, an empty one if there is none."""
 
     def session(self, digest: bytes) -> SessionRecord | None:
-        """Return the session whose token has that ``digest``, None where there is none (any more)."""
+        """Return the session whose token has the hash ``digest``, None if it is not stored."""
 
     def hold(self, digest: bytes) -> bool:
-        """Have the session with that ``digest`` kept, from now on or from when it is stored: it is in use.
+        """Mark the session with the hash ``digest``, also one that is not stored yet, as in use.
 
-        A session in use is never forgotten. Return False if as many are in use as can be.
+        A session in use is never deleted. Return False if the limit of sessions in use is reached.
         """
 
     def release(self, digest: bytes) -> None:
-        """The session with that ``digest`` is not in use any more, if it was, and may be forgotten."""
+        """Mark the session with the hash ``digest`` as not in use: it may be deleted."""
 
     def group(
         self, drafts: Drafts, sessions: Sequence[SessionRecord], at: float, topics: Topics = ()
     ) -> CommitGroup:
-        """Return ``drafts`` as batches, with ids and the time ``at``, and all else as it is: to be written.
+        """Return a group to write, of ``drafts`` with ids and the time ``at``, ``sessions`` and ``topics``.
 
-        If a batch was given a later time before, by any of the logs, these get that one: in the order in
-        which batches are stored their times never decrease, also if the clock was set back.
+        If an earlier batch, of any log, has a later time, the new batches get that time. So times never
+        decrease in the order in which batches are stored, also if the clock was set back.
         """
 
     def write(self, group: CommitGroup) -> None:
-        """Make ``group`` last; raise StorageError, and keep nothing of it, where that can't be done."""
+        """Make ``group`` durable; raise StorageError, and store nothing of it, if that fails."""
 
     def publish(self, group: CommitGroup) -> None:
-        """``group`` is written: let it be read."""
+        """Let ``group``, which was written, be read."""
 
     def prune(self, lines_before: float | None, sessions_before: float) -> Mapping[str, int]:
-        """Forget lines stored before ``lines_before``, unless that is None, and sessions unused for long.
+        """Delete lines stored before ``lines_before`` (none if that is None), and old sessions.
 
-        These are the ones last heard of before ``sessions_before``, and not in use. Return up to which id
-        lines were forgotten, by room; raise StorageError.
+        Old sessions are those not in use that were last active before ``sessions_before``. Return the id of
+        the last line deleted, by room; raise StorageError, and delete nothing, if that fails.
         """
 
-    def pruned(self, forgotten: Mapping[str, int]) -> None:
-        """Those lines are forgotten: see to it that nobody reads them any more."""
+    def apply_pruning(self, deleted: Mapping[str, int]) -> None:
+        """Stop reading the lines that `prune` deleted: ``deleted`` is its result."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the store."""

@@ -1,4 +1,4 @@
-"""The directory in which a program keeps what is to survive it."""
+"""The state directory of a program."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LOCK = "lock"
 
 
 class StateDirectory:
-    """The directory ``path``, for this program alone until it is closed, or the process ends somehow.
+    """The directory ``path``, locked for this program until `close` or the end of the process.
 
-    Where it is missing it is made, for nobody but its owner; where it is there it is left as it is. Raises
-    StorageError where that can't be done, or another program has it.
+    A missing directory is created, accessible to its owner only; an existing one keeps its permissions.
+    Raises StorageError if it cannot be created, or another program has locked it.
     """
 
     def __init__(self, path: str | os.PathLike[str], windows: bool = ON_WINDOWS) -> None:
@@ -27,21 +27,21 @@ class StateDirectory:
         except OSError as error:
             raise StorageError(f"{shown(path)}: {error.strerror}") from error
         try:
-            self._take()
+            self._acquire_lock()
         except StorageError:
             os.close(self._lock)
             raise
 
     def close(self) -> None:
-        """Let other programs have it."""
+        """Release the directory."""
         os.close(self._lock)
 
-    def _take(self) -> None:
-        # imported here, as it is large, and not always needed
+    def _acquire_lock(self) -> None:
+        # imported here because it is large and not always needed
         from portalocker import AlreadyLocked, LockException, LockFlags, portalocker
 
-        # flock(2) or LockFileEx: what is usual on Windows does not say under Wine that somebody else has it.
-        # It takes pywin32, as Twisted does
+        # flock(2) or LockFileEx: under Wine, portalocker's default for Windows does not report that the file
+        # is locked. LockFileEx takes pywin32, as Twisted does
         kind = "Win32Locker" if self._windows else "PosixLocker"
         try:
             (self.path / _LOCK).chmod(0o600)
@@ -55,23 +55,23 @@ class StateDirectory:
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file ``path``, which nobody but its owner may read or write, whatever the umask.
+    """Create an empty file ``path`` that only its owner may read and write, whatever the umask is.
 
-    Raises OSError where that can't be done, or it is there.
+    Raises OSError if it cannot be created, or exists.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    path.chmod(0o600)  # a umask may have taken the owner's rights, too; never were there more
+    path.chmod(0o600)  # the umask may have removed rights of the owner
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Return ``path`` for people, on one line whatever is in it."""
+    """Return ``path`` as text on one line, whatever characters it has."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)
 
 
-def _reason(refused: Exception) -> str:
-    """Return why something was refused, as the system says it where it does."""
-    return getattr(refused.__cause__, "strerror", None) or str(refused)
+def _reason(error: Exception) -> str:
+    """Return the reason of ``error``: the message of the system if there is one."""
+    return getattr(error.__cause__, "strerror", None) or str(error)
 
 
 def _make(path: Path) -> None:
@@ -79,7 +79,7 @@ def _make(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(0o700)
     except FileExistsError:
-        if path.is_file() or path.parent.is_file():  # Windows says that nothing can be found in a file
+        if path.is_file() or path.parent.is_file():  # Windows has another error for a file as a directory
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
         return
-    path.chmod(0o700)  # whatever the umask
+    path.chmod(0o700)  # whatever the umask is

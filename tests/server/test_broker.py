@@ -811,7 +811,7 @@ class PruneTests:
             scene.says(one, text)
             scene.clock.advance(100)
         scene.broker.prune(EPOCH + 50, EPOCH + 50)
-        assert (scene.lobby.log.forgotten, scene.lobby.log.last) == (2, 3)
+        assert (scene.lobby.log.deleted_through, scene.lobby.log.last) == (2, 3)
         assert scene.logs.session(old.digest) is None
         assert scene.logs.session(new.digest) is not None
 
@@ -821,7 +821,7 @@ class PruneTests:
         (one,) = scene.settled(1)
         scene.says(one, "a")
         scene.broker.prune(None, 1000)
-        assert scene.lobby.log.forgotten == 0
+        assert scene.lobby.log.deleted_through == 0
 
     def test_after_what_is_written(self) -> None:
         """A group that is being written is written first, and what follows is stored after it."""
@@ -832,7 +832,7 @@ class PruneTests:
         storing.executor.answer()
         storing.scene.says(one, "b")
         storing.executor.answer()
-        assert (storing.scene.lobby.log.forgotten, storing.scene.lobby.log.last) == (1, 1)
+        assert (storing.scene.lobby.log.deleted_through, storing.scene.lobby.log.last) == (1, 1)
         storing.executor.answer()
         assert two.data == b"guest1: a\nguest1: b\n"
 
@@ -844,7 +844,7 @@ class PruneTests:
         storing.executor.refuse()
         storing.scene.says(one, "a")
         storing.executor.answer()
-        assert storing.scene.lobby.log.forgotten == 0
+        assert storing.scene.lobby.log.deleted_through == 0
         assert two.data == b"guest1: a\n"
 
 

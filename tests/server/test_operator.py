@@ -319,7 +319,7 @@ class FullScreenTests:
             connection.says(b"%d\n" % number)
             home.verona.turn()
         home.ready()
-        gone = home.verona.chat.lobby.log.forgotten
+        gone = home.verona.chat.lobby.log.deleted_through
         kept = [f"guest1: {number}" for number in range(gone, 20)]
         assert kept
         assert home.seen().splitlines() == [f"* {gone} lines are gone", *kept]

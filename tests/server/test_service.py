@@ -228,7 +228,7 @@ class GuestTests:
             connection.receive(b"x" * 100 + b"\n")
             host.reactor.advance(0)
         log = host.program.chat.lobby.log
-        assert (log.last, log.last - log.forgotten) == (20, 3)
+        assert (log.last, log.last - log.deleted_through) == (20, 3)
 
     def test_once(self) -> None:
         """With --once he ends when the last guest has left, not before."""

@@ -534,7 +534,7 @@ class ManySessionsTests:
 
     def test_in_use(self) -> None:
         """Neither one that is connected nor one within its grace time is; one that is left may be."""
-        verona = NativeVerona(logs=MemoryLogStore(sessions=4), grace=10)
+        verona = NativeVerona(logs=MemoryLogStore(max_sessions=4), grace=10)
         juliet, nurse, paris = verona.company_of("juliet", "nurse", "paris")
         for caller in (juliet, nurse):
             caller.says("one", 1)
@@ -553,7 +553,7 @@ class ManySessionsTests:
 
     def test_all_in_use(self) -> None:
         """A newcomer is refused if all are, and comes in when one is free again; the others stay."""
-        verona = NativeVerona(logs=MemoryLogStore(sessions=2))
+        verona = NativeVerona(logs=MemoryLogStore(max_sessions=2))
         juliet, nurse = verona.company_of("juliet", "nurse")
         full = {
             "type": "bye",
@@ -574,7 +574,7 @@ class ManySessionsTests:
     def test_together(self) -> None:
         """That is counted when they come, not when they are stored."""
         executor = HeldCommitter()
-        verona = NativeVerona(logs=MemoryLogStore(sessions=2), executor=executor)
+        verona = NativeVerona(logs=MemoryLogStore(max_sessions=2), executor=executor)
         callers = [verona.hello(f"paris{number}") for number in range(3)]
         assert [caller.events for caller in callers][:2] == [[], []]
         executor.answer_all()
@@ -584,7 +584,7 @@ class ManySessionsTests:
     def test_never_came_in(self) -> None:
         """One that can't be stored, or whose client is gone by then, is not in use."""
         executor = HeldCommitter()
-        verona = NativeVerona(logs=MemoryLogStore(sessions=1), executor=executor)
+        verona = NativeVerona(logs=MemoryLogStore(max_sessions=1), executor=executor)
         verona.hello("paris")
         executor.refuse()
         verona.hello("paris").transport.breaks()
@@ -594,7 +594,7 @@ class ManySessionsTests:
 
     def test_refused_name(self) -> None:
         """Nor is one whose name is refused."""
-        verona = NativeVerona(logs=MemoryLogStore(sessions=1))
+        verona = NativeVerona(logs=MemoryLogStore(max_sessions=1))
         verona.company_of("juliet")[0].sends({"type": "bye"})
         verona.turn()
         assert verona.hello("romeo", session="token1").reads()[0]["reason"] == "refused"

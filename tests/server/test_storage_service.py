@@ -131,9 +131,9 @@ class KeepTests:
         it.chat.post(it.chat.join(FakeGuest(), 0.0), "hello")
         reactor.advance(PRUNE_INTERVAL - 1)
         wall.step(step)
-        assert it.chat.lobby.log.forgotten == 0
+        assert it.chat.lobby.log.deleted_through == 0
         reactor.advance(1)
-        assert (it.chat.lobby.log.forgotten == 0) is kept
+        assert (it.chat.lobby.log.deleted_through == 0) is kept
         it.stopService()
 
     def test_pruned_after_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:

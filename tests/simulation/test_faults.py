@@ -32,9 +32,9 @@ def offset_goes_back(patch: pytest.MonkeyPatch) -> None:
         log = self.member.room.log
         if self._send_state is not SendState.READY or self.offset >= log.last:
             return
-        if log.forgotten > self.offset:
-            self.send_skipped(log.forgotten - self.offset, log.forgotten)
-            self.offset = log.forgotten
+        if log.deleted_through > self.offset:
+            self.send_skipped(log.deleted_through - self.offset, log.deleted_through)
+            self.offset = log.deleted_through
         page = Delivery(PresenceEvents(), log.read(self.offset, PAGE))
         if self._send_state is SendState.READY:
             self._send_page(page)

@@ -88,7 +88,7 @@ class Truth:
             room, log = self.room(logs.id, key), logs.open(key)
             if room.last is not None and log.last < room.last:
                 raise BrokenPromiseError(f"lines of {key} after {log.last} are gone with the restart")
-            for batch in log.read(log.forgotten, EVERYTHING):
+            for batch in log.read(log.deleted_through, EVERYTHING):
                 for entry in entries_of(batch):
                     known = room.entries.get(entry.id)
                     if known is None:

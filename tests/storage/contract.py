@@ -111,7 +111,7 @@ def append(
 def forget(logs: LogStore, lines_before: float | None, sessions_before: float = 0.0) -> dict[str, int]:
     """Forget what is old, in all the steps that it takes."""
     forgotten = logs.prune(lines_before, sessions_before)
-    logs.pruned(forgotten)
+    logs.apply_pruning(forgotten)
     return dict(forgotten)
 
 
@@ -153,7 +153,7 @@ class ForgetfulLogsContract:
             lines = filled(logs, logs.open(room), groups)
             logs = self.again(logs)
             log = logs.open(room)
-            rest = lines[max(after, log.forgotten) :]
+            rest = lines[max(after, log.deleted_through) :]
             read = lines_of(log.read(after, size))
             assert read == rest[: len(read)]
             assert bool(read) == bool(rest)
@@ -176,7 +176,7 @@ class ForgetfulLogsContract:
             read: list[Line] = []
             while batches := log.read(read[-1].id if read else 0, size):
                 read += lines_of(batches)
-            assert read == lines[log.forgotten :]
+            assert read == lines[log.deleted_through :]
             assert log.last == len(lines)
 
         check()
@@ -193,7 +193,7 @@ class ForgetfulLogsContract:
             stored = filled(logs, logs.open(room), groups)
             logs = self.again(logs)
             log = logs.open(room)
-            kept = stored[log.forgotten :]
+            kept = stored[log.deleted_through :]
             assert lines_of(log.read_last(lines)) == kept[max(len(kept) - lines, 0) :]
 
         check()
@@ -216,7 +216,7 @@ class LogsContract(ForgetfulLogsContract):
 
     def test_empty(self, log: MessageLog) -> None:
         """At first nothing is in it."""
-        assert (log.last, log.forgotten) == (0, 0)
+        assert (log.last, log.deleted_through) == (0, 0)
         assert log.read(0, EVERYTHING) == []
         assert log.read_last(10) == []
 
@@ -244,7 +244,7 @@ class LogsContract(ForgetfulLogsContract):
         log = logs.open(ROOM)
         [batch] = append(logs, log, [draft("c\nd")], 8.0)
         assert (batch.first, batch.last, batch.at) == (4, 5, 8.0)
-        assert (log.last, log.forgotten) == (5, 0)
+        assert (log.last, log.deleted_through) == (5, 0)
 
     def test_read_all(self, logs: LogStore, log: MessageLog) -> None:
         """All that was stored can be read, from the beginning, as it was."""
@@ -497,7 +497,7 @@ class LogsContract(ForgetfulLogsContract):
             lines = filled(logs, logs.open(room), groups)
             logs = self.again(logs)
             log = logs.open(room)
-            kept = lines[log.forgotten :][-wanted:]
+            kept = lines[log.deleted_through :][-wanted:]
             tail = lines_of(log.read_last(wanted, size))
             assert tail == kept[len(kept) - len(tail) :]
             assert bool(tail) == bool(kept)
@@ -537,9 +537,9 @@ class LogsContract(ForgetfulLogsContract):
         append(logs, quiet, [draft("e")], 3.0)
         assert forget(logs, 3.0) == {ROOM: 2, "garden": 1}
         for _ in range(2):
-            assert (log.last, log.forgotten) == (3, 2)
+            assert (log.last, log.deleted_through) == (3, 2)
             assert texts_of(log.read(0, EVERYTHING)) == texts_of(log.read_last(10)) == ["d"]
-            assert (garden.last, garden.forgotten) == (1, 1)
+            assert (garden.last, garden.deleted_through) == (1, 1)
             assert garden.read(0, EVERYTHING) == garden.read_last(10) == []
             assert texts_of(quiet.read(0, EVERYTHING)) == ["e"]
             logs = self.again(logs)
@@ -554,7 +554,7 @@ class LogsContract(ForgetfulLogsContract):
         assert forget(logs, 9.0) == {}
         logs = self.again(logs)
         log = logs.open(ROOM)
-        assert (log.last, log.forgotten, log.read(0, EVERYTHING)) == (2, 2, [])
+        assert (log.last, log.deleted_through, log.read(0, EVERYTHING)) == (2, 2, [])
         [batch] = append(logs, log, [draft("c")], 9.0)
         assert batch.first == 3
 

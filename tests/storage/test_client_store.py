@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.storage.client_store import SCHEMA, ClientState, ClientStore
+from techboy.storage.client_store import ClientState, ClientStore
 from techboy.storage.interface import ACTION, TEXT, StorageError
-from techboy.storage.schema import connect
 from tests.marks import needs_permissions, needs_renaming
 from tests.wire.texts import quick
 
@@ -142,25 +141,6 @@ class OutboxTests:
             assert left.tried == full.tried == 8
         full.replace(3)
         assert full.tried == 3
-
-    @pytest.mark.parametrize(
-        ("kept", "before", "tried"),
-        [
-            ([(1, "a\n\nc", TEXT), (4, "d\né", TEXT)], 1, 6),
-            ([(1, "a\n\nc", TEXT)], 3, 4),
-            ([(1, "a", TEXT)], 5, 5),
-            ([], 1, 1),
-        ],
-    )
-    def test_older(self, path: Path, kept: list[tuple[int, str, str]], before: int, tried: int) -> None:
-        """In a file of a version that did not note it, all that is kept may have been sent."""
-        with closing(connect(path, SCHEMA.upto(2))) as connection:
-            connection.executemany(
-                "INSERT INTO outbox (first, text) VALUES (?, ?)", [lines[:2] for lines in kept]
-            )
-            connection.execute("UPDATE known SET next = ?", (before,))
-        with closing(ClientStore(path)) as client_store:
-            assert (client_store.tried, client_store.kept(), client_store.next) == (tried, kept, before)
 
     def test_replace_nothing(self, client_store: ClientStore) -> None:
         """Also where nothing is kept."""
@@ -302,6 +282,6 @@ class FailureTests:
     def test_emptied(self, path: Path) -> None:
         """Nor is one from which somebody has taken the row that says what is known."""
         with closing(ClientStore(path)) as client_store:
-            client_store._connection.execute("DELETE FROM known")
+            client_store._connection.execute("DELETE FROM client")
         with pytest.raises(StorageError, match="it is damaged"):
             ClientStore(path)

@@ -31,8 +31,8 @@ class BatchTests:
     @pytest.mark.parametrize(("line", "kept"), [(5, 1), (6, 2), (7, 3), (99, 3)])
     def test_upto(self, line: int, kept: int) -> None:
         """Lines after an id may be left out; the others keep theirs."""
-        assert lines_of([batch().upto(line)]) == LINES[:kept]
+        assert lines_of([batch().through(line)]) == LINES[:kept]
 
     def test_both(self) -> None:
         """A line may be taken out of the middle."""
-        assert lines_of([batch().after(5).upto(6)]) == LINES[1:2]
+        assert lines_of([batch().after(5).through(6)]) == LINES[1:2]

@@ -61,9 +61,9 @@ class MemoryLogsTests:
         megabyte = [draft("x" * 1_000_000)]
         for _ in range(16):
             append(logs, log, megabyte, 7.0)
-        assert (HISTORY_MEMORY, log.forgotten) == (16 * 1024 * 1024, 0)
+        assert (HISTORY_MEMORY, log.deleted_through) == (16 * 1024 * 1024, 0)
         append(logs, log, megabyte, 7.0)
-        assert log.forgotten == 1
+        assert log.deleted_through == 1
 
     def test_forgotten(self) -> None:
         """What was stored first is forgotten first, with all its lines, and it is known how many."""
@@ -71,11 +71,11 @@ class MemoryLogsTests:
         log = logs.open(ROOM)
         for text in ("a\nb\n" + PIECE, "c\n" + PIECE, PIECE):
             append(logs, log, [draft(text)], 7.0)
-        assert log.forgotten == 0
+        assert log.deleted_through == 0
         append(logs, log, [draft(PIECE)], 8.0)
-        assert (log.forgotten, log.last) == (3, 7)
+        assert (log.deleted_through, log.last) == (3, 7)
         append(logs, log, [draft(PIECE)], 9.0)
-        assert (log.forgotten, log.last) == (5, 8)
+        assert (log.deleted_through, log.last) == (5, 8)
         assert [line.id for line in lines_of(log.read(0, EVERYTHING))] == [6, 7, 8]
 
     def test_read_forgotten(self) -> None:
@@ -84,7 +84,7 @@ class MemoryLogsTests:
         log = logs.open(ROOM)
         for text in (PIECE, PIECE, PIECE, f"{PIECE}\nb"):
             append(logs, log, [draft(text)], 7.0)
-        assert log.forgotten == 1
+        assert log.deleted_through == 1
         for after in (0, 1):
             assert log.read(after, 1)[0].first == 2
         assert [line.id for line in lines_of(log.read_last(100))] == [2, 3, 4, 5]
@@ -97,8 +97,8 @@ class MemoryLogsTests:
         append(logs, quiet, [draft("a\nb")], 1.0)
         for at in (2.0, 3.0, 4.0, 5.0):
             append(logs, loud, [draft(PIECE)], at)
-        assert (quiet.forgotten, quiet.last) == (2, 2)
-        assert (loud.forgotten, loud.last) == (1, 4)
+        assert (quiet.deleted_through, quiet.last) == (2, 2)
+        assert (loud.deleted_through, loud.last) == (1, 4)
         assert quiet.read(0, EVERYTHING) == quiet.read_last(10) == []
         append(logs, quiet, [draft("c")], 6.0)
         assert [(line.id, line.text) for line in lines_of(quiet.read(0, EVERYTHING))] == [(3, "c")]
@@ -111,7 +111,7 @@ class MemoryLogsTests:
         append(logs, quiet, [draft("a")], 2.0)
         for at in (3.0, 4.0, 5.0):
             append(logs, loud, [draft(PIECE)], at)
-        assert (loud.forgotten, quiet.forgotten) == (1, 0)
+        assert (loud.deleted_through, quiet.deleted_through) == (1, 0)
 
     def test_too_large(self) -> None:
         """What is larger than all that may be kept is kept alone, as long as it is the last."""
@@ -119,9 +119,9 @@ class MemoryLogsTests:
         first, second = logs.open("first"), logs.open("second")
         append(logs, first, [draft("a")], 1.0)
         append(logs, second, [draft("x" * 2 * KEEP)], 2.0)
-        assert (first.forgotten, second.forgotten) == (1, 0)
+        assert (first.deleted_through, second.deleted_through) == (1, 0)
         append(logs, first, [draft("b")], 3.0)
-        assert (second.forgotten, texts_of(kept([first, second]))) == (1, ["b"])
+        assert (second.deleted_through, texts_of(kept([first, second]))) == (1, ["b"])
 
     def test_apart(self) -> None:
         """Logs that were not opened together do not share a bound."""
@@ -130,7 +130,7 @@ class MemoryLogsTests:
         append(logs, one, [draft(PIECE)], 1.0)
         for at in range(4):
             append(others, other, [draft(PIECE)], float(at))
-        assert one.forgotten == 0
+        assert one.deleted_through == 0
 
     @pytest.mark.parametrize("text", ["x" * 100, "\U0001f339" * 100, ""])
     def test_bytes(self, text: str) -> None:
@@ -161,7 +161,7 @@ class MemoryLogsTests:
             assert not first or sum(sizes[first - 1 :]) + 512 * (len(batches) + 1) > 10_000
             for number, log in enumerate(rooms):
                 gone = [breaks + 1 for in_room, breaks, _ in said[:first] if in_room == number]
-                assert log.forgotten == sum(gone)
+                assert log.deleted_through == sum(gone)
 
 
 class ForgottenRoomsTests:
@@ -182,20 +182,25 @@ class ForgottenRoomsTests:
         for _ in range(4):
             append(logs, logs.open("loud"), [draft(PIECE)])
         quiet = logs.open("quiet")
-        assert (quiet.last, quiet.forgotten, quiet.read_last(5)) == (2, 2, [])
+        assert (quiet.last, quiet.deleted_through, quiet.read_last(5)) == (2, 2, [])
         [batch] = append(logs, quiet, [draft("c")])
         assert (batch.first, logs.open("other").last) == (3, 0)
 
     def test_many_rooms(self) -> None:
         """Of very many rooms the last ids are not remembered, and yet no id is given twice."""
-        logs = MemoryLogStore(1, rooms=3)
+        logs = MemoryLogStore(1, max_rooms=3)
         append(logs, logs.open("first"), [draft("a\nb\nc\nd")])
         for number in range(3):
             append(logs, logs.open(str(number)), [draft("a\nb")])
         assert logs.open("0").last == 2
         for room in ("first", "new"):
             log = logs.open(room)
-            assert (log.last, log.forgotten, log.read(0, EVERYTHING), log.read_last(5)) == (4, 4, [], [])
+            assert (log.last, log.deleted_through, log.read(0, EVERYTHING), log.read_last(5)) == (
+                4,
+                4,
+                [],
+                [],
+            )
         [batch] = append(logs, logs.open("new"), [draft("b")])
         assert (batch.first, texts_of(logs.open("new").read(0, EVERYTHING))) == (5, ["b"])
 
@@ -203,7 +208,7 @@ class ForgottenRoomsTests:
     @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=60))
     def test_never_twice(self, said: list[tuple[int, int]]) -> None:
         """However many rooms there are: in none is an id given twice."""
-        logs = MemoryLogStore(1, rooms=2)
+        logs = MemoryLogStore(1, max_rooms=2)
         lasts: dict[int, int] = {}
         for room, breaks in said:
             [batch] = append(logs, logs.open(str(room)), [draft("\n" * breaks)])
@@ -212,7 +217,7 @@ class ForgottenRoomsTests:
 
     def test_nothing_said(self) -> None:
         """A room in which nothing was said is not remembered at all."""
-        logs = MemoryLogStore(rooms=1)
+        logs = MemoryLogStore(max_rooms=1)
         append(logs, logs.open("said"), [draft("a")])
         for room in range(5):
             assert append(logs, logs.open(str(room)), []) == []
@@ -220,7 +225,7 @@ class ForgottenRoomsTests:
 
     def test_topics(self) -> None:
         """Topics of so many rooms are remembered, those that were changed last."""
-        logs = MemoryLogStore(rooms=2)
+        logs = MemoryLogStore(max_rooms=2)
         for room in ("a", "b", "a", "c"):
             logs.publish(logs.group([], [], 7.0, [(logs.open(room), f"of {room}")]))
         assert [logs.open(room).topic for room in "abc"] == ["of a", "", "of c"]
@@ -231,7 +236,7 @@ class MemorySessionsTests:
 
     def test_bound(self) -> None:
         """The one that was stored longest ago is forgotten first, wherever it began."""
-        logs = MemoryLogStore(sessions=2)
+        logs = MemoryLogStore(max_sessions=2)
         for digest in (b"a", b"b", b"a", b"c"):
             store(logs, [], 7.0, [session(digest)])
         assert [logs.session(digest) for digest in (b"a", b"b", b"c")] == [session(b"a"), None, session(b"c")]
@@ -245,7 +250,7 @@ class MemorySessionsTests:
 
     def test_in_use(self) -> None:
         """Sessions in use stay however many others come; of those not in use the oldest goes first."""
-        logs = MemoryLogStore(sessions=3)
+        logs = MemoryLogStore(max_sessions=3)
         assert logs.hold(b"a")
         store(logs, [], 7.0, [session(bytes([name])) for name in b"abcde"])
         assert [bytes([name]) for name in b"abcde" if logs.session(bytes([name]))] == [b"a", b"d", b"e"]
@@ -256,7 +261,7 @@ class MemorySessionsTests:
 
     def test_all_in_use(self) -> None:
         """No more of them can be in use than are kept, stored or not yet."""
-        logs = MemoryLogStore(sessions=2)
+        logs = MemoryLogStore(max_sessions=2)
         store(logs, [], 7.0, [session(b"old")])
         assert [logs.hold(digest) for digest in (b"a", b"b", b"c", b"a", b"old")] == [
             True, True, False, True, False,
@@ -288,9 +293,9 @@ class MemoryPruneTests:
         assert forget(logs, 3.0) == {"old": 2}
         for at in (4.0, 5.0):
             append(logs, new, [draft(PIECE)], at)
-        assert (old.forgotten, new.forgotten) == (2, 0)
+        assert (old.deleted_through, new.deleted_through) == (2, 0)
         append(logs, new, [draft(PIECE)], 6.0)
-        assert (old.forgotten, new.forgotten) == (3, 0)
+        assert (old.deleted_through, new.deleted_through) == (3, 0)
 
     def test_forgotten_meanwhile(self) -> None:
         """What was forgotten for lack of memory meanwhile, or is held by nobody, is no harm."""
@@ -299,8 +304,8 @@ class MemoryPruneTests:
         forgotten = logs.prune(2.0, 0.0)
         for at in (3.0, 4.0, 5.0, 6.0):
             append(logs, logs.open("new"), [draft(PIECE)], at)
-        logs.pruned(forgotten)
-        assert (logs.open("old").last, logs.open("new").forgotten) == (1, 1)
+        logs.apply_pruning(forgotten)
+        assert (logs.open("old").last, logs.open("new").deleted_through) == (1, 1)
 
     def test_settled_meanwhile(self) -> None:
         """What is stored while old lines are looked for is kept."""
@@ -309,7 +314,7 @@ class MemoryPruneTests:
         append(logs, log, [draft("a")], 1.0)
         forgotten = logs.prune(2.0, 0.0)
         append(logs, log, [draft("b")], 1.5)
-        logs.pruned(forgotten)
+        logs.apply_pruning(forgotten)
         assert texts_of(log.read(0, EVERYTHING)) == ["b"]
 
 

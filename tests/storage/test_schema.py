@@ -190,7 +190,7 @@ class OlderFileTests:
         new = path.with_name("new")
         make(new, schema)
         for version in range(1, len(schema.steps) + 1):
-            make(path, schema.upto(version))
+            make(path, schema.at_version(version))
             make(path, schema)
             assert described(path) == described(new)
             path.unlink()
@@ -198,14 +198,14 @@ class OlderFileTests:
     @pytest.mark.usefixtures("unchecked")
     def test_not_looked_at(self, path: Path) -> None:
         """What it lacks is not looked for."""
-        make(path, SCHEMA.upto(1))
+        make(path, SCHEMA.at_version(1))
         make(path)
         with closing(connect(path, SCHEMA)) as connection:
             assert connection.execute("SELECT smell FROM rose").fetchall() == [("sweet",)]
 
     def test_with_waiting(self, path: Path) -> None:
         """What waited beside it is not lost with that."""
-        make(path, SCHEMA.upto(1))
+        make(path, SCHEMA.at_version(1))
         leave_waiting(path, "INSERT INTO rose VALUES ('second')")
         with closing(connect(path, SCHEMA)) as connection:
             assert connection.execute("SELECT * FROM rose").fetchall() == [
@@ -220,7 +220,7 @@ class OlderFileTests:
             SCHEMA.steps[1],
             ("CREATE TABLE thorn (length)", "INSERT INTO thorn VALUES (1, 2)"),
         )
-        make(path, SCHEMA.upto(1))
+        make(path, SCHEMA.at_version(1))
         with pytest.raises(StorageError, match="thorn has 1 column"):
             connect(path, Schema(SCHEMA.application, steps, ()))
         with closing(sqlite3.connect(path)) as connection:

@@ -29,8 +29,7 @@ from techboy.storage.interface import (
     MessageLog,
     StorageError,
 )
-from techboy.storage.schema import connect
-from techboy.storage.sqlite import RECENT_MEMORY, SCHEMA, SqliteLogStore, Sync
+from techboy.storage.sqlite import RECENT_MEMORY, SqliteLogStore, Sync
 from tests.children import run, start
 from tests.marks import needs_limits, needs_permissions, needs_renaming, needs_speed
 from tests.storage.contract import (
@@ -151,14 +150,14 @@ class FileTests:
     def test_many_sessions(self, path: Path) -> None:
         """Of too many sessions the oldest go that are not in use, as soon as another is stored."""
         names = [bytes([name]) for name in b"abcdef"]
-        with closing(SqliteLogStore(path, "normal", sessions=3)) as logs:
+        with closing(SqliteLogStore(path, "normal", max_sessions=3)) as logs:
             assert logs.hold(b"a")
             for heard, name in enumerate(names[:4]):
                 store(logs, [], 7.0, [session(name, heard=float(heard))])
             assert [name for name in names if logs.session(name)] == [b"a", b"c", b"d"]
             store(logs, [], 7.0, [session(b"d", line=2), session(b"c", heard=9.0)])
             assert logs.session(b"d") == session(b"d", line=2)
-        with closing(SqliteLogStore(path, "normal", sessions=3)) as logs:
+        with closing(SqliteLogStore(path, "normal", max_sessions=3)) as logs:
             store(logs, [], 7.0, [session(b"c", line=3, heard=9.0), session(b"e", heard=8.0)])
             assert [name for name in names if logs.session(name)] == [b"c", b"d", b"e"]
             forget(logs, None, 8.0)
@@ -168,7 +167,7 @@ class FileTests:
     def test_many_sessions_in_use(self, path: Path) -> None:
         """Where all are in use none goes; else room is made for a twentieth at once."""
         names = [bytes([name]) for name in range(41)]
-        with closing(SqliteLogStore(path, "normal", sessions=40)) as logs:
+        with closing(SqliteLogStore(path, "normal", max_sessions=40)) as logs:
             for name in names[:20]:
                 assert logs.hold(name)
             store(logs, [], 7.0, [session(name, heard=float(name[0])) for name in names])
@@ -179,19 +178,8 @@ class FileTests:
             store(logs, [], 7.0, [session(b"new", heard=99.0), *map(session, (b"x", b"y", b"z"))])
             assert all(map(logs.session, kept))
 
-    def test_first_version(self, path: Path) -> None:
-        """A file of the first version keeps its sessions, and stores new ones."""
-        with closing(connect(path, SCHEMA.upto(1))) as first:
-            first.execute("INSERT INTO session VALUES (?, 1, 'juliet', 1, ?, 0, 7.0)", (b"d", ROOM))
-        with closing(SqliteLogStore(path)) as logs:
-            assert logs.session(b"d") == session()
-            assert logs.open(ROOM).topic == ""
-            store(logs, [], 8.0, [session(b"e")])
-        with closing(SqliteLogStore(path)) as logs:
-            assert [logs.session(digest) for digest in (b"d", b"e")] == [session(), session(b"e")]
-
     def test_clock_was_set_back(self, path: Path) -> None:
-        """A file in which times decrease, as earlier versions wrote, goes on from the latest room's."""
+        """A file in which times decrease continues from the latest time of the last batches of its rooms."""
         with closing(SqliteLogStore(path)) as logs:
             append(logs, logs.open("a"), [draft("a")], 9.0)
             append(logs, logs.open("b"), [draft("b")], 9.0)
@@ -235,7 +223,7 @@ class FileTests:
         """One from which somebody has taken the most needed row is refused in one line, too."""
         SqliteLogStore(path).close()
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("DELETE FROM house")
+            connection.execute("DELETE FROM store")
         with pytest.raises(StorageError, match="it is damaged"):
             SqliteLogStore(path)
 
@@ -406,7 +394,7 @@ class FailureTests:
 
     def test_gone(self, path: Path) -> None:
         """Where nothing works any more, each thing that is tried says so."""
-        logs = SqliteLogStore(path, keep_memory=0)
+        logs = SqliteLogStore(path, recent_memory=0)
         log = logs.open(ROOM)
         append(logs, log, [draft("a"), draft("b")])
         group = logs.group([(log, [draft("c")])], [], 7.0)
@@ -436,7 +424,7 @@ class FailureTests:
             logs.prune(9.0, 9.0)
         assert read_all(log) == ["a"]
         assert logs.session(b"d") == session(heard=1.0)
-        assert (log.last, log.forgotten) == (1, 0)
+        assert (log.last, log.deleted_through) == (1, 0)
 
 
 LIMITED = """
@@ -543,7 +531,7 @@ class ReadingTests:
             steps += 1
             return 0
 
-        logs._reading._connection.set_progress_handler(step, 1)
+        logs._reader._connection.set_progress_handler(step, 1)
         assert len(log.read(2500, 1)) == 1
         assert len(log.read_last(10)) == 10
         append(logs, logs.open("loud"), [draft("y")])
@@ -560,9 +548,9 @@ class ReadingTests:
         assert texts_of(log.read(0, EVERYTHING)) == texts_of(log.read_last(5)) == ["b"]
         forgotten = {**forgotten, **logs.prune(3.0, 0.0)}
         assert texts_of(log.read(0, EVERYTHING)) == ["b"]
-        logs.pruned(forgotten)
+        logs.apply_pruning(forgotten)
         assert log.read(0, EVERYTHING) == log.read_last(5) == []
-        assert (log.last, log.forgotten) == (2, 2)
+        assert (log.last, log.deleted_through) == (2, 2)
 
     def test_opened_while_pruned(self, opened: Callable[..., SqliteLogStore]) -> None:
         """A log that is opened when lines are forgotten and not yet known to be goes on with its ids."""
@@ -571,8 +559,8 @@ class ReadingTests:
         gc.collect()
         forgotten = logs.prune(9.0, 0.0)
         log = logs.open(ROOM)
-        logs.pruned(forgotten)
-        assert (log.last, log.forgotten) == (2, 2)
+        logs.apply_pruning(forgotten)
+        assert (log.last, log.deleted_through) == (2, 2)
         [batch] = append(logs, log, [draft("c")])
         assert batch.first == 3
 
@@ -591,7 +579,7 @@ class ThreadTests:
             logs.publish(group)
         forgotten: list[dict[str, int]] = []
         self.run(lambda: forgotten.append(dict(logs.prune(10.0, 0.0))))
-        logs.pruned(forgotten[0])
+        logs.apply_pruning(forgotten[0])
         assert read_all(log) == list(map(str, range(10, 20)))
         assert logs.session(b"d") == session(line=19)
 
@@ -675,4 +663,4 @@ def test_prune_keeps_bounds(opened: Callable[..., SqliteLogStore]) -> None:
         if at > 10:
             sizes.add(logs._writing.execute("PRAGMA page_count").fetchone()[0])
     assert max(sizes) < 250
-    assert (log.last, log.forgotten) == (400, 350)
+    assert (log.last, log.deleted_through) == (400, 350)
