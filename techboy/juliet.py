@@ -36,7 +36,7 @@ from techboy.storage.client_store import ClientState, ClientStore
 from techboy.storage.interface import StorageError
 from techboy.storage.state_dir import StateDirectory
 from techboy.talk import PeerChat
-from techboy.terminal.progress import FileRead
+from techboy.terminal.progress import FilePosition
 from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
@@ -548,7 +548,7 @@ class ChatClient(PeerChat):
         """Return how much of a file was not read, if some was not; of a pipe that is not known."""
         if self.keyboard is not InputSource.SCRIPT:
             return ""
-        rest = FileRead(self._streams.stdin)
+        rest = FilePosition(self._streams.stdin)
         size = rest.total
         rest.close()
         return f"{size} bytes of the input were not read" if size else ""

@@ -8,8 +8,14 @@ from functools import partial
 
 from techboy.config.options import ConversationOptions
 from techboy.terminal.bell import Bell
-from techboy.terminal.formats import Shown
-from techboy.terminal.formatting import Formatter, MessageFormatter, PlainFormatter, bold, colours
+from techboy.terminal.formats import OutputFormats
+from techboy.terminal.formatting import (
+    Formatter,
+    MessageFormatter,
+    PlainFormatter,
+    supports_bold,
+    supports_colours,
+)
 from techboy.terminal.input_parser import InputParser
 from techboy.terminal.prompt.completion import DIRECT, GUEST, HOST, CommandCompleter
 from techboy.terminal.prompt.history import FileHistory, history_file
@@ -43,7 +49,7 @@ def prompted(
     )
     log = None if options.parent is None else options.parent["logFile"]
     if isinstance(log, StandardStream) and log.on_screen:
-        log.divert(screen.log)
+        log.redirect(screen.log)
     return screen
 
 
@@ -52,7 +58,9 @@ def _painter(
 ) -> Formatter:
     name = options["name"]
     if options["output"] == "auto":
-        return MessageFormatter(name, time.localtime, colours=colours(environ), bold=bold(environ))
+        return MessageFormatter(
+            name, time.localtime, colours=supports_colours(environ), bold=supports_bold(environ)
+        )
     clock = partial(time.strftime, "%H:%M")
-    shown = Shown(options["output"], True, wall, lambda at: clock(time.localtime(at)))
+    shown = OutputFormats(options["output"], True, wall, lambda at: clock(time.localtime(at)))
     return PlainFormatter(shown, name)

@@ -11,8 +11,8 @@ from techboy.chat.status import Connected, Disconnected, unsaid
 from techboy.config.options import ConversationOptions
 from techboy.ops.transcript import TranscriptTee
 from techboy.service import ChatService, IReactor
-from techboy.terminal.bridge import InputHandler
 from techboy.terminal.progress import Sample
+from techboy.terminal.stdio_bridge import InputHandler
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import CALLER
 

@@ -31,7 +31,7 @@ from techboy.config import endpoints
 from techboy.config.options import ConversationOptions
 from techboy.server.detect import GREETING_DELAY
 from techboy.service import ChatService
-from techboy.terminal.bridge import StdioBridge
+from techboy.terminal.stdio_bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected
@@ -121,7 +121,7 @@ class FakeStreams(Streams):
         return self._keyboard
 
     @property
-    def states(self) -> Any:
+    def status_output(self) -> Any:
         return self._states
 
 

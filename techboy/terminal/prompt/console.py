@@ -24,7 +24,7 @@ from techboy.terminal.handles import console_mode, set_console_mode
 from techboy.terminal.prompt.output_writer import WriterState
 from techboy.terminal.prompt.scrollback import without_colours
 from techboy.terminal.prompt.tty import TerminalIO, Told, size_of
-from techboy.terminal.streams import raw, write_all
+from techboy.terminal.streams import open_raw, write_all
 from techboy.terminal.threaded import ThreadedOutput, pieces
 
 OBEYING = 0x1 | 0x2 | 0x4 | 0x8
@@ -76,7 +76,7 @@ class DirectScreen(Stream):
     def __init__(self, descriptor: int, written: Told, lost: Told) -> None:
         super().__init__(descriptor)
         self._written, self._lost = written, lost
-        self._stream = raw(descriptor, "wb")
+        self._stream = open_raw(descriptor, "wb")
         self._gone = False
 
     def put(self, data: bytes) -> None:

@@ -21,9 +21,8 @@ from techboy.arguments import first_word
 from techboy.chat.conversation import Message
 from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.terminal.bell import Bell
-from techboy.terminal.bridge import InputHandler, StatusOutput
 from techboy.terminal.formatting import Formatter, StyledText
-from techboy.terminal.input_parser import Enter, InputParser, Refused
+from techboy.terminal.input_parser import Enter, InputParser, RejectedLine
 from techboy.terminal.prompt.app import PromptApp
 from techboy.terminal.prompt.key_bindings import keys
 from techboy.terminal.prompt.pending import PendingLines
@@ -31,6 +30,7 @@ from techboy.terminal.prompt.scrollback import not_shown
 from techboy.terminal.prompt.session import Reactor, TerminalSession
 from techboy.terminal.prompt.tty import Opened, opened
 from techboy.terminal.roster import Roster
+from techboy.terminal.stdio_bridge import InputHandler, StatusOutput
 from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import clean, cleaned, cleaned_line
 
@@ -57,7 +57,7 @@ class PromptScreen:
 
     def __init__(
         self,
-        reader: InputParser,
+        parser: InputParser,
         painter: Formatter,
         roster: Roster,
         bell: Bell,
@@ -70,7 +70,7 @@ class PromptScreen:
         opened: Opened = opened,
     ) -> None:
         self.status, self.names_many = OK, False
-        self._reader, self._painter, self._roster, self._bell = reader, painter, roster, bell
+        self._parser, self._painter, self._roster, self._bell = parser, painter, roster, bell
         self._states, self._max_line = states, max_line
         self._status_line, self._seconds = status_line, seconds
         self._session = TerminalSession(self, opened)
@@ -121,12 +121,12 @@ class PromptScreen:
 
     def show_prefixed_lines(self, author: str, text: str) -> None:
         """Show lines of ``author`` that say themselves who spoke."""
-        self._show_said(self._painter.signed(text, self._seconds()))
+        self._show_said(self._painter.format_prefixed(text, self._seconds()))
 
     def show_message(self, words: Message) -> None:
         """Show what somebody said."""
-        self._roster.heard(words.author)
-        painted = self._painter.words(words, self._seconds())
+        self._roster.message_received(words.author)
+        painted = self._painter.format_message(words, self._seconds())
         if words.past:
             self._session.show(painted.text)
         else:
@@ -143,10 +143,10 @@ class PromptScreen:
 
     def show_status(self, text: str) -> bool:
         """Show one line about the conversation itself; return False if the screen is too full."""
-        self._roster.noticed(text)
+        self._roster.notice_received(text)
         self._know_name()
         if self._session.is_open and self._states.on_screen:
-            taken = self._notice(self._painter.state(text, self._seconds()).text)
+            taken = self._notice(self._painter.format_status(text, self._seconds()).text)
         else:
             self._states.write(f"{text}\n")
             taken = True
@@ -180,7 +180,7 @@ class PromptScreen:
         """Print what is stored now as own words."""
         for kind, stored in groupby(self._pending.take_stored(lines), attrgetter("kind")):
             text = "\n".join(line.text for line in stored)
-            self._session.show(self._painter.own(text, self._seconds(), kind).text)
+            self._session.show(self._painter.format_own(text, self._seconds(), kind).text)
         self._session.refresh()
 
     def abandon_pending_lines(self) -> None:
@@ -190,7 +190,7 @@ class PromptScreen:
 
     def set_nick(self, name: str) -> None:
         """Prompt with that name."""
-        self._roster.called(name)
+        self._roster.set_own_name(name)
         self._know_name()
 
     def pause(self) -> None:
@@ -211,7 +211,7 @@ class PromptScreen:
         """Whether the bell rings for what was heard since the last time."""
         mentioned, spoken = self._mentioned, self._spoken
         self._mentioned = self._spoken = False
-        return self._bell.rings(mentioned, spoken)
+        return self._bell.should_ring(mentioned, spoken)
 
     def lost(self) -> None:
         """Nobody sees the screen, or types, any more."""
@@ -261,7 +261,7 @@ class PromptScreen:
         if len(lines) == 1 and not self._pasted:
             self._buffer.insert_text(lines[0])
         elif any(map(self._is_too_long, lines)):
-            self._refuse(self._reader.overlong())
+            self._refuse(self._parser.overlong_line())
         elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
             self.show_status(f"* not sent: more than {PASTED_LIMIT} characters")
         else:
@@ -298,14 +298,14 @@ class PromptScreen:
         if self._paused:
             self._hold(lambda: self._entered(buffer))
         elif self._is_too_long(buffer.text):
-            self._refuse(self._reader.overlong())
+            self._refuse(self._parser.overlong_line())
         elif self._took(buffer.text):
             buffer.reset(append_to_history=True)
         return True  # or prompt_toolkit would clear it
 
     def _took(self, text: str) -> bool:
         self._taken = True
-        for event in self._reader.lines(_bytes(text)):
+        for event in self._parser.parse(_bytes(text)):
             match event:
                 case Said(said, kind):
                     self._taken = False
@@ -318,7 +318,7 @@ class PromptScreen:
                     self.conversation.leave()
                 case Enter():
                     self.conversation.enter()
-                case Refused():
+                case RejectedLine():
                     self._refuse(event)
         return self._taken
 
@@ -328,10 +328,10 @@ class PromptScreen:
         else:
             self.conversation.commanded(line, word)
 
-    def _refuse(self, refused: Refused) -> None:
-        if refused.counts:
+    def _refuse(self, refused: RejectedLine) -> None:
+        if refused.is_error:
             self.status = DATA_ERROR
-        self.show_status(f"* {refused.why}")
+        self.show_status(f"* {refused.reason}")
 
     def _is_too_long(self, line: str) -> bool:
         return len(_bytes(line)) > self._max_line

@@ -20,9 +20,9 @@ from techboy import exit_status
 from techboy.chat.conversation import Message
 from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.formatting import PlainFormatter
-from techboy.terminal.input_parser import PersonParser, Refused
+from techboy.terminal.input_parser import PersonParser, RejectedLine
 from techboy.terminal.prompt import session
 from techboy.terminal.prompt.screen import PASTED_LIMIT, REFRESH, PromptScreen
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
@@ -81,7 +81,7 @@ class At:
         self.roster, self.status = Roster("juliet"), "alone"
         self.conversation = Conversation()
         self.history = InMemoryHistory(["earlier"])
-        painter = PlainFormatter(Shown("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
+        painter = PlainFormatter(OutputFormats("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
         self.screen = PromptScreen(
             PersonParser(MAX_LINE),
             painter,
@@ -576,7 +576,7 @@ class SayingTests:
     @at_prompt
     async def test_reader_refuses(self, at: At) -> None:
         """What the reader refuses is told, by the status too where it counts."""
-        at.screen._reader.lines = lambda block: [Refused("no", counts=True)]
+        at.screen._parser.parse = lambda block: [RejectedLine("no", is_error=True)]
         await at.types(f"one{ENTER}")
         await at.sees("* no", "juliet:", "alone")
         assert at.screen.status == exit_status.DATA_ERROR
