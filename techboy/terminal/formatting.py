@@ -125,7 +125,7 @@ class _MentionChecker:
         return not self._mention.is_name(author) and self._mention.is_in(text)
 
     def _is_mentioned_in_prefixed(self, signed: str) -> bool:
-        """Return so for lines that begin with their author's name; notices mention nobody."""
+        """Return whether lines that begin with their author's name mention the user; notices never do."""
         return self._mention.is_in(signed) and any(
             self._is_mentioned(found["author"] or found["actor"], line[found.end() :])
             for line in signed.split("\n")
@@ -183,7 +183,7 @@ class MessageFormatter(_MentionChecker):
         )
 
     def format_status(self, text: str, now: float) -> StyledText:
-        """Format notices and status lines, which mention nobody."""
+        """Format notices and status lines; they never count as mentions."""
         day, when = self._day_and_time(now, now)
         return StyledText(day + _prefix_lines(when, cleaned(text)), mentions=False)
 

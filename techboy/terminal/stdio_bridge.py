@@ -24,7 +24,7 @@ from techboy.net.flow_control import DrainProducer
 from techboy.terminal.formats import MessageFormat, OutputFormats
 from techboy.terminal.input_parser import Enter, InputParser, RejectedLine
 from techboy.terminal.plain_prompt import PlainPrompt
-from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, dropped_notices
 from techboy.terminal.stdio_transport import Connect, Disconnect, connect_stdio
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Said
@@ -282,7 +282,7 @@ class StdioBridge(BatchReceiver):
         self._unwritten = 0
         if self._dropped_notices:
             dropped, self._dropped_notices = self._dropped_notices, 0
-            self.show_status(not_shown(dropped))
+            self.show_status(dropped_notices(dropped))
         self.conversation.output_written()
         if self._full:
             self._full = False

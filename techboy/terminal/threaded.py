@@ -185,7 +185,7 @@ class ThreadedInput:
     ) -> None:
         self._reactor, self._received, self._ended = reactor, received, ended
         self._stream = open_raw(descriptor, "rb")
-        # a console echoes a line where reading it began: until a key is pressed, output may move that place
+        # a console echoes input at the position at which the read began, and output may come before a key
         self._wait = wait_for_key if is_console(descriptor) else _do_nothing
         self._requests = Semaphore(0)
         self._read_state, self._chunk, self._paused = ReadState.IDLE, b"", True

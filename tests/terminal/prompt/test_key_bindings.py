@@ -9,7 +9,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from techboy.terminal.prompt.key_bindings import keys
+from techboy.terminal.prompt.key_bindings import key_bindings
 from tests.screen import CTRL_Z, ENTER
 
 
@@ -20,11 +20,11 @@ class Hands:
         self.done: list[str] = []
         self.end: Callable[[], None] = lambda: None
 
-    def is_asked(self) -> bool:
+    def has_question(self) -> bool:
         return False
 
-    def leaves(self) -> None:
-        self.done.append("leaves")
+    def on_quit(self) -> None:
+        self.done.append("on_quit")
         self.end()
 
     def __getattr__(self, name: str) -> Callable[[], None]:
@@ -37,8 +37,8 @@ class EndOfInputTests:
     @pytest.mark.parametrize(
         ("typed", "said", "done"),
         [
-            (CTRL_Z + ENTER, "", ["leaves"]),
-            (CTRL_Z + "x" + ENTER, "", ["leaves"]),
+            (CTRL_Z + ENTER, "", ["on_quit"]),
+            (CTRL_Z + "x" + ENTER, "", ["on_quit"]),
             ("x" + CTRL_Z + "y" + ENTER, f"x{CTRL_Z}y", []),
         ],
     )
@@ -47,7 +47,7 @@ class EndOfInputTests:
         hands = Hands()
         with create_pipe_input() as keyboard:
             session = PromptSession[str](
-                input=keyboard, output=DummyOutput(), key_bindings=keys(hands, can_suspend=False)
+                input=keyboard, output=DummyOutput(), key_bindings=key_bindings(hands, can_suspend=False)
             )
             hands.end = lambda: session.app.exit(result="")
             keyboard.send_text(typed)
