@@ -8,10 +8,21 @@ from functools import partial
 
 from techboy.config.options import ConversationOptions
 from techboy.terminal.bell import Bell
-from techboy.terminal.formats import Shown
-from techboy.terminal.formatting import Formatter, MessageFormatter, PlainFormatter, bold, colours
+from techboy.terminal.formats import OutputFormats
+from techboy.terminal.formatting import (
+    Formatter,
+    MessageFormatter,
+    PlainFormatter,
+    supports_bold,
+    supports_colours,
+)
 from techboy.terminal.input_parser import InputParser
-from techboy.terminal.prompt.completion import DIRECT, GUEST, HOST, CommandCompleter
+from techboy.terminal.prompt.completion import (
+    DIRECT_COMMANDS,
+    MEMBER_COMMANDS,
+    OPERATOR_COMMANDS,
+    CommandCompleter,
+)
 from techboy.terminal.prompt.history import FileHistory, history_file
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.roster import Roster
@@ -28,10 +39,10 @@ def prompted(
 ) -> PromptScreen:
     """Return the prompt that ``options`` ask for; the program's log is shown above it, if it goes there."""
     roster = Roster(options["name"])
-    here = HOST if options["many"] else DIRECT
+    direct = OPERATOR_COMMANDS if options["many"] else DIRECT_COMMANDS
     screen = PromptScreen(
         reader,
-        _painter(options, wall, environ),
+        _formatter(options, wall, environ),
         roster,
         Bell(),
         states,
@@ -39,20 +50,22 @@ def prompted(
         status_line,
         wall,
         FileHistory(history_file(options.program)),
-        CommandCompleter(lambda: GUEST if screen.names_many else here, lambda: roster.names),
+        CommandCompleter(lambda: MEMBER_COMMANDS if screen.is_multi_user else direct, lambda: roster.names),
     )
     log = None if options.parent is None else options.parent["logFile"]
     if isinstance(log, StandardStream) and log.on_screen:
-        log.divert(screen.log)
+        log.redirect(screen.log)
     return screen
 
 
-def _painter(
+def _formatter(
     options: ConversationOptions, wall: Callable[[], float], environ: Mapping[str, str]
 ) -> Formatter:
     name = options["name"]
     if options["output"] == "auto":
-        return MessageFormatter(name, time.localtime, colours=colours(environ), bold=bold(environ))
+        return MessageFormatter(
+            name, time.localtime, colours=supports_colours(environ), bold=supports_bold(environ)
+        )
     clock = partial(time.strftime, "%H:%M")
-    shown = Shown(options["output"], True, wall, lambda at: clock(time.localtime(at)))
+    shown = OutputFormats(options["output"], True, wall, lambda at: clock(time.localtime(at)))
     return PlainFormatter(shown, name)

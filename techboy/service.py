@@ -24,13 +24,13 @@ from techboy.ops.reload import Reload, on_hangup
 from techboy.ops.systemd import SystemdService
 from techboy.ops.transcript import Transcript, local_iso
 from techboy.storage.state_dir import shown
-from techboy.terminal.bridge import InputHandler, StdioBridge
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
 from techboy.terminal.interface import InputSource
 from techboy.terminal.null_ui import NullUI
-from techboy.terminal.plain_prompt import PlainPrompt, erasing
-from techboy.terminal.progress import FileRead, Progress, Sample, columns_of, shows
+from techboy.terminal.plain_prompt import PlainPrompt, erase_sequence
+from techboy.terminal.progress import FilePosition, Progress, Sample, can_show_progress, columns_of
+from techboy.terminal.stdio_bridge import InputHandler, StdioBridge
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal
 from techboy.wire.plain import Plain
 
@@ -103,7 +103,7 @@ class ChatService(Service):
         self.supervised = SystemdService(
             reactor, Notifier(options.manager), watchdog, lambda: str(self.standing)
         )
-        self._states = streams.states
+        self._states = streams.status_output
         self.ui = self._ui()
         self.connection_log, self.reload = ConnectionLog(reactor.seconds), Reload(reactor)
         self.reload.wrapper = self.supervised.reload
@@ -184,10 +184,10 @@ class ChatService(Service):
         if (
             self.keyboard is InputSource.PERSON
             or stream is None
-            or not shows(stream, self.options.terminal_type)
+            or not can_show_progress(stream, self.options.terminal_type)
         ):
             return
-        self._input = script = FileRead(self._streams.stdin)
+        self._input = script = FilePosition(self._streams.stdin)
         line = self.ui if self._states.on_screen and isinstance(self.ui, StdioBridge) else self._states
 
         def with_input() -> Sample:
@@ -315,8 +315,8 @@ class ChatService(Service):
         prompt = None
         if self.keyboard is InputSource.PERSON and on_terminal:
             columns = get_terminal_size().columns
-            prompt = PlainPrompt(options["name"], erasing(options.terminal_type, columns))
-        output = Shown(options["output"], on_terminal or options["many"], self.wall, self.time_of_day)
+            prompt = PlainPrompt(options["name"], erase_sequence(options.terminal_type, columns))
+        output = OutputFormats(options["output"], on_terminal or options["many"], self.wall, self.time_of_day)
         return StdioBridge(self._reader(), output, self._states, options["max-line"], prompt)
 
     def _reader(self) -> InputParser:

@@ -30,8 +30,8 @@ from techboy.config.options import ConversationOptions
 from techboy.net.reactor import IReactor
 from techboy.server.detect import GREETING_DELAY
 from techboy.service import ChatService
-from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.interface import InputSource
+from techboy.terminal.stdio_bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from tests.clocks import Wall
 from tests.transports import JULIET, FakeTransport, SocketTransport, connected
@@ -126,7 +126,7 @@ class FakeStreams(Streams):
         return self._keyboard
 
     @property
-    def states(self) -> Any:
+    def status_output(self) -> Any:
         return self._states
 
 

@@ -33,7 +33,7 @@ def screen(tap: Any, *arguments: str, log: object = None, **environ: str) -> Pro
 
 def painted(prompt: PromptScreen) -> str:
     """Return how what is said looks."""
-    return prompt._painter.words(Message("nurse", "hello", at=1.0), 2.0).text
+    return prompt._formatter.format_message(Message("nurse", "hello", at=1.0), 2.0).text
 
 
 def completed(prompt: PromptScreen, line: str) -> set[str]:
@@ -56,7 +56,7 @@ class PromptedTests:
         assert "38;5;" not in painted(screen(juliet, TERM="xterm", NO_COLOR="1"))
         assert painted(screen(juliet, "--output", "bare")) == "hello\n"
         past = Message("nurse", "hello", at=1.0, past=True)
-        text = screen(juliet, "--output", "names")._painter.words(past, 2.0).text
+        text = screen(juliet, "--output", "names")._formatter.format_message(past, 2.0).text
         assert text.endswith("] nurse: hello\n")
 
     def test_commands(self) -> None:
@@ -80,4 +80,4 @@ class PromptedTests:
         log = StandardStream(None, None, None)
         log.on_screen = on_screen
         made = screen(juliet, log=log)
-        assert (log._other_way == made.log) is on_screen
+        assert (log._handler == made.log) is on_screen

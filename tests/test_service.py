@@ -19,11 +19,11 @@ from techboy import exit_status, juliet, romeo
 from techboy.client.service import ChatClient
 from techboy.server.service import RoomServer
 from techboy.service import ChatService, clock_time
-from techboy.terminal.bridge import StdioBridge
 from techboy.terminal.input_parser import PersonParser, ScriptParser
 from techboy.terminal.null_ui import NullUI
 from techboy.terminal.progress import Sample
 from techboy.terminal.prompt.screen import PromptScreen
+from techboy.terminal.stdio_bridge import StdioBridge
 from techboy.terminal.streams import Streams
 from techboy.wire.plain import HOST
 from tests.marks import needs_readiness, needs_unix_sockets, open_terminal
@@ -77,14 +77,14 @@ class ChoiceTests:
         """At a terminal a person reads, types and is prompted."""
         terminal = ends.terminal()
         ui = program(tap, Streams(terminal, terminal, terminal)).ui
-        assert isinstance(ui._reader, PersonParser)
+        assert isinstance(ui._parser, PersonParser)
         assert ui._prompt is not None
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
     def test_script(self, tap: Any, ends: Ends) -> None:
         """A pipe is read as a script, and nobody is prompted."""
         ui = program(tap, Streams(ends.pipe(), ends.terminal(), None)).ui
-        assert isinstance(ui._reader, ScriptParser)
+        assert isinstance(ui._parser, ScriptParser)
         assert ui._prompt is None
 
     @pytest.mark.parametrize("tap", [romeo, juliet])
@@ -117,7 +117,7 @@ class ChoiceTests:
         made.on_hangup = lambda act: None
         made.startService()
         assert made.ui.paused is paused
-        made.ui._let_go()
+        made.ui._disconnect()
 
     @needs_readiness
     def test_started(self, ends: Ends) -> None:
@@ -141,7 +141,7 @@ class ChoiceTests:
         juliet_.on_interrupt = lambda leave: None
         juliet_.on_hangup = lambda act: None
         juliet_.startService()
-        juliet_.ui._let_go()
+        juliet_.ui._disconnect()
         assert juliet_.conversation.free
 
 
@@ -181,7 +181,7 @@ class ProgressTests:
         options = juliet.Options()
         streams = Streams(ends.pipe(), None, ends.terminal())
         options.streams = lambda: streams
-        twist: Any = {"logFile": streams.states, "logLevel": None}
+        twist: Any = {"logFile": streams.status_output, "logLevel": None}
         options.parent = twist
         options.parseOptions(["--host", "127.0.0.1"])
         made: Any = ChatClient(FakeReactor(), options, streams)
@@ -195,7 +195,7 @@ class ProgressTests:
         assert made._progress._loop.running
         made.conversation.leave()
         assert not made._progress._loop.running
-        made.ui._let_go()
+        made.ui._disconnect()
 
     def test_sample(self, ends: Ends) -> None:
         """It tells how many lines were sent, and how many wait."""

@@ -31,9 +31,9 @@ from techboy.net.reactor import IReactor
 from techboy.net.reply_timeout import ReplyTimeout
 from techboy.ops.transcript import TranscriptTee
 from techboy.service import ChatService
-from techboy.terminal.bridge import InputHandler
 from techboy.terminal.interface import InputSource, UserInterface
-from techboy.terminal.progress import FileRead, Sample
+from techboy.terminal.progress import FilePosition, Sample
+from techboy.terminal.stdio_bridge import InputHandler
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
 from techboy.wire.plain import CALLER
@@ -291,7 +291,7 @@ class ChatClient(ChatService):
         """Return how much of a file was not read, if some was not; of a pipe that is not known."""
         if self.keyboard is not InputSource.SCRIPT:
             return ""
-        rest = FileRead(self._streams.stdin)
+        rest = FilePosition(self._streams.stdin)
         size = rest.total
         rest.close()
         return f"{size} bytes of the input were not read" if size else ""

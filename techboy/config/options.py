@@ -345,7 +345,7 @@ def redirect_log(twist: dict[str, Any], streams: Streams, talks: bool) -> Standa
     if log not in (sys.stdout, sys.stderr, None):
         return None
     moved = log is not sys.stderr and (talks or streams.stdout is None)
-    new = twist["logFile"] = streams.states if moved or log is sys.stderr else streams.output
+    new = twist["logFile"] = streams.status_output if moved or log is sys.stderr else streams.output
     if moved and new.isatty():
         _show_to_person(twist, streams)
     return new

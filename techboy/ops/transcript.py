@@ -62,14 +62,14 @@ class Transcript:
     def on_delivery(self, room: Room, delivery: Delivery) -> None:
         """Write the notices and messages of one ``delivery`` in ``room`` at once."""
         room_name = cleaned_line(room.name)
-        news = [self._notice_line(line, room_name) for line in delivery.news.recorded()]
-        said = [
+        notices = [self._notice_line(line, room_name) for line in delivery.news.recorded()]
+        messages = [
             self._message_lines(
                 Message(batch.author, batch.text, batch.kind, batch.first, batch.at), room_name
             )
             for batch in delivery.batches
         ]
-        self._write("".join([*news, *said]))
+        self._write("".join([*notices, *messages]))
 
     def write_message(self, message: Message) -> None:
         """Write the lines of ``message``, which belongs to no room."""

@@ -36,10 +36,10 @@ from techboy.server.operator import LocalOperator, Output
 from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import DRAIN_TIMEOUT, StorageService, new_token
 from techboy.service import ChatService
-from techboy.terminal.bridge import InputHandler
 from techboy.terminal.interface import InputSource
 from techboy.terminal.null_ui import NullUI
 from techboy.terminal.progress import Sample
+from techboy.terminal.stdio_bridge import InputHandler
 from techboy.terminal.streams import Streams, is_terminal
 from techboy.wire.frames import CLOSED, RESTART, ServerBye
 from techboy.wire.plain import HOST

@@ -1,1 +1,1 @@
-"""Keyboard and screen: the stdio bridge, what it reads and how it shows."""
+"""The user interface: standard streams, input parsing, output formats and the full-screen prompt."""

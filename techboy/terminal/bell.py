@@ -1,4 +1,4 @@
-"""The terminal's bell: when it rings."""
+"""The terminal's bell, and the command ``/bell`` that configures it."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ ARGUMENTS = "[off|mention|all]"
 
 
 class BellMode(Enum):
-    """When the bell rings; the value is the word that says so."""
+    """When the bell rings; the value is the argument of ``/bell``."""
 
     OFF = "off"
     MENTION = "mention"
     ALL = "all"
 
 
-_TOLD = {
+_DESCRIPTIONS = {
     BellMode.OFF: "the bell is off",
-    BellMode.MENTION: "the bell rings when somebody says your name",
-    BellMode.ALL: "the bell rings when somebody says something",
+    BellMode.MENTION: "the bell rings when your name is mentioned",
+    BellMode.ALL: "the bell rings for every message",
 }
 
 
 class Bell:
-    """Decides whether to ring, as ``/bell`` has set it: when whoever is here is mentioned, at first."""
+    """Decides whether to ring, as set by ``/bell``; initially only if the user is mentioned."""
 
     def __init__(self) -> None:
-        self.state = BellMode.MENTION
+        self.mode = BellMode.MENTION
 
-    def rings(self, mentions: bool, said: bool) -> bool:
-        """Tell whether to ring for what one turn shows.
+    def should_ring(self, mentioned: bool, received: bool) -> bool:
+        """Return whether to ring for the messages of one reactor turn.
 
-        ``mentions``: somebody else said the name of whoever is here. ``said``: somebody said something.
+        ``mentioned``: a message of another member contains the user's name. ``received``: there was a message
+        at all.
         """
-        if self.state is BellMode.OFF:
+        if self.mode is BellMode.OFF:
             return False
-        return mentions or (said and self.state is BellMode.ALL)
+        return mentioned or (received and self.mode is BellMode.ALL)
 
     def set(self, word: str) -> str:
-        """Obey ``/bell word``, and return the line to show; without a word it says how the bell is set."""
+        """Execute ``/bell word``, and return the notice to show; an empty ``word`` changes nothing."""
         try:
-            self.state = BellMode(word.strip().lower() or self.state)
+            self.mode = BellMode(word.strip().lower() or self.mode)
         except ValueError:
             return f"* usage: /bell {ARGUMENTS}"
-        return f"* {_TOLD[self.state]}"
+        return f"* {_DESCRIPTIONS[self.mode]}"

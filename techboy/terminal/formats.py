@@ -1,4 +1,4 @@
-"""How what is said is shown: the choices of ``--output``."""
+"""The formats in which messages are shown: the choices of ``--output``."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from techboy.wire.frames import ServerMessage
 from techboy.wire.native import milliseconds, written
 from techboy.wire.plain import signature
 
-Output: TypeAlias = Callable[[Message], str]
-"""Returns what is to be shown of what somebody said."""
+MessageFormat: TypeAlias = Callable[[Message], str]
+"""Returns the lines to show for a message, each with its LF."""
 
 CHOICES = ("auto", "names", "bare", "json")
 
 
-def named(clock: Callable[[float], str]) -> Output:
-    """``juliet: text`` for each line, ``** juliet text`` for an action; the time first if it is past."""
+def names_format(clock: Callable[[float], str]) -> MessageFormat:
+    """Return the format ``juliet: text``, or ``** juliet text`` for an action; history has the time first."""
 
-    def output(words: Message) -> str:
-        before = signature(words.author, words.kind)
-        if words.past:
-            before = f"[{clock(words.at)}] {before}"
-        return before + words.text.replace("\n", f"\n{before}") + "\n"
+    def output(message: Message) -> str:
+        before = signature(message.author, message.kind)
+        if message.past:
+            before = f"[{clock(message.at)}] {before}"
+        return before + message.text.replace("\n", f"\n{before}") + "\n"
 
     return output
 
 
-def bare(words: Message) -> str:
-    """What was said, byte for byte."""
-    return f"{words.text}\n"
+def bare_format(message: Message) -> str:
+    """Return the text of ``message`` alone."""
+    return f"{message.text}\n"
 
 
-def json_lines(seconds: Callable[[], float]) -> Output:
-    """One message of the native protocol for each line, as ``docs/protocol.rst`` has it.
+def json_format(seconds: Callable[[], float]) -> MessageFormat:
+    """Return the format of JSON lines: the native protocol's message object, see ``docs/protocol.rst``.
 
-    If ids are not known the lines are numbered from 1; if the time is not known it is the present one, by
-    ``seconds``.
+    Lines without an id are numbered from 1. Messages without a time get the current one from ``seconds``,
+    in seconds since 1970.
     """
     counted = itertools.count(1)
 
-    def output(words: Message) -> str:
-        at = milliseconds(words.at or seconds())
-        ids = itertools.count(words.first) if words.first else counted
+    def output(message: Message) -> str:
+        at = milliseconds(message.at or seconds())
+        ids = itertools.count(message.first) if message.first else counted
         return "".join(
-            written(ServerMessage(next(ids), at, words.author, line, words.kind)).decode()
-            for line in words.text.split("\n")
+            written(ServerMessage(next(ids), at, message.author, line, message.kind)).decode()
+            for line in message.text.split("\n")
         )
 
     return output
 
 
-class Shown:
-    """What was chosen: ``of_two`` in a conversation of two, ``of_many`` where others speak too.
+class OutputFormats:
+    """The formats for a ``choice`` of ``--output``: ``direct`` with one peer, ``multi_user`` with several.
 
-    ``signed`` is for lines that say themselves who speaks.
+    ``prefixed`` is for lines that begin with their author's name themselves.
     """
 
     def __init__(
         self, choice: str, terminal: bool, seconds: Callable[[], float], clock: Callable[[float], str]
     ) -> None:
         if choice == "json":
-            self.of_two = self.of_many = self.signed = json_lines(seconds)
+            self.direct = self.multi_user = self.prefixed = json_format(seconds)
             return
-        names = named(clock)
-        self.of_two = names if choice == "names" or (choice == "auto" and terminal) else bare
-        self.of_many = bare if choice == "bare" else names
-        self.signed = bare
+        names = names_format(clock)
+        self.direct = names if choice == "names" or (choice == "auto" and terminal) else bare_format
+        self.multi_user = bare_format if choice == "bare" else names
+        self.prefixed = bare_format

@@ -1,4 +1,4 @@
-"""What is said, as a person at a prompt sees it: when it was, and by whom, in a colour of their own."""
+"""Messages as the prompt shows them: with the time and the author's name in a colour of its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zlib import crc32
 from techboy.chat.messages import Message
 from techboy.chat.nicknames import MAX_LENGTH
 from techboy.storage.interface import ACTION, TEXT
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.wire.plain import in_room, signature
 from techboy.wire.sanitize import cleaned, cleaned_line
 
 PALETTE = (27, 28, 30, 31, 63, 64, 97, 129, 130, 131, 133, 161, 164)
-"""Colours of the 256 that terminals have of which each is as readable on black as on white.
+"""Colours of the 256-colour palette that are readable on black and on white.
 
-Their contrast is at least 4 with both, as Web Content Accessibility Guidelines 2.2 compute it.
+Their contrast with both is at least 4, as defined by the Web Content Accessibility Guidelines 2.2.
 """
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -30,24 +30,24 @@ _MONTHS = (
 _DUMB = re.compile(r"|dumb|unknown")
 _COLOURLESS = re.compile(r"|dumb|unknown|vt[0-9]+.*|.*-m(ono)?")  # $TERM of terminals without colours
 
-# a line that says itself who spoke, perhaps with the time when that was
+# a line that begins with its author's name, perhaps after a time
 _NAME = rf"[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}"
 _WHEN = r"\[(?:\d{4}-\d\d-\d\d )?\d\d:\d\d\] "
-_SIGNED = re.compile(rf"(?P<when>{_WHEN})?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
+_PREFIXED = re.compile(rf"(?P<when>{_WHEN})?(?:(?P<author>{_NAME}): |\*\* (?P<actor>{_NAME}) )")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
-def colours(environ: Mapping[str, str]) -> bool:
-    """Tell whether names may be shown in colours.
+def supports_colours(environ: Mapping[str, str]) -> bool:
+    """Return whether names may be shown in colours.
 
-    They may not where ``NO_COLOR`` is set and not empty (no-color.org), nor on a terminal whose type,
-    ``TERM``, has none. Windows has no ``TERM``, and has colours.
+    They may not if ``NO_COLOR`` is set and not empty (no-color.org), or if the terminal type ``TERM`` has no
+    colours. Windows has no ``TERM``, but has colours.
     """
     return not environ.get("NO_COLOR") and not _COLOURLESS.fullmatch(_terminal(environ))
 
 
-def bold(environ: Mapping[str, str]) -> bool:
-    """Tell whether the terminal may be asked for bold letters, which are no colour."""
+def supports_bold(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal supports bold text, which ``NO_COLOR`` does not turn off."""
     return not _DUMB.fullmatch(_terminal(environ))
 
 
@@ -56,9 +56,9 @@ def _terminal(environ: Mapping[str, str]) -> str:
 
 
 class StyledText(NamedTuple):
-    """Whole lines for a terminal, each with its LF, safe but for colours and bold letters of ours.
+    """Whole sanitized lines for a terminal, each with its LF; only our own sequences for styles are in it.
 
-    ``mentions``: somebody else said the name of whoever is here.
+    ``mentions``: a message of another member contains the user's name.
     """
 
     text: str
@@ -66,78 +66,78 @@ class StyledText(NamedTuple):
 
 
 class Formatter(Protocol):
-    """Makes lines for a terminal of what is said. ``name``: what whoever is here is called.
+    """Formats lines for a terminal. ``name``: the user's nickname.
 
-    ``now``: the time, in seconds since 1970, for what does not say when it was.
+    ``now``: the current time in seconds since 1970, for messages that have no time.
     """
 
     name: str
 
-    def words(self, words: Message, now: float) -> StyledText:
-        """Paint what somebody said."""
+    def format_message(self, message: Message, now: float) -> StyledText:
+        """Format a message."""
 
-    def signed(self, text: str, now: float) -> StyledText:
-        """Paint lines that say themselves who spoke."""
+    def format_prefixed(self, text: str, now: float) -> StyledText:
+        """Format lines that begin with their author's name themselves."""
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
-        """Paint lines that were said here."""
+    def format_own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
+        """Format lines of the user."""
 
-    def state(self, text: str, now: float) -> StyledText:
-        """Paint lines about the conversation itself."""
+    def format_status(self, text: str, now: float) -> StyledText:
+        """Format notices and status lines."""
 
 
 class MentionMatcher:
-    """Finds where somebody is called by ``name``: as a word of its own, in any case.
+    """Finds mentions of ``name``: as a word of its own, regardless of case.
 
-    A name may have a dot or a hyphen in it, so that ``romeo`` is not meant by ``romeo-2``, but by ``romeo.``.
+    Names may contain dots and hyphens: ``romeo-2`` does not mention ``romeo``, but ``romeo.`` does.
     """
 
     def __init__(self, name: str) -> None:
-        self._lowered = name.lower()
+        self._lower_name = name.lower()
         self._word = re.compile(rf"(?<!\w)(?<!\w[.-]){re.escape(name)}(?!\w|[.-]\w)", re.IGNORECASE)
 
-    def by(self, author: str) -> bool:
-        """Tell whether ``author`` is the one so called."""
-        return author.lower() == self._lowered
+    def is_name(self, author: str) -> bool:
+        """Return whether ``author`` is that name."""
+        return author.lower() == self._lower_name
 
-    def within(self, text: str) -> bool:
-        """Tell whether the name is anywhere in ``text``, which may be many lines."""
-        # looking for letters is many times as fast as looking for a word, and rarely finds any
-        return bool(self._lowered) and self._lowered in text.lower() and bool(self._word.search(text))
+    def is_in(self, text: str) -> bool:
+        """Return whether ``text``, one or more lines, mentions the name."""
+        # the substring search is many times as fast as the regular expression, and rarely finds anything
+        return bool(self._lower_name) and self._lower_name in text.lower() and bool(self._word.search(text))
 
 
-class _Named:
-    """Somebody who has a name, and may be called by it."""
+class _MentionChecker:
+    """Knows the user's nickname, and checks whether messages mention it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @property
     def name(self) -> str:
-        """What whoever is here is called."""
+        """The user's nickname."""
         return self._name
 
     @name.setter
     def name(self, name: str) -> None:
-        self._name, self._called = name, MentionMatcher(name)
+        self._name, self._mention = name, MentionMatcher(name)
 
-    def _is_called(self, author: str, text: str) -> bool:
-        return not self._called.by(author) and self._called.within(text)
+    def _is_mentioned(self, author: str, text: str) -> bool:
+        return not self._mention.is_name(author) and self._mention.is_in(text)
 
-    def _is_called_in(self, signed: str) -> bool:
-        """Tell so of lines that say themselves who spoke; notices call nobody."""
-        return self._called.within(signed) and any(
-            self._is_called(found["author"] or found["actor"], line[found.end() :])
+    def _is_mentioned_in_prefixed(self, signed: str) -> bool:
+        """Return whether lines that begin with their author's name mention the user; notices never do."""
+        return self._mention.is_in(signed) and any(
+            self._is_mentioned(found["author"] or found["actor"], line[found.end() :])
             for line in signed.split("\n")
-            if (found := _SIGNED.match(line))
+            if (found := _PREFIXED.match(line))
         )
 
 
-class MessageFormatter(_Named):
-    """Begins each line with its time, ``HH:MM``, and who said it; where the day changes, a line says so.
+class MessageFormatter(_MentionChecker):
+    """Begins each line with its time, ``HH:MM``, and its author; a line with the date precedes a new day.
 
-    ``localtime`` is `time.localtime`, or the like of it. With ``colours`` each name has its own, the same in
-    every run. ``bold``: names, and lines that call whoever is here, are in bold letters.
+    ``localtime`` is `time.localtime` or a substitute. With ``colours`` each name has its own colour, the same
+    in every run. With ``bold`` names, and lines that mention the user, are in bold text.
     """
 
     def __init__(
@@ -147,123 +147,128 @@ class MessageFormatter(_Named):
         self._localtime, self._colours, self._bold = localtime, colours, bold
         self._day: tuple[int, int, int] | None = None
 
-    def words(self, words: Message, now: float) -> StyledText:
-        """Paint what somebody said, at the time when that was, if it is known."""
-        author, text = cleaned_line(words.author), cleaned(words.text)
-        day, when = self._when(words.at or now, now)
-        before = self._before(when, author, words.kind)
-        if not self._is_called(author, text):
-            return StyledText(day + _each(before, text), mentions=False)
-        loud = self._before(when, author, words.kind, loud=True)
+    def format_message(self, message: Message, now: float) -> StyledText:
+        """Format ``message`` with its time, or with ``now`` if it has none."""
+        author, text = cleaned_line(message.author), cleaned(message.text)
+        day, when = self._day_and_time(message.at or now, now)
+        prefix = self._prefix(when, author, message.kind)
+        if not self._is_mentioned(author, text):
+            return StyledText(day + _prefix_lines(prefix, text), mentions=False)
+        emphasized = self._prefix(when, author, message.kind, emphasized=True)
         lines = [
-            self._aloud(loud + line) if self._called.within(line) else f"{before}{line}\n"
+            self._emphasize(emphasized + line) if self._mention.is_in(line) else f"{prefix}{line}\n"
             for line in text.split("\n")
         ]
         return StyledText(day + "".join(lines), mentions=True)
 
-    def signed(self, text: str, now: float) -> StyledText:
-        """Paint lines of a plain host, each of which may be somebody else's."""
+    def format_prefixed(self, text: str, now: float) -> StyledText:
+        """Format lines of a server's plain protocol, each of which may have another author."""
         text = cleaned(text)
-        day, when = self._when(now, now)
-        mentions = self._is_called_in(text)
+        day, when = self._day_and_time(now, now)
+        mentions = self._is_mentioned_in_prefixed(text)
         lines = [
-            self._aloud(when + self._signed(line, loud=True))
-            if mentions and self._is_called_in(line)
-            else f"{when}{self._signed(line)}\n"
+            self._emphasize(when + self._style_prefixed(line, emphasized=True))
+            if mentions and self._is_mentioned_in_prefixed(line)
+            else f"{when}{self._style_prefixed(line)}\n"
             for line in text.split("\n")
         ]
         return StyledText(day + "".join(lines), mentions)
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
-        """Paint what was said here."""
-        day, when = self._when(now, now)
+    def format_own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
+        """Format lines of the user."""
+        day, when = self._day_and_time(now, now)
         return StyledText(
-            day + _each(self._before(when, cleaned_line(self.name), kind), cleaned(text)), mentions=False
+            day + _prefix_lines(self._prefix(when, cleaned_line(self.name), kind), cleaned(text)),
+            mentions=False,
         )
 
-    def state(self, text: str, now: float) -> StyledText:
-        """Paint lines about the conversation itself, which call nobody."""
-        day, when = self._when(now, now)
-        return StyledText(day + _each(when, cleaned(text)), mentions=False)
+    def format_status(self, text: str, now: float) -> StyledText:
+        """Format notices and status lines; they never count as mentions."""
+        day, when = self._day_and_time(now, now)
+        return StyledText(day + _prefix_lines(when, cleaned(text)), mentions=False)
 
-    def _when(self, at: float, now: float) -> tuple[str, str]:
-        """Return a line that tells the day of ``at``, where that is another than before, and the time."""
+    def _day_and_time(self, at: float, now: float) -> tuple[str, str]:
+        """Return a line with the date of ``at`` if it differs from the last one, and the time ``HH:MM``."""
         today = self._local(now, now)
         local = self._local(at, now)
         day, self._day = self._day or _date(today), _date(local)
-        told = "" if day == self._day else _told(local)
-        return told, f"{local.tm_hour:02}:{local.tm_min:02} "
+        day_line = "" if day == self._day else _day_line(local)
+        return day_line, f"{local.tm_hour:02}:{local.tm_min:02} "
 
     def _local(self, at: float, now: float) -> time.struct_time:
         try:
             return self._localtime(at)
-        except (OverflowError, ValueError, OSError):  # what another computer said was no time of this world
+        except (OverflowError, ValueError, OSError):  # the peer sent a time that is out of range
             return self._localtime(now)
 
-    def _before(self, when: str, author: str, kind: str, *, loud: bool = False) -> str:
-        return when + signature(self._painted(author, loud), kind)
+    def _prefix(self, when: str, author: str, kind: str, *, emphasized: bool = False) -> str:
+        return when + signature(self._styled_name(author, emphasized), kind)
 
-    def _signed(self, line: str, *, loud: bool = False) -> str:
-        found = _SIGNED.match(line)
+    def _style_prefixed(self, line: str, *, emphasized: bool = False) -> str:
+        found = _PREFIXED.match(line)
         if found is None:
             return line
         kind = ACTION if found["actor"] else TEXT
-        before = self._before(found["when"] or "", found["author"] or found["actor"], kind, loud=loud)
-        return before + line[found.end() :]
+        prefix = self._prefix(
+            found["when"] or "", found["author"] or found["actor"], kind, emphasized=emphasized
+        )
+        return prefix + line[found.end() :]
 
-    def _painted(self, name: str, loud: bool) -> str:
-        return _painted(name, self._colours, self._bold, loud)
+    def _styled_name(self, name: str, emphasized: bool) -> str:
+        return _styled_name(name, self._colours, self._bold, emphasized)
 
-    def _aloud(self, line: str) -> str:
+    def _emphasize(self, line: str) -> str:
         return f"{_BOLD}{line}{_PLAIN}\n" if self._bold else f"{line}\n"
 
 
-class PlainFormatter(_Named):
-    """Shows what was chosen with ``--output``, without times and colours.
+class PlainFormatter(_MentionChecker):
+    """Formats messages as chosen with ``--output``, without times and colours.
 
-    ``host``: who is said to have spoken where lines say it themselves.
+    ``server``: the author that JSON lines name if a line begins with its author's name itself.
     """
 
-    def __init__(self, shown: Shown, name: str, host: str = "romeo") -> None:
+    def __init__(self, formats: OutputFormats, name: str, server: str = "romeo") -> None:
         super().__init__(name)
-        self._shown, self._host = shown, host
+        self._formats, self._server = formats, server
 
-    def words(self, words: Message, now: float) -> StyledText:
-        """Show what somebody said."""
-        return StyledText(cleaned(self._shown.of_many(words)), self._is_called(words.author, words.text))
+    def format_message(self, message: Message, now: float) -> StyledText:
+        """Format a message."""
+        return StyledText(
+            cleaned(self._formats.multi_user(message)), self._is_mentioned(message.author, message.text)
+        )
 
-    def signed(self, text: str, now: float) -> StyledText:
-        """Show lines that say themselves who spoke."""
-        lines = self._shown.signed(Message(self._host, text))
-        return StyledText(cleaned(lines), self._is_called_in(text))
+    def format_prefixed(self, text: str, now: float) -> StyledText:
+        """Format lines that begin with their author's name themselves."""
+        lines = self._formats.prefixed(Message(self._server, text))
+        return StyledText(cleaned(lines), self._is_mentioned_in_prefixed(text))
 
-    def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
-        """Show what was said here as it was typed, after the name, whatever was chosen."""
+    def format_own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
+        """Format lines of the user as typed, after the nickname, regardless of ``--output``."""
         return StyledText(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
 
-    def state(self, text: str, now: float) -> StyledText:
-        """Show lines about the conversation itself."""
+    def format_status(self, text: str, now: float) -> StyledText:
+        """Format notices and status lines."""
         return StyledText(cleaned(f"{text}\n"), mentions=False)
 
 
 @lru_cache(maxsize=1024)
-def _painted(name: str, coloured: bool, bold: bool, loud: bool) -> str:
-    """Return ``name`` in its colour, and bold; after it goes on what was before it, ``loud`` or not."""
+def _styled_name(name: str, coloured: bool, bold: bool, emphasized: bool) -> str:
+    """Return ``name`` bold and in its colour; the text after it is bold only if ``emphasized``."""
     colour = f"38;5;{PALETTE[crc32(name.lower().encode()) % len(PALETTE)]}" if coloured else ""
     codes = ";".join(filter(None, ["1" * bold, colour]))
     if not codes:
         return name
-    return f"\x1b[{codes}m{name}{_PLAIN}{_BOLD * (loud and bold)}"
+    return f"\x1b[{codes}m{name}{_PLAIN}{_BOLD * (emphasized and bold)}"
 
 
-def _each(before: str, text: str) -> str:
-    """Return the lines of ``text``, each after ``before``."""
-    return before + text.replace("\n", f"\n{before}") + "\n"
+def _prefix_lines(prefix: str, text: str) -> str:
+    """Return the lines of ``text``, each after ``prefix`` and with its LF."""
+    return prefix + text.replace("\n", f"\n{prefix}") + "\n"
 
 
 def _date(local: time.struct_time) -> tuple[int, int, int]:
     return local.tm_year, local.tm_mon, local.tm_mday
 
 
-def _told(local: time.struct_time) -> str:
+def _day_line(local: time.struct_time) -> str:
     return f"* {_DAYS[local.tm_wday]}, {local.tm_mday} {_MONTHS[local.tm_mon - 1]} {local.tm_year}\n"

@@ -1,6 +1,6 @@
-"""What Windows knows of the standard streams, which their descriptors do not tell there.
+"""Queries of the standard streams by their Windows handles, where descriptors do not suffice.
 
-Elsewhere nothing is known by handles.
+On other systems the functions return False or None.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ _MODIFIERS = (0x10, 0x11, 0x12, 0x14)  # VK_SHIFT, VK_CONTROL, VK_MENU, VK_CAPIT
 
 
 def is_console(descriptor: int) -> bool:
-    """Tell whether ``descriptor`` is a console; ``isatty`` takes NUL for one."""
+    """Return whether ``descriptor`` is a console; ``isatty`` is also true for NUL."""
     return console_mode(descriptor) is not None
 
 
 def console_mode(descriptor: int) -> int | None:
-    """Return the mode of the console ``descriptor``, None if it is none."""
+    """Return the mode of the console ``descriptor``, None if it is not a console."""
     if sys.platform != "win32":
         return None
     import ctypes
@@ -29,7 +29,7 @@ def console_mode(descriptor: int) -> int | None:
 
 
 def set_console_mode(descriptor: int, mode: int | None) -> bool:
-    """Give the console ``descriptor`` that ``mode``; return whether it takes it. None changes nothing."""
+    """Set the ``mode`` of the console ``descriptor``, and return whether that succeeded. Ignore None."""
     if sys.platform != "win32" or mode is None:
         return False
     import ctypes
@@ -41,9 +41,9 @@ def set_console_mode(descriptor: int, mode: int | None) -> bool:
 
 
 def wait_for_key() -> None:
-    """Return when a key was pressed at the console of standard input, which stays to be read.
+    """Block until a key is pressed at the console of standard input; the key can still be read.
 
-    What else has happened there until then is forgotten.
+    Other console events before it are discarded.
     """
     if sys.platform != "win32":
         return
@@ -56,13 +56,13 @@ def wait_for_key() -> None:
         [event] = console.PeekConsoleInput(1)
         is_key = event.EventType == win32console.KEY_EVENT and event.KeyDown
         if is_key and event.VirtualKeyCode not in _MODIFIERS:
-            console.Detach()  # or it would be closed
+            console.Detach()  # otherwise the handle would be closed
             return
         console.ReadConsoleInput(1)
 
 
 def same_object(one: int, other: int) -> bool:
-    """Tell whether two descriptors are one pipe or file, opened once, or both are a console."""
+    """Return whether two descriptors are the same open pipe or file, or both are a console."""
     if sys.platform != "win32":
         return False
     import ctypes

@@ -1,4 +1,4 @@
-"""What the lines from a keyboard, a pipe or a file mean."""
+"""Parsing of input lines from a keyboard, a pipe or a file into events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from techboy.wire.lines import LF, first_overlong, unix_ends
 from techboy.wire.plain import HOST, Command, Event, Said
 from techboy.wire.sanitize import clean
 
-_GROWTH = 3  # times: a byte can become U+FFFD, and a slash or a blank is added to the whole at most
+_GROWTH = 3  # times: a byte can become U+FFFD; at most a slash or a space is added to the line
 
 
 @dataclass(frozen=True)
@@ -20,47 +20,47 @@ class Enter:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A line was too long and is not said: ``why``, for the one who wrote it.
+class RejectedLine:
+    """A line was too long and is not sent; ``reason`` is a notice for the user.
 
-    ``counts``: nobody may be reading along, so the program has to end with an error too.
+    ``is_error``: the program has to end with an error status too, because the input is not typed by a person.
     """
 
-    why: str
-    counts: bool
+    reason: str
+    is_error: bool
 
 
-Read: TypeAlias = Event | Enter | Refused
+InputEvent: TypeAlias = Event | Enter | RejectedLine
 
 
 class InputParser(Protocol):
-    """Makes events of what is read."""
+    """Parses input into events."""
 
-    def lines(self, block: bytes) -> list[Read]:
-        """Return what ``block`` means: whole lines, joined by LF, none longer than allowed."""
+    def parse(self, block: bytes) -> list[InputEvent]:
+        """Return the events of ``block``: whole lines, joined by LF, none longer than allowed."""
 
-    def overlong(self) -> Refused:
-        """A line of the input is too long, and left out."""
+    def overlong_line(self) -> RejectedLine:
+        """Return the event for a line that is too long, and is skipped."""
 
 
 class PersonParser:
-    """Somebody types: blank lines are nothing said, ``exit`` and ``/word`` are obeyed."""
+    """Parses typed input: blank lines are not sent; ``exit`` and ``/word`` are commands."""
 
     def __init__(self, max_line: int) -> None:
         self._max_line = max_line
 
-    def lines(self, block: bytes) -> list[Read]:
-        """Return what was typed."""
-        events: list[Read] = []
+    def parse(self, block: bytes) -> list[InputEvent]:
+        """Return the events of the typed lines."""
+        events: list[InputEvent] = []
         for event in HOST.understand(block):
-            events += self._typed(event)
+            events += self._parse_typed(event)
         return events
 
-    def overlong(self) -> Refused:
-        """The line typed is too long."""
-        return Refused(f"not sent: more than {self._max_line} bytes in a line", counts=False)
+    def overlong_line(self) -> RejectedLine:
+        """Return the event for a typed line that is too long."""
+        return RejectedLine(f"not sent: more than {self._max_line} bytes in a line", is_error=False)
 
-    def _typed(self, event: Event) -> list[Read]:
+    def _parse_typed(self, event: Event) -> list[InputEvent]:
         match event:
             case Said(text):
                 lines = [line for line in text.split("\n") if line.strip()]
@@ -71,36 +71,36 @@ class PersonParser:
 
 
 class ScriptParser:
-    """A pipe or a file: every line is said as it stands, one that is too long is refused by its number.
+    """Parses a pipe or a file: every line is a message; a line that is too long is rejected by its number.
 
-    ``written``: how text is written on the wire. Cleaning and writing can make a line longer, and what
-    counts is what the peer receives.
+    ``encode`` encodes text for the wire. Sanitizing and encoding can make a line longer; the limit is on
+    what the peer receives.
     """
 
-    def __init__(self, max_line: int, written: Callable[[str], bytes]) -> None:
-        self._max_line, self._written = max_line, written
-        self._number = 0
+    def __init__(self, max_line: int, encode: Callable[[str], bytes]) -> None:
+        self._max_line, self._encode = max_line, encode
+        self._line_number = 0
 
-    def lines(self, block: bytes) -> list[Read]:
-        """Return what is to be said of ``block``, and what is refused."""
+    def parse(self, block: bytes) -> list[InputEvent]:
+        """Return the messages of ``block``, and the lines that are rejected."""
         text = clean(unix_ends(block))
-        first = self._number + 1
-        self._number += text.count("\n") + 1
+        first = self._line_number + 1
+        self._line_number += text.count("\n") + 1
         if first_overlong(block + LF, (self._max_line - 1) // _GROWTH) < 0:
             return [Said(text)]
-        return list(self._sifted(first, text.split("\n")))
+        return list(self._check_each(first, text.split("\n")))
 
-    def overlong(self) -> Refused:
-        """The next line of the input is too long."""
-        self._number += 1
-        return self._refused(self._number)
+    def overlong_line(self) -> RejectedLine:
+        """Return the event for the next line of the input, which is too long."""
+        self._line_number += 1
+        return self._rejected(self._line_number)
 
-    def _sifted(self, first: int, lines: list[str]) -> Iterator[Read]:
+    def _check_each(self, first: int, lines: list[str]) -> Iterator[InputEvent]:
         for number, line in enumerate(lines, first):
-            if len(self._written(line)) > self._max_line:
-                yield self._refused(number)
+            if len(self._encode(line)) > self._max_line:
+                yield self._rejected(number)
             else:
                 yield Said(line)
 
-    def _refused(self, number: int) -> Refused:
-        return Refused(f"line {number} was not sent: more than {self._max_line} bytes", counts=True)
+    def _rejected(self, number: int) -> RejectedLine:
+        return RejectedLine(f"line {number} was not sent: more than {self._max_line} bytes", is_error=True)

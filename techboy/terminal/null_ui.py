@@ -1,4 +1,4 @@
-"""The end of a conversation where nobody sits: a daemon, which shows no more than states."""
+"""The user interface of a daemon, which has no keyboard, and writes nothing but status lines."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from techboy.exit_status import OK
 
 
 class NullUI:
-    """Neither keyboard nor screen; what is said is not shown."""
+    """Reads no input and shows no messages; status lines are passed to ``write_status``, with LF."""
 
     status = OK
 
-    def __init__(self, write_state: Callable[[str], object]) -> None:
-        self._write_state = write_state
+    def __init__(self, write_status: Callable[[str], object]) -> None:
+        self._write_status = write_status
 
     def show_lines(self, author: str, text: str) -> None:
-        """Nobody sees it."""
+        """Do nothing."""
 
     def show_prefixed_lines(self, author: str, text: str) -> None:
-        """Nobody sees it."""
+        """Do nothing."""
 
-    def show_message(self, words: Message) -> None:
-        """Nobody sees it."""
+    def show_message(self, message: Message) -> None:
+        """Do nothing."""
 
     def enable_author_names(self) -> None:
-        """Nobody sees them."""
+        """Do nothing."""
 
     def show_rejection(self, text: str) -> None:
-        """Write why a line was not taken."""
+        """Write why the server rejected a line."""
         self.show_status(text)
 
     def show_status(self, text: str) -> None:
-        """Write one line about the conversation itself."""
-        self._write_state(f"{text}\n")
+        """Write one status line."""
+        self._write_status(f"{text}\n")
 
     def show_prompt(self) -> None:
-        """Nobody is invited."""
+        """Do nothing."""
 
     def hide_prompt(self) -> None:
-        """Nobody was invited."""
+        """Do nothing."""
 
     def show_sent(self, text: str, kind: str) -> None:
-        """Nobody sees it."""
+        """Do nothing."""
 
     def set_pending_lines(self, lines: int) -> None:
-        """Nobody sees it."""
+        """Do nothing."""
 
     def set_nick(self, name: str) -> None:
-        """Nobody sees it."""
+        """Do nothing."""
 
     def pause(self) -> None:
-        """Nothing is read."""
+        """Do nothing."""
 
     def resume(self) -> None:
-        """Nothing is read."""
+        """Do nothing."""
 
     def abandon(self) -> None:
-        """Nothing waits."""
+        """Do nothing."""
 
     def close(self) -> Deferred[None]:
-        """Nothing is held."""
+        """Return a Deferred that has fired."""
         return succeed(None)

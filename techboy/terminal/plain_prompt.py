@@ -1,4 +1,4 @@
-"""A prompt on a terminal that can do no more than show text."""
+"""A one-line prompt for a terminal without support for the full-screen prompt."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from techboy import systems
 
 
 class PlainPrompt:
-    """The words that invite to type, taken away before something is shown and put back after.
+    """The prompt ``name: ``, erased before lines are printed and shown again after them.
 
-    Each method returns what is to be written. ``name``: who types; ``erase``: what clears the line that the
-    cursor is on.
+    Each method returns the bytes to write. ``name``: the user's nickname; ``erase``: the sequence that clears
+    the line of the cursor.
     """
 
     def __init__(self, name: str, erase: bytes) -> None:
         self.name, self._erase = name, erase
-        self._invites = False
+        self._is_shown = False
 
     @property
-    def _words(self) -> bytes:
+    def _text(self) -> bytes:
         return f"{self.name}: ".encode()
 
     def show_prompt(self) -> bytes:
-        """Invite from now on."""
-        self._invites = True
-        return self._words
+        """Show the prompt from now on."""
+        self._is_shown = True
+        return self._text
 
     def hide_prompt(self) -> bytes:
-        """Invite no more."""
-        erase = self._erase if self._invites else b""
-        self._invites = False
+        """Show no prompt from now on."""
+        erase = self._erase if self._is_shown else b""
+        self._is_shown = False
         return erase
 
-    def typed(self) -> bytes:
-        """Invite again after a line was typed."""
-        return self._words if self._invites else b""
+    def show_again(self) -> bytes:
+        """Show the prompt again after a line was typed."""
+        return self._text if self._is_shown else b""
 
-    def around(self, shown: bytes) -> bytes:
-        """Show whole lines above the invitation."""
-        return self._erase + shown + self._words if self._invites else shown
+    def print_above(self, lines: bytes) -> bytes:
+        """Print whole ``lines`` above the prompt."""
+        return self._erase + lines + self._text if self._is_shown else lines
 
 
-def erasing(term: str | None, columns: int, platform: str = sys.platform) -> bytes:
-    """Return what clears the cursor's line on a terminal of so many columns.
+def erase_sequence(term: str | None, columns: int, platform: str = sys.platform) -> bytes:
+    """Return the sequence that clears the cursor's line on a terminal of so many columns.
 
-    Its type ``term`` (``$TERM``) tells whether it obeys sequences; a Windows console has none.
+    ``term``: its type ``$TERM``, which tells whether it supports escape sequences; Windows has no ``$TERM``.
     """
     if platform == systems.WINDOWS:
         return b"\r" + b" " * (columns - 1) + b"\r"

@@ -1,4 +1,4 @@
-"""How long work goes on, on the last line of a terminal: a script that is sent, or what is caught up with."""
+"""A progress bar on the last line of a terminal, while a script is sent or history is received."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from techboy.chat.status import in_lines
 from techboy.net.repeating import repeated
 from techboy.terminal.streams import is_terminal
 
-EVERY = 0.2
-"""Seconds from one look at the work to the next."""
+INTERVAL = 0.2
+"""Seconds between two updates."""
 
 SHOWN_AFTER = 1.0
-"""Seconds that work has to last to be shown, and for which nothing has to happen not to be shown any more."""
+"""Seconds after which work is shown, and seconds without activity after which it is hidden."""
 
-_RATED = 5.0  # seconds over which it is counted how fast the work goes
+_RATE_WINDOW = 5.0  # seconds over which the rate is measured
 _ERASE = b"\r\x1b[K"
-_COLUMNS = 80  # of a terminal that does not say how many it has
+_COLUMNS = 80  # of a terminal of unknown width
 
 _OF_ALL = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
 _OF_UNKNOWN = "{desc} [{elapsed}]"
@@ -31,12 +31,11 @@ _OF_UNKNOWN = "{desc} [{elapsed}]"
 
 @dataclass(frozen=True)
 class Sample:
-    """How far the work is.
+    """A snapshot of the work.
 
-    ``lines``: how many were sent, for good. ``waiting``: how many wait to be. ``done`` of ``total`` bytes of
-    the input were read, where its size is known. ``missing``: how many lines are still to come of those that
-    were said before this end came in. ``limit``: how many lines a second the other end takes, None if as
-    many as come.
+    ``lines``: lines sent and acknowledged. ``waiting``: lines in the outbox. ``done``, ``total``: bytes of
+    the input that were read, and its size, None if unknown. ``missing``: lines of the history still to be
+    received. ``limit``: lines a second that the server accepts, None if it does not throttle.
     """
 
     lines: int
@@ -47,66 +46,66 @@ class Sample:
     limit: int | None = None
 
     @property
-    def part(self) -> int:
-        """How many of the bytes that were read were sent, about: lines that wait are not."""
+    def bytes_sent(self) -> int:
+        """An estimate of the bytes of the input that were sent: those read, less the waiting lines."""
         return int(self.lines * self.line_size) if self.waiting else self.done or 0
 
     @property
     def line_size(self) -> float:
-        """How many bytes of the input a line has, on the average."""
+        """The average number of bytes of a line of the input."""
         return (self.done or 0) / max(self.lines + self.waiting, 1)
 
 
 class LastLine(Protocol):
-    """A terminal on whose last line something may stand, under what is written there.
+    """A terminal with a progress bar on its last line.
 
-    ``above`` is asked what to write instead of whole lines, so that they come above that.
+    ``above`` converts whole lines into the bytes that print them above the bar.
     """
 
     above: Callable[[bytes], bytes]
 
     @property
     def ready(self) -> bool:
-        """Whether what is drawn appears at once."""
+        """Whether all earlier output is written."""
 
     def draw(self, data: bytes) -> None:
-        """Write ``data`` as it stands."""
+        """Write ``data`` unchanged."""
 
 
-class _Reading(NamedTuple):
-    """How much was done ``at`` a moment: ``came`` counts the lines that were missing and are not any more."""
+class _Measurement(NamedTuple):
+    """The number of lines sent, and of lines of the history ``received``, at the time ``at``."""
 
     at: float
     lines: int
-    came: int
+    received: int
 
 
 class _Work:
-    """Work under way since ``began``, last seen to go on at ``busy``; ``most``: the most that was missing."""
+    """Current work; ``active_at``: the time of its last activity, ``max_missing``: the most missing lines."""
 
     def __init__(self, at: float, sample: Sample) -> None:
-        self.began = self.busy = at
-        self.most, self._missing = 0, sample.missing
-        first = _Reading(at, sample.lines, 0)
-        self._readings = deque([first], maxlen=round(_RATED / EVERY) + 1)
+        self.started_at = self.active_at = at
+        self.max_missing, self._missing = 0, sample.missing
+        first = _Measurement(at, sample.lines, 0)
+        self._measurements = deque([first], maxlen=round(_RATE_WINDOW / INTERVAL) + 1)
 
-    def went_on(self, at: float, sample: Sample) -> None:
-        """Take note of how far it is now."""
-        came = self._readings[-1].came + max(0, self._missing - sample.missing)
+    def update(self, at: float, sample: Sample) -> None:
+        """Record a ``sample``."""
+        received = self._measurements[-1].received + max(0, self._missing - sample.missing)
         self._missing = sample.missing
-        self.most = max(self.most, sample.missing) if sample.missing else 0
-        self._readings.append(_Reading(at, sample.lines, came))
+        self.max_missing = max(self.max_missing, sample.missing) if sample.missing else 0
+        self._measurements.append(_Measurement(at, sample.lines, received))
 
-    def rate(self, amount: Callable[[_Reading], int]) -> float:
-        """Return by how much a second an ``amount`` has grown lately."""
-        first, last = self._readings[0], self._readings[-1]
+    def rate(self, amount: Callable[[_Measurement], int]) -> float:
+        """Return the recent growth of ``amount`` per second."""
+        first, last = self._measurements[0], self._measurements[-1]
         return (amount(last) - amount(first)) / (last.at - first.at)
 
 
 class Progress:
-    """Shows on ``line`` how far the work is that ``sample`` tells of, while it lasts long.
+    """Shows a progress bar on ``line`` while work lasts longer than `SHOWN_AFTER`.
 
-    ``columns`` tells how wide the terminal is.
+    ``sample`` returns the state of the work, ``columns`` the width of the terminal.
     """
 
     def __init__(
@@ -116,16 +115,16 @@ class Progress:
         self._bar = b""
         self._work: _Work | None = None
         self._last = 0.0, Sample(0, 0)
-        self._loop = repeated(clock, self._look)
+        self._loop = repeated(clock, self._update)
         line.above = self.above
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start updating."""
         self._last = self._clock.seconds(), self._sample()
-        self._loop.start(EVERY, now=False)
+        self._loop.start(INTERVAL, now=False)
 
     def stop(self) -> None:
-        """Look no more, and leave the line empty."""
+        """Stop updating, and erase the bar."""
         if self._loop.running:
             self._loop.stop()
         if self._bar:
@@ -133,105 +132,105 @@ class Progress:
             self._line.draw(_ERASE)
 
     def above(self, data: bytes) -> bytes:
-        """Return what brings ``data``, whole lines, above what stands on the last one."""
+        """Return the bytes that print ``data``, whole lines, above the bar."""
         return _ERASE + data + self._bar if self._bar else data
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         now, sample = self._clock.seconds(), self._sample()
-        work = self._work = self._under_way(now, sample)
+        work = self._work = self._current_work(now, sample)
         self._last = now, sample
         bar = b""
-        if work is not None and work.busy - work.began > SHOWN_AFTER:
+        if work is not None and work.active_at - work.started_at > SHOWN_AFTER:
             bar = _meter(sample, work, now, self._columns() - 1).encode()
         if bar != self._bar and self._line.ready:
             self._bar = bar
             self._line.draw(_ERASE + bar)
 
-    def _under_way(self, now: float, sample: Sample) -> _Work | None:
-        """Return the work that is under way, if any is."""
+    def _current_work(self, now: float, sample: Sample) -> _Work | None:
+        """Return the current work, None if there is none."""
         work = self._work
         if sample.waiting or sample.missing or sample.lines != self._last[1].lines:
             work = work or _Work(*self._last)
-            work.busy = now
-        elif work is not None and now - work.busy > SHOWN_AFTER:
+            work.active_at = now
+        elif work is not None and now - work.active_at > SHOWN_AFTER:
             return None
         if work is not None:
-            work.went_on(now, sample)
+            work.update(now, sample)
         return work
 
 
 def _meter(sample: Sample, work: _Work, now: float, width: int) -> str:
-    """Return one line, no wider than ``width``, about ``work``."""
-    from tqdm import tqdm  # which takes a while to be loaded, and is rarely needed
+    """Return the progress bar of ``work``, no wider than ``width``."""
+    from tqdm import tqdm  # slow to import, and rarely needed
 
-    done, total = sample.part, sample.total
-    speed, throttled = work.rate(lambda reading: reading.lines), ""
-    if sample.limit is not None:  # before it held, there may have been many more
+    done, total = sample.bytes_sent, sample.total
+    speed, throttled = work.rate(lambda measurement: measurement.lines), ""
+    if sample.limit is not None:  # the rate was higher before the server began to throttle
         speed, throttled = min(speed, sample.limit), " (throttled)"
-    rate = speed * sample.line_size  # none while nothing is stored: then nothing is known of the time left
-    told = f"{in_lines(sample.lines)} sent, {speed:.0f}/s{throttled}, {sample.waiting} waiting"
+    rate = speed * sample.line_size  # 0 while nothing is acknowledged: the remaining time is unknown then
+    description = f"{in_lines(sample.lines)} sent, {speed:.0f}/s{throttled}, {sample.waiting} waiting"
     if sample.missing:
-        done, total = work.most - sample.missing, work.most
-        rate = work.rate(lambda reading: reading.came)
-        told = f"catching up, {in_lines(sample.missing)} to come, {rate:.0f}/s"
+        done, total = work.max_missing - sample.missing, work.max_missing
+        rate = work.rate(lambda measurement: measurement.received)
+        description = f"catching up, {in_lines(sample.missing)} to come, {rate:.0f}/s"
     meter = tqdm.format_meter(
         done,
         total or 0,
-        now - work.began,
+        now - work.started_at,
         ncols=width,
-        prefix=told,
+        prefix=description,
         rate=rate,
         bar_format=_OF_ALL if total else _OF_UNKNOWN,
     )
-    return meter[:width]  # before tqdm 4.69 only a bar is cut
+    return meter[:width]  # before version 4.69 tqdm truncates the bar only
 
 
-def shows(stream: TextIO | None, terminal_type: str | None) -> bool:
-    """Tell whether ``stream`` is a terminal, and of a type, ``$TERM``, that can show and erase a line."""
+def can_show_progress(stream: TextIO | None, terminal_type: str | None) -> bool:
+    """Return whether ``stream`` is a terminal whose type ``$TERM`` supports erasing a line."""
     return is_terminal(stream) and terminal_type not in (None, "", "dumb", "unknown")
 
 
 def columns_of(stream: TextIO) -> Callable[[], int]:
-    """Return what tells how wide the terminal ``stream`` is."""
+    """Return a function that returns the width of the terminal ``stream``."""
 
     def columns() -> int:
         try:
             return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
-        except (OSError, ValueError):  # it is gone, or Windows is asked of another than its own
+        except (OSError, ValueError):  # the terminal is gone, or another one than the console of Windows
             return _COLUMNS
 
     return columns
 
 
-class FileRead:
-    """How much of the regular file ``stream`` was read since this was made; of anything else that is None.
+class FilePosition:
+    """The position in the regular file ``stream``, relative to the one at creation; None for anything else.
 
-    It is looked at under a number of its own, as whoever reads it closes it.
+    The descriptor is duplicated, because the reader closes its own.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._file: int | None = None
         if stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             self._file = os.dup(stream.fileno())
-            self._start = self._place
+            self._start = self._offset
 
     @property
     def done(self) -> int | None:
-        """How many bytes were read."""
-        return None if self._file is None else self._place - self._start
+        """The number of bytes read, None if unknown."""
+        return None if self._file is None else self._offset - self._start
 
     @property
     def total(self) -> int | None:
-        """How many there were to read, as far as is known now: a file may grow."""
+        """The number of bytes to read in all, None if unknown; it may grow with the file."""
         return None if self._file is None else max(os.fstat(self._file).st_size - self._start, self.done or 0)
 
     def close(self) -> None:
-        """Look at it no more."""
+        """Close the duplicate."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     @property
-    def _place(self) -> int:
+    def _offset(self) -> int:
         assert self._file is not None
         return os.lseek(self._file, 0, os.SEEK_CUR)

@@ -1,4 +1,4 @@
-"""Asking a person at a terminal what the command line did not say."""
+"""Questions to a person at a terminal, for options that were not given."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ ANSWER_TIMEOUT = 5.0
 
 
 def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -> T:
-    """Put ``question`` until ``read`` takes the answer, raising no ValueError; Enter takes ``default``.
+    """Ask ``question`` until ``read`` accepts the answer, and return its result; Enter means ``default``.
 
-    The end of input and Ctrl-C end the program with 0, as nothing was begun yet.
+    ``read`` raises ValueError with a message for the user if the answer is invalid. The end of input and
+    Ctrl-C end the program with status 0.
     """
     try:
         while True:
@@ -43,5 +44,5 @@ def _answer(streams: Streams, question: str) -> str:
 
 
 def _write(streams: Streams, text: str) -> None:
-    streams.states.write(text)
-    streams.states.settle(ANSWER_TIMEOUT)
+    streams.status_output.write(text)
+    streams.status_output.settle(ANSWER_TIMEOUT)

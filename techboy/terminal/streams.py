@@ -1,7 +1,7 @@
-"""The three standard streams: what they are, and writing to them without waiting for who reads them.
+"""The three standard streams: their kind, and writing to them without blocking on their readers.
 
-Python has None where a stream was closed when it started; the descriptor's number is then free, and may
-by now belong to something else, so a stream is never looked at by its number alone.
+Python sets a stream to None if it was closed at the start. Its descriptor number is then free, and may be in
+use for something else, so a stream is never accessed by its number alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = Logger()
 
 
 def keyboard(stdin: TextIO | None) -> InputSource:
-    """Return where words come from: a terminal, a pipe or file, or nowhere (``/dev/null``, closed)."""
+    """Return the kind of input: a terminal, a pipe or file, or none (``/dev/null``, closed)."""
     if stdin is None:
         return InputSource.NONE
     if is_terminal(stdin):
@@ -37,22 +37,22 @@ def keyboard(stdin: TextIO | None) -> InputSource:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether ``stream`` is open and a terminal."""
+    """Return whether ``stream`` is open and a terminal."""
     return stream is not None and stream.isatty() and (not ON_WINDOWS or is_console(stream.fileno()))
 
 
-def same_place(one: TextIO | None, other: TextIO | None) -> bool:
-    """Tell whether both streams go to one terminal, pipe or file, as after ``2>&1``."""
+def same_file(one: TextIO | None, other: TextIO | None) -> bool:
+    """Return whether both streams are the same terminal, pipe or file, for example after ``2>&1``."""
     if one is None or other is None:
         return False
     status = os.fstat(one.fileno())
     if not ON_WINDOWS or stat.S_ISREG(status.st_mode):
         return os.path.samestat(status, os.fstat(other.fileno()))
-    return same_object(one.fileno(), other.fileno())  # all others have the same number on Windows
+    return same_object(one.fileno(), other.fileno())  # Windows gives all others the same inode number
 
 
 def _is_null(stream: TextIO) -> bool:
-    """Tell whether ``stream``, which is no terminal, is the null device: on Windows any device is."""
+    """Return whether ``stream``, which is not a terminal, is the null device; on Windows any device."""
     status = os.fstat(stream.fileno())
     if ON_WINDOWS:
         return stat.S_ISCHR(status.st_mode)
@@ -60,17 +60,17 @@ def _is_null(stream: TextIO) -> bool:
 
 
 def writer_to(stream: TextIO | None, name: str) -> BoundedWriter | None:
-    """Return what writes to ``stream``, which the log calls ``name``; None where there is no stream."""
+    """Return a background writer to ``stream``, or None if that is None; ``name`` is for log messages."""
     if stream is None:
         return None
-    opened = raw(stream.fileno(), "wb")
+    opened = open_raw(stream.fileno(), "wb")
     return BoundedWriter(lambda data: write_all(opened, data), MissingEntries(_log, name))
 
 
-def raw(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
-    """Return a stream of bytes that keeps nothing back; ``descriptor`` stays open when it is gone.
+def open_raw(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
+    """Return an unbuffered binary stream; closing it leaves ``descriptor`` open.
 
-    A Windows console reads and writes UTF-8 that way, and its own code page by `os.read` and `os.write`.
+    It reads and writes a Windows console in UTF-8; `os.read` and `os.write` use the console's code page.
     """
     return open(descriptor, mode, buffering=0, closefd=False)
 
@@ -78,8 +78,8 @@ def raw(descriptor: int, mode: Literal["rb", "wb"]) -> FileIO:
 def write_all(stream: FileIO, data: bytes) -> None:
     """Write all of ``data``, or raise WriteError.
 
-    The stdio bridge makes standard output non-blocking, and with it standard error where both are one pipe or
-    terminal.
+    The stdio bridge makes standard output non-blocking, and thereby standard error if both are the same pipe
+    or terminal.
     """
     written = 0
     try:
@@ -94,66 +94,66 @@ def write_all(stream: FileIO, data: bytes) -> None:
 
 
 class StandardStream:
-    """Standard output or error as a text stream that is written to in the background, by ``writer``.
+    """Standard output or error as a text stream, written in the background by ``writer``.
 
-    Without a stream, or where nobody reads any more, what is written is dropped.
-    ``on_screen``: it is the same terminal, pipe or file as standard output. ``above``: returns what is to be
-    written instead of whole lines where something stands on the terminal's last line, which `draw` put there.
+    Output is dropped if there is no stream, or if it has no reader any more. ``on_screen``: it is the same
+    terminal, pipe or file as standard output. ``above``: converts whole lines into the bytes that print them
+    above the text that `draw` has put on the terminal's last line.
     """
 
     encoding = "utf-8"
 
     def __init__(self, stream: TextIO | None, screen: TextIO | None, writer: BoundedWriter | None) -> None:
         self._stream, self._writer = stream, writer
-        self.on_screen = same_place(stream, screen)
+        self.on_screen = same_file(stream, screen)
         self.above: Callable[[bytes], bytes] = bytes
-        self._other_way: Callable[[str], bool] = lambda text: False
+        self._handler: Callable[[str], bool] = lambda text: False
 
-    def divert(self, other_way: Callable[[str], bool]) -> None:
-        """Give what is written to ``other_way``, which says whether it takes it, as somebody draws there."""
-        self._other_way = other_way
+    def redirect(self, handler: Callable[[str], bool]) -> None:
+        """Pass text to ``handler`` from now on; it is written here only if ``handler`` returns False."""
+        self._handler = handler
 
     def write(self, text: str) -> int:
-        """Write ``text`` soon."""
-        if not self._other_way(text):
+        """Write ``text`` in the background; return its length."""
+        if not self._handler(text):
             self.draw(self.above(text.encode("utf-8", "replace")))
         return len(text)
 
     def draw(self, data: bytes) -> None:
-        """Write ``data`` soon, as it stands."""
+        """Write ``data`` in the background, unchanged."""
         if self._writer is not None:
             self._writer.write(data)
 
     @property
     def ready(self) -> bool:
-        """Whether all is written that was to be, as it is not on a terminal that was halted."""
+        """Whether all output is written; it is not if a terminal is stopped, for example with Ctrl-S."""
         return self._writer is not None and self._writer.idle
 
     def report_by(self, call: Call) -> None:
-        """Let ``call`` decide in which thread it is told what could not be written."""
+        """Report write errors through ``call``, for example in the reactor's thread."""
         if self._writer is not None:
             self._writer.report_by(call)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until all is written, for so many seconds at most; return whether it is."""
+        """Block until all output is written, at most so many ``seconds``; return whether it is."""
         return self._writer is None or self._writer.settle(seconds)
 
     def finish(self, deadline: float) -> None:
-        """Wait until all is written, now and after whatever comes, no longer than ``deadline``."""
+        """Block until all output is written, now and after each later write, but not beyond ``deadline``."""
         if self._writer is not None:
             self._writer.finish(deadline)
 
     def flush(self) -> None:
-        """Nothing can be hurried."""
+        """Do nothing: output is written in the background as soon as possible."""
 
     def isatty(self) -> bool:
-        """Tell whether a person reads along."""
+        """Return whether the stream is a terminal."""
         return is_terminal(self._stream)
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Standard input, output and error, each None where it was closed when the program started."""
+    """Standard input, output and error, each None if it was closed when the program started."""
 
     stdin: TextIO | None
     stdout: TextIO | None
@@ -161,22 +161,22 @@ class Streams:
 
     @classmethod
     def standard(cls) -> Streams:
-        """Return those of this process."""
+        """Return the streams of this process."""
         return cls(sys.stdin, sys.stdout, sys.stderr)
 
     @property
     def keyboard(self) -> InputSource:
-        """Where words come from."""
+        """The kind of standard input."""
         return keyboard(self.stdin)
 
     @property
-    def states(self) -> StandardStream:
-        """Standard error, where lines about the conversation go, as does the log: each has one of its own."""
+    def status_output(self) -> StandardStream:
+        """A new stream that writes to standard error; status lines and the log each use their own."""
         return StandardStream(self.stderr, self.stdout, self._errors)
 
     @property
     def output(self) -> StandardStream:
-        """Standard output, where it is not the conversation's."""
+        """A new stream that writes to standard output, for programs that show no messages there."""
         return StandardStream(self.stdout, self.stdout, self._output)
 
     @cached_property
@@ -185,11 +185,11 @@ class Streams:
 
     @cached_property
     def _output(self) -> BoundedWriter | None:
-        if same_place(self.stderr, self.stdout):  # one writer for both, or their lines could be torn
+        if same_file(self.stderr, self.stdout):  # one writer for both, so that lines do not mix
             return self._errors
         return writer_to(self.stdout, "standard output")
 
 
 def descriptor(stream: TextIO | None) -> int | None:
-    """Return the descriptor of ``stream``, None where there is none."""
+    """Return the descriptor of ``stream``, or None if that is None."""
     return None if stream is None else stream.fileno()

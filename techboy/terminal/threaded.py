@@ -1,7 +1,7 @@
-"""Standard input and output as a transport where nothing tells when a descriptor is ready.
+"""Standard input and output as a transport on systems that do not report when a descriptor is ready.
 
-A thread reads and another one writes. Python reads and writes a Windows console as UTF-8 by way of
-`open`, whatever its code page, and takes Ctrl-Z at the beginning of a line for the end of input.
+One thread reads and another one writes. Files opened with `open` read and write a Windows console as UTF-8,
+whatever its code page; Ctrl-Z at the beginning of a line is the end of input.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from twisted.python.failure import Failure
 
 from techboy.background_writer import BoundedWriter, Call
 from techboy.terminal.handles import is_console, wait_for_key
-from techboy.terminal.streams import raw, write_all
+from techboy.terminal.streams import open_raw, write_all
 
 CHUNK = 64 * 1024
-"""Bytes read at once, and written together, at most."""
+"""Bytes that are read, or written, at a time."""
 
 PIECE = 8 * 1024
-"""Bytes written at a time: more than one such piece is not written after the stream was let go of."""
+"""Bytes of one write; at most one such write completes after the stream was closed."""
 
 
 class Reactor(Protocol):
-    """What is asked of the reactor."""
+    """The methods of the reactor that are used."""
 
     @property
     def callFromThread(self) -> Call: ...
@@ -38,7 +38,7 @@ class Reactor(Protocol):
 
 
 class StreamProtocol(Protocol):
-    """The protocol of the transport; it is half-close aware."""
+    """The protocol of the transport; it supports half-close."""
 
     def makeConnection(self, transport: ITransport) -> None: ...
     def dataReceived(self, data: bytes) -> None: ...
@@ -47,32 +47,32 @@ class StreamProtocol(Protocol):
     def connectionLost(self, reason: Failure) -> None: ...
 
 
-class Link(Enum):
-    """What still joins a protocol to its descriptors."""
+class LinkState(Enum):
+    """The state of the transport."""
 
     OPEN = auto()
-    UNSEEN = auto()  # nobody reads what is written; nothing more is, and the input is still read
-    CLOSING = auto()  # nothing is read any more, and what is left is written
+    OUTPUT_LOST = auto()  # the output has no reader any more: nothing is written, but the input is read
+    CLOSING = auto()  # nothing is read; the remaining output is written
     CLOSED = auto()
 
 
 class ThreadedStdio:
-    """Connects ``protocol`` to both descriptors; it is to be used like Twisted's StandardIO.
+    """Connects ``protocol`` to both descriptors; a replacement for Twisted's StandardIO.
 
-    Without ``stdin`` nothing is ever read, and nothing ends. One chunk is read ahead at most, and that is
-    delivered when the protocol goes on after a pause. How much waits to be written is for the protocol to
-    limit, by its pull producer. That nobody reads any more is noticed when something is written.
+    If ``stdin`` is None, nothing is read and the input does not end. At most one chunk is read ahead; it is
+    delivered when the protocol resumes after a pause. The protocol has to limit its pending output, with a
+    pull producer. The loss of the output's reader is noticed at the next write.
     """
 
     _log = Logger()
 
     def __init__(self, protocol: StreamProtocol, stdin: int | None, stdout: int, reactor: Reactor) -> None:
-        self._link, self._protocol = Link.OPEN, protocol
+        self._state, self._protocol = LinkState.OPEN, protocol
         self._producer: IPullProducer | None = None
         self._input = (
-            None if stdin is None else ThreadedInput(stdin, reactor, self._received, self._input_ended)
+            None if stdin is None else ThreadedInput(stdin, reactor, self._on_received, self._on_input_ended)
         )
-        self._output = ThreadedOutput(stdout, reactor, self._all_written, self._nobody_reads)
+        self._output = ThreadedOutput(stdout, reactor, self._on_all_written, self._on_write_failed)
         protocol.makeConnection(cast(ITransport, self))  # as far as it is used
         if self._input is not None:
             self._input.resume()
@@ -81,72 +81,72 @@ class ThreadedStdio:
 
     @property
     def disconnecting(self) -> bool:
-        """Whether it was told to lose the connection."""
-        return self._link in (Link.CLOSING, Link.CLOSED)
+        """Whether the transport is closing or closed."""
+        return self._state in (LinkState.CLOSING, LinkState.CLOSED)
 
     def write(self, data: bytes) -> None:
         """Write ``data`` soon."""
-        if self._link in (Link.OPEN, Link.CLOSING):
+        if self._state in (LinkState.OPEN, LinkState.CLOSING):
             self._output.write(data)
 
     def registerProducer(self, producer: IPullProducer, streaming: bool) -> None:
-        """Ask ``producer`` for more now, and each time when all is written."""
+        """Call ``producer.resumeProducing`` now, and each time when all output is written."""
         assert not streaming
         self._producer = producer
         producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
-        """Ask nobody for more."""
+        """Remove the producer."""
         self._producer = None
 
     def pauseProducing(self) -> None:
-        """Deliver nothing until `resumeProducing`."""
+        """Deliver no input until `resumeProducing`."""
         if self._input is not None:
             self._input.pause()
 
     def resumeProducing(self) -> None:
-        """Deliver what is read."""
+        """Deliver input again."""
         if self._input is not None:
             self._input.resume()
 
     def loseConnection(self) -> None:
-        """Read nothing any more, write what is left, then let go of both."""
+        """Stop reading, write the remaining output, then close."""
         self._stop_reading()
-        if self._link in (Link.OPEN, Link.UNSEEN):
-            self._link = Link.CLOSING
-            self._output.tell_when_written()
+        if self._state in (LinkState.OPEN, LinkState.OUTPUT_LOST):
+            self._state = LinkState.CLOSING
+            self._output.call_when_written()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Let go of both at once, whatever is not written."""
-        if self._link is Link.CLOSED:
+        """Close at once, and discard the remaining output."""
+        if self._state is LinkState.CLOSED:
             return
-        self._link = Link.CLOSED
+        self._state = LinkState.CLOSED
         self._stop_reading()
         self._output.abandon()
         self._protocol.connectionLost(reason)
 
-    # what the threads tell, in that of the reactor
+    # called by the threads, in the reactor's thread
 
-    def _received(self, data: bytes) -> None:
-        self._tell(lambda: self._protocol.dataReceived(data))
+    def _on_received(self, data: bytes) -> None:
+        self._call_protocol(lambda: self._protocol.dataReceived(data))
 
-    def _input_ended(self) -> None:
-        self._tell(self._protocol.readConnectionLost)
+    def _on_input_ended(self) -> None:
+        self._call_protocol(self._protocol.readConnectionLost)
 
-    def _all_written(self) -> None:
-        if self._link is Link.CLOSING:
+    def _on_all_written(self) -> None:
+        if self._state is LinkState.CLOSING:
             self.connectionLost(Failure(ConnectionDone()))
-        elif self._link is Link.OPEN and self._producer is not None:
-            self._tell(self._producer.resumeProducing)
+        elif self._state is LinkState.OPEN and self._producer is not None:
+            self._call_protocol(self._producer.resumeProducing)
 
-    def _nobody_reads(self) -> None:
-        if self._link is Link.CLOSING:
+    def _on_write_failed(self) -> None:
+        if self._state is LinkState.CLOSING:
             self.connectionLost(Failure(ConnectionDone()))
-        elif self._link is Link.OPEN:
-            self._link = Link.UNSEEN
-            self._tell(self._protocol.writeConnectionLost)
+        elif self._state is LinkState.OPEN:
+            self._state = LinkState.OUTPUT_LOST
+            self._call_protocol(self._protocol.writeConnectionLost)
 
-    def _tell(self, call: Callable[[], object]) -> None:
+    def _call_protocol(self, call: Callable[[], object]) -> None:
         try:
             call()
         except Exception:
@@ -159,21 +159,21 @@ class ThreadedStdio:
             self._input.stop()
 
 
-class Reading(Enum):
-    """What becomes of the next chunk."""
+class ReadState(Enum):
+    """The state of the next chunk."""
 
-    IDLE = auto()  # it is not read yet
-    UNDER_WAY = auto()  # it is being read
-    ARRIVED = auto()  # it was read, and is not delivered yet
-    OVER = auto()  # there is none: the input has ended, or is not read any more
+    IDLE = auto()  # not requested yet
+    READING = auto()  # being read
+    RECEIVED = auto()  # read, but not delivered yet
+    ENDED = auto()  # there is none: the input has ended, or was stopped
 
 
 class ThreadedInput:
-    """Reads ``descriptor`` in a daemon thread, from `resume` on, a chunk at a time.
+    """Reads ``descriptor`` in a daemon thread, from the first `resume` on, a chunk at a time.
 
-    ``received`` and ``ended`` are called in the thread of the reactor. The next chunk is read when the last
-    was delivered, and not while it is paused; a read that has begun can't be stopped, and at the end keeps
-    nobody from ending.
+    ``received`` and ``ended`` are called in the reactor's thread. The next chunk is read when the last one
+    was delivered, and not while reading is paused. A read that has begun cannot be cancelled; it does not
+    delay the end of the program.
     """
 
     def __init__(
@@ -184,53 +184,53 @@ class ThreadedInput:
         ended: Callable[[], None],
     ) -> None:
         self._reactor, self._received, self._ended = reactor, received, ended
-        self._stream = raw(descriptor, "rb")
-        # a line that is typed stands where reading it began: before a key is pressed, something may be shown
-        self._wait = wait_for_key if is_console(descriptor) else _nothing
-        self._wanted = Semaphore(0)
-        self._reading, self._chunk, self._paused = Reading.IDLE, b"", True
+        self._stream = open_raw(descriptor, "rb")
+        # a console echoes input at the position at which the read began, and output may come before a key
+        self._wait = wait_for_key if is_console(descriptor) else _do_nothing
+        self._requests = Semaphore(0)
+        self._read_state, self._chunk, self._paused = ReadState.IDLE, b"", True
         self._thread = Thread(target=self._run, name="techboy-input", daemon=True)
 
     def pause(self) -> None:
-        """Deliver nothing."""
+        """Stop delivering chunks."""
         self._paused = True
 
     def resume(self) -> None:
-        """Deliver what is read, but nothing before this returns."""
+        """Deliver chunks again, the first one after this returns."""
         self._paused = False
-        if self._reading is Reading.ARRIVED:
+        if self._read_state is ReadState.RECEIVED:
             self._reactor.callLater(0, self._deliver)
         else:
             self._read_on()
 
     def stop(self) -> None:
-        """Deliver nothing any more."""
-        self._reading = Reading.OVER
-        self._wanted.release()
+        """Stop reading for good."""
+        self._read_state = ReadState.ENDED
+        self._requests.release()
 
     def _read_on(self) -> None:
-        if self._paused or self._reading is not Reading.IDLE:
+        if self._paused or self._read_state is not ReadState.IDLE:
             return
-        self._reading = Reading.UNDER_WAY
+        self._read_state = ReadState.READING
         if not self._thread.is_alive():
             self._thread.start()
-        self._wanted.release()
+        self._requests.release()
 
-    def _arrived(self, chunk: bytes) -> None:
-        if self._reading is Reading.UNDER_WAY:
-            self._reading, self._chunk = Reading.ARRIVED, chunk
+    def _chunk_read(self, chunk: bytes) -> None:
+        if self._read_state is ReadState.READING:
+            self._read_state, self._chunk = ReadState.RECEIVED, chunk
             self._deliver()
 
     def _deliver(self) -> None:
-        if self._paused or self._reading is not Reading.ARRIVED:
+        if self._paused or self._read_state is not ReadState.RECEIVED:
             return
         chunk, self._chunk = self._chunk, b""
         if chunk:
-            self._reading = Reading.IDLE
+            self._read_state = ReadState.IDLE
             self._received(chunk)
             self._read_on()
         else:
-            self._reading = Reading.OVER
+            self._read_state = ReadState.ENDED
             self._ended()
 
     # in the thread
@@ -238,68 +238,68 @@ class ThreadedInput:
     def _run(self) -> None:
         chunk = b"-"
         while chunk:
-            self._wanted.acquire()
-            if self._reading is Reading.OVER:
+            self._requests.acquire()
+            if self._read_state is ReadState.ENDED:
                 return
             chunk = self._read()
-            self._reactor.callFromThread(_calling(self._arrived, chunk))
+            self._reactor.callFromThread(_with_chunk(self._chunk_read, chunk))
 
     def _read(self) -> bytes:
         try:
             self._wait()
             return self._stream.read(CHUNK) or b""
-        except OSError:  # as where a terminal is gone
+        except OSError:  # for example, the terminal is gone
             return b""
 
 
 class ThreadedOutput:
-    """Writes to ``descriptor`` in a daemon thread.
+    """Writes to ``descriptor`` in a daemon thread; the output is not limited in size.
 
-    ``all_written`` and ``failed`` are called in the thread of the reactor: the first each time when nothing
-    is left, the other where nobody reads any more or the disk is full.
+    ``all_written`` and ``failed`` are called in the reactor's thread: the first each time when no output is
+    pending, the other if the output has no reader any more or the disk is full.
     """
 
     def __init__(
         self, descriptor: int, reactor: Reactor, all_written: Callable[[], None], failed: Callable[[], None]
     ) -> None:
-        self._all_written, self._failed = all_written, failed
-        self._stream = raw(descriptor, "wb")
-        self._abandoned = self._asked = False
+        self._on_all_written, self._failed = all_written, failed
+        self._stream = open_raw(descriptor, "wb")
+        self._abandoned = self._is_requested = False
         self._writer = BoundedWriter(self._write, self, limit=sys.maxsize, together=CHUNK)
         self._writer.report_by(reactor.callFromThread)
 
     def write(self, data: bytes) -> None:
         """Write ``data`` soon."""
         self._writer.write(data)
-        self.tell_when_written()
+        self.call_when_written()
 
-    def tell_when_written(self) -> None:
-        """Call ``all_written`` when nothing is left, later in any case."""
-        if not self._asked:
-            self._asked = True
-            self._writer.run(_nothing, self._written)
+    def call_when_written(self) -> None:
+        """Call ``all_written`` once all output is written, never before this returns."""
+        if not self._is_requested:
+            self._is_requested = True
+            self._writer.run(_do_nothing, self._written)
 
     def abandon(self) -> None:
-        """Write nothing any more, but for the piece that is being written."""
+        """Discard the remaining output, except the piece that is being written."""
         self._abandoned = True
         self._writer.close()
 
-    # what the writer tells
+    # called by the writer
 
-    def failed(self, why: str, count: int) -> None:
-        """Not all could be written."""
+    def failed(self, reason: str, count: int) -> None:
+        """Handle a write error."""
         self._abandoned = True
         self._failed()
 
     def worked(self) -> None:
-        """It is not written to any more."""
+        """Do nothing: after an error nothing is written any more."""
 
     def _written(self, error: OSError | None) -> None:
-        self._asked = False
+        self._is_requested = False
         if self._writer.waiting > 0:
-            self.tell_when_written()
+            self.call_when_written()
         else:
-            self._all_written()
+            self._on_all_written()
 
     # in the thread
 
@@ -310,7 +310,7 @@ class ThreadedOutput:
 
 
 def pieces(data: bytes, size: int = PIECE) -> Iterator[bytes]:
-    """Return ``data`` in pieces of ``size`` bytes at most, which tear no character of UTF-8."""
+    """Yield ``data`` in pieces of at most ``size`` bytes, without splitting a UTF-8 character."""
     begin = 0
     while begin < len(data):
         end = begin + size
@@ -320,9 +320,9 @@ def pieces(data: bytes, size: int = PIECE) -> Iterator[bytes]:
         begin = end
 
 
-def _calling(call: Callable[[bytes], None], chunk: bytes) -> Callable[[], None]:
+def _with_chunk(call: Callable[[bytes], None], chunk: bytes) -> Callable[[], None]:
     return lambda: call(chunk)
 
 
-def _nothing() -> None:
-    """All that was given to be written before is written, or there is something to read."""
+def _do_nothing() -> None:
+    """Do nothing: this marks a place in the queue of the writer, or replaces waiting for a key."""

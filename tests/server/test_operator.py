@@ -12,12 +12,12 @@ from techboy.server.operator import LocalOperator
 from techboy.storage.executor import StorageExecutor
 from techboy.storage.interface import MessageBatch, StorageError
 from techboy.storage.memory import HISTORY_MEMORY
-from techboy.terminal.bridge import StdioBridge
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.input_parser import PersonParser, ScriptParser
 from techboy.terminal.interface import InputSource
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
+from techboy.terminal.stdio_bridge import StdioBridge
 from techboy.wire.plain import HOST
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
@@ -29,9 +29,9 @@ FILLING = "#" * 64 * 1024
 PERSON, SCRIPT, NONE = InputSource.PERSON, InputSource.SCRIPT, InputSource.NONE
 
 
-def shown_by_name() -> Shown:
+def shown_by_name() -> OutputFormats:
     """Return the choice of names; past lines were said at noon."""
-    return Shown("names", False, lambda: 0.0, lambda at: "12:00")
+    return OutputFormats("names", False, lambda: 0.0, lambda at: "12:00")
 
 
 class Home:

@@ -13,7 +13,7 @@ from prompt_toolkit.input import PipeInput
 from prompt_toolkit.output.vt100 import Vt100_Output
 from twisted.internet.task import Clock
 
-from techboy.terminal.prompt.tty import TerminalIO, Told
+from techboy.terminal.prompt.tty import Callback, TerminalIO
 from tests.screen import rows_of
 
 ROWS, COLUMNS = 10, 50
@@ -54,7 +54,7 @@ class FakeTerminal:
         self._data, self._takes, self._turn = b"", True, None
         self.closed = 0
 
-    def opened(self, stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
+    def opened(self, stdin: int, stdout: int, written: Callback, lost: Callback) -> TerminalIO:
         self._written, self.loses = written, lost
         output = Vt100_Output(cast(Any, self), self.size, term="xterm", enable_cpr=False)
         return TerminalIO(self.keyboard, output, self, self.close)
@@ -85,7 +85,7 @@ class FakeTerminal:
     # what is asked of a way out, and of a text stream
 
     @property
-    def stuck(self) -> bool:
+    def is_blocked(self) -> bool:
         return not self._takes and bool(self._data)
 
     @property

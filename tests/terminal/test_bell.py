@@ -22,21 +22,21 @@ class BellTests:
         """It rings as it is told to, and never for nothing."""
         bell = Bell()
         bell.set(word)
-        rings = [bell.rings(*turn) for turn in ((False, False), (False, True), (True, True))]
+        rings = [bell.should_ring(*turn) for turn in ((False, False), (False, True), (True, True))]
         assert rings == [quiet, said, mentioned]
 
     def test_first(self) -> None:
         """Unless told otherwise it rings for one's own name alone."""
         bell = Bell()
-        assert not bell.rings(mentions=False, said=True)
-        assert bell.rings(mentions=True, said=True)
+        assert not bell.should_ring(mentioned=False, received=True)
+        assert bell.should_ring(mentioned=True, received=True)
 
     @pytest.mark.parametrize(
         ("word", "told"),
         [
             ("off", "* the bell is off"),
-            ("mention", "* the bell rings when somebody says your name"),
-            (" ALL ", "* the bell rings when somebody says something"),
+            ("mention", "* the bell rings when your name is mentioned"),
+            (" ALL ", "* the bell rings for every message"),
         ],
     )
     def test_set(self, word: str, told: str) -> None:
@@ -51,4 +51,4 @@ class BellTests:
         bell.set("all")
         for word in ("loud", "off now"):
             assert bell.set(word) == "* usage: /bell [off|mention|all]"
-        assert bell.rings(mentions=False, said=True)
+        assert bell.should_ring(mentioned=False, received=True)

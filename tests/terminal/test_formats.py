@@ -7,7 +7,14 @@ import json
 import pytest
 
 from techboy.chat.messages import Message
-from techboy.terminal.formats import CHOICES, Output, Shown, bare, json_lines, named
+from techboy.terminal.formats import (
+    CHOICES,
+    MessageFormat,
+    OutputFormats,
+    bare_format,
+    json_format,
+    names_format,
+)
 
 THEN, NOW = 1795349686.15849, 1795350000.5
 MANY = Message("nurse", "a\nb", first=7, at=THEN)
@@ -21,9 +28,9 @@ def at_noon(at: float) -> str:
     return "12:00" if at == THEN else "another time"
 
 
-def shown(choice: str, terminal: bool) -> Shown:
+def shown(choice: str, terminal: bool) -> OutputFormats:
     """Return what ``choice`` makes of a ``terminal``, or of another place."""
-    return Shown(choice, terminal, now, at_noon)
+    return OutputFormats(choice, terminal, now, at_noon)
 
 
 class NamedTests:
@@ -39,12 +46,12 @@ class NamedTests:
     )
     def test_lines(self, text: str, shown: str) -> None:
         """No line stands without its author."""
-        assert named(at_noon)(Message("juliet", text)) == shown
+        assert names_format(at_noon)(Message("juliet", text)) == shown
 
     def test_done(self) -> None:
         """What somebody does is no speech."""
         assert (
-            named(at_noon)(Message("juliet", "waves\nsighs", "action"))
+            names_format(at_noon)(Message("juliet", "waves\nsighs", "action"))
             == "** juliet waves\n** juliet sighs\n"
         )
 
@@ -57,11 +64,11 @@ class NamedTests:
     )
     def test_past(self, kind: str, shown: str) -> None:
         """What was said before this end came in has its time before each line."""
-        assert named(at_noon)(Message("juliet", "a\nb", kind, 5, THEN, past=True)) == shown
+        assert names_format(at_noon)(Message("juliet", "a\nb", kind, 5, THEN, past=True)) == shown
 
     def test_present(self) -> None:
         """What is said now has no time, though it is known."""
-        assert named(at_noon)(MANY) == "nurse: a\nnurse: b\n"
+        assert names_format(at_noon)(MANY) == "nurse: a\nnurse: b\n"
 
 
 class BareTests:
@@ -71,10 +78,10 @@ class BareTests:
     @pytest.mark.parametrize("past", [True, False])
     def test_lines(self, text: str, past: bool) -> None:
         """What is shown is what was said, with its last line ended."""
-        assert bare(Message("juliet", text, at=THEN, past=past)) == text + "\n"
+        assert bare_format(Message("juliet", text, at=THEN, past=past)) == text + "\n"
 
 
-def objects(output: Output, *words: Message) -> list[dict[str, object]]:
+def objects(output: MessageFormat, *words: Message) -> list[dict[str, object]]:
     """Return the objects that are shown of ``words``."""
     return [json.loads(line) for said in words for line in output(said).splitlines()]
 
@@ -84,30 +91,30 @@ class JsonLinesTests:
 
     def test_object(self) -> None:
         """It is the message of the native protocol, with all of its fields."""
-        assert json_lines(now)(Message("juliet", 'é "\t', at=THEN)) == (
+        assert json_format(now)(Message("juliet", 'é "\t', at=THEN)) == (
             '{"type": "message", "kind": "text", "id": 1, "at": 1795349686158, "from": "juliet",'
             ' "text": "é \\"\\t"}\n'
         )
 
     def test_time_unknown(self) -> None:
         """Where it is not known when something was said, it is now."""
-        (line,) = objects(json_lines(now), Message("juliet", "hello"))
+        (line,) = objects(json_format(now), Message("juliet", "hello"))
         assert line["at"] == round(NOW * 1000)
 
     def test_ids(self) -> None:
         """Where ids are not known they count lines from 1 on, without a hole."""
-        lines = objects(json_lines(now), Message("juliet", "a\n"), Message("juliet", "b"))
+        lines = objects(json_format(now), Message("juliet", "a\n"), Message("juliet", "b"))
         assert [(line["id"], line["text"]) for line in lines] == [(1, "a"), (2, ""), (3, "b")]
 
     def test_ids_given(self) -> None:
         """Where they are known they are those of the log, holes and all."""
-        lines = objects(json_lines(now), MANY, Message("juliet", "c", first=12, at=THEN))
+        lines = objects(json_format(now), MANY, Message("juliet", "c", first=12, at=THEN))
         assert [(line["id"], line["text"]) for line in lines] == [(7, "a"), (8, "b"), (12, "c")]
 
     def test_kind(self) -> None:
         """An action is of another kind than text."""
         done, said = objects(
-            json_lines(now), Message("juliet", "waves", "action"), Message("juliet", "hello")
+            json_format(now), Message("juliet", "waves", "action"), Message("juliet", "hello")
         )
         assert (done["kind"], said["kind"]) == ("action", "text")
 
@@ -122,13 +129,13 @@ class ShownTests:
     def test_outright(self, choice: str, text: str, terminal: bool) -> None:
         """What is said outright holds, terminal or not, among two and among many."""
         output = shown(choice, terminal)
-        assert (output.of_two(self.TWO), output.of_many(self.TWO)) == (text, text)
+        assert (output.direct(self.TWO), output.multi_user(self.TWO)) == (text, text)
 
     @pytest.mark.parametrize("terminal", [True, False])
     def test_json(self, terminal: bool) -> None:
         """JSON is JSON, terminal or not, whoever speaks, and counts all its lines together."""
         output = shown("json", terminal)
-        lines = [json.loads(show(self.TWO)) for show in (output.of_two, output.of_many, output.signed)]
+        lines = [json.loads(show(self.TWO)) for show in (output.direct, output.multi_user, output.prefixed)]
         assert [(line["id"], line["from"], line["text"]) for line in lines] == [
             (number, "juliet", "hello") for number in (1, 2, 3)
         ]
@@ -136,17 +143,17 @@ class ShownTests:
     @pytest.mark.parametrize(("terminal", "text"), [(True, "juliet: hello\n"), (False, "hello\n")])
     def test_auto_of_two(self, terminal: bool, text: str) -> None:
         """Of two, a person sees who said it; a file gets what was said, and nothing else."""
-        assert shown("auto", terminal).of_two(self.TWO) == text
+        assert shown("auto", terminal).direct(self.TWO) == text
 
     @pytest.mark.parametrize("terminal", [True, False])
     def test_auto_of_many(self, terminal: bool) -> None:
         """Of many, it is always shown who spoke."""
-        assert shown("auto", terminal).of_many(MANY) == "nurse: a\nnurse: b\n"
+        assert shown("auto", terminal).multi_user(MANY) == "nurse: a\nnurse: b\n"
 
     @pytest.mark.parametrize("choice", ["auto", "names", "bare"])
     def test_signed(self, choice: str) -> None:
         """Lines that say themselves who speaks are shown as they are."""
-        assert shown(choice, True).signed(Message("romeo", "nurse: hello")) == "nurse: hello\n"
+        assert shown(choice, True).prefixed(Message("romeo", "nurse: hello")) == "nurse: hello\n"
 
     def test_choices(self) -> None:
         """The first choice is the one that is taken where none is made."""

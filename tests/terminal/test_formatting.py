@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.chat.messages import Message
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.formatting import (
     PALETTE,
     MentionMatcher,
     MessageFormatter,
     PlainFormatter,
     StyledText,
-    bold,
-    colours,
+    supports_bold,
+    supports_colours,
 )
 from techboy.wire.sanitize import cleaned
 from tests.children import run
@@ -70,7 +70,7 @@ class ColoursTests:
     )
     def test_environment(self, environ: dict[str, str], coloured: bool, emboldened: bool) -> None:
         """NO_COLOR takes the colours, a terminal that can do nothing takes bold letters too."""
-        assert (colours(environ), bold(environ)) == (coloured, emboldened)
+        assert (supports_colours(environ), supports_bold(environ)) == (coloured, emboldened)
 
     @pytest.mark.parametrize("index", PALETTE)
     def test_readable(self, index: int) -> None:
@@ -85,18 +85,19 @@ class ColoursTests:
             "import time\n"
             "from techboy.chat.messages import Message\n"
             "from techboy.terminal.formatting import MessageFormatter\n"
-            "print(repr(MessageFormatter('', time.gmtime, colours=True).words(Message('Nurse', ''), 0).text))"
+            "formatter = MessageFormatter('', time.gmtime, colours=True)\n"
+            "print(repr(formatter.format_message(Message('Nurse', ''), 0).text))"
         )
         elsewhere = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        here = painter(colours=True, bold=True).words(Message("Nurse", ""), 0)
+        here = painter(colours=True, bold=True).format_message(Message("Nurse", ""), 0)
         assert elsewhere.stdout == f"{here.text!r}\n"
-        other = painter(colours=True, bold=True).words(Message("nURSE", ""), 0)
+        other = painter(colours=True, bold=True).format_message(Message("nURSE", ""), 0)
         assert other.text == here.text.replace("Nurse", "nURSE")
 
     def test_different(self) -> None:
         """Names differ in their colours."""
         shown = {
-            painter(colours=True).words(Message(name, ""), 0).text.replace(name, "")
+            painter(colours=True).format_message(Message(name, ""), 0).text.replace(name, "")
             for name in ("romeo", "juliet", "nurse", "mercutio", "tybalt", "benvolio", "rosaline", "paris")
         }
         assert len(shown) >= 5
@@ -120,7 +121,7 @@ class CalledTests:
     )
     def test_called(self, text: str) -> None:
         """A name is a word of its own, in any case, whatever stands around it."""
-        assert MentionMatcher("juliet").within(text)
+        assert MentionMatcher("juliet").is_in(text)
 
     @pytest.mark.parametrize(
         "text",
@@ -128,17 +129,17 @@ class CalledTests:
     )
     def test_not_called(self, text: str) -> None:
         """A part of another word, or of another name, is nobody's name."""
-        assert not MentionMatcher("juliet").within(text)
+        assert not MentionMatcher("juliet").is_in(text)
 
     @pytest.mark.parametrize(("name", "text"), [("a.b", "hello a.b."), (".", "well . well"), ("x-", "x- ?")])
     def test_odd_names(self, name: str, text: str) -> None:
         """Dots and hyphens of a name are themselves."""
-        assert MentionMatcher(name).within(text)
-        assert not MentionMatcher(name).within(text.replace(name, "axb"))
+        assert MentionMatcher(name).is_in(text)
+        assert not MentionMatcher(name).is_in(text.replace(name, "axb"))
 
     def test_nobody(self) -> None:
         """Nobody is called by no name."""
-        assert not MentionMatcher("").within("hello")
+        assert not MentionMatcher("").is_in("hello")
 
 
 class PainterTests:
@@ -154,115 +155,121 @@ class PainterTests:
             (Message("nurse", "hello", at=NOON - 60, past=True), "11:59 nurse: hello\n"),
         ],
     )
-    def test_words(self, words: Message, text: str) -> None:
+    def test_format_message(self, words: Message, text: str) -> None:
         """Each line has its time, that of the log if it is known, and its author."""
-        assert painter().words(words, NOON) == StyledText(text, False)
+        assert painter().format_message(words, NOON) == StyledText(text, False)
 
     def test_colours(self) -> None:
         """The name is in its colour and bold, and nothing else is."""
-        text = painter(colours=True, bold=True).words(Message("nurse", "hello"), NOON).text
+        text = painter(colours=True, bold=True).format_message(Message("nurse", "hello"), NOON).text
         assert re.fullmatch(r"12:00 \x1b\[1;38;5;\d+mnurse\x1b\[0m: hello\n", text)
-        text = painter(colours=True).words(Message("nurse", "bows", "action"), NOON).text
+        text = painter(colours=True).format_message(Message("nurse", "bows", "action"), NOON).text
         assert re.fullmatch(r"12:00 \*\* \x1b\[38;5;\d+mnurse\x1b\[0m bows\n", text)
-        assert painter(bold=True).words(Message("nurse", "a"), NOON).text == "12:00 \x1b[1mnurse\x1b[0m: a\n"
+        assert (
+            painter(bold=True).format_message(Message("nurse", "a"), NOON).text
+            == "12:00 \x1b[1mnurse\x1b[0m: a\n"
+        )
 
     def test_mentioned(self) -> None:
         """Of what somebody says the lines with one's own name are bold, and it is told that there are any."""
-        painted = painter(bold=True).words(Message("nurse", "well\nJuliet!\nwell"), NOON)
+        painted = painter(bold=True).format_message(Message("nurse", "well\nJuliet!\nwell"), NOON)
         name = "\x1b[1mnurse\x1b[0m"
         assert painted == StyledText(
             f"12:00 {name}: well\n\x1b[1m12:00 {name}\x1b[1m: Juliet!\x1b[0m\n12:00 {name}: well\n", True
         )
-        assert painter().words(Message("nurse", "Juliet!"), NOON) == StyledText(
+        assert painter().format_message(Message("nurse", "Juliet!"), NOON) == StyledText(
             "12:00 nurse: Juliet!\n", True
         )
 
     def test_mentioned_by_oneself(self) -> None:
         """One's own name in one's own words, or before them, is no mention."""
-        painted = painter(bold=True).words(Message("JULIET", "I am Juliet"), NOON)
+        painted = painter(bold=True).format_message(Message("JULIET", "I am Juliet"), NOON)
         assert painted == StyledText("12:00 \x1b[1mJULIET\x1b[0m: I am Juliet\n", False)
-        assert not painter().own("I am Juliet", NOON).mentions
+        assert not painter().format_own("I am Juliet", NOON).mentions
 
     def test_called_something_else(self) -> None:
         """Who is called something else is mentioned by that name from then on."""
         juliet = painter()
         juliet.name = "rosaline"
-        assert juliet.words(Message("nurse", "rosaline?"), NOON).mentions
-        assert not juliet.words(Message("nurse", "juliet?"), NOON).mentions
-        assert juliet.own("here", NOON).text == "12:00 rosaline: here\n"
+        assert juliet.format_message(Message("nurse", "rosaline?"), NOON).mentions
+        assert not juliet.format_message(Message("nurse", "juliet?"), NOON).mentions
+        assert juliet.format_own("here", NOON).text == "12:00 rosaline: here\n"
 
     def test_own(self) -> None:
         """What was said here looks like what others say."""
-        assert painter().own("a\nb", NOON).text == "12:00 juliet: a\n12:00 juliet: b\n"
-        said = painter(colours=True).words(Message("juliet", "a"), NOON)
-        assert painter(colours=True).own("a", NOON) == said
+        assert painter().format_own("a\nb", NOON).text == "12:00 juliet: a\n12:00 juliet: b\n"
+        said = painter(colours=True).format_message(Message("juliet", "a"), NOON)
+        assert painter(colours=True).format_own("a", NOON) == said
 
     def test_state(self) -> None:
         """What is told about the conversation has its time, and mentions nobody."""
-        assert painter(bold=True).state("* juliet joined\n* b", NOON) == StyledText(
+        assert painter(bold=True).format_status("* juliet joined\n* b", NOON) == StyledText(
             "12:00 * juliet joined\n12:00 * b\n", False
         )
 
-    def test_signed(self) -> None:
+    def test_format_prefixed(self) -> None:
         """Lines that say themselves who spoke are painted as if that were told; notices stay as they are."""
         painted = painter(colours=True, bold=True)
         lines = "nurse: hello\n* tybalt joined\n** nurse bows\n[11:59] nurse: ay me\nno name at all"
-        shown = painted.signed(lines, NOON)
+        shown = painted.format_prefixed(lines, NOON)
         assert not shown.mentions
         assert SGR.sub("", shown.text) == "".join(f"12:00 {line}\n" for line in lines.split("\n"))
         first, second, third, fourth, last = shown.text.splitlines()
-        assert first + "\n" == painted.words(Message("nurse", "hello"), NOON).text
+        assert first + "\n" == painted.format_message(Message("nurse", "hello"), NOON).text
         assert second == "12:00 * tybalt joined"
-        assert third + "\n" == painted.words(Message("nurse", "bows", "action"), NOON).text
+        assert third + "\n" == painted.format_message(Message("nurse", "bows", "action"), NOON).text
         assert fourth.startswith("12:00 [11:59] \x1b[1;38;5;")
         assert last == "12:00 no name at all"
 
-    def test_signed_mention(self) -> None:
+    def test_format_prefixed_mention(self) -> None:
         """Only what somebody else says there is a mention, no notice and none of one's own lines."""
         juliet = painter(bold=True)
         quiet = (
             "* welcome to lobby, juliet; hello\njuliet: I am juliet\n[11:00] juliet: juliet\n* nurse: juliet"
         )
-        assert not juliet.signed(quiet, NOON).mentions
-        assert juliet.signed("nurse: hm\n[11:00] nurse: juliet?", NOON) == StyledText(
+        assert not juliet.format_prefixed(quiet, NOON).mentions
+        assert juliet.format_prefixed("nurse: hm\n[11:00] nurse: juliet?", NOON) == StyledText(
             "12:00 \x1b[1mnurse\x1b[0m: hm\n"
             "\x1b[1m12:00 [11:00] \x1b[1mnurse\x1b[0m\x1b[1m: juliet?\x1b[0m\n",
             True,
         )
-        assert juliet.signed("** nurse nods to juliet", NOON) == juliet.words(
+        assert juliet.format_prefixed("** nurse nods to juliet", NOON) == juliet.format_message(
             Message("nurse", "nods to juliet", "action"), NOON
         )
-        assert not juliet.signed("** juliet is juliet", NOON).mentions
+        assert not juliet.format_prefixed("** juliet is juliet", NOON).mentions
 
-    def test_signed_on_another_day(self) -> None:
+    def test_format_prefixed_on_another_day(self) -> None:
         """So it is on a line of another day, which has the date before its time."""
         [before, line] = ["[2026-11-22 11:00] ", "nurse: juliet?"]
-        painted = painter(bold=True).signed(before + line, NOON)
+        painted = painter(bold=True).format_prefixed(before + line, NOON)
         assert painted.mentions
         assert painted.text == f"\x1b[1m12:00 {before}\x1b[1mnurse\x1b[0m\x1b[1m: juliet?\x1b[0m\n"
 
     def test_action_and_notice(self) -> None:
         """What somebody does never looks like a notice."""
         left = Message("nurse", "left", "action")
-        shown = {painter().words(left, NOON).text, painter().signed("** nurse left", NOON).text}
+        shown = {
+            painter().format_message(left, NOON).text,
+            painter().format_prefixed("** nurse left", NOON).text,
+        }
         assert shown == {"12:00 ** nurse left\n"}
-        assert painter().state("* nurse left", NOON).text == "12:00 * nurse left\n"
+        assert painter().format_status("* nurse left", NOON).text == "12:00 * nurse left\n"
 
     def test_midnight(self) -> None:
         """When the day changes, a line of its own says which it is, once."""
         shown = painter()
-        assert shown.state("good night", NOON).text == "12:00 good night\n"
-        assert shown.own("a", NOON + DAY).text == "* Tuesday, 24 November 2026\n12:00 juliet: a\n"
-        assert shown.state("b", NOON + DAY + 60).text == "12:01 b\n"
+        assert shown.format_status("good night", NOON).text == "12:00 good night\n"
+        assert shown.format_own("a", NOON + DAY).text == "* Tuesday, 24 November 2026\n12:00 juliet: a\n"
+        assert shown.format_status("b", NOON + DAY + 60).text == "12:01 b\n"
 
     def test_catching_up(self) -> None:
         """What was said on earlier days is shown as of those, and then it is today again."""
         shown = painter()
         texts = [
-            shown.state("hello", NOON).text,
-            shown.words(Message("nurse", "a", at=NOON - DAY), NOON).text,
-            shown.words(Message("nurse", "b", at=NOON - DAY + 60), NOON).text,
-            shown.words(Message("nurse", "c", at=NOON), NOON).text,
+            shown.format_status("hello", NOON).text,
+            shown.format_message(Message("nurse", "a", at=NOON - DAY), NOON).text,
+            shown.format_message(Message("nurse", "b", at=NOON - DAY + 60), NOON).text,
+            shown.format_message(Message("nurse", "c", at=NOON), NOON).text,
         ]
         assert texts == [
             "12:00 hello\n",
@@ -273,13 +280,13 @@ class PainterTests:
 
     def test_begins_in_the_past(self) -> None:
         """The first thing shown is of today, unless it says otherwise."""
-        text = painter().words(Message("nurse", "a", at=NOON - 3 * DAY), NOON).text
+        text = painter().format_message(Message("nurse", "a", at=NOON - 3 * DAY), NOON).text
         assert text == "* Friday, 20 November 2026\n12:00 nurse: a\n"
 
     def test_impossible_time(self) -> None:
         """A time that no calendar has is taken for now."""
         for at in (2.0**70, -(2.0**70), float("inf"), float("nan")):
-            assert painter().words(Message("nurse", "a", at=at), NOON).text == "12:00 nurse: a\n"
+            assert painter().format_message(Message("nurse", "a", at=at), NOON).text == "12:00 nurse: a\n"
 
     @given(
         st.text(alphabet=st.characters(), max_size=20),
@@ -292,10 +299,10 @@ class PainterTests:
         shown = painter(colours=coloured, bold=True)
         lines = text.count("\n") + 1
         for painted in (
-            shown.words(Message(author, text, kind), NOON),
-            shown.signed(text, NOON),
-            shown.own(text, NOON),
-            shown.state(text, NOON),
+            shown.format_message(Message(author, text, kind), NOON),
+            shown.format_prefixed(text, NOON),
+            shown.format_own(text, NOON),
+            shown.format_status(text, NOON),
         ):
             bare = SGR.sub("", painted.text)
             assert bare == cleaned(bare)
@@ -310,7 +317,7 @@ class UndecoratedTests:
     @staticmethod
     def undecorated(choice: str) -> PlainFormatter:
         """Return what shows it for juliet as chosen."""
-        return PlainFormatter(Shown(choice, True, lambda: NOON, lambda at: "11:00"), "juliet")
+        return PlainFormatter(OutputFormats(choice, True, lambda: NOON, lambda at: "11:00"), "juliet")
 
     @pytest.mark.parametrize(
         ("choice", "text"),
@@ -324,9 +331,12 @@ class UndecoratedTests:
             ),
         ],
     )
-    def test_words(self, choice: str, text: str) -> None:
+    def test_format_message(self, choice: str, text: str) -> None:
         """What was chosen is shown as it is elsewhere than on a terminal."""
-        assert self.undecorated(choice).words(Message("nurse", "hello", first=7, at=NOON), NOON).text == text
+        assert (
+            self.undecorated(choice).format_message(Message("nurse", "hello", first=7, at=NOON), NOON).text
+            == text
+        )
 
     @pytest.mark.parametrize(
         ("choice", "text"),
@@ -340,33 +350,33 @@ class UndecoratedTests:
             ),
         ],
     )
-    def test_signed(self, choice: str, text: str) -> None:
+    def test_format_prefixed(self, choice: str, text: str) -> None:
         """So are lines that say themselves who spoke."""
-        assert self.undecorated(choice).signed("nurse: hello", NOON).text == text
+        assert self.undecorated(choice).format_prefixed("nurse: hello", NOON).text == text
 
     @pytest.mark.parametrize("choice", ["names", "bare", "json"])
     def test_here(self, choice: str) -> None:
         """What was typed, and what is told of the conversation, looks the same whatever was chosen."""
         shown = self.undecorated(choice)
-        assert shown.own("a\nb", NOON) == StyledText("juliet: a\njuliet: b\n", False)
-        assert shown.state("* a", NOON) == StyledText("* a\n", False)
+        assert shown.format_own("a\nb", NOON) == StyledText("juliet: a\njuliet: b\n", False)
+        assert shown.format_status("* a", NOON) == StyledText("* a\n", False)
 
     def test_mentions(self) -> None:
         """It is known who is mentioned, for the bell."""
         shown = self.undecorated("json")
-        assert shown.words(Message("nurse", "Juliet!"), NOON).mentions
-        assert not shown.words(Message("juliet", "Juliet!"), NOON).mentions
-        assert shown.signed("nurse: hello, juliet", NOON).mentions
+        assert shown.format_message(Message("nurse", "Juliet!"), NOON).mentions
+        assert not shown.format_message(Message("juliet", "Juliet!"), NOON).mentions
+        assert shown.format_prefixed("nurse: hello, juliet", NOON).mentions
         shown.name = "rosaline"
-        assert not shown.signed("nurse: hello, juliet", NOON).mentions
+        assert not shown.format_prefixed("nurse: hello, juliet", NOON).mentions
 
     def test_safe(self) -> None:
         """Nothing unsafe reaches the terminal."""
         shown = self.undecorated("bare")
         for painted in (
-            shown.words(Message("nurse", "\x1b[2J"), NOON),
-            shown.signed("\x1b[2J", NOON),
-            shown.own("\x1b[2J", NOON),
-            shown.state("\x1b[2J", NOON),
+            shown.format_message(Message("nurse", "\x1b[2J"), NOON),
+            shown.format_prefixed("\x1b[2J", NOON),
+            shown.format_own("\x1b[2J", NOON),
+            shown.format_status("\x1b[2J", NOON),
         ):
             assert "\x1b" not in painted.text

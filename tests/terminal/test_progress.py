@@ -13,7 +13,15 @@ import pytest
 from pyte import Screen, Stream
 from twisted.internet.task import Clock
 
-from techboy.terminal.progress import EVERY, SHOWN_AFTER, FileRead, Progress, Sample, columns_of, shows
+from techboy.terminal.progress import (
+    INTERVAL,
+    SHOWN_AFTER,
+    FilePosition,
+    Progress,
+    Sample,
+    can_show_progress,
+    columns_of,
+)
 from tests.marks import open_terminal
 from tests.screen import rows_of
 from tests.terminal.fakes import on_terminal
@@ -56,10 +64,10 @@ class Scene:
 
     def goes_on(self, seconds: float, *samples: Sample) -> None:
         """Let ``samples`` be how far the work is, one after the other, until so many seconds have passed."""
-        for number in range(round(seconds / EVERY)):
+        for number in range(round(seconds / INTERVAL)):
             if number < len(samples):
                 self.sample = samples[number]
-            self.clock.advance(EVERY)
+            self.clock.advance(INTERVAL)
 
 
 def working(lines: int, waiting: int = 1000) -> Sample:
@@ -77,7 +85,7 @@ class ProgressTests:
         assert scene.line.shown == ["700 lines sent, 500/s, 1000 waiting [00:01]"]
 
     def test_file(self) -> None:
-        """Of a file it is shown also which part was sent, and how long the rest will take."""
+        """Of a file it is shown also which bytes_sent was sent, and how long the rest will take."""
         scene = Scene()
         scene.goes_on(2.2, *[Sample(lines, 0, lines * 100, 110_000) for lines in range(50, 600, 50)])
         (line,) = scene.line.shown
@@ -108,7 +116,7 @@ class ProgressTests:
         assert scene.line.shown[0].endswith(" 10/s (throttled), 642 waiting [00:18<02:44]")
 
     def test_catching_up(self) -> None:
-        """While lines are to come that were said before, it is shown how many, and which part came."""
+        """While lines are to come that were said before, it is shown how many, and which bytes_sent came."""
         scene = Scene()
         scene.goes_on(2.2, *[Sample(0, 0, missing=missing) for missing in range(1100, 0, -100)])
         (line,) = scene.line.shown
@@ -192,7 +200,7 @@ class ProgressTests:
         scene.goes_on(10, working(500))
         assert scene.line.drawn == drawn
         scene.line.ready = True
-        scene.goes_on(EVERY)
+        scene.goes_on(INTERVAL)
         assert scene.line.shown[0].startswith("500 lines sent")
 
     def test_unchanged(self) -> None:
@@ -212,7 +220,7 @@ class ProgressTests:
         progress = Progress(line, clock, lambda: sample, lambda: 20)
         progress.start()
         for _ in range(20):
-            clock.advance(EVERY)
+            clock.advance(INTERVAL)
         assert 0 < len(progress.above(b"\n").decode().split("\n")[1]) < 20
 
     def test_no_thread(self) -> None:
@@ -237,15 +245,15 @@ class ShowsTests:
 
     def test_terminals(self, terminal: TextIO) -> None:
         """It can on a terminal that can erase a line, and nowhere else."""
-        assert shows(terminal, "xterm")
+        assert can_show_progress(terminal, "xterm")
         for kind in ("dumb", "unknown", "", None):
-            assert not shows(terminal, kind)
+            assert not can_show_progress(terminal, kind)
 
     def test_elsewhere(self, tmp_path: Path) -> None:
         """It is shown in no file, and not where there is no stream."""
         with (tmp_path / "file").open("w") as file:
-            assert not shows(file, "xterm")
-        assert not shows(None, "xterm")
+            assert not can_show_progress(file, "xterm")
+        assert not can_show_progress(None, "xterm")
 
 
 class ColumnsTests:
@@ -274,7 +282,7 @@ class FileReadTests:
         path.write_bytes(b"x" * 100)
         with path.open() as file:
             os.read(file.fileno(), 10)
-            read = FileRead(file)
+            read = FilePosition(file)
             assert (read.done, read.total) == (0, 90)
             os.read(file.fileno(), 30)
             assert (read.done, read.total) == (30, 90)
@@ -290,7 +298,7 @@ class FileReadTests:
         path = tmp_path / "file"
         path.write_bytes(b"x" * 100)
         with path.open() as file:
-            read = FileRead(file)
+            read = FilePosition(file)
             os.read(file.fileno(), 50)
             path.write_bytes(b"")
             assert (read.done, read.total) == (50, 50)
@@ -299,6 +307,6 @@ class FileReadTests:
     def test_other(self, terminal: TextIO) -> None:
         """Of what is no regular file nobody knows how much there is."""
         for stream in (None, terminal):
-            read = FileRead(stream)
+            read = FilePosition(stream)
             assert (read.done, read.total) == (None, None)
             read.close()

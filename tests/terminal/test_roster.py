@@ -28,7 +28,7 @@ class Watched:
     def hears(self, lines: list[str]) -> None:
         """Tell the watcher what the house says, as a notice or as it comes in a frame."""
         for number, line in enumerate(lines):
-            self.roster.noticed(notice(line) if number % 2 else line)
+            self.roster.notice_received(notice(line) if number % 2 else line)
 
     def looks(self) -> list[str]:
         """Return who is seen, after what is new was told."""
@@ -66,7 +66,7 @@ class CompanyTests:
         me, _ = chat.comes("juliet")
         roster = Roster("juliette")
         for line in [*chat.welcome_lines(me), chat.member_list(me)]:
-            roster.noticed(line)
+            roster.notice_received(line)
         assert (roster.own_name, roster.names) == ("juliet", ["Nurse", "romeo"])
 
     def test_came_and_left(self) -> None:
@@ -97,15 +97,15 @@ class CompanyTests:
         me, _ = chat.comes("juliet")
         roster = Roster("juliet")
         for line in chat.run_command(me, "nick rosaline"):
-            roster.noticed(line)
+            roster.notice_received(line)
         assert roster.own_name == "rosaline"
 
     def test_named_by_the_host(self) -> None:
         """Who gets another name than they wanted knows it: from the conversation, or from its line."""
         roster = Roster("juliet")
-        roster.called("juliet2")
+        roster.set_own_name("juliet2")
         assert roster.own_name == "juliet2"
-        roster.noticed("* you are juliet3")
+        roster.notice_received("* you are juliet3")
         assert roster.own_name == "juliet3"
 
     def test_other_room(self) -> None:
@@ -124,7 +124,7 @@ class CompanyTests:
         watched = Watched()
         members = [watched.chat.comes(f"n{number:02}")[0] for number in range(30)]
         assert len(watched.looks()) == 20
-        watched.roster.heard("n29")
+        watched.roster.message_received("n29")
         assert "n29" in watched.roster.names
         watched.does(watched.me, "who")
         assert "n29" in watched.roster.names
@@ -138,7 +138,7 @@ class CompanyTests:
         """Who says something is here; one's own name is not among the others, however it is written."""
         roster = Roster("juliet")
         for author in ("romeo", "Romeo", "JULIET", "no name", ""):
-            roster.heard(author)
+            roster.message_received(author)
         assert roster.names == ["Romeo"]
 
     @pytest.mark.parametrize(
@@ -203,14 +203,14 @@ class CompanyTests:
         """No line does any harm."""
         roster = Roster("juliet")
         for line in lines:
-            roster.noticed(line)
+            roster.notice_received(line)
         assert len(roster.names) <= MAX_NAMES
 
     def test_bounded(self) -> None:
         """No more names are remembered than there is use for, the latest of them."""
         roster = Roster("juliet")
         for number in range(MAX_NAMES + 50):
-            roster.heard(f"n{number}")
-            roster.heard("n0")
+            roster.message_received(f"n{number}")
+            roster.message_received("n0")
         assert len(roster.names) == MAX_NAMES
         assert {"n0", f"n{MAX_NAMES + 49}"} <= {*roster.names}

@@ -14,7 +14,7 @@ import pytest
 
 from techboy.background_writer import LIMIT
 from techboy.terminal.interface import InputSource
-from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_place
+from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal, keyboard, same_file
 from tests.journals import written
 from tests.marks import needs_posix_terminal, needs_readiness, open_terminal
 
@@ -110,24 +110,24 @@ class SamePlaceTests:
     def test_same(self, opened: Opened) -> None:
         """After 2>&1 both are one pipe, file or terminal."""
         for stream in (opened.pipe()[1], opened.file(), opened.terminal()):
-            assert same_place(stream, opened.again(stream))
+            assert same_file(stream, opened.again(stream))
 
     def test_different(self, opened: Opened) -> None:
         """Two pipes are two places, as are two terminals."""
-        assert not same_place(opened.pipe()[1], opened.pipe()[1])
-        assert not same_place(opened.terminal(), opened.terminal())
+        assert not same_file(opened.pipe()[1], opened.pipe()[1])
+        assert not same_file(opened.terminal(), opened.terminal())
 
     def test_closed(self, opened: Opened) -> None:
         """What is closed is no place."""
         stream = opened.file()
-        assert not same_place(stream, None)
-        assert not same_place(None, stream)
-        assert not same_place(None, None)
+        assert not same_file(stream, None)
+        assert not same_file(None, stream)
+        assert not same_file(None, None)
 
 
 def errors(stream: TextIO | None, screen: TextIO | None = None) -> StandardStream:
     """Return ``stream`` as standard error, where ``screen`` is standard output."""
-    return Streams(None, screen, stream).states
+    return Streams(None, screen, stream).status_output
 
 
 class StandardStreamTests:
@@ -189,7 +189,7 @@ class StandardStreamTests:
         streams = Streams(None, opened.again(writing), writing)
         lines = [f"{number}\n" for number in range(1000)]
         for number, line in enumerate(lines):
-            (streams.output if number % 2 else streams.states).write(line)
+            (streams.output if number % 2 else streams.status_output).write(line)
         text = "".join(lines)
         assert reading.read(len(text)) == text
 
@@ -198,7 +198,7 @@ class StandardStreamTests:
         (_, full), (reading, writing) = opened.pipe(), opened.pipe()
         streams = Streams(None, full, writing)
         streams.output.write("x" * MORE_THAN_A_PIPE_HOLDS)
-        streams.states.write("one\n")
+        streams.status_output.write("one\n")
         assert os.read(reading.fileno(), 100) == b"one\n"
         assert not streams.output.settle(0.01)
 
@@ -273,7 +273,7 @@ class StandardStreamTests:
             taken.append(text)
             return len(taken) < 2
 
-        error.divert(take)
+        error.redirect(take)
         assert (error.write("one\n"), error.write("two\n")) == (4, 4)
         assert taken == ["one\n", "two\n"]
         assert os.read(reading.fileno(), 100) == b"two\n"
@@ -304,9 +304,9 @@ class StreamsTests:
         """Lines about the conversation go to standard error."""
         reading, writing = opened.pipe()
         streams = Streams(None, opened.again(writing), writing)
-        streams.states.write("Calling...\n")
+        streams.status_output.write("Calling...\n")
         assert os.read(reading.fileno(), 100) == b"Calling...\n"
-        assert streams.states.on_screen
+        assert streams.status_output.on_screen
 
 
 class DescriptorTests:

@@ -1,1 +1,1 @@
-"""The full-screen prompt."""
+"""The full-screen prompt, built on prompt_toolkit."""

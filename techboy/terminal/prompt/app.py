@@ -1,4 +1,4 @@
-"""What stands at the bottom of the screen: lines that wait, the prompt with what is typed, the status."""
+"""The application at the bottom of the screen: pending lines, the prompt with the input, the status bar."""
 
 from __future__ import annotations
 
@@ -32,158 +32,168 @@ from prompt_toolkit.widgets import SearchToolbar
 from prompt_toolkit.widgets.toolbars import CompletionsToolbar
 
 STYLE = Style.from_dict(
-    {"waiting": "dim", "alone": "dim", "question": "bold", "status": "reverse", "search-toolbar": "dim"}
+    {
+        "waiting": "dim",
+        "disconnected": "dim",
+        "question": "bold",
+        "status": "reverse",
+        "search-toolbar": "dim",
+    }
 )
 
 
-_IS_TOLD_OF_SIZE = hasattr(signal, "SIGWINCH")
+_HAS_RESIZE_SIGNAL = hasattr(signal, "SIGWINCH")
 
-_POLLED_EVERY = 0.5
-"""Seconds between two looks at the size of a console that does not tell."""
+_POLL_INTERVAL = 0.5
+"""Seconds between two checks of the size of a console that sends no signal when it changes."""
 
-_FAR = 999
-"""A row and a column beyond the last of any screen: the cursor goes to the corner."""
+_BOTTOM_RIGHT = 999
+"""A row and a column beyond any screen: the cursor goes to its last cell."""
 
 _ERASE_UP_TO_CURSOR = "\x1b[1J"
 
 
 class PromptContent(Protocol):
-    """What is to be seen, asked for whenever it is drawn."""
+    """The content of the application, requested each time it is drawn."""
 
-    def rows(self) -> list[str]:
-        """Lines that wait, above the prompt."""
+    def pending_rows(self) -> list[str]:
+        """The pending lines, above the prompt."""
 
     def prompt(self) -> str:
-        """What stands before what is typed."""
+        """The text before the input."""
 
-    def is_alone(self) -> bool:
-        """Whether nobody is there to talk to."""
+    def is_disconnected(self) -> bool:
+        """Whether the peer is not connected."""
 
     def question(self) -> str:
-        """What is asked, nothing where nothing is."""
+        """The question to the user, empty if there is none."""
 
     def status_line(self) -> str:
-        """How things are, in one line."""
+        """The text of the status bar, one line."""
 
 
 class PromptApp(Application[None]):
-    """The application of prompt_toolkit; it draws nothing while ``may_draw`` says no.
+    """The application of prompt_toolkit; it draws only while ``may_draw`` returns True.
 
-    ``resized`` is called when the size of the screen has changed. ``drawn_for``: the size that the screen had
-    when the region was drawn, None while it is not there.
+    ``resized`` is called when the size of the screen has changed. ``drawn_size``: the size of the screen for
+    which the application was drawn, None if it is not on the screen.
     """
 
     def __init__(
         self,
-        shown: PromptContent,
+        content: PromptContent,
         buffer: Buffer,
-        keys: KeyBindingsBase,
+        bindings: KeyBindingsBase,
         may_draw: Callable[[], bool],
         resized: Callable[[], None],
         keyboard: Input,
         screen: Output,
     ) -> None:
         self._may_draw, self._resized = may_draw, resized
-        self.drawn_for: Size | None = None
+        self.drawn_size: Size | None = None
         super().__init__(
-            Layout(_rows(shown, buffer)),
+            Layout(_layout(content, buffer)),
             style=STYLE,
-            key_bindings=keys,
+            key_bindings=bindings,
             editing_mode=EditingMode.EMACS,
             erase_when_done=True,
             input=keyboard,
             output=screen,
-            terminal_size_polling_interval=None if _IS_TOLD_OF_SIZE else _POLLED_EVERY,
+            terminal_size_polling_interval=None if _HAS_RESIZE_SIGNAL else _POLL_INTERVAL,
         )
 
     @property
     def height(self) -> int:
-        """How many rows it takes on the screen as it is now."""
+        """The number of rows that the application needs on the screen at its current size."""
         size = self.output.get_size()
         with set_app(self):
             return self.layout.container.preferred_height(size.columns, size.rows).preferred
 
     def draw(self) -> None:
-        """Draw now, not later."""
+        """Draw at once."""
         self._redraw()
 
-    def adapt(self) -> None:
-        """Draw for the size that the screen has now, where all stands there as it was drawn."""
+    def redraw_resized(self) -> None:
+        """Draw for a new size of the screen, of which the terminal has not moved any row."""
         super()._on_resize()
 
-    def lift(self) -> None:
-        """Take everything away until the next `draw`; the cursor is where it began.
+    def hide(self) -> None:
+        """Erase the application until the next `draw`; the cursor is at its first row.
 
-        What is pasted meanwhile is still known as such.
+        Bracketed paste stays enabled.
         """
         self.renderer.erase()
         self.output.enable_bracketed_paste()
         self.output.flush()
 
     def clear(self) -> None:
-        """Clear all of the screen, until the next `draw`; the cursor is at its top.
+        """Erase the whole screen until the next `draw`; the cursor is at its top.
 
-        Row by row: a screen that is erased as a whole is kept by some terminals among what has scrolled away.
+        It is erased up to the cursor: some terminals move a screen that is erased as a whole into the
+        scrollback.
         """
-        self.lift()
+        self.hide()
         if isinstance(self.output, Vt100_Output):
-            self.output.cursor_goto(_FAR, _FAR)
+            self.output.cursor_goto(_BOTTOM_RIGHT, _BOTTOM_RIGHT)
             self.output.write_raw(_ERASE_UP_TO_CURSOR)
         else:
             self.output.erase_screen()
         self.output.cursor_goto(0, 0)
         self.output.flush()
-        self.drawn_for = None
+        self.drawn_size = None
 
-    def erase(self) -> None:
-        """Take everything away, for somebody else to use the terminal."""
+    def release(self) -> None:
+        """Erase the application and disable bracketed paste, for another program to use the terminal."""
         self.renderer.erase()
-        self.drawn_for = None
+        self.drawn_size = None
         self.output.disable_bracketed_paste()
         self.output.flush()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if render_as_done or self._may_draw():
             super()._redraw(render_as_done)
-            self.drawn_for = self.output.get_size()
+            self.drawn_size = self.output.get_size()
 
     def _on_resize(self) -> None:
         self._resized()
 
 
-def _rows(shown: PromptContent, buffer: Buffer) -> HSplit:
+def _layout(content: PromptContent, buffer: Buffer) -> HSplit:
     search = SearchToolbar()
     typed = BufferControl(
         buffer,
-        input_processors=[BeforeInput(lambda: _prompt(shown))],
+        input_processors=[BeforeInput(lambda: _prompt(content))],
         search_buffer_control=search.control,
         preview_search=True,
     )
     return HSplit(
         [
-            _text(lambda: [("class:waiting", "\n".join(shown.rows()))], lambda: len(shown.rows())),
+            _text(
+                lambda: [("class:waiting", "\n".join(content.pending_rows()))],
+                lambda: len(content.pending_rows()),
+            ),
             Window(typed, height=_at_most_half, dont_extend_height=True, wrap_lines=True),
-            _text(lambda: [("class:question", shown.question())], lambda: 1 if shown.question() else 0),
+            _text(lambda: [("class:question", content.question())], lambda: 1 if content.question() else 0),
             search,
             CompletionsToolbar(),
-            _text(lambda: [("", shown.status_line())], lambda: 1, "class:status"),
+            _text(lambda: [("", content.status_line())], lambda: 1, "class:status"),
         ]
     )
 
 
 def _at_most_half() -> Dimension:
-    """Return how many of the screen's rows what is typed may take."""
+    """Return the height of the input: at most half of the screen's rows."""
     return Dimension(min=1, max=max(1, get_app().output.get_size().rows // 2))
 
 
-def _prompt(shown: PromptContent) -> StyleAndTextTuples:
-    return [("class:alone" if shown.is_alone() else "", shown.prompt())]
+def _prompt(content: PromptContent) -> StyleAndTextTuples:
+    return [("class:disconnected" if content.is_disconnected() else "", content.prompt())]
 
 
 def _text(
     text: Callable[[], StyleAndTextTuples], height: Callable[[], int], style: str = ""
 ) -> ConditionalContainer:
-    """Return rows that are cut at the screen's width, and not there while they are none."""
+    """Return rows that are truncated at the screen's width, and hidden if ``height`` is 0."""
 
     def rows() -> Dimension:
         return Dimension(min=0, preferred=height(), max=height())

@@ -1,4 +1,4 @@
-"""Completion at a prompt: commands, and the names of those who are here."""
+"""Completion of commands and nicknames at the prompt."""
 
 from __future__ import annotations
 
@@ -14,84 +14,89 @@ from techboy.chat.nicknames import MAX_LENGTH
 from techboy.terminal import bell
 
 
-class Offer(NamedTuple):
-    """A command that may be given here: ``arguments`` as help shows them."""
+class CommandUsage(NamedTuple):
+    """A command that can be completed; ``arguments`` as shown in its help."""
 
     name: str
     arguments: str
     help: str
 
     @property
-    def usage(self) -> str:
-        """How it is written."""
+    def text(self) -> str:
+        """The command with its arguments."""
         return f"/{self.name} {self.arguments}".rstrip()
 
 
-_BELL = Offer("bell", bell.ARGUMENTS, bell.HELP)
+_BELL = CommandUsage("bell", bell.ARGUMENTS, bell.HELP)
 
 
-def _offers(commands: Iterable[Command]) -> tuple[Offer, ...]:
-    return (*(Offer(command.name, command.arguments, command.help) for command in commands), _BELL)
+def _usages(commands: Iterable[Command]) -> tuple[CommandUsage, ...]:
+    return (*(CommandUsage(command.name, command.arguments, command.help) for command in commands), _BELL)
 
 
-HOST = _offers(COMMANDS)
-"""What the host of a house can do."""
+OPERATOR_COMMANDS = _usages(COMMANDS)
+"""The commands of the operator."""
 
-GUEST = _offers(command for command in COMMANDS if command.permission is Permission.EVERYONE)
-"""What a guest in a house can do."""
+MEMBER_COMMANDS = _usages(command for command in COMMANDS if command.permission is Permission.EVERYONE)
+"""The commands of every other member."""
 
-DIRECT = (Offer("ping", "", "show when the peer was last heard, and how many lines wait"), _BELL)
-"""What can be done in a conversation of two."""
+DIRECT_COMMANDS = (
+    CommandUsage("ping", "", "show the time since the peer was last active, and the number of waiting lines"),
+    _BELL,
+)
+"""The commands of a conversation without rooms."""
 
-_NEW_NAMES = {"nick", "join"}  # what they want is not the name of somebody who is here
+_NEW_NAMES = {"nick", "join"}  # their argument is not the name of a member
 
-# as much of a name as stands before the cursor, at the beginning of a word, not within a word or a path
-_BEGUN = re.compile(rf"(?:^|(?<=[\s(@,;:'\"]))[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}\Z")
+# the beginning of a nickname before the cursor, at the start of a word, not within a word or a path
+_PARTIAL_NAME = re.compile(rf"(?:^|(?<=[\s(@,;:'\"]))[A-Za-z0-9_.-]{{1,{MAX_LENGTH}}}\Z")
 _COMMAND = re.compile(r"/[A-Za-z]*")
-_FIRST_ARGUMENT = re.compile(r"/(?P<command>[A-Za-z]+)[ \t](?P<begun>\S*)")
+_FIRST_ARGUMENT = re.compile(r"/(?P<command>[A-Za-z]+)[ \t](?P<prefix>\S*)")
 
 
 class CommandCompleter(Completer):
-    """Completes the line that is typed; ``commands`` and ``names`` are asked each time what there is."""
+    """Completes the input; ``commands`` and ``names`` return the current commands and nicknames."""
 
-    def __init__(self, commands: Callable[[], Sequence[Offer]], names: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, commands: Callable[[], Sequence[CommandUsage]], names: Callable[[], Sequence[str]]
+    ) -> None:
         self._commands, self._names = commands, names
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Yield how the line before the cursor may go on."""
+        """Yield the completions of the line before the cursor."""
         line = document.current_line_before_cursor
         first = _FIRST_ARGUMENT.fullmatch(line)
         if _COMMAND.fullmatch(line):
-            yield from self._commands_from(line)
-        elif first is not None and (offer := self._offer(first["command"])) is not None:
-            yield from _words(_wanted(offer, self._names), first["begun"])
-        elif (begun := _BEGUN.search(line)) is not None:
-            yield from _words(self._names(), begun[0], ": " if begun[0] == line else "")
+            yield from self._complete_command(line)
+        elif first is not None and (usage := self._usage(first["command"])) is not None:
+            yield from _matching(_argument_choices(usage, self._names), first["prefix"])
+        elif (prefix := _PARTIAL_NAME.search(line)) is not None:
+            yield from _matching(self._names(), prefix[0], ": " if prefix[0] == line else "")
 
-    def _commands_from(self, line: str) -> Iterator[Completion]:
-        for offer in self._commands():
-            if offer.name.startswith(line[1:].lower()):
-                whole = f"/{offer.name} " if offer.arguments else f"/{offer.name}"
-                yield Completion(whole, -len(line), display=offer.usage, display_meta=offer.help)
+    def _complete_command(self, line: str) -> Iterator[Completion]:
+        for usage in self._commands():
+            if usage.name.startswith(line[1:].lower()):
+                whole = f"/{usage.name} " if usage.arguments else f"/{usage.name}"
+                yield Completion(whole, -len(line), display=usage.text, display_meta=usage.help)
 
-    def _offer(self, name: str) -> Offer | None:
-        """Return the command ``name`` if it is known what its first argument has to be."""
-        for offer in self._commands():
-            if offer.name == name.lower() and not offer.arguments.strip("[]").startswith("TEXT"):
-                return offer
+    def _usage(self, name: str) -> CommandUsage | None:
+        """Return the command ``name``, None if it is unknown or takes free text."""
+        for usage in self._commands():
+            if usage.name == name.lower() and not usage.arguments.strip("[]").startswith("TEXT"):
+                return usage
         return None
 
 
-def _wanted(offer: Offer, names: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Return what the first argument of a command may be, as far as that is known."""
-    wanted = offer.arguments.partition(" ")[0].strip("[]")
-    if wanted == "NAME":
-        return () if offer.name in _NEW_NAMES else names()
-    return wanted.split("|") if "|" in wanted else ()
+def _argument_choices(usage: CommandUsage, names: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Return the possible values of the first argument, empty if they are unknown."""
+    argument = usage.arguments.partition(" ")[0].strip("[]")
+    if argument == "NAME":
+        return () if usage.name in _NEW_NAMES else names()
+    return argument.split("|") if "|" in argument else ()
 
 
-def _words(words: Sequence[str], begun: str, ending: str = "") -> Iterator[Completion]:
-    """Yield those of ``words`` that begin so, in any case."""
+def _matching(words: Sequence[str], prefix: str, ending: str = "") -> Iterator[Completion]:
+    """Yield completions for those of ``words`` that begin with ``prefix``, regardless of case."""
     for word in words:
-        if word.lower().startswith(begun.lower()):
-            yield Completion(word + ending, -len(begun), display=word)
+        if word.lower().startswith(prefix.lower()):
+            yield Completion(word + ending, -len(prefix), display=word)

@@ -1,8 +1,8 @@
-"""A Windows console as the prompt uses it.
+"""The Windows console as a terminal of the prompt.
 
-A console obeys escape sequences, as other terminals do, once it is told to, and for as long as it is told to:
-that is until the prompt lets go of it. One that refuses, or that agrees and shows them as text all the same,
-as Wine's does, is drawn on by the calls of its API, at once, and what is printed has no colours there.
+A console interprets escape sequences only in a certain mode, which is set until the prompt is closed. If a
+console refuses that mode, or shows the sequences as text, as Wine's does, it is drawn on synchronously with
+the calls of its API, and text is printed without colours.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from techboy.background_writer import WriteError
 from techboy.terminal.handles import console_mode, set_console_mode
 from techboy.terminal.prompt.output_writer import WriterState
 from techboy.terminal.prompt.scrollback import without_colours
-from techboy.terminal.prompt.tty import TerminalIO, Told, size_of
-from techboy.terminal.streams import raw, write_all
+from techboy.terminal.prompt.tty import Callback, TerminalIO, size_of
+from techboy.terminal.streams import open_raw, write_all
 from techboy.terminal.threaded import ThreadedOutput, pieces
 
-OBEYING = 0x1 | 0x2 | 0x4 | 0x8
-"""The mode in which a console obeys sequences, and wraps a line only at the character after the last column:
-ENABLE_PROCESSED_OUTPUT, ENABLE_WRAP_AT_EOL_OUTPUT, ENABLE_VIRTUAL_TERMINAL_PROCESSING and
-DISABLE_NEWLINE_AUTO_RETURN of SetConsoleMode."""
+ANSI_MODE = 0x1 | 0x2 | 0x4 | 0x8
+"""The mode in which a console interprets escape sequences, and wraps a line only when a character follows
+the last column: ENABLE_PROCESSED_OUTPUT, ENABLE_WRAP_AT_EOL_OUTPUT, ENABLE_VIRTUAL_TERMINAL_PROCESSING and
+DISABLE_NEWLINE_AUTO_RETURN of SetConsoleMode.
+"""
 
-_NO_CHANGE = b"\x1b[m"  # a sequence that shows nothing
+_NO_CHANGE = b"\x1b[m"  # a sequence without a visible effect
 
 
-class Stream:
-    """A console as the text stream that `Vt100_Output` and `Win32Output` ask for."""
+class ConsoleStream:
+    """A console as the text stream that `Vt100_Output` and `Win32Output` require."""
 
     encoding = "utf-8"
 
@@ -48,137 +49,137 @@ class Stream:
         raise NotImplementedError
 
     def write(self, text: str) -> int:
-        """Write ``text``."""
+        """Write ``text``; return its length."""
         self.write_bytes(text.encode("utf-8", "replace"))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing can be hurried."""
+        """Do nothing: output is written as soon as possible."""
 
     def fileno(self) -> int:
         """Return the descriptor of the console."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Tell that it is a terminal."""
+        """Return True: it is a terminal."""
         return True
 
 
-class DirectScreen(Stream):
-    """The console ``descriptor``, and the way of what is printed: nothing waits, and colours are left out.
+class DirectScreen(ConsoleStream):
+    """Writes to the console ``descriptor`` synchronously, and removes colours from what `put` prints.
 
-    ``written`` is called after each `put`, ``lost`` once, when the console turns out to be gone.
+    ``written`` is called after each `put`, ``lost`` once if the console is gone.
     """
 
-    stuck = False
+    is_blocked = False
     unwritten = 0
 
-    def __init__(self, descriptor: int, written: Told, lost: Told) -> None:
+    def __init__(self, descriptor: int, written: Callback, lost: Callback) -> None:
         super().__init__(descriptor)
         self._written, self._lost = written, lost
-        self._stream = raw(descriptor, "wb")
-        self._gone = False
+        self._stream = open_raw(descriptor, "wb")
+        self._is_closed = False
 
     def put(self, data: bytes) -> None:
-        """Write ``data`` now."""
+        """Write ``data`` without colours."""
         self.write_bytes(without_colours(data))
         asyncio.get_running_loop().call_soon(self._written)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write ``data`` now, as it stands."""
-        if self._gone:
+        """Write ``data`` unchanged."""
+        if self._is_closed:
             return
         try:
             for piece in pieces(data):
                 write_all(self._stream, piece)
         except WriteError:
-            self._gone = True
+            self._is_closed = True
             asyncio.get_running_loop().call_soon(self._lost)
 
     def close(self) -> None:
-        """Write nothing any more."""
-        self._gone = True
+        """Ignore later writes."""
+        self._is_closed = True
 
 
-class ThreadedScreen(Stream):
-    """The console ``descriptor``, and the way of what is printed: a thread writes, which may have to wait.
+class ThreadedScreen(ConsoleStream):
+    """Writes to the console ``descriptor`` in a thread, which may block.
 
-    A console takes nothing as long as something is selected in its window. What is given in one turn of the
-    asyncio loop is written together, and what is given meanwhile when that is done. ``written`` is called
-    when nothing is left, ``lost`` once, when the console turns out to be gone.
+    A console blocks writes while text is selected in its window. The output of one turn of the asyncio loop
+    is written at once; the output of later turns is gathered until that is done. ``written`` is called when
+    no output is pending, ``lost`` once if the console is gone.
     """
 
-    def __init__(self, descriptor: int, written: Told, lost: Told) -> None:
+    def __init__(self, descriptor: int, written: Callback, lost: Callback) -> None:
         super().__init__(descriptor)
         self._written, self._lost = written, lost
         self._loop = asyncio.get_running_loop()
-        self._output = ThreadedOutput(descriptor, Calls(self._loop), self._all_written, self._failed)
-        self._data, self._under_way = bytearray(), 0
-        self._way = WriterState.FREE
+        self._output = ThreadedOutput(descriptor, LoopReactor(self._loop), self._all_written, self._failed)
+        self._data, self._in_flight = bytearray(), 0
+        self._state = WriterState.FREE
         self._turn: asyncio.Handle | None = None
 
     @property
-    def stuck(self) -> bool:
-        """Whether the console has not taken yet what was given to it in an earlier turn."""
-        return self._way is WriterState.STUCK
+    def is_blocked(self) -> bool:
+        """Whether output of an earlier turn is still being written."""
+        return self._state is WriterState.BLOCKED
 
     @property
     def unwritten(self) -> int:
-        """How many bytes wait."""
-        return len(self._data) + self._under_way
+        """The number of pending bytes."""
+        return len(self._data) + self._in_flight
 
     def put(self, data: bytes) -> None:
-        """Write ``data`` soon."""
+        """Write ``data`` in the background."""
         self.write_bytes(data)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write ``data`` soon."""
-        if self._way is WriterState.GONE:
+        """Write ``data`` in the background."""
+        if self._state is WriterState.CLOSED:
             return
-        if not self._data and self._way is WriterState.FREE:
-            self._turn = self._loop.call_soon(self._hand_over)
+        if not self._data and self._state is WriterState.FREE:
+            self._turn = self._loop.call_soon(self._start_write)
         self._data += data
 
     def close(self) -> None:
-        """Write nothing any more, but for the piece that is being written."""
-        self._leave()
+        """Discard the pending output, except the piece that is being written."""
+        self._stop()
         self._output.abandon()
 
-    def _hand_over(self) -> None:
+    def _start_write(self) -> None:
         data = bytes(self._data)
         self._data.clear()
-        self._way, self._under_way = WriterState.STUCK, len(data)
+        self._state, self._in_flight = WriterState.BLOCKED, len(data)
         self._output.write(data)
 
     def _all_written(self) -> None:
-        if self._way is WriterState.GONE:
+        if self._state is WriterState.CLOSED:
             return
-        self._way, self._under_way = WriterState.FREE, 0
+        self._state, self._in_flight = WriterState.FREE, 0
         if self._data:
-            self._hand_over()
+            self._start_write()
         else:
             self._written()
 
     def _failed(self) -> None:
-        if self._way is not WriterState.GONE:
-            self._leave()
+        if self._state is not WriterState.CLOSED:
+            self._stop()
             self._lost()
 
-    def _leave(self) -> None:
-        self._way, self._under_way = WriterState.GONE, 0
+    def _stop(self) -> None:
+        self._state, self._in_flight = WriterState.CLOSED, 0
         self._data.clear()
         if self._turn is not None:
             self._turn.cancel()
 
 
-class Calls:
-    """What a thread asks of a reactor, by an asyncio ``loop``; nothing happens when that is closed."""
+class LoopReactor:
+    """The reactor's methods that threads need, on an asyncio ``loop``; they do nothing once it is closed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
     def callFromThread(self, call: Callable[[], object]) -> None:
-        """Call ``call`` in the thread of the loop."""
+        """Call ``call`` in the loop's thread."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call)
 
@@ -187,39 +188,39 @@ class Calls:
         self._loop.call_later(seconds, call)
 
 
-def console(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
-    """Open a console, which is left in the mode in which it was found."""
+def open_console(stdin: int, stdout: int, written: Callback, lost: Callback) -> TerminalIO:
+    """Open a console; closing it restores its mode."""
     with ExitStack() as files:
         keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
         files.callback(set_console_mode, stdout, console_mode(stdout))
         direct = DirectScreen(stdout, written, lost)
         files.callback(direct.close)
-        output = _by_calls(direct)
+        output = _open_api_output(direct)
         if output is not None:
-            return TerminalIO(_keys(keyboard), output, direct, files.pop_all().close)
+            return TerminalIO(_open_input(keyboard), output, direct, files.pop_all().close)
         screen = ThreadedScreen(stdout, written, lost)
         files.callback(screen.close)
-        return TerminalIO(_keys(keyboard), _by_sequences(screen), screen, files.pop_all().close)
+        return TerminalIO(_open_input(keyboard), _ansi_output(screen), screen, files.pop_all().close)
 
 
 def _size_without_margin(descriptor: int) -> Size:
-    """Return how much of the console is drawn on: some wrap a line already after the last column."""
+    """Return the size to draw on: some consoles wrap a line as soon as the last column is filled."""
     size = size_of(descriptor)
     return Size(rows=size.rows, columns=max(1, size.columns - 1))
 
 
-class _Sequences(Vt100_Output):
-    """A console that is drawn on by sequences; what is pasted comes as keys, without sequences around it."""
+class _AnsiOutput(Vt100_Output):
+    """A console that interprets escape sequences; it marks no pasted text."""
 
     def enable_bracketed_paste(self) -> None:
-        """Ask for none."""
+        """Do nothing: the console does not support it."""
 
     def disable_bracketed_paste(self) -> None:
-        """None were asked for."""
+        """Do nothing: the console does not support it."""
 
 
-def _by_sequences(screen: ThreadedScreen) -> AnyOutput:
-    return _Sequences(
+def _ansi_output(screen: ThreadedScreen) -> AnyOutput:
+    return _AnsiOutput(
         cast(Any, screen),
         lambda: _size_without_margin(screen.fileno()),
         term="xterm",
@@ -234,25 +235,25 @@ if sys.platform == "win32":
     from prompt_toolkit.keys import Keys
     from prompt_toolkit.output.win32 import Win32Output
 
-    class Grid(Win32Output):
-        """A console that is drawn on by the calls of its API."""
+    class ApiOutput(Win32Output):
+        """A console that is drawn on with the calls of its API."""
 
         def __init__(self, screen: DirectScreen) -> None:
             super().__init__(cast(Any, screen), default_color_depth=ColorDepth.from_env())
             self._screen = screen
 
         def flush(self) -> None:
-            """Write all at once: a character at a time would tear those beyond U+FFFF."""
+            """Write all at once: writing single characters would split those beyond U+FFFF."""
             data, self._buffer = "".join(self._buffer), []
             if data:
                 self._screen.write(data)
 
         def get_rows_below_cursor_position(self) -> int:
-            """Tell nothing, or the region would take all of them."""
+            """Raise NotImplementedError, otherwise the application would use all rows."""
             raise NotImplementedError
 
-        def obeys_sequences(self) -> bool:
-            """Tell whether a sequence leaves the cursor where it is; what is seen of another is erased."""
+        def supports_ansi(self) -> bool:
+            """Return whether escape sequences leave the cursor in place; erase one that is shown as text."""
             before = self.get_win32_screen_buffer_info().dwCursorPosition
             self._screen.write_bytes(_NO_CHANGE)
             after = self.get_win32_screen_buffer_info().dwCursorPosition
@@ -264,31 +265,31 @@ if sys.platform == "win32":
             return False
 
     class Keyboard(ConsoleInputReader):
-        """Reads keys, not the sequences for them, which not every console sends that agrees to."""
+        """Reads key events instead of escape sequences, which not every console sends."""
 
         @staticmethod
         def _is_paste(keys: list[KeyPress]) -> bool:
-            """Take for pasted what goes on after the end of a line; one line was typed ahead."""
+            """Return whether text follows a line end; a single line may have been typed ahead."""
             ends = [place for place, key in enumerate(keys) if key.key == Keys.ControlM]
             return bool(ends) and any(not isinstance(key.key, Keys) for key in keys[ends[0] :])
 
-    def _keys(keyboard: Any) -> Input:
+    def _open_input(keyboard: Any) -> Input:
         keys = Win32Input(keyboard)
         keys.console_input_reader.close()
         keys.console_input_reader, keys._use_virtual_terminal_input = Keyboard(), False
         return keys
 
-    def _by_calls(screen: DirectScreen) -> AnyOutput | None:
-        grid = Grid(screen)
-        if set_console_mode(screen.fileno(), OBEYING) and grid.obeys_sequences():
+    def _open_api_output(screen: DirectScreen) -> AnyOutput | None:
+        output = ApiOutput(screen)
+        if set_console_mode(screen.fileno(), ANSI_MODE) and output.supports_ansi():
             return None
-        set_console_mode(screen.fileno(), OBEYING & 0x3)
-        return grid
+        set_console_mode(screen.fileno(), ANSI_MODE & 0x3)
+        return output
 
 else:
 
-    def _keys(keyboard: Any) -> Input:
+    def _open_input(keyboard: Any) -> Input:
         return create_input(keyboard)
 
-    def _by_calls(screen: DirectScreen) -> AnyOutput | None:
+    def _open_api_output(screen: DirectScreen) -> AnyOutput | None:
         return None

@@ -1,4 +1,4 @@
-"""What was typed at a prompt, remembered from one run to the next."""
+"""The input history, kept from one run to the next."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from techboy.places import state_home
 from techboy.systems import ON_WINDOWS
 
 LIMIT = 1024 * 1024
-"""Bytes from which on, when a program starts, the older half of its file is forgotten."""
+"""Bytes of a history file; the older half of a larger one is removed when a program starts."""
 
 
-# opening a pipe is not to wait for the other end of it, and Windows is to leave LF as it is
+# do not block when opening a pipe; write LF unchanged on Windows
 _FLAGS: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def history_file(program: str, windows: bool = ON_WINDOWS) -> Path | None:
-    """Return where ``program`` remembers what was typed, None where there is no place for it."""
+    """Return the path of the history file of ``program``, None if there is no place for it."""
     home = state_home(windows)
     return None if home is None else home / f"{program}.history"
 
 
 class FileHistory(History):
-    """Remembers in the file ``path``, or for this run alone where there is none, or it can't be used.
+    """Keeps the history in the file ``path``; only for this run if that is None or cannot be used.
 
-    The file is ASCII: a JSON string for each entry, after an LF, so that what was written in part, as on a
-    full disk, spoils nothing but itself. Several programs may use it at once. File and folder are for their
-    owner alone, if they are made here.
+    The file is ASCII: an LF and a JSON string for each entry, so that a partly written entry, for example on
+    a full disk, damages no other. Several programs may use it at once. File and directory are created with
+    access for their owner only.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -42,7 +42,7 @@ class FileHistory(History):
         self._path = path
 
     def load_history_strings(self) -> Iterable[str]:
-        """Return what was typed in earlier runs, the newest first."""
+        """Return the entries of earlier runs, the newest first."""
         data = b""
         if self._path is not None:
             with suppress(OSError):
@@ -50,7 +50,7 @@ class FileHistory(History):
         return [entry for line in reversed(data.split(b"\n")) if (entry := _read(line)) is not None]
 
     def store_string(self, string: str) -> None:
-        """Remember ``string``, which may be of many lines."""
+        """Append an entry, which may have several lines."""
         if self._path is not None:
             with suppress(OSError):
                 _append(self._path, f"\n{json.dumps(string)}".encode())
@@ -68,13 +68,13 @@ def _append(path: Path, data: bytes) -> None:
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
     try:
-        os.write(file, data)  # in one piece, so that nobody else's comes between
+        os.write(file, data)  # one write, so that entries of other programs do not mix with it
     finally:
         os.close(file)
 
 
 def _read_back(path: Path) -> bytes:
-    """Return the content of the file ``path``, of which only the newer half is left where it is too long."""
+    """Return the content of the file ``path``; if it is too long, remove its older half first."""
     with os.fdopen(os.open(path, os.O_RDONLY | _FLAGS), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return b""
@@ -90,7 +90,7 @@ def _read_back(path: Path) -> bytes:
 
 
 def _replace(path: Path, size: int, data: bytes) -> None:
-    """Put ``data`` into the place of the file ``path``, unless it has grown beyond ``size`` meanwhile."""
+    """Replace the content of the file ``path`` by ``data``, unless its size is no longer ``size``."""
     file, new = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(file, "wb") as written:
@@ -98,5 +98,5 @@ def _replace(path: Path, size: int, data: bytes) -> None:
         if path.stat().st_size == size:
             os.replace(new, path)
     finally:
-        with suppress(OSError):  # it is not there where all went well
+        with suppress(OSError):  # it does not exist after a successful replacement
             os.unlink(new)

@@ -1,4 +1,4 @@
-"""What keys do at the prompt, beside those that edit the line."""
+"""Key bindings of the prompt, in addition to those that edit the line."""
 
 from __future__ import annotations
 
@@ -13,79 +13,79 @@ from techboy.terminal.prompt.modes import CAN_STOP
 
 
 class KeyHandlers(Protocol):
-    """Whoever is told what the person at the keyboard does."""
+    """Handles the keys of the user."""
 
-    def is_asked(self) -> bool:
+    def has_question(self) -> bool:
         """Whether a question waits for an answer."""
 
-    def pasted(self, text: str) -> None:
-        """Text was pasted."""
+    def on_paste(self, text: str) -> None:
+        """Handle pasted ``text``."""
 
-    def agreed(self) -> None:
-        """The question was answered with yes."""
+    def on_yes(self) -> None:
+        """Handle the answer yes to the question."""
 
-    def declined(self) -> None:
-        """The question was answered with no."""
+    def on_no(self) -> None:
+        """Handle the answer no to the question."""
 
-    def leaves(self) -> None:
-        """The person says goodbye."""
+    def on_quit(self) -> None:
+        """Leave the conversation."""
 
-    def suspends(self) -> None:
-        """The person would like to do something else on this terminal."""
+    def on_suspend(self) -> None:
+        """Suspend the program."""
 
-    def redraws(self) -> None:
-        """The screen is a mess."""
+    def on_redraw(self) -> None:
+        """Redraw the screen."""
 
 
 END_OF_INPUT = "\x1a"
-"""What Ctrl-Z types where it does not suspend: a line that begins with it is the end of input."""
+"""The character that Ctrl-Z types if it does not suspend: a line that begins with it is the end of input."""
 
 
-def keys(hands: KeyHandlers, can_suspend: bool = CAN_STOP) -> KeyBindings:
-    """Return the keys: while a question is open, none but its answers do anything."""
+def key_bindings(handlers: KeyHandlers, can_suspend: bool = CAN_STOP) -> KeyBindings:
+    """Return the key bindings; while a question is open, only its answers have an effect."""
     bindings = KeyBindings()
-    asked = Condition(hands.is_asked)
+    asked = Condition(handlers.has_question)
     bind = bindings.add
 
     @bind(Keys.Any, filter=asked, eager=True)
     def ignore(event: KeyPressEvent) -> None:
-        """Wait for an answer."""
+        """Do nothing: wait for an answer."""
 
     @bind("y", filter=asked, eager=True)
     @bind("Y", filter=asked, eager=True)
     def agree(event: KeyPressEvent) -> None:
-        hands.agreed()
+        handlers.on_yes()
 
     @bind("n", filter=asked, eager=True)
     @bind("N", filter=asked, eager=True)
     @bind("escape", filter=asked, eager=True)
     @bind("c-c", filter=asked, eager=True)
     def decline(event: KeyPressEvent) -> None:
-        hands.declined()
+        handlers.on_no()
 
     @bind("c-c", filter=~asked, eager=True)
     def leave(event: KeyPressEvent) -> None:
-        hands.leaves()
+        handlers.on_quit()
 
     @bind("c-d", filter=~asked & ~is_searching & Condition(_nothing_is_typed))
     def end(event: KeyPressEvent) -> None:
-        hands.leaves()
+        handlers.on_quit()
 
     @bind(Keys.BracketedPaste, eager=True)
     def paste(event: KeyPressEvent) -> None:
-        hands.pasted(event.data)
+        handlers.on_paste(event.data)
 
     @bind("c-z", filter=~asked & Condition(lambda: can_suspend))
     def suspend(event: KeyPressEvent) -> None:
-        hands.suspends()
+        handlers.on_suspend()
 
     @bind("enter", filter=~asked & Condition(lambda: not can_suspend and _end_is_typed()), eager=True)
     def enter_end(event: KeyPressEvent) -> None:
-        hands.leaves()
+        handlers.on_quit()
 
     @bind("c-l", filter=~asked)
     def redraw(event: KeyPressEvent) -> None:
-        hands.redraws()
+        handlers.on_redraw()
 
     return bindings
 

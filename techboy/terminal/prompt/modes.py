@@ -1,6 +1,6 @@
-"""What a terminal does with what is typed, and the signals that it sends beside Ctrl-C.
+"""The modes of a terminal, and the signals that it sends besides SIGINT.
 
-Where there is no such thing, as on Windows, there is nothing to do.
+On systems without them, for example Windows, the functions do nothing.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 Modes: TypeAlias = Any
-"""What termios(3) knows of a terminal, None where it knows nothing."""
+"""The attributes of a terminal by termios(3), None if there are none."""
 
 
 CAN_STOP = hasattr(signal, "SIGTSTP")
-"""Whether a program can be stopped for a while."""
+"""Whether the system can stop a program and continue it later."""
 
 
 def modes_of(descriptor: int) -> Modes:
-    """Return the modes of the terminal ``descriptor``."""
+    """Return the modes of the terminal ``descriptor``, None if they are unknown."""
     try:
         import termios
     except ImportError:
         return None
     try:
         return termios.tcgetattr(descriptor)
-    except termios.error:  # it is no terminal, or gone
+    except termios.error:  # not a terminal, or gone
         return None
 
 
 def set_modes(descriptor: int, modes: Modes) -> None:
-    """Give the terminal ``descriptor`` its ``modes``; from the background that stops the program."""
+    """Set the ``modes`` of the terminal ``descriptor``; ignore None. A background process is stopped."""
     if modes is None:
         return
     import termios
@@ -43,38 +43,38 @@ def set_modes(descriptor: int, modes: Modes) -> None:
 
 
 def stop() -> None:
-    """Stop this program and those it was started with, as Ctrl-Z does; return when they go on."""
+    """Stop the process group, as Ctrl-Z does; return when it continues."""
     if CAN_STOP:
         os.kill(0, signal.SIGTSTP)
 
 
 class TerminalSignals:
-    """Who hears of the terminal's signals: it was hung up, or the program goes on after it was stopped.
+    """Handles SIGHUP and SIGCONT, until `close`.
 
-    A terminal can be hung up more than once, by the system and by a shell; only the first time is told, and
-    the others do no harm any more.
+    A terminal can be hung up more than once, by the system and by a shell; only the first SIGHUP is reported,
+    later ones are ignored.
     """
 
-    def __init__(self, hung_up: Callable[[], object], goes_on: Callable[[], object]) -> None:
-        self._hung_up, self._goes_on = hung_up, goes_on
-        self._before = ExitStack()
-        self._attend("SIGHUP", self._hear_hangup)
-        self._attend("SIGCONT", lambda *_: self._goes_on())
+    def __init__(self, on_hangup: Callable[[], object], on_continue: Callable[[], object]) -> None:
+        self._report_hangup, self._report_continue = on_hangup, on_continue
+        self._previous_handlers = ExitStack()
+        self._handle("SIGHUP", self._on_hangup)
+        self._handle("SIGCONT", lambda *_: self._report_continue())
 
     def close(self) -> None:
-        """Hear nothing any more."""
-        self._before.close()
+        """Restore the previous handlers."""
+        self._previous_handlers.close()
 
-    def _hear_hangup(self, number: int, frame: FrameType | None) -> None:
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
-        self._hung_up()
+        self._report_hangup()
 
-    def _attend(self, name: str, told: Callable[[int, FrameType | None], object]) -> None:
+    def _handle(self, name: str, handler: Callable[[int, FrameType | None], object]) -> None:
         number = getattr(signal, name, None)
         if number is not None:
-            self._before.callback(_put_back, number, signal.signal(number, told))
+            self._previous_handlers.callback(_restore_handler, number, signal.signal(number, handler))
 
 
-def _put_back(number: int, handler: Any) -> None:
+def _restore_handler(number: int, handler: Any) -> None:
     if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, handler)

@@ -1,8 +1,8 @@
-"""What is on its way to a terminal: written as fast as it takes it, without ever waiting for it.
+"""Output to a terminal that never blocks.
 
-A terminal that does not take what is written (a stopped emulator, a slow line) would stop the program at the
-next write. Non-blocking, the descriptor would be so for everybody who shares it, so the terminal is opened
-once more; where that can't be done, it is asked before each small piece.
+If a terminal does not accept output (a stopped emulator, a slow line), a write blocks the program. Making the
+descriptor non-blocking would affect all processes that share it, so the terminal is opened again; if that
+fails, the descriptor is polled before each small write.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from contextlib import ExitStack
 from enum import Enum, auto
 
 PIECE = 4096
-"""Bytes written at a time to a descriptor of our own."""
+"""Bytes of one write to a descriptor of our own."""
 
 SMALL_PIECE = 256
-"""Bytes written at a time to one that is shared: what a terminal has room for when it says that it has."""
+"""Bytes of one write to a shared descriptor: what a terminal can accept if it is reported as writable."""
 
 
 class WriterState(Enum):
-    """Whether the terminal takes what is written."""
+    """Whether the terminal accepts output."""
 
     FREE = auto()
-    STUCK = auto()  # it has no room; what waits is written when it has
-    GONE = auto()  # it does not exist any more, or is not used any more
+    BLOCKED = auto()  # the pending output is written when the terminal is writable again
+    CLOSED = auto()  # the terminal is gone, or not used any more
 
 
 class NonBlockingWriter:
-    """Text for the terminal that ``descriptor`` leads to, in its order; it looks like a text stream.
+    """Writes to the terminal of ``descriptor``, in order; it has the methods of a text stream.
 
-    ``written`` is called when all of it is written, ``lost`` once, when the terminal turns out to be gone.
-    All is written in the turn of the asyncio loop after the one in which it came, together.
+    ``written`` is called when no output is pending, ``lost`` once if the terminal is gone. The output of one
+    turn of the asyncio loop is written together in the next turn.
     """
 
     encoding = "utf-8"
@@ -46,48 +46,48 @@ class NonBlockingWriter:
         self._descriptor = os.dup(descriptor) if own is None else own
         self._opened.callback(os.close, self._descriptor)
         self._data = bytearray()
-        self._way = WriterState.FREE
+        self._state = WriterState.FREE
         self._turn: asyncio.Handle | None = None
 
     @property
-    def stuck(self) -> bool:
-        """Whether the terminal took nothing more when it was last tried."""
-        return self._way is WriterState.STUCK
+    def is_blocked(self) -> bool:
+        """Whether the terminal did not accept output at the last attempt."""
+        return self._state is WriterState.BLOCKED
 
     @property
     def unwritten(self) -> int:
-        """How many bytes wait."""
+        """The number of pending bytes."""
         return len(self._data)
 
     def put(self, data: bytes) -> None:
-        """Write ``data`` soon."""
-        if self._way is WriterState.GONE:
+        """Write ``data`` in the background."""
+        if self._state is WriterState.CLOSED:
             return
         self._data += data
-        if self._turn is None and self._way is WriterState.FREE:
+        if self._turn is None and self._state is WriterState.FREE:
             self._turn = asyncio.get_running_loop().call_soon(self._push)
 
     def close(self) -> None:
-        """Write nothing any more."""
-        self._leave(WriterState.GONE)
+        """Discard the pending output, and ignore later writes."""
+        self._stop(WriterState.CLOSED)
         self._opened.close()
 
-    # what a text stream has
+    # text stream
 
     def write(self, text: str) -> int:
-        """Write ``text`` soon."""
+        """Write ``text`` in the background; return its length."""
         self.put(text.encode("utf-8", "replace"))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing can be hurried."""
+        """Do nothing: output is written as soon as possible."""
 
     def fileno(self) -> int:
-        """Return the descriptor that the terminal was given by."""
+        """Return the descriptor passed to the constructor."""
         return self._shared
 
     def isatty(self) -> bool:
-        """Tell that it is a terminal."""
+        """Return True: it is a terminal."""
         return True
 
     def _push(self) -> None:
@@ -98,36 +98,36 @@ class NonBlockingWriter:
         except BlockingIOError:
             pass
         except OSError:
-            self._leave(WriterState.GONE)
+            self._stop(WriterState.CLOSED)
             self._lost()
             return
         if self._data:
             self._wait()
         else:
-            self._leave(WriterState.FREE)
+            self._stop(WriterState.FREE)
             self._written()
 
     def _has_room(self) -> bool:
         return bool(select.select([], [self._descriptor], [], 0)[1])
 
     def _wait(self) -> None:
-        if self._way is WriterState.FREE:
-            self._way = WriterState.STUCK
+        if self._state is WriterState.FREE:
+            self._state = WriterState.BLOCKED
             asyncio.get_running_loop().add_writer(self._descriptor, self._push)
 
-    def _leave(self, way: WriterState) -> None:
-        if self._way is WriterState.STUCK:
+    def _stop(self, state: WriterState) -> None:
+        if self._state is WriterState.BLOCKED:
             asyncio.get_running_loop().remove_writer(self._descriptor)
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        if way is WriterState.GONE:
+        if state is WriterState.CLOSED:
             self._data.clear()
-        self._way = WriterState.GONE if self._way is WriterState.GONE else way
+        self._state = WriterState.CLOSED if self._state is WriterState.CLOSED else state
 
 
 def _opened_again(descriptor: int) -> int | None:
-    """Return another, non-blocking descriptor of the same terminal, None where that can't be had."""
+    """Return a new, non-blocking descriptor of the same terminal, None if it cannot be opened."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""Own lines that are not stored at the other end yet, as they stand above the prompt."""
+"""The user's lines that the server has not acknowledged, as shown above the prompt."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import NamedTuple
 from techboy.storage.interface import ACTION, TEXT
 
 ROWS = 5
-"""Lines that are shown at most; of more it is told how many."""
+"""Lines that are shown; of further ones only the number is."""
 
 MARK = "… "
-"""What a line that waits begins with."""
+"""The beginning of a pending line."""
 
 
 class PendingLine(NamedTuple):
-    """A line of some kind."""
+    """A pending line and its kind."""
 
     text: str
     kind: str = TEXT
 
     def __str__(self) -> str:
-        """The line as it was typed, marked."""
+        """Return the line as typed, after `MARK`."""
         return f"{MARK}{'/me ' if self.kind == ACTION else ''}{self.text}"
 
 
 class PendingLines:
-    """Lines in the order in which they were said, each until it is stored."""
+    """The pending lines in the order in which they were sent."""
 
     def __init__(self) -> None:
         self._lines: deque[PendingLine] = deque()
 
     def add(self, text: str, kind: str = TEXT) -> None:
-        """``text``, lines of one ``kind`` joined by LF, was said and waits."""
+        """Add ``text``, lines of one ``kind`` joined by LF."""
         self._lines += [PendingLine(line, kind) for line in text.split("\n")]
 
     def take_stored(self, lines: int) -> list[PendingLine]:
-        """Return, and forget, the lines that are stored where only the last ``lines`` are not.
+        """Remove and return the acknowledged lines, if only the last ``lines`` are pending.
 
-        There may be more of these than wait here: from an earlier run, or given back by the other end.
+        ``lines`` may be greater than the number of lines here: some may be from an earlier run.
         """
         return [self._lines.popleft() for _ in range(len(self._lines) - lines)]
 
     def rows(self) -> list[str]:
-        """Return what to show, marked, the oldest first."""
+        """Return the rows to show, the oldest line first."""
         rows = list(map(str, islice(self._lines, ROWS)))
         more = len(self._lines) - len(rows)
         if more:

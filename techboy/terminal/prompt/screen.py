@@ -1,6 +1,6 @@
-"""A person's keyboard and screen: a prompt that what comes in never tears.
+"""A user interface with a full-screen prompt, which incoming messages do not disturb.
 
-It stands where the stdio bridge stands elsewhere, on a terminal that can do more than show text.
+It replaces the stdio bridge on terminals that support it.
 """
 
 from __future__ import annotations
@@ -21,369 +21,369 @@ from techboy.arguments import first_word
 from techboy.chat.messages import Message
 from techboy.exit_status import DATA_ERROR, IO_ERROR, OK
 from techboy.terminal.bell import Bell
-from techboy.terminal.bridge import InputHandler, StatusOutput
 from techboy.terminal.formatting import Formatter, StyledText
-from techboy.terminal.input_parser import Enter, InputParser, Refused
+from techboy.terminal.input_parser import Enter, InputParser, RejectedLine
 from techboy.terminal.prompt.app import PromptApp
-from techboy.terminal.prompt.key_bindings import keys
+from techboy.terminal.prompt.key_bindings import key_bindings
 from techboy.terminal.prompt.pending import PendingLines
-from techboy.terminal.prompt.scrollback import not_shown
+from techboy.terminal.prompt.scrollback import dropped_notices
 from techboy.terminal.prompt.session import Reactor, TerminalSession
-from techboy.terminal.prompt.tty import Opened, opened
+from techboy.terminal.prompt.tty import OpenTerminal, open_terminal
 from techboy.terminal.roster import Roster
+from techboy.terminal.stdio_bridge import InputHandler, StatusOutput
 from techboy.wire.plain import Command, Goodbye, Said
 from techboy.wire.sanitize import clean, cleaned, cleaned_line
 
-REFRESH = 1.0
-"""Seconds between two looks at the status."""
+STATUS_INTERVAL = 1.0
+"""Seconds between two checks of the status."""
 
 BELL = "bell"
-"""The command that is obeyed here, and passed on to nobody."""
+"""The command that is executed here and not sent to the server."""
 
 
 PASTED_LIMIT = 1024 * 1024
-"""Characters that may wait for the answer whether to say what was pasted."""
+"""Characters of pasted text that may wait for the answer whether to send them."""
 
 
 class PromptScreen:
-    """Keyboard and screen of a conversation, which is to be set as ``conversation`` before `open`.
+    """The user interface of ``conversation``, which must be set before `open`.
 
-    ``status`` tells at the end whether all could be said and shown. ``status_line`` returns how things are,
-    in one line; ``seconds`` the time since 1970. ``names_many``: the other end said that there are more than
-    two.
+    ``status``: the exit status, an error if a line could not be sent or shown. ``status_line`` returns the
+    text of the status bar, ``seconds`` the time since 1970. ``is_multi_user``: the server said that there may
+    be more than two members.
     """
 
     conversation: InputHandler
 
     def __init__(
         self,
-        reader: InputParser,
-        painter: Formatter,
+        parser: InputParser,
+        formatter: Formatter,
         roster: Roster,
         bell: Bell,
-        states: StatusOutput,
+        status_output: StatusOutput,
         max_line: int,
         status_line: Callable[[], str],
         seconds: Callable[[], float],
         history: History,
         completer: Completer,
-        opened: Opened = opened,
+        open_terminal: OpenTerminal = open_terminal,
     ) -> None:
-        self.status, self.names_many = OK, False
-        self._reader, self._painter, self._roster, self._bell = reader, painter, roster, bell
-        self._states, self._max_line = states, max_line
+        self.status, self.is_multi_user = OK, False
+        self._parser, self._formatter, self._roster, self._bell = parser, formatter, roster, bell
+        self._status_output, self._max_line = status_output, max_line
         self._status_line, self._seconds = status_line, seconds
-        self._session = TerminalSession(self, opened)
+        self._session = TerminalSession(self, open_terminal)
         self._pending = PendingLines()
-        self._spoken = self._mentioned = False  # by others, since the screen was last printed to
+        self._was_received = self._was_mentioned = False  # from others, since the last print
         self._pasted: list[str] = []
-        self._paused, self._alone, self._gone, self._taken = False, True, False, False
-        self._held: Callable[[], object] | None = None  # what was asked for while paused
-        self._not_shown = 0  # notices that were dropped because the screen was full
+        self._paused, self._is_disconnected, self._is_lost, self._accepted = False, True, False, False
+        self._deferred: Callable[[], object] | None = None  # what was entered while paused
+        self._dropped = 0  # notices, because the screen was full
         self._last_status = ""
-        self._tick: IDelayedCall | None = None
+        self._status_check: IDelayedCall | None = None
         self._buffer = Buffer(
             completer=completer,
             history=history,
             multiline=False,
-            accept_handler=self._entered,
-            on_text_changed=lambda _: self._hold(None),
+            accept_handler=self._on_enter,
+            on_text_changed=lambda _: self._defer(None),
         )
 
     def open(self, reactor: Reactor, stdin: int | None, stdout: int | None) -> None:
-        """Begin to read and show, as soon as the reactor runs."""
+        """Start reading and showing as soon as the reactor runs."""
         assert stdin is not None
         assert stdout is not None
         self._reactor = reactor
-        self._session.open(reactor, stdin, stdout, self._region)
-        self._look_later()
+        self._session.open(reactor, stdin, stdout, self._make_app)
+        self._schedule_status_check()
 
     def close(self) -> Deferred[None]:
-        """Show all that is to be shown, then let go of the terminal as it was; fires when that is done.
+        """Show the remaining output, then restore the terminal; fires when that is done.
 
-        Own lines that still wait are shown as such.
+        Pending lines are shown as such.
         """
-        if self._tick is not None:
-            self._tick.cancel()
-            self._tick = None
-        self._show_unsaid()
+        if self._status_check is not None:
+            self._status_check.cancel()
+            self._status_check = None
+        self._show_pending()
         return self._session.close()
 
     def abandon(self) -> None:
-        """Let go of the terminal although it has not taken all that was to be shown."""
+        """Restore the terminal at once, and discard the remaining output."""
         self._session.abandon()
 
-    # what the conversation calls
+    # UserInterface
 
     def show_lines(self, author: str, text: str) -> None:
-        """Show what ``author`` said, lines joined by LF."""
+        """Show lines of ``author``, joined by LF."""
         self.show_message(Message(author, text))
 
     def show_prefixed_lines(self, author: str, text: str) -> None:
-        """Show lines of ``author`` that say themselves who spoke."""
-        self._show_said(self._painter.signed(text, self._seconds()))
+        """Show lines from ``author`` that begin with their author's name themselves."""
+        self._show_received(self._formatter.format_prefixed(text, self._seconds()))
 
-    def show_message(self, words: Message) -> None:
-        """Show what somebody said."""
-        self._roster.heard(words.author)
-        painted = self._painter.words(words, self._seconds())
-        if words.past:
-            self._session.show(painted.text)
+    def show_message(self, message: Message) -> None:
+        """Show a message."""
+        self._roster.message_received(message.author)
+        styled = self._formatter.format_message(message, self._seconds())
+        if message.past:
+            self._session.show(styled.text)
         else:
-            self._show_said(painted)
+            self._show_received(styled)
 
     def enable_author_names(self) -> None:
-        """Be in a house of many; names are shown anyway."""
-        self.names_many = True
+        """Offer the commands of a room; authors are shown in any case."""
+        self.is_multi_user = True
 
     def show_rejection(self, text: str) -> None:
-        """Show why a line was not taken, and end with a status that tells of it."""
+        """Show why the server rejected a line, and set an error status."""
         self.status = DATA_ERROR
         self.show_status(text)
 
     def show_status(self, text: str) -> bool:
-        """Show one line about the conversation itself; return False if the screen is too full."""
-        self._roster.noticed(text)
-        self._know_name()
-        if self._session.is_open and self._states.on_screen:
-            taken = self._notice(self._painter.state(text, self._seconds()).text)
+        """Show one status line; return False if it was dropped because the screen is full."""
+        self._roster.notice_received(text)
+        self._update_name()
+        if self._session.is_open and self._status_output.on_screen:
+            shown = self._notice(self._formatter.format_status(text, self._seconds()).text)
         else:
-            self._states.write(f"{text}\n")
-            taken = True
+            self._status_output.write(f"{text}\n")
+            shown = True
         self._session.refresh()
-        return taken
+        return shown
 
     def log(self, text: str) -> bool:
-        """Show lines of the program's log, each with its LF; return False where nothing can be shown."""
+        """Show lines of the program's log, each with its LF; return False if nothing can be shown."""
         if not self._session.is_open:
             return False
         self._notice(cleaned(text))
         return True
 
     def show_prompt(self) -> None:
-        """Show that somebody is there to talk to."""
-        self._alone = False
+        """Show that the peer is connected."""
+        self._is_disconnected = False
         self._session.refresh()
 
     def hide_prompt(self) -> None:
-        """Show that nobody is there to talk to."""
-        self._alone = True
+        """Show that the peer is not connected."""
+        self._is_disconnected = True
         self._session.refresh()
 
     def show_sent(self, text: str, kind: str) -> None:
-        """``text``, lines of one ``kind`` joined by LF, was said here: it is marked until it is stored."""
-        self._taken = True
+        """Show ``text``, lines of one ``kind`` joined by LF, as pending."""
+        self._accepted = True
         self._pending.add(cleaned(text), kind)
         self._session.refresh()
 
     def set_pending_lines(self, lines: int) -> None:
-        """Print what is stored now as own words."""
+        """Print the acknowledged lines: all but the last ``lines``."""
         for kind, stored in groupby(self._pending.take_stored(lines), attrgetter("kind")):
             text = "\n".join(line.text for line in stored)
-            self._session.show(self._painter.own(text, self._seconds(), kind).text)
+            self._session.show(self._formatter.format_own(text, self._seconds(), kind).text)
         self._session.refresh()
 
     def abandon_pending_lines(self) -> None:
-        """What waits to be stored will not be: print it as it is."""
-        self._show_unsaid()
+        """Print the pending lines, which will not be stored, as pending."""
+        self._show_pending()
         self._session.refresh()
 
     def set_nick(self, name: str) -> None:
-        """Prompt with that name."""
-        self._roster.called(name)
-        self._know_name()
+        """Use ``name`` in the prompt."""
+        self._roster.set_own_name(name)
+        self._update_name()
 
     def pause(self) -> None:
-        """Take nothing that is said here; it can be typed, and waits in the prompt."""
+        """Accept no input; it can be edited, and entering it takes effect after `resume`."""
         self._paused = True
 
     def resume(self) -> None:
-        """Take what is said again, and first what was entered meanwhile."""
+        """Accept input again, and first what was entered meanwhile."""
         self._paused = False
-        held = self._held
+        held = self._deferred
         if held is not None:
-            self._hold(None)
+            self._defer(None)
             held()
 
-    # what the stage calls
+    # SessionOwner
 
-    def rings(self) -> bool:
-        """Whether the bell rings for what was heard since the last time."""
-        mentioned, spoken = self._mentioned, self._spoken
-        self._mentioned = self._spoken = False
-        return self._bell.rings(mentioned, spoken)
+    def should_ring(self) -> bool:
+        """Return whether the bell rings for the messages since the last call."""
+        mentioned, received = self._was_mentioned, self._was_received
+        self._was_mentioned = self._was_received = False
+        return self._bell.should_ring(mentioned, received)
 
-    def lost(self) -> None:
-        """Nobody sees the screen, or types, any more."""
-        if not self._gone:
-            self._gone = True
+    def terminal_lost(self) -> None:
+        """Handle the loss of the terminal: neither output nor input is possible any more."""
+        if not self._is_lost:
+            self._is_lost = True
             self.status = IO_ERROR
             self.conversation.output_lost()
             self.conversation.input_ended()
 
-    def broke(self) -> None:
-        """There is no prompt any more: end in good order."""
+    def prompt_failed(self) -> None:
+        """Leave the conversation, because there is no prompt any more."""
         self.status = IO_ERROR
         self.conversation.leave()
 
-    # what the region shows
+    # PromptContent
 
-    def rows(self) -> list[str]:
-        """Lines that wait to be stored."""
+    def pending_rows(self) -> list[str]:
+        """Return the rows of the pending lines."""
         return self._pending.rows()
 
     def prompt(self) -> str:
-        """What stands before what is typed."""
+        """Return the text before the input."""
         return f"{cleaned_line(self._roster.own_name)}: "
 
-    def is_alone(self) -> bool:
-        """Whether nobody is there to talk to."""
-        return self._alone
+    def is_disconnected(self) -> bool:
+        """Return whether the peer is not connected."""
+        return self._is_disconnected
 
     def question(self) -> str:
-        """Whether what was pasted is to be said."""
+        """Return the question whether to send the pasted lines."""
         return f"send these {len(self._pasted)} lines? y/n" if self._pasted else ""
 
     def status_line(self) -> str:
-        """How things are."""
+        """Return the text of the status bar."""
         self._last_status = self._status_line()
         return cleaned_line(self._last_status)
 
-    # what the keys do
+    # KeyHandlers
 
-    def is_asked(self) -> bool:
-        """Whether it is asked what to do with what was pasted."""
+    def has_question(self) -> bool:
+        """Return whether pasted lines wait for an answer."""
         return bool(self._pasted)
 
-    def pasted(self, text: str) -> None:
-        """A line is inserted; many are asked about, to be said as they stand."""
+    def on_paste(self, text: str) -> None:
+        """Insert a single line; ask whether to send several."""
         lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
         if len(lines) == 1 and not self._pasted:
             self._buffer.insert_text(lines[0])
         elif any(map(self._is_too_long, lines)):
-            self._refuse(self._reader.overlong())
+            self._reject(self._parser.overlong_line())
         elif sum(map(len, self._pasted)) + len(text) > PASTED_LIMIT:
             self.show_status(f"* not sent: more than {PASTED_LIMIT} characters")
         else:
             self._pasted += lines
-            self._hold(None)  # a yes that waits was the answer to fewer lines
+            self._defer(None)  # a deferred yes was the answer to fewer lines
 
-    def agreed(self) -> None:
-        """Say what was pasted."""
+    def on_yes(self) -> None:
+        """Send the pasted lines."""
         if self._paused:
-            self._hold(self.agreed)
+            self._defer(self.on_yes)
             return
         lines, self._pasted = self._pasted, []
         self.conversation.said(clean(_bytes("\n".join(lines))))
 
-    def declined(self) -> None:
-        """Forget what was pasted."""
+    def on_no(self) -> None:
+        """Discard the pasted lines."""
         self._pasted = []
-        self._hold(None)
+        self._defer(None)
 
-    def leaves(self) -> None:
-        """Say goodbye, whatever was typed."""
+    def on_quit(self) -> None:
+        """Leave the conversation, and discard the input."""
         self.conversation.leave()
 
-    def suspends(self) -> None:
-        """Give the terminal back for a while."""
+    def on_suspend(self) -> None:
+        """Suspend the program."""
         self._session.suspend()
 
-    def redraws(self) -> None:
-        """Draw the screen anew."""
+    def on_redraw(self) -> None:
+        """Redraw the screen."""
         self._session.redraw()
 
-    def _entered(self, buffer: Buffer) -> bool:
-        """Take the line that was typed, or leave it where it is."""
+    def _on_enter(self, buffer: Buffer) -> bool:
+        """Accept the entered line, or leave it in the input."""
         if self._paused:
-            self._hold(lambda: self._entered(buffer))
+            self._defer(lambda: self._on_enter(buffer))
         elif self._is_too_long(buffer.text):
-            self._refuse(self._reader.overlong())
-        elif self._took(buffer.text):
+            self._reject(self._parser.overlong_line())
+        elif self._accept(buffer.text):
             buffer.reset(append_to_history=True)
-        return True  # or prompt_toolkit would clear it
+        return True  # otherwise prompt_toolkit would clear the input
 
-    def _took(self, text: str) -> bool:
-        self._taken = True
-        for event in self._reader.lines(_bytes(text)):
+    def _accept(self, text: str) -> bool:
+        self._accepted = True
+        for event in self._parser.parse(_bytes(text)):
             match event:
                 case Said(said, kind):
-                    self._taken = False
+                    self._accepted = False
                     self.conversation.said(said, kind)
                 case Command(line):
                     self._echo(text)
-                    self._obey(line, event.word)
+                    self._run_command(line, event.word)
                 case Goodbye():
                     self._echo(text)
                     self.conversation.leave()
                 case Enter():
                     self.conversation.enter()
-                case Refused():
-                    self._refuse(event)
-        return self._taken
+                case RejectedLine():
+                    self._reject(event)
+        return self._accepted
 
-    def _obey(self, line: str, word: str) -> None:
+    def _run_command(self, line: str, word: str) -> None:
         if word.lower() == BELL:
             self.show_status(self._bell.set(first_word(line)[1]))
         else:
             self.conversation.commanded(line, word)
 
-    def _refuse(self, refused: Refused) -> None:
-        if refused.counts:
+    def _reject(self, rejected: RejectedLine) -> None:
+        if rejected.is_error:
             self.status = DATA_ERROR
-        self.show_status(f"* {refused.why}")
+        self.show_status(f"* {rejected.reason}")
 
     def _is_too_long(self, line: str) -> bool:
         return len(_bytes(line)) > self._max_line
 
-    def _hold(self, call: Callable[[], object] | None) -> None:
-        self._held = call
+    def _defer(self, call: Callable[[], object] | None) -> None:
+        self._deferred = call
 
     def _echo(self, line: str) -> None:
         self._session.show(_dim(cleaned_line(line)))
 
-    def _show_unsaid(self) -> None:
+    def _show_pending(self) -> None:
         for line in self._pending.take_stored(0):
             self._session.show(_dim(str(line)))
 
-    def _show_said(self, painted: StyledText) -> None:
-        self._spoken = True
-        self._mentioned = self._mentioned or painted.mentions
-        self._session.show(painted.text)
+    def _show_received(self, styled: StyledText) -> None:
+        self._was_received = True
+        self._was_mentioned = self._was_mentioned or styled.mentions
+        self._session.show(styled.text)
 
-    def _know_name(self) -> None:
-        if self._painter.name != self._roster.own_name:
-            self._painter.name = self._roster.own_name
+    def _update_name(self) -> None:
+        if self._formatter.name != self._roster.own_name:
+            self._formatter.name = self._roster.own_name
             self._session.refresh()
 
-    def _look_later(self) -> None:
-        self._tick = self._reactor.callLater(REFRESH, self._look_at_status)
+    def _schedule_status_check(self) -> None:
+        self._status_check = self._reactor.callLater(STATUS_INTERVAL, self._check_status)
 
     def _notice(self, lines: str) -> bool:
-        taken = self._session.notice(lines)
-        if not taken:
-            self._not_shown += lines.count("\n")
-        return taken
+        shown = self._session.notice(lines)
+        if not shown:
+            self._dropped += lines.count("\n")
+        return shown
 
-    def _look_at_status(self) -> None:
-        self._look_later()
-        if self._not_shown:
-            dropped, self._not_shown = self._not_shown, 0
-            if not self.show_status(not_shown(dropped)):
-                self._not_shown = dropped
+    def _check_status(self) -> None:
+        self._schedule_status_check()
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            if not self.show_status(dropped_notices(dropped)):
+                self._dropped = dropped
         if self._status_line() != self._last_status:
             self._session.refresh()
 
-    def _region(
+    def _make_app(
         self, may_draw: Callable[[], bool], resized: Callable[[], None], keyboard: Input, screen: Output
     ) -> PromptApp:
-        return PromptApp(self, self._buffer, keys(self), may_draw, resized, keyboard, screen)
+        return PromptApp(self, self._buffer, key_bindings(self), may_draw, resized, keyboard, screen)
 
 
 def _bytes(typed: str) -> bytes:
     try:
-        return typed.encode("utf-8", "surrogateescape")  # as prompt_toolkit reads bytes that are no UTF-8
-    except UnicodeEncodeError:  # a Windows console may give a character beyond U+FFFF by halves
+        return typed.encode("utf-8", "surrogateescape")  # prompt_toolkit decodes invalid UTF-8 so
+    except UnicodeEncodeError:  # a Windows console may deliver a character beyond U+FFFF as two surrogates
         return typed.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 

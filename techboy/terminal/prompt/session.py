@@ -1,10 +1,11 @@
-"""A terminal with a region at its bottom that is drawn, and lines that are printed above it.
+"""A terminal with an application at its bottom, and lines that are printed above it.
 
-All that is written goes one way, in order. Lines are printed by taking the region away, writing them, and
-drawing it anew, in one turn and, as a rule, one write; while the terminal takes nothing, nothing is drawn.
+All output goes through one writer, in order. To print lines, the application is hidden, the lines are
+written, and the application is drawn again, in one turn and usually one write. While the terminal accepts no
+output, nothing is drawn.
 
-prompt_toolkit runs as a task of the asyncio loop under the reactor. Twisted keeps SIGINT and the others that
-end a program; what is wrong in a task or a key is logged and ends the prompt, as nothing else would tell.
+prompt_toolkit runs as a task of the asyncio loop under the reactor. Twisted keeps handling SIGINT and the
+other signals that end a program. An error in a task or a key is logged and ends the prompt.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from twisted.python.failure import Failure
 from techboy.terminal.prompt.app import PromptApp
 from techboy.terminal.prompt.modes import TerminalSignals, modes_of, set_modes, stop
 from techboy.terminal.prompt.scrollback import OutputEvents, ScrollbackPrinter
-from techboy.terminal.prompt.tty import Opened, TerminalIO
+from techboy.terminal.prompt.tty import OpenTerminal, TerminalIO
 
 DRAW_TIMEOUT = 5.0
-"""Seconds that a terminal has to take what is left, at the end."""
+"""Seconds that a terminal has at the end to accept the remaining output."""
 
-RESIZED_FOR = 0.1
-"""Seconds for which the size has to stay, after the width has changed, before anything is drawn."""
+RESIZE_DELAY = 0.1
+"""Seconds for which the size has to be stable after a change of the width, before anything is drawn."""
 
 
 class Reactor(Protocol):
-    """What is asked of the reactor, which runs on an asyncio loop."""
+    """The methods of the reactor that are used; it runs on an asyncio loop."""
 
     @property
     def callLater(self) -> Callable[..., IDelayedCall]: ...
@@ -44,220 +45,219 @@ class Reactor(Protocol):
 
 
 class SessionOwner(Protocol):
-    """Whose stage it is."""
+    """The owner of a terminal session."""
 
     @property
     def conversation(self) -> OutputEvents:
-        """Who is told how far the screen has come."""
+        """Receives the state of the output."""
 
-    def rings(self) -> bool:
-        """Whether the bell is to ring for what is printed now."""
+    def should_ring(self) -> bool:
+        """Return whether to ring the bell for what is printed now."""
 
-    def lost(self) -> None:
-        """The terminal is gone, or was hung up; this may be told more than once."""
+    def terminal_lost(self) -> None:
+        """Handle that the terminal is gone or was hung up; may be called more than once."""
 
-    def broke(self) -> None:
-        """The prompt failed, for a reason that was logged; lines are still shown."""
+    def prompt_failed(self) -> None:
+        """Handle an error of the prompt, which is logged; lines are still printed."""
 
 
 class ScreenPhase(Enum):
-    """Where the stage stands."""
+    """The phase of a session."""
 
-    CLOSED = auto()  # not open yet, or not any more
-    OPENING = auto()  # what is shown is printed, and the region drawn, when the reactor runs
+    CLOSED = auto()  # not opened yet, or closed
+    OPENING = auto()  # output is printed, and the application drawn, when the reactor runs
     OPEN = auto()
-    STOPPING = auto()  # the region was taken away, and the program is about to be stopped
-    CLEARED = auto()  # the region was taken away: at the end, or because it failed
+    STOPPING = auto()  # the application is erased, and the program about to be stopped
+    CLOSING = auto()  # the application is erased: at the end, or after an error
     LOST = auto()  # the terminal is gone
 
 
-_WITH_REGION = (ScreenPhase.OPEN, ScreenPhase.STOPPING)
+_WITH_APP = (ScreenPhase.OPEN, ScreenPhase.STOPPING)
 
 
-class Drawing(Enum):
-    """When the region is drawn that is different now."""
+class DrawState(Enum):
+    """When a change of the application is drawn."""
 
-    AT_ONCE = auto()
-    PUT_OFF = auto()  # until the terminal has taken what it was given
-    ANEW = auto()  # then too, with all of the screen
-    RESIZED = auto()  # when the size has stayed for a while, with all of the screen; nothing else is printed
+    IMMEDIATE = auto()
+    DEFERRED = auto()  # when the terminal has accepted the pending output
+    REDRAW = auto()  # then too, with the whole screen
+    RESIZED = auto()  # when the size is stable, with the whole screen; nothing is printed until then
 
 
 MakeApp: TypeAlias = Callable[[Callable[[], bool], Callable[[], None], Input, Output], PromptApp]
-"""Makes what is drawn; it is given what tells whether it may draw, whom to tell of another size, and both
-ends."""
+"""Creates the application. Its arguments: whether the application may draw, a function to call when the
+size has changed, and the input and the output of the terminal.
+"""
 
 
 class TerminalSession:
-    """Keyboard and screen, from `open` to `close`."""
+    """The use of a terminal, from `open` to `close`."""
 
     _log = Logger()
 
-    def __init__(self, owner: SessionOwner, opened: Opened) -> None:
-        self._owner, self._opened = owner, opened
-        self._phase, self._drawing = ScreenPhase.CLOSED, Drawing.AT_ONCE
-        self._above = ScrollbackPrinter(self._print_soon, self._print)
-        self._run: asyncio.Task[None] | None = None
+    def __init__(self, owner: SessionOwner, open_terminal: OpenTerminal) -> None:
+        self._owner, self._open_terminal = owner, open_terminal
+        self._phase, self._draw_state = ScreenPhase.CLOSED, DrawState.IMMEDIATE
+        self._printer = ScrollbackPrinter(self._print_soon, self._print)
+        self._task: asyncio.Task[None] | None = None
         self._calls: dict[Callable[[], None], IDelayedCall] = {}
-        self._restored, self._raw = ExitStack(), ExitStack()
+        self._cleanup, self._raw_mode = ExitStack(), ExitStack()
         self._closed: list[Deferred[None]] = []
 
     @property
     def is_open(self) -> bool:
-        """Whether something can be shown."""
+        """Whether output can be shown."""
         return self._phase not in (ScreenPhase.CLOSED, ScreenPhase.LOST)
 
-    def open(
-        self,
-        reactor: Reactor,
-        stdin: int,
-        stdout: int,
-        region: MakeApp,
-    ) -> None:
-        """Begin to read and show, as soon as the reactor runs."""
+    def open(self, reactor: Reactor, stdin: int, stdout: int, make_app: MakeApp) -> None:
+        """Start reading and showing as soon as the reactor runs."""
         self._reactor, self._stdin = reactor, stdin
         self._modes, self._own_modes = modes_of(stdin), None
-        self._set_up = lambda: self._open_ends(self._opened(stdin, stdout, self._written, self._lose), region)
-        told = reactor.callFromThread
-        attending = TerminalSignals(lambda: told(self._owner.lost), lambda: told(self._go_on))
-        self._restored.callback(attending.close)
+        self._set_up = lambda: self._set_up_terminal(
+            self._open_terminal(stdin, stdout, self._on_written, self._on_terminal_lost), make_app
+        )
+        call = reactor.callFromThread
+        signals = TerminalSignals(lambda: call(self._owner.terminal_lost), lambda: call(self._continue))
+        self._cleanup.callback(signals.close)
         self._phase = ScreenPhase.OPENING
-        self._call(0, self._begin)
+        self._call_later(0, self._start)
 
     def show(self, lines: str) -> None:
-        """Print ``lines``, each with its LF, above the region."""
+        """Print ``lines``, each with its LF, above the application."""
         if self.is_open:
-            self._above.add(lines, self._owner.conversation, self._unwritten)
+            self._printer.add(lines, self._owner.conversation, self._unwritten)
 
     def notice(self, lines: str) -> bool:
-        """Print ``lines`` as `show` does if there is room for them; return whether there is."""
-        room = self._above.has_room_for(len(lines.encode("utf-8", "replace")), self._unwritten)
-        if room:
+        """Print ``lines`` like `show` if there is room for them; return whether there is."""
+        has_room = self._printer.has_room_for(len(lines.encode("utf-8", "replace")), self._unwritten)
+        if has_room:
             self.show(lines)
-        return room
+        return has_room
 
     def refresh(self) -> None:
-        """Something in the region is different."""
+        """Draw the application soon, because its content has changed."""
         if self._phase is ScreenPhase.OPEN:
-            self._region.invalidate()
+            self._app.invalidate()
 
     def redraw(self) -> None:
-        """Clear the screen, print again what was printed last, and draw, as soon as the terminal takes it."""
-        if self._phase is not ScreenPhase.OPEN or self._drawing is Drawing.RESIZED:
+        """Clear the screen, print the last lines again, and draw, as soon as the terminal accepts output."""
+        if self._phase is not ScreenPhase.OPEN or self._draw_state is DrawState.RESIZED:
             return
-        if self._ends.way.stuck:
-            self._drawing = Drawing.ANEW
+        if self._terminal.writer.is_blocked:
+            self._draw_state = DrawState.REDRAW
             return
-        self._drawing = Drawing.AT_ONCE
-        self._print_last()
-        self._region.draw()
+        self._draw_state = DrawState.IMMEDIATE
+        self._reprint_last()
+        self._app.draw()
 
     def suspend(self) -> None:
-        """Stop the program, with the terminal as it was, until it is told to go on."""
-        self._erase()
+        """Restore the terminal, and stop the program until it is continued."""
+        self._hide_app()
         self._phase = ScreenPhase.STOPPING
-        self._call(0, self._stop)  # what takes the region away is written before
+        self._call_later(0, self._stop)  # after the sequences that erase the application are written
 
     def close(self) -> Deferred[None]:
-        """Print what was shown, then let go of the terminal as it was; fires when that is done."""
+        """Print the remaining output, then restore the terminal; fires when that is done."""
         closed: Deferred[None] = Deferred()
         self._closed.append(closed)
         if self._phase is ScreenPhase.OPENING:
-            self._cancel(self._begin)
+            self._cancel(self._start)
             self._set_up()
-            self._phase = ScreenPhase.CLEARED
+            self._phase = ScreenPhase.CLOSING
         if self._phase is not ScreenPhase.CLOSED:
-            self._call(DRAW_TIMEOUT, self._let_go)
-            self._clear()
-            self._above.print()
-        self._end_if_done()
+            self._call_later(DRAW_TIMEOUT, self._release)
+            self._close_app()
+            self._printer.print()
+        self._release_if_done()
         return closed
 
     def abandon(self) -> None:
-        """Let go of the terminal, whatever it has not taken."""
-        self._let_go()
+        """Restore the terminal at once, and discard the remaining output."""
+        self._release()
 
-    # what the reactor and the loop call
+    # called by the reactor and the loop
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._restored.callback(loop.set_exception_handler, loop.get_exception_handler())
-        loop.set_exception_handler(self._failed)
+        self._cleanup.callback(loop.set_exception_handler, loop.get_exception_handler())
+        loop.set_exception_handler(self._on_asyncio_error)
         self._set_up()
-        self._raw.enter_context(self._ends.input.raw_mode())  # a key may be pressed for what is seen
+        self._raw_mode.enter_context(
+            self._terminal.input.raw_mode()
+        )  # before the first output: a user may react to it with a key
         self._phase = ScreenPhase.OPEN
-        self._above.print()
-        running = self._region.run_async(handle_sigint=False, set_exception_handler=False)
-        self._run = loop.create_task(running)
-        self._run.add_done_callback(self._ran)
+        self._printer.print()
+        running = self._app.run_async(handle_sigint=False, set_exception_handler=False)
+        self._task = loop.create_task(running)
+        self._task.add_done_callback(self._app_ended)
 
-    def _open_ends(self, ends: TerminalIO, region: MakeApp) -> None:
-        self._ends = ends
-        self._restored.callback(ends.close)
-        self._restored.callback(self._raw.close)
-        self._region = region(self._may_draw, self._resized, ends.input, ends.output)
-        self._region.after_render += self._drawn
+    def _set_up_terminal(self, terminal: TerminalIO, make_app: MakeApp) -> None:
+        self._terminal = terminal
+        self._cleanup.callback(terminal.close)
+        self._cleanup.callback(self._raw_mode.close)
+        self._app = make_app(self._may_draw, self._resized, terminal.input, terminal.output)
+        self._app.after_render += self._on_drawn
 
-    def _ran(self, run: asyncio.Task[None]) -> None:
-        """The region is not drawn any more."""
-        self._run = None
-        self._raw.close()
+    def _app_ended(self, run: asyncio.Task[None]) -> None:
+        """Handle the end of the application's task."""
+        self._task = None
+        self._raw_mode.close()
         error = None if run.cancelled() else run.exception()
-        if isinstance(error, EOFError):  # prompt_toolkit's word for a keyboard that was closed
-            self._lose()
+        if isinstance(error, EOFError):  # prompt_toolkit raises it if the keyboard is closed
+            self._on_terminal_lost()
         elif error is not None:
-            self._break(error)
-        self._end_if_done()
+            self._fail(error)
+        self._release_if_done()
 
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Something went wrong in a task, a timer or a key."""
+    def _on_asyncio_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle an error in a task, a timer or a key."""
         error = context.get("exception")
         if error is None:
             self._log.warn("asyncio: {message}", event="asyncio_error", message=context["message"])
         else:
-            self._break(error)
+            self._fail(error)
 
-    def _break(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._log.failure("the prompt failed", Failure(error), event="prompt_failed")
-        if self._phase in _WITH_REGION:
-            self._clear()
-            self._owner.broke()
+        if self._phase in _WITH_APP:
+            self._close_app()
+            self._owner.prompt_failed()
 
-    def _written(self) -> None:
-        """The terminal has taken all."""
-        if self._drawing is Drawing.RESIZED:
+    def _on_written(self) -> None:
+        """Handle that the terminal has accepted all output."""
+        if self._draw_state is DrawState.RESIZED:
             return
-        self._above.written(self._owner.conversation)
-        if self._drawing is Drawing.PUT_OFF:
-            self._drawing = Drawing.AT_ONCE
+        self._printer.written(self._owner.conversation)
+        if self._draw_state is DrawState.DEFERRED:
+            self._draw_state = DrawState.IMMEDIATE
             self.refresh()
-        elif self._drawing is Drawing.ANEW:
+        elif self._draw_state is DrawState.REDRAW:
             self.redraw()
-        self._end_if_done()
+        self._release_if_done()
 
-    def _lose(self) -> None:
-        """The terminal is gone."""
+    def _on_terminal_lost(self) -> None:
+        """Handle that the terminal is gone."""
         if self.is_open:
-            self._clear()
+            self._close_app()
             self._phase = ScreenPhase.LOST
-            self._above.forget()
-            self._owner.lost()
+            self._printer.discard()
+            self._owner.terminal_lost()
 
     def _stop(self) -> None:
         if self._phase is ScreenPhase.STOPPING:
             set_modes(self._stdin, self._modes)
             stop()
-            self._go_on()
+            self._continue()
 
-    def _go_on(self) -> None:
-        """The program was stopped, and the terminal may be any way now."""
-        if self._phase in _WITH_REGION:
+    def _continue(self) -> None:
+        """Draw after the program was stopped: the terminal may be in any state."""
+        if self._phase in _WITH_APP:
             self._phase = ScreenPhase.OPEN
             set_modes(self._stdin, self._own_modes)
-            self._region.lift()
-            self._region.draw()
+            self._app.hide()
+            self._app.draw()
 
-    def _drawn(self, _: object) -> None:
+    def _on_drawn(self, _: object) -> None:
         if self._own_modes is None:
             self._own_modes = modes_of(self._stdin)
 
@@ -266,111 +266,111 @@ class TerminalSession:
     def _may_draw(self) -> bool:
         if self._phase is not ScreenPhase.OPEN:
             return False
-        if self._ends.way.stuck:
-            self._drawing = Drawing.PUT_OFF
-        return self._drawing is Drawing.AT_ONCE
+        if self._terminal.writer.is_blocked:
+            self._draw_state = DrawState.DEFERRED
+        return self._draw_state is DrawState.IMMEDIATE
 
     def _print_soon(self) -> None:
         if self._phase is not ScreenPhase.OPENING:
-            self._call(0, self._print_gathered)
+            self._call_later(0, self._print_gathered)
 
     def _print_gathered(self) -> None:
-        if not (self._ends.way.stuck or self._drawing is Drawing.RESIZED):
-            self._above.print()
+        if not (self._terminal.writer.is_blocked or self._draw_state is DrawState.RESIZED):
+            self._printer.print()
 
     def _print(self, data: bytes) -> None:
         if self._phase is ScreenPhase.OPEN:
-            self._region.lift()
-        self._ends.way.put(data + b"\a" if self._owner.rings() else data)
+            self._app.hide()
+        self._terminal.writer.put(data + b"\a" if self._owner.should_ring() else data)
         if self._phase is ScreenPhase.OPEN:
-            self._region.draw()
+            self._app.draw()
 
-    def _print_last(self) -> None:
-        """Clear the screen, and print again as much of what was printed last as it has room for."""
-        self._region.clear()
-        size = self._ends.output.get_size()
-        self._ends.way.put(self._above.last(size.rows - self._region.height, size.columns))
+    def _reprint_last(self) -> None:
+        """Clear the screen, and print as many of the last lines again as fit."""
+        self._app.clear()
+        size = self._terminal.output.get_size()
+        self._terminal.writer.put(self._printer.last_lines(size.rows - self._app.height, size.columns))
 
-    def _erase(self) -> None:
-        """Take the region away, whatever the terminal has made of it."""
-        self._cancel(self._settled)
-        if self._drawing in (Drawing.ANEW, Drawing.RESIZED) or self._has_other_width:
-            self._print_last()
-        self._drawing = Drawing.AT_ONCE
-        self._region.erase()
+    def _hide_app(self) -> None:
+        """Erase the application, even if the terminal has moved its rows."""
+        self._cancel(self._on_size_settled)
+        if self._draw_state in (DrawState.REDRAW, DrawState.RESIZED) or self._width_changed:
+            self._reprint_last()
+        self._draw_state = DrawState.IMMEDIATE
+        self._app.release()
 
-    # another size
+    # resizing
 
     def _resized(self) -> None:
         if self._phase is ScreenPhase.OPEN:
-            if self._drawing is Drawing.RESIZED or self._has_other_width or self._was_resized_twice:
-                self._drawing = Drawing.RESIZED
-                self._call(RESIZED_FOR, self._settled)
+            if self._draw_state is DrawState.RESIZED or self._width_changed or self._resized_back:
+                self._draw_state = DrawState.RESIZED
+                self._call_later(RESIZE_DELAY, self._on_size_settled)
             else:
-                self._region.adapt()
+                self._app.redraw_resized()
 
     @property
-    def _has_other_width(self) -> bool:
-        """Whether nobody knows what the terminal has made of the region: many wrap rows, or join them."""
-        drawn = self._region.drawn_for
-        return drawn is not None and drawn.columns != self._ends.output.get_size().columns
+    def _width_changed(self) -> bool:
+        """Whether the rows of the application may have moved: many terminals wrap or join rows."""
+        drawn = self._app.drawn_size
+        return drawn is not None and drawn.columns != self._terminal.output.get_size().columns
 
     @property
-    def _was_resized_twice(self) -> bool:
-        """Whether the size is as it was when the region was drawn, so that it was another one in between."""
-        return self._region.drawn_for == self._ends.output.get_size()
+    def _resized_back(self) -> bool:
+        """Whether the size is the one drawn for, so that it was another one in between."""
+        return self._app.drawn_size == self._terminal.output.get_size()
 
-    def _settled(self) -> None:
-        """The size has stayed for a while."""
-        self._drawing = Drawing.AT_ONCE
+    def _on_size_settled(self) -> None:
+        """Redraw after the size was stable for a while."""
+        self._draw_state = DrawState.IMMEDIATE
         self.redraw()
         self._print_gathered()
 
     # ending
 
-    def _clear(self) -> None:
-        """Take the region away for good; the keyboard is as it was when its task has ended."""
-        if self._phase in _WITH_REGION:
-            self._phase = ScreenPhase.CLEARED
-            self._erase()
-        if self._run is None:
+    def _close_app(self) -> None:
+        """Erase the application for good; the keyboard is restored when its task has ended."""
+        if self._phase in _WITH_APP:
+            self._phase = ScreenPhase.CLOSING
+            self._hide_app()
+        if self._task is None:
             return
-        future = self._region.future
-        if future is None:  # it has not begun, or is about to end
-            self._run.cancel()
+        future = self._app.future
+        if future is None:  # the application has not started, or is about to end
+            self._task.cancel()
         elif not future.done():
-            self._region.exit()
+            self._app.exit()
 
-    def _end_if_done(self) -> None:
+    def _release_if_done(self) -> None:
         if (
             self._closed
-            and self._run is None
-            and (self._phase is not ScreenPhase.CLEARED or self._all_written)
+            and self._task is None
+            and (self._phase is not ScreenPhase.CLOSING or self._all_written)
         ):
-            self._let_go()
+            self._release()
 
     @property
     def _unwritten(self) -> int:
-        return 0 if self._phase is ScreenPhase.OPENING else self._ends.way.unwritten
+        return 0 if self._phase is ScreenPhase.OPENING else self._terminal.writer.unwritten
 
     @property
     def _all_written(self) -> bool:
-        return not (self._above.waits or self._ends.way.unwritten)
+        return not (self._printer.has_pending or self._terminal.writer.unwritten)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._phase is not ScreenPhase.CLOSED:
             self._phase = ScreenPhase.CLOSED
             for call in list(self._calls):
                 self._cancel(call)
-            if self._run is not None:
-                self._run.cancel()
-            self._restored.close()
+            if self._task is not None:
+                self._task.cancel()
+            self._cleanup.close()
             set_modes(self._stdin, self._modes)
         closed, self._closed = self._closed, []
         for deferred in closed:
             deferred.callback(None)
 
-    def _call(self, delay: float, call: Callable[[], None]) -> None:
+    def _call_later(self, delay: float, call: Callable[[], None]) -> None:
         def called() -> None:
             del self._calls[call]
             call()

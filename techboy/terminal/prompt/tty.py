@@ -1,6 +1,6 @@
-"""The two ends of a terminal as the prompt uses them: what is typed, and what is shown.
+"""The terminal of the prompt: its keyboard and its screen.
 
-On POSIX it is written to by way of an `NonBlockingWriter`, which never waits; for a Windows console see
+On POSIX output goes through a `NonBlockingWriter`; for a Windows console see
 `techboy.terminal.prompt.console`.
 """
 
@@ -19,57 +19,57 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from techboy import systems
 from techboy.terminal.prompt.output_writer import NonBlockingWriter
 
-USUAL = Size(rows=24, columns=80)
-"""How large a terminal is taken to be that does not say so."""
+DEFAULT_SIZE = Size(rows=24, columns=80)
+"""The size of a terminal that does not report it."""
 
-Told: TypeAlias = Callable[[], None]
+Callback: TypeAlias = Callable[[], None]
 
 
 class OutputWriter(Protocol):
-    """Where text for the screen goes, in order with what ``Ends.output`` writes."""
+    """Writes to the screen, in order with ``TerminalIO.output``."""
 
     @property
-    def stuck(self) -> bool:
-        """Whether nothing more should be written for now."""
+    def is_blocked(self) -> bool:
+        """Whether no more output should be produced for now."""
 
     @property
     def unwritten(self) -> int:
-        """How many bytes wait."""
+        """The number of pending bytes."""
 
     def put(self, data: bytes) -> None:
-        """Write ``data`` soon."""
+        """Write ``data`` in the background."""
 
     def close(self) -> None:
-        """Write nothing any more."""
+        """Discard the pending output, and ignore later writes."""
 
 
 class TerminalIO(NamedTuple):
-    """Both ends, to be closed with ``close`` when the prompt is through with them."""
+    """The input and the output of a terminal; ``close`` releases both."""
 
     input: Input
     output: Output
-    way: OutputWriter
-    close: Told
+    writer: OutputWriter
+    close: Callback
 
 
-Opened: TypeAlias = Callable[[int, int, Told, Told], TerminalIO]
-"""Opens a terminal by the descriptors of its keyboard and screen.
+OpenTerminal: TypeAlias = Callable[[int, int, Callback, Callback], TerminalIO]
+"""Opens a terminal by the descriptors of its keyboard and its screen.
 
-Then come two to be called: when all is written that was to be, and when the terminal is gone.
+The other arguments are called when all output is written, and when the terminal is gone.
 """
 
 
-def opened(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
-    """Open the terminal in the way of this system."""
+def open_terminal(stdin: int, stdout: int, written: Callback, lost: Callback) -> TerminalIO:
+    """Open the terminal: a console on Windows, else a POSIX terminal."""
     if systems.ON_WINDOWS:
-        from techboy.terminal.prompt.console import console
+        from techboy.terminal.prompt.console import open_console
 
-        return console(stdin, stdout, written, lost)
-    return terminal(stdin, stdout, written, lost)
+        return open_console(stdin, stdout, written, lost)
+    return open_posix_terminal(stdin, stdout, written, lost)
 
 
-def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
-    """Open a terminal of POSIX."""
+def open_posix_terminal(stdin: int, stdout: int, written: Callback, lost: Callback) -> TerminalIO:
+    """Open a POSIX terminal."""
     with ExitStack() as files:
         keyboard = files.enter_context(open(stdin, encoding="utf-8", closefd=False))
         writer = NonBlockingWriter(stdout, written, lost)
@@ -79,15 +79,15 @@ def terminal(stdin: int, stdout: int, written: Told, lost: Told) -> TerminalIO:
             lambda: size_of(stdout),
             term=os.environ.get("TERM"),
             default_color_depth=ColorDepth.from_env(),
-            enable_cpr=False,  # nothing here depends on where on the screen the prompt stands
+            enable_cpr=False,  # the position of the prompt on the screen is not needed
         )
         return TerminalIO(create_input(keyboard), output, writer, files.pop_all().close)
 
 
 def size_of(descriptor: int) -> Size:
-    """Return how large the terminal is."""
+    """Return the size of the terminal ``descriptor``."""
     try:
         columns, rows = os.get_terminal_size(descriptor)
     except OSError:
-        return USUAL
-    return Size(rows=rows or USUAL.rows, columns=columns or USUAL.columns)
+        return DEFAULT_SIZE
+    return Size(rows=rows or DEFAULT_SIZE.rows, columns=columns or DEFAULT_SIZE.columns)

@@ -9,18 +9,26 @@ from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
 
 from techboy.chat.commands import COMMANDS
-from techboy.terminal.prompt.completion import DIRECT, GUEST, HOST, CommandCompleter, Offer
+from techboy.terminal.prompt.completion import (
+    DIRECT_COMMANDS,
+    MEMBER_COMMANDS,
+    OPERATOR_COMMANDS,
+    CommandCompleter,
+    CommandUsage,
+)
 
 PEOPLE = ["benvolio", "Nurse", "romeo"]
 
 
-def offered(line: str, commands: tuple[Offer, ...] = GUEST, cursor: int | None = None) -> list[Completion]:
+def offered(
+    line: str, commands: tuple[CommandUsage, ...] = MEMBER_COMMANDS, cursor: int | None = None
+) -> list[Completion]:
     """Return how ``line`` may go on at the cursor, which is at its end unless told."""
     completer = CommandCompleter(lambda: commands, lambda: PEOPLE)
     return [*completer.get_completions(Document(line, cursor), CompleteEvent())]
 
 
-def completed(line: str, commands: tuple[Offer, ...] = GUEST) -> list[str]:
+def completed(line: str, commands: tuple[CommandUsage, ...] = MEMBER_COMMANDS) -> list[str]:
     """Return what becomes of ``line``."""
     return [
         line[: len(line) + completion.start_position] + completion.text
@@ -33,10 +41,10 @@ class CommandsTests:
 
     def test_sets(self) -> None:
         """The host has all of a house, a guest has not the host's, and two alone have very few."""
-        names = {offer.name for offer in HOST}
+        names = {usage.name for usage in OPERATOR_COMMANDS}
         assert names == {command.name for command in COMMANDS} | {"bell"}
-        assert names - {offer.name for offer in GUEST} == {"kick", "motd", "shutdown"}
-        assert [offer.usage for offer in DIRECT] == ["/ping", "/bell [off|mention|all]"]
+        assert names - {usage.name for usage in MEMBER_COMMANDS} == {"kick", "motd", "shutdown"}
+        assert [usage.text for usage in DIRECT_COMMANDS] == ["/ping", "/bell [off|mention|all]"]
 
     def test_begun(self) -> None:
         """A command that was begun is completed, in any case, with a blank where something follows."""
@@ -44,12 +52,12 @@ class CommandsTests:
         assert completed("/WHOI") == ["/whois "]
         assert completed("/nosuch") == []
         assert completed("/k") == []
-        assert completed("/k", HOST) == ["/kick "]
+        assert completed("/k", OPERATOR_COMMANDS) == ["/kick "]
 
     def test_all(self) -> None:
         """A slash alone offers all there are."""
-        assert completed("/", DIRECT) == ["/ping", "/bell "]
-        assert len(completed("/")) == len(GUEST)
+        assert completed("/", DIRECT_COMMANDS) == ["/ping", "/bell "]
+        assert len(completed("/")) == len(MEMBER_COMMANDS)
 
     def test_help(self) -> None:
         """Each is shown as it is used, with what it does."""
@@ -79,8 +87,8 @@ class NamesTests:
 
     def test_host(self) -> None:
         """So is the host's own."""
-        assert completed("/kick r", HOST) == ["/kick romeo"]
-        assert completed("/kick romeo for n", HOST) == ["/kick romeo for Nurse"]
+        assert completed("/kick r", OPERATOR_COMMANDS) == ["/kick romeo"]
+        assert completed("/kick romeo for n", OPERATOR_COMMANDS) == ["/kick romeo for Nurse"]
 
     @pytest.mark.parametrize(
         "line", ["/nick r", "/join r", "/nick ", "/last r", "/last ", "/who ", "/quit r"]
@@ -126,7 +134,7 @@ class NamesTests:
     def test_asked_each_time(self) -> None:
         """Who has come since, and what may be done since, is offered too."""
         people: list[str] = []
-        completer = CommandCompleter(lambda: DIRECT, lambda: people)
+        completer = CommandCompleter(lambda: DIRECT_COMMANDS, lambda: people)
         assert [*completer.get_completions(Document("t"), CompleteEvent())] == []
         people.append("tybalt")
         assert [found.text for found in completer.get_completions(Document("t"), CompleteEvent())] == [

@@ -36,7 +36,7 @@ class ConsoleTests:
         monkeypatch.setattr(console, "set_console_mode", lambda *arguments: modes.append(arguments))
 
         async def test() -> None:
-            ends = console.console(*pipe, lambda: None, lambda: None)
+            ends = console.open_console(*pipe, lambda: None, lambda: None)
             modes.clear()  # it may have been given another one
             ends.close()
 
@@ -105,11 +105,11 @@ class ThreadedScreenTests:
             screen = ThreadedScreen(writing, lambda: told.append("written"), lambda: told.append("lost"))
             screen.put(b"\x1b[1mone ")
             screen.write("½")
-            assert (screen.stuck, screen.unwritten) == (False, 10)
+            assert (screen.is_blocked, screen.unwritten) == (False, 10)
             await asyncio.sleep(0)
             screen.put(b" two")
             await until(lambda: told)
-            assert (screen.stuck, screen.unwritten) == (False, 0)
+            assert (screen.is_blocked, screen.unwritten) == (False, 0)
             screen.close()
 
         run(test())
@@ -126,7 +126,7 @@ class ThreadedScreenTests:
         async def test() -> None:
             screen = ThreadedScreen(writing, lambda: told.append("written"), lambda: told.append("lost"))
             screen.put(much)
-            await until(lambda: screen.stuck)
+            await until(lambda: screen.is_blocked)
             screen.put(b"the rest")
             assert screen.unwritten == len(much) + len(b"the rest")
             read = b""
@@ -148,11 +148,11 @@ class ThreadedScreenTests:
         async def test() -> None:
             screen = ThreadedScreen(writing, lambda: told.append("written"), lambda: told.append("lost"))
             screen.put(b"x" * (1 << 20))
-            await until(lambda: screen.stuck)
+            await until(lambda: screen.is_blocked)
             screen.put(b"more")
             screen.close()
             screen.put(b"nobody sees it")
-            assert (screen.stuck, screen.unwritten) == (False, 0)
+            assert (screen.is_blocked, screen.unwritten) == (False, 0)
             os.close(reading)
             await settle()
 

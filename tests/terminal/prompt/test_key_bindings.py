@@ -10,7 +10,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from techboy.terminal.prompt.key_bindings import KeyHandlers, keys
+from techboy.terminal.prompt.key_bindings import KeyHandlers, key_bindings
 from tests.screen import CTRL_Z, ENTER
 
 
@@ -21,11 +21,11 @@ class Hands:
         self.done: list[str] = []
         self.end: Callable[[], None] = lambda: None
 
-    def is_asked(self) -> bool:
+    def has_question(self) -> bool:
         return False
 
-    def leaves(self) -> None:
-        self.done.append("leaves")
+    def on_quit(self) -> None:
+        self.done.append("on_quit")
         self.end()
 
     def __getattr__(self, name: str) -> Callable[[], None]:
@@ -38,8 +38,8 @@ class EndOfInputTests:
     @pytest.mark.parametrize(
         ("typed", "said", "done"),
         [
-            (CTRL_Z + ENTER, "", ["leaves"]),
-            (CTRL_Z + "x" + ENTER, "", ["leaves"]),
+            (CTRL_Z + ENTER, "", ["on_quit"]),
+            (CTRL_Z + "x" + ENTER, "", ["on_quit"]),
             ("x" + CTRL_Z + "y" + ENTER, f"x{CTRL_Z}y", []),
         ],
     )
@@ -47,7 +47,7 @@ class EndOfInputTests:
         """At the start of a line it makes it the end of input, which it is when it is entered."""
         hands = Hands()
         with create_pipe_input() as keyboard:
-            bindings = keys(cast(KeyHandlers, hands), can_suspend=False)
+            bindings = key_bindings(cast(KeyHandlers, hands), can_suspend=False)
             session = PromptSession[str](input=keyboard, output=DummyOutput(), key_bindings=bindings)
             hands.end = lambda: session.app.exit(result="")
             keyboard.send_text(typed)

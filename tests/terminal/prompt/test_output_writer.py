@@ -68,7 +68,7 @@ class OutflowTests:
             writer.write("½ ")
             writer.flush()
             writer.put(b"two")
-            assert (writer.unwritten, writer.stuck) == (10, False)
+            assert (writer.unwritten, writer.is_blocked) == (10, False)
             await until(lambda: line.events)
             assert await line.reads(10) == "one ½ two".encode()
             assert (line.events, writer.unwritten) == (["written"], 0)
@@ -82,14 +82,14 @@ class OutflowTests:
         async def test() -> None:
             writer, data = line.writer(), os.urandom(8).hex().encode() * 40000
             writer.put(data)
-            await until(lambda: writer.stuck)
+            await until(lambda: writer.is_blocked)
             writer.put(b"end")
             assert 0 < writer.unwritten <= len(data) + 3
             assert line.events == []
             assert os.get_blocking(line.near) is line.blocking
             assert await line.reads(len(data) + 3) == data + b"end"
             await until(lambda: line.events)
-            assert (line.events, writer.stuck) == (["written"], False)
+            assert (line.events, writer.is_blocked) == (["written"], False)
             writer.close()
 
         run(test())
@@ -115,7 +115,7 @@ class OutflowTests:
         async def test() -> None:
             writer = line.writer()
             writer.put(b"x" * 500000)
-            await until(lambda: writer.stuck)
+            await until(lambda: writer.is_blocked)
             line.hang_up()
             await until(lambda: line.events)
             assert (line.events, writer.unwritten) == (["lost"], 0)
@@ -131,11 +131,11 @@ class OutflowTests:
             writer = line.writer()
             writer.put(b"x" * size)
             if size > 5:
-                await until(lambda: writer.stuck)
+                await until(lambda: writer.is_blocked)
             writer.close()
             writer.put(b"x")
             await settle()
-            assert (line.events, writer.unwritten, writer.stuck) == ([], 0, False)
+            assert (line.events, writer.unwritten, writer.is_blocked) == ([], 0, False)
 
         run(test())
 

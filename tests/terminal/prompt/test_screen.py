@@ -20,13 +20,13 @@ from techboy import exit_status
 from techboy.chat.messages import Message
 from techboy.storage.interface import TEXT
 from techboy.terminal.bell import Bell
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.formatting import PlainFormatter
-from techboy.terminal.input_parser import PersonParser, Refused
+from techboy.terminal.input_parser import PersonParser, RejectedLine
 from techboy.terminal.prompt import session
-from techboy.terminal.prompt.screen import PASTED_LIMIT, REFRESH, PromptScreen
+from techboy.terminal.prompt.screen import PASTED_LIMIT, STATUS_INTERVAL, PromptScreen
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT
-from techboy.terminal.prompt.session import DRAW_TIMEOUT, RESIZED_FOR
+from techboy.terminal.prompt.session import DRAW_TIMEOUT, RESIZE_DELAY
 from techboy.terminal.roster import Roster
 from tests.marks import needs_posix_terminal, needs_signals
 from tests.programs import RecordedStates
@@ -84,7 +84,7 @@ class At:
         self.roster, self.status = Roster("juliet"), "alone"
         self.conversation = Conversation()
         self.history = InMemoryHistory(["earlier"])
-        painter = PlainFormatter(Shown("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
+        painter = PlainFormatter(OutputFormats("names", True, lambda: 0.0, lambda at: "12:00"), "juliet")
         self.screen = PromptScreen(
             PersonParser(MAX_LINE),
             painter,
@@ -113,7 +113,7 @@ class At:
     @property
     def drawn(self) -> int:
         """How often the prompt was drawn."""
-        return self.screen._session._region.render_counter
+        return self.screen._session._app.render_counter
 
     async def open(self) -> None:
         """Open the screen; the prompt stands when it is done."""
@@ -145,7 +145,7 @@ class At:
         assert self.terminal.closed == 1
         assert not self.reactor.getDelayedCalls()
         assert not self.terminal.emulator.cursor.hidden
-        if not self.terminal.stuck:
+        if not self.terminal.is_blocked:
             assert 2004 << 5 not in self.terminal.emulator.mode  # pasted text is not marked any more
 
 
@@ -207,7 +207,7 @@ class ShowingTests:
     async def test_status(self, at: At) -> None:
         """The status is looked at each second, cut at the screen's width, and can't disturb the screen."""
         at.status = "connected to \x1b[31mromeo; " + "x" * 100
-        at.reactor.advance(REFRESH)
+        at.reactor.advance(STATUS_INTERVAL)
         await at.sees("juliet:", ("connected to \ufffd[31mromeo; " + "x" * 100)[:50])
         at.status = "alone"
         at.screen.show_prompt()
@@ -223,22 +223,22 @@ class ShowingTests:
         await idle()
         drawn = at.drawn
         for _ in range(3):
-            at.reactor.advance(REFRESH)
+            at.reactor.advance(STATUS_INTERVAL)
             await idle()
         assert at.drawn == drawn
         at.status = "connected"
-        at.reactor.advance(REFRESH)
+        at.reactor.advance(STATUS_INTERVAL)
         await until(lambda: at.drawn > drawn)
 
     @at_prompt
     async def test_alone(self, at: At) -> None:
         """As long as nobody is there to talk to the prompt is faint."""
         drawn = at.terminal.emulator.buffer
-        assert at.screen.is_alone()
+        assert at.screen.is_disconnected()
         at.screen.show_prompt()
-        assert not at.screen.is_alone()
+        assert not at.screen.is_disconnected()
         at.screen.hide_prompt()
-        assert at.screen.is_alone()
+        assert at.screen.is_disconnected()
         assert drawn[0][0].data == "j"
 
     @at_prompt
@@ -296,9 +296,9 @@ class ShowingTests:
     @at_prompt
     async def test_many(self, at: At) -> None:
         """It is known when there are more than two."""
-        assert not at.screen.names_many
+        assert not at.screen.is_multi_user
         at.screen.enable_author_names()
-        assert at.screen.names_many
+        assert at.screen.is_multi_user
 
     @at_prompt
     async def test_redrawn(self, at: At) -> None:
@@ -339,12 +339,12 @@ class ResizedTests:
         await at.sees("romeo: hello", "juliet: half", "alone")
         for columns in (40, 12, 20):
             await at.resizes(columns)
-            at.reactor.advance(RESIZED_FOR / 2)
+            at.reactor.advance(RESIZE_DELAY / 2)
             at.screen.show_lines("romeo", f"now {columns}")
             await at.types(".")
             assert at.terminal.unwritten == 0
         at.terminal.emulator.erase_in_display(2)  # whatever is on it
-        at.reactor.advance(RESIZED_FOR / 2)
+        at.reactor.advance(RESIZE_DELAY / 2)
         said = [f"romeo: {text}" for text in ("hello", "now 40", "now 12", "now 20")]
         await at.sees(*said, "juliet: half...", "alone")
 
@@ -355,7 +355,7 @@ class ResizedTests:
         await at.sees("juliet: half", "alone")
         at.terminal.emulator.erase_in_display(2)
         await at.resizes(70)
-        at.reactor.advance(RESIZED_FOR)
+        at.reactor.advance(RESIZE_DELAY)
         await at.sees("juliet: half", "alone")
 
     @at_prompt
@@ -366,7 +366,7 @@ class ResizedTests:
         await at.resizes(50, 20)
         await until(lambda: at.terminal.rows[-1] == "alone")
         assert "something else" in at.terminal.rows
-        assert not [call for call in at.reactor.getDelayedCalls() if call.getTime() <= RESIZED_FOR]
+        assert not [call for call in at.reactor.getDelayedCalls() if call.getTime() <= RESIZE_DELAY]
 
     @at_prompt
     async def test_narrow_and_wide(self, at: At) -> None:
@@ -377,7 +377,7 @@ class ResizedTests:
             at.terminal.emulator.erase_in_display(2)
             for columns in widths:
                 await at.resizes(columns)
-            at.reactor.advance(RESIZED_FOR)
+            at.reactor.advance(RESIZE_DELAY)
             await at.sees("juliet: half", "alone")
 
     @at_prompt
@@ -400,7 +400,7 @@ class ResizedTests:
         before = at.terminal.unwritten
         for columns in (40, 30, 20):
             await at.resizes(columns)
-            at.reactor.advance(RESIZED_FOR)
+            at.reactor.advance(RESIZE_DELAY)
             await at.types(CTRL_L)
         assert at.terminal.unwritten == before
         at.terminal.goes_on()
@@ -420,7 +420,7 @@ class ResizedTests:
             await at.types(f"half{CTRL_Z}")
             await at.sees("romeo: hello", "juliet: half", "alone")
             assert stopped == [["romeo: hello"]]
-            at.reactor.advance(RESIZED_FOR)
+            at.reactor.advance(RESIZE_DELAY)
             await at.sees("romeo: hello", "juliet: half", "alone")
 
         test(None)
@@ -476,7 +476,7 @@ class SayingTests:
         at.screen.abandon_pending_lines()
         at.screen.set_pending_lines(0)
         await at.sees("… one", "… two", "juliet:", "alone")
-        assert at.screen.rows() == []
+        assert at.screen.pending_rows() == []
 
     @at_prompt
     async def test_commands(self, at: At) -> None:
@@ -580,7 +580,7 @@ class SayingTests:
     @at_prompt
     async def test_reader_refuses(self, at: At) -> None:
         """What the reader refuses is told, by the status too where it counts."""
-        at.patch.setattr(at.screen._reader, "lines", lambda block: [Refused("no", counts=True)])
+        at.patch.setattr(at.screen._parser, "parse", lambda block: [RejectedLine("no", is_error=True)])
         await at.types(f"one{ENTER}")
         await at.sees("* no", "juliet:", "alone")
         assert at.screen.status == exit_status.DATA_ERROR
@@ -624,7 +624,7 @@ class PastingTests:
         """What is beyond the limit is refused; what was pasted before is still asked about."""
         at.terminal.pastes("one\ntwo")
         await at.sees("juliet:", "send these 2 lines? y/n", "alone")
-        at.screen.pasted(("x" * 39 + "\n") * (PASTED_LIMIT // 40 + 1))
+        at.screen.on_paste(("x" * 39 + "\n") * (PASTED_LIMIT // 40 + 1))
         refusal = f"* not sent: more than {PASTED_LIMIT} characters"
         await at.sees(refusal, "juliet:", "send these 2 lines? y/n", "alone")
 
@@ -661,7 +661,7 @@ class PastingTests:
             at.screen.resume()
             assert at.events == said
             at.events.clear()
-            assert not at.screen.is_asked()
+            assert not at.screen.has_question()
 
     @at_prompt
     async def test_paused_and_pasted(self, at: At) -> None:
@@ -753,7 +753,7 @@ class FullTests:
         before = at.terminal.unwritten
         for number in range(100):
             at.status = f"for {number} s"
-            at.reactor.advance(REFRESH)
+            at.reactor.advance(STATUS_INTERVAL)
             await settle()
         assert at.terminal.unwritten == before
         at.terminal.goes_on()
@@ -770,15 +770,15 @@ class FullTests:
         assert NOTICE_LIMIT - 2048 < at.terminal.unwritten + 1024 * taken.count(True) <= NOTICE_LIMIT
         assert taken == sorted(taken, reverse=True)
         assert at.screen.log("y" * 2048 + "\n")
-        at.reactor.advance(REFRESH)
+        at.reactor.advance(STATUS_INTERVAL)
         await settle()
         assert at.terminal.unwritten <= NOTICE_LIMIT
         at.terminal.goes_on()
         await until(lambda: "output_ready" in at.events)
-        at.reactor.advance(REFRESH)
+        at.reactor.advance(STATUS_INTERVAL)
         told = f"* {taken.count(False) + 1} notices were not shown:"
         await until(lambda: any(row.startswith(told) for row in at.terminal.rows))
-        at.reactor.advance(REFRESH)
+        at.reactor.advance(STATUS_INTERVAL)
         await settle()
         assert "".join(at.terminal.rows).count("were not shown") == 1
 
@@ -925,7 +925,7 @@ class EndTests:
     async def test_closed_while_drawn(self, at: At) -> None:
         """It may end at the very moment when the prompt is about to stand."""
         at.screen.open(at.reactor, *at.descriptors)
-        while at.screen._session._run is None:
+        while at.screen._session._task is None:
             await asyncio.sleep(0)
         await at.closes()
         assert at.terminal.rows == []

@@ -87,7 +87,7 @@ class AboveTests:
         """A terminal that is gone is printed nothing, and nothing is told to have been shown."""
         screen = Screen()
         screen.add("one\n")
-        screen.above.forget()
+        screen.above.discard()
         assert not screen.above.print()
         screen.above.written(screen)
         assert screen.events == []
@@ -98,24 +98,24 @@ class AboveTests:
         for number in range(5000):
             screen.add(f"line {number}\n")
             screen.above.print()
-        assert screen.above.last(2, 80) == b"line 4998\r\nline 4999\r\n"
-        assert screen.above.last(5, 5) == b"line 4998\r\nline 4999\r\n"
-        assert screen.above.last(0, 80) == b"line 4999\r\n"
-        assert screen.above.last(5000, 80).startswith(b"line ")
-        assert 1000 < len(screen.above.last(5000, 80)) < 20 * 1024
+        assert screen.above.last_lines(2, 80) == b"line 4998\r\nline 4999\r\n"
+        assert screen.above.last_lines(5, 5) == b"line 4998\r\nline 4999\r\n"
+        assert screen.above.last_lines(0, 80) == b"line 4999\r\n"
+        assert screen.above.last_lines(5000, 80).startswith(b"line ")
+        assert 1000 < len(screen.above.last_lines(5000, 80)) < 20 * 1024
 
     def test_last_rows(self) -> None:
         """A line takes the rows that its text needs: colours need none, some characters two columns."""
         screen = Screen()
         screen.add("first\n\x1b[1;32m0123456789\x1b[0m\n\n\u6211\u5728\u9019\u88e1!\n")
         screen.above.print()
-        assert screen.above.last(4, 10).startswith(b"first")
-        assert screen.above.last(3, 10).startswith(b"\x1b[1;32m0123456789")
-        assert screen.above.last(4, 8).startswith(b"\r\n")
+        assert screen.above.last_lines(4, 10).startswith(b"first")
+        assert screen.above.last_lines(3, 10).startswith(b"\x1b[1;32m0123456789")
+        assert screen.above.last_lines(4, 8).startswith(b"\r\n")
 
     def test_nothing_last(self) -> None:
         """Where nothing was printed there is nothing to print again."""
-        assert Screen().above.last(10, 80) == b""
+        assert Screen().above.last_lines(10, 80) == b""
 
 
 class ColoursTests:

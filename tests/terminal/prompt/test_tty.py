@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from prompt_toolkit.data_structures import Size
 
-from techboy.terminal.prompt.console import console
-from techboy.terminal.prompt.tty import USUAL, opened, size_of, terminal
+from techboy.terminal.prompt.console import open_console
+from techboy.terminal.prompt.tty import DEFAULT_SIZE, open_posix_terminal, open_terminal, size_of
 from tests.marks import posix
 from tests.terminal.screens import run, until
 
@@ -32,7 +32,7 @@ def line() -> Iterator[tuple[int, int]]:
 class EndsTests:
     """Keyboard and screen of a terminal."""
 
-    @pytest.mark.parametrize("kind", [terminal, console, opened])
+    @pytest.mark.parametrize("kind", [open_posix_terminal, open_console, open_terminal])
     def test_both(self, line: tuple[int, int], kind: Callable[..., Any]) -> None:
         """What is typed is read, and all that is written comes in order; then both are let go of."""
         person, device = line
@@ -42,12 +42,12 @@ class EndsTests:
             ends = kind(device, device, lambda: told.append("written"), lambda: told.append("lost"))
             ends.output.write_raw("one ")
             ends.output.flush()
-            ends.way.put("½ ".encode())
+            ends.writer.put("½ ".encode())
             ends.output.write("two")
             ends.output.flush()
             await until(lambda: told)
             assert set(told) == {"written"}
-            assert (ends.way.stuck, ends.way.unwritten) == (False, 0)
+            assert (ends.writer.is_blocked, ends.writer.unwritten) == (False, 0)
             assert os.read(person, 100).decode() == "one ½ two"
             os.write(person, b"x\n")
             assert next(key.data for key in ends.input.read_keys()) == "x"
@@ -58,10 +58,10 @@ class EndsTests:
 
     def test_size(self, line: tuple[int, int]) -> None:
         """The size is the terminal's, or a usual one where it does not say."""
-        assert size_of(line[1]) == USUAL
+        assert size_of(line[1]) == DEFAULT_SIZE
         fcntl.ioctl(line[1], termios.TIOCSWINSZ, struct.pack("HHHH", 7, 30, 0, 0))
         assert size_of(line[1]) == Size(rows=7, columns=30)
         reading, writing = os.pipe()
-        assert size_of(reading) == USUAL
+        assert size_of(reading) == DEFAULT_SIZE
         os.close(reading)
         os.close(writing)

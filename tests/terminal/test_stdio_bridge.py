@@ -1,4 +1,4 @@
-"""Tests of `techboy.terminal.bridge`."""
+"""Tests of `techboy.terminal.stdio_bridge`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from twisted.internet.threads import deferToThread
 from techboy import exit_status
 from techboy.chat.messages import Message
 from techboy.systems import ON_WINDOWS
-from techboy.terminal.bridge import InputHandler, StdioBridge
-from techboy.terminal.formats import Shown
+from techboy.terminal.formats import OutputFormats
 from techboy.terminal.input_parser import InputParser, PersonParser, ScriptParser
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
-from techboy.terminal.stdio import Opens, by_readiness, by_threads, opened
+from techboy.terminal.stdio_bridge import InputHandler, StdioBridge
+from techboy.terminal.stdio_transport import Connect, connect_by_readiness, connect_by_threads, connect_stdio
 from techboy.wire.plain import CALLER
 from tests.real_reactor import ensure_deferred, reactor
 from tests.terminal.pipes import Pipes, read_exactly, until
@@ -87,16 +87,16 @@ class Bridge:
         on_screen: bool = False,
         prompt: bool = False,
         choice: str = "names",
-        opened: Opens = opened,
+        connect_stdio: Connect = connect_stdio,
     ) -> None:
         self.states, self.conversation = FakeStates(on_screen), FakeConversation()
         self.bridge = StdioBridge(
             reader or ScriptParser(16, CALLER.written),
-            Shown(choice, False, lambda: 0.0, lambda at: "12:00"),
+            OutputFormats(choice, False, lambda: 0.0, lambda at: "12:00"),
             self.states,
             16,
             PlainPrompt("romeo", b"<erase>") if prompt else None,
-            opened,
+            connect_stdio,
         )
         self.bridge.conversation = cast(InputHandler, self.conversation)
 
@@ -374,10 +374,10 @@ def pipes() -> Iterator[Pipes]:
     made.close_all()
 
 
-@pytest.fixture(params=[pytest.param(by_readiness, marks=NEEDS_READINESS), by_threads])
-def opens(request: pytest.FixtureRequest) -> Opens:
+@pytest.fixture(params=[pytest.param(connect_by_readiness, marks=NEEDS_READINESS), connect_by_threads])
+def opens(request: pytest.FixtureRequest) -> Connect:
     """Return each way in which the streams can be opened here."""
-    way: Opens = request.param
+    way: Connect = request.param
     return way
 
 
@@ -385,9 +385,9 @@ class StandardStreamsTests:
     """The bridge on real descriptors."""
 
     @ensure_deferred
-    async def test_through(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_through(self, pipes: Pipes, opens: Connect) -> None:
         """What is read is said; what is shown is written before the streams are let go of, as they were."""
-        bridge = Bridge(opened=opens)
+        bridge = Bridge(connect_stdio=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         os.write(pipes.typing, b"hello\nthere")
         pipes.close(pipes.typing)
@@ -401,14 +401,14 @@ class StandardStreamsTests:
         bridge.bridge.show_lines("juliet", "x" * 9000)
         await bridge.bridge.close()
         assert await seen == shown
-        if opens is by_readiness:
+        if opens is connect_by_readiness:
             assert os.get_blocking(pipes.stdin)
             assert os.get_blocking(pipes.stdout)
 
     @ensure_deferred
-    async def test_no_keyboard(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_no_keyboard(self, pipes: Pipes, opens: Connect) -> None:
         """Without a keyboard nothing is read and nothing ends."""
-        bridge = Bridge(opened=opens)
+        bridge = Bridge(connect_stdio=opens)
         bridge.bridge.open(reactor, None, pipes.stdout)
         bridge.bridge.show_lines("juliet", "hello")
         await bridge.bridge.close()
@@ -416,14 +416,14 @@ class StandardStreamsTests:
         assert bridge.events == ["shown"]
 
     @ensure_deferred
-    async def test_no_screen(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_no_screen(self, pipes: Pipes, opens: Connect) -> None:
         """Without a screen messages go nowhere, which the status tells; if there were none, all is well."""
         told = "* messages cannot be shown: standard output is closed\n"
         for said, status, states in (
             ([], exit_status.OK, ""),
             (["hello", "hello"], exit_status.IO_ERROR, told),
         ):
-            bridge = Bridge(opened=opens)
+            bridge = Bridge(connect_stdio=opens)
             bridge.bridge.open(reactor, None, None)
             for text in said:
                 bridge.bridge.show_lines("juliet", text)
@@ -431,18 +431,18 @@ class StandardStreamsTests:
             assert (bridge.bridge.status, bridge.states.written) == (status, states)
 
     @ensure_deferred
-    async def test_states_without_screen(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_states_without_screen(self, pipes: Pipes, opens: Connect) -> None:
         """The states are seen nevertheless, where standard error is the screen that is not made use of."""
-        bridge = Bridge(on_screen=True, opened=opens)
+        bridge = Bridge(on_screen=True, connect_stdio=opens)
         bridge.bridge.open(reactor, pipes.stdin, None)
         bridge.bridge.show_status("Calling...")
         await bridge.bridge.close()
         assert bridge.states.written == "Calling...\n"
 
     @ensure_deferred
-    async def test_abandoned(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_abandoned(self, pipes: Pipes, opens: Connect) -> None:
         """Where a reader takes too little it is let go of, and nothing more is written to it."""
-        bridge = Bridge(opened=opens)
+        bridge = Bridge(connect_stdio=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         bridge.bridge.show_lines("juliet", "x" * 1_000_000)
         bridge.bridge.close()
@@ -455,12 +455,12 @@ class StandardStreamsTests:
         assert sum(map(len, iter(lambda: os.read(pipes.seeing, 1 << 20), b""))) <= 1 << 16
 
     @ensure_deferred
-    async def test_screen_gone(self, pipes: Pipes, opens: Opens) -> None:
+    async def test_screen_gone(self, pipes: Pipes, opens: Connect) -> None:
         """The bridge notices when nobody reads what it shows, and can be closed all the same."""
-        bridge = Bridge(opened=opens)
+        bridge = Bridge(connect_stdio=opens)
         bridge.bridge.open(reactor, pipes.stdin, pipes.stdout)
         pipes.close(pipes.seeing)
-        if opens is by_threads:
+        if opens is connect_by_threads:
             bridge.bridge.show_lines("juliet", "is anybody there?")
         await until(lambda: bridge.events)
         assert bridge.events == ["screen lost"]
