@@ -56,32 +56,32 @@ class Reload:
         )
 
     def _run(self, name: str, action: Action) -> Deferred[str]:
-        done = maybeDeferred(action).addTimeout(RELOAD_TIMEOUT, self._clock)
-        return done.addCallbacks(lambda _: name, self._log_failure, errbackArgs=(name,))
+        reloaded = maybeDeferred(action).addTimeout(RELOAD_TIMEOUT, self._clock)
+        return reloaded.addCallbacks(lambda _: name, self._log_failure, errbackArgs=(name,))
 
     def _log_failure(self, failure: Failure, name: str) -> str:
         failure.trap(OSError, ValueError, defer.TimeoutError)
-        why = escaped(_reason_of(failure.value))
-        self._log.warn("{what} was not reloaded: {reason}", event="reload_failed", what=name, reason=why)
+        reason = escaped(_reason_of(failure.value))
+        self._log.warn("{what} was not reloaded: {reason}", event="reload_failed", what=name, reason=reason)
         return ""
 
-    def _log_result(self, done: list[str]) -> None:
-        what = ", ".join(filter(None, done))
-        nothing = "nothing was reloaded" if done else "there is nothing to reload"
+    def _log_result(self, reloaded: list[str]) -> None:
+        what = ", ".join(filter(None, reloaded))
+        nothing = "nothing was reloaded" if reloaded else "there is nothing to reload"
         self._log.info("reloaded: {what}" if what else nothing, event="reloaded", what=what)
 
 
-def _reason_of(refused: object) -> str:
-    if isinstance(refused, defer.TimeoutError):
+def _reason_of(error: object) -> str:
+    if isinstance(error, defer.TimeoutError):
         return f"no answer within {RELOAD_TIMEOUT:g} s"
-    return refused.strerror if isinstance(refused, OSError) and refused.strerror else str(refused)
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def on_hangup(act: Callable[[], None]) -> None:
-    """Call ``act`` at each SIGHUP, unless the process was started with that ignored (nohup(1)).
+def on_hangup(callback: Callable[[], None]) -> None:
+    """Call ``callback`` at each SIGHUP, unless the process was started with that ignored (nohup(1)).
 
     Do nothing if the platform has no such signal.
     """
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
-        signal.signal(hangup, lambda number, frame: act())
+        signal.signal(hangup, lambda number, frame: callback())

@@ -124,11 +124,11 @@ class _MentionChecker:
     def _is_mentioned(self, author: str, text: str) -> bool:
         return not self._mention.is_name(author) and self._mention.is_in(text)
 
-    def _is_mentioned_in_prefixed(self, signed: str) -> bool:
+    def _is_mentioned_in_prefixed(self, lines: str) -> bool:
         """Return whether lines that begin with their author's name mention the user; notices never do."""
-        return self._mention.is_in(signed) and any(
+        return self._mention.is_in(lines) and any(
             self._is_mentioned(found["author"] or found["actor"], line[found.end() :])
-            for line in signed.split("\n")
+            for line in lines.split("\n")
             if (found := _PREFIXED.match(line))
         )
 

@@ -27,8 +27,8 @@ def ask(streams: Streams, question: str, default: T, read: Callable[[str], T]) -
                 return default
             try:
                 return read(answer)
-            except ValueError as refused:
-                _write(streams, f"{refused}\n")
+            except ValueError as error:
+                _write(streams, f"{error}\n")
     except (EOFError, KeyboardInterrupt):
         _write(streams, "\n")
         raise SystemExit(exit_status.OK) from None

@@ -25,7 +25,7 @@ from techboy.net.reactor import IReactor
 from techboy.terminal.formats import MessageFormat, OutputFormats
 from techboy.terminal.input_parser import Enter, InputParser, RejectedLine
 from techboy.terminal.plain_prompt import PlainPrompt
-from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, dropped_notices
+from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, Capacity, dropped_notices
 from techboy.terminal.stdio_transport import Connect, Disconnect, connect_stdio
 from techboy.wire.lines import LF
 from techboy.wire.plain import Command, Goodbye, Said
@@ -85,7 +85,7 @@ class StdioBridge(BatchReceiver):
         self.status = OK
         self._parser, self._formats, self._status_output, self._prompt = parser, output, status_output, prompt
         self._format: MessageFormat = output.direct
-        self._unwritten, self._full, self._has_no_output = 0, False, False
+        self._unwritten, self._capacity, self._has_no_output = 0, Capacity.FREE, False
         self._dropped_notices = 0  # because the output was full
         self._output_state = OutputState.CLOSED
         self.above: Callable[[bytes], bytes] = bytes if prompt is None else prompt.print_above
@@ -113,7 +113,7 @@ class StdioBridge(BatchReceiver):
             self.transport.connectionLost(Failure(ConnectionAborted()))
         self._disconnect()
 
-    # what Twisted calls
+    # called by Twisted
 
     def connectionMade(self) -> None:
         """Start writing: both streams are open."""
@@ -158,7 +158,7 @@ class StdioBridge(BatchReceiver):
             self.conversation.output_written()
         self._disconnect()
 
-    # what the conversation calls
+    # UserInterface
 
     def show_lines(self, author: str, text: str) -> None:
         """Show lines of ``author``, joined by LF."""
@@ -273,8 +273,8 @@ class StdioBridge(BatchReceiver):
             return
         self.transport.write(data)
         self._unwritten += len(data)
-        if self._unwritten > UNWRITTEN_LIMIT and not self._full:
-            self._full = True
+        if self._unwritten > UNWRITTEN_LIMIT and self._capacity is Capacity.FREE:
+            self._capacity = Capacity.FULL
             self.conversation.output_full()
 
     def _on_drained(self) -> None:
@@ -285,8 +285,8 @@ class StdioBridge(BatchReceiver):
             dropped, self._dropped_notices = self._dropped_notices, 0
             self.show_status(dropped_notices(dropped))
         self.conversation.output_written()
-        if self._full:
-            self._full = False
+        if self._capacity is Capacity.FULL:
+            self._capacity = Capacity.FREE
             self.conversation.output_ready()
 
     def _disconnect(self) -> None:

@@ -77,7 +77,7 @@ class ThreadedStdio:
         if self._input is not None:
             self._input.resume()
 
-    # what the protocol calls
+    # ITransport
 
     @property
     def disconnecting(self) -> bool:
