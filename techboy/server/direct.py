@@ -44,13 +44,13 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self,
         chat: ChatServer,
         broker: Broker,
-        bridge: OperatorScreen,
+        ui: OperatorScreen,
         owner: DirectServer,
-        keyboard: InputSource,
+        input_source: InputSource,
         output: Output,
     ) -> None:
-        super().__init__(chat, broker, bridge, owner.leave, output)
-        self._owner, self._input = owner, keyboard
+        super().__init__(chat, broker, ui, owner.leave, output)
+        self._owner, self._input = owner, input_source
         self._after_client = chat.config.policy.after_client
         self._phase, self._client = DirectPhase.WAITING, None
         self._begin = chat.lobby.log.last  # the id after which messages are for the next client
@@ -162,9 +162,9 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def on_not_stored(self, why: str) -> None:
         """Report that messages were not stored; the exit status will tell, too."""
-        self._bridge.show_rejection(f"* message not sent: {why}. Try again later.")
+        self._ui.show_rejection(f"* message not sent: {why}. Try again later.")
         self._set_unstored(0)
-        self._bridge.abandon_pending_lines()
+        self._ui.abandon_pending_lines()
         self._pauses.end(PauseReason.STORE)
         self.latest.store()  # it was not stored either
         self._check_client()
@@ -192,12 +192,12 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         self._answered_client = None
         self.latest.note(client.member.number, client.offset)
         client.member.since = self.latest.since
-        self._bridge.show_status(f"Connected to {client.member.name} {client.address}")
+        self._ui.show_status(f"Connected to {client.member.name} {client.address}")
         if self._screen_full:
             client.pause()
         self._waiting_chars = 0
         self._set_unstored(self._unstored)
-        self._bridge.show_prompt()
+        self._ui.show_prompt()
         if resumed:
             self._half_close()
         else:
@@ -223,7 +223,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Wait for the native protocol of the same client, which is sent all messages again."""
         if client is not self._client:
             return
-        self._bridge.hide_prompt()
+        self._ui.hide_prompt()
         self._client = None
         if self._phase.can_receive:
             self._phase = (
@@ -270,7 +270,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Return whether ``text`` can be posted; if not, report that too much waits for a client."""
         if self._client is None:
             if self._input is InputSource.PERSON and self._waiting_chars > WAITING_LIMIT:
-                self._bridge.show_status("* message not sent: too much is waiting. Try again later.")
+                self._ui.show_status("* message not sent: too much is waiting. Try again later.")
                 return False
             self._waiting_chars += len(text)
         return True
@@ -278,7 +278,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
     def _set_unstored(self, lines: int) -> None:
         """Show the number of lines that wait to be stored, or for a client."""
         self._unstored = lines
-        self._bridge.set_pending_lines(lines if self._client is not None else self.lines_waiting)
+        self._ui.set_pending_lines(lines if self._client is not None else self.lines_waiting)
 
     def _show_message(self, batch: MessageBatch, *, past: bool = False) -> None:
         """Show ``batch``, but not the operator's own messages from the admin socket on a stream."""
@@ -323,23 +323,23 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def _accept_goodbye(self, client: DirectClient, phase: DirectPhase) -> None:
         self._phase = phase
-        self._bridge.hide_prompt()
-        self._bridge.show_status(f"Connection closed by {client.member.name}.")
+        self._ui.hide_prompt()
+        self._ui.show_status(f"Connection closed by {client.member.name}.")
 
     def _closed_by_command(self, client: DirectClient) -> None:
         if client is self._client and self._phase in (DirectPhase.TALKING, DirectPhase.CLIENT_CLOSED):
             self._phase = DirectPhase.CLOSED_BOTH
-            self._bridge.hide_prompt()
-            self._bridge.show_status("Connection closed.")
+            self._ui.hide_prompt()
+            self._ui.show_status("Connection closed.")
 
     def _client_closed(self, client: DirectClient, clean: bool, begin: int) -> None:
         if client is not self._client:
             return
         ending = self._forget_client()
         if ending is DirectPhase.TALKING:
-            self._bridge.show_status(f"Connection to {client.member.name} lost.")
+            self._ui.show_status(f"Connection to {client.member.name} lost.")
         elif ending in (DirectPhase.INPUT_DONE, DirectPhase.LEAVING):
-            self._bridge.show_status("Connection closed.")
+            self._ui.show_status("Connection closed.")
         waits = self._after_client is AfterClient.WAIT and ending.has_received_goodbye
         if ending is DirectPhase.TALKING or waits:
             self._wait_for_client(DirectPhase.WAITING, begin)
@@ -351,7 +351,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
             self._client_closed(client, True, begin)
         elif client is self._client:
             ending = self._forget_client()
-            self._bridge.show_status(f"Connection to {client.member.name} lost.")
+            self._ui.show_status(f"Connection to {client.member.name} lost.")
             self._wait_for_client(
                 DirectPhase.WAITING if ending is DirectPhase.TALKING else DirectPhase.WAITING_RESUME, begin
             )
@@ -360,7 +360,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
         """Forget the client; return the phase of the conversation."""
         self._client = None
         self._farewell.start(None)
-        self._bridge.hide_prompt()
+        self._ui.hide_prompt()
         return self._phase
 
     def _wait_for_client(self, phase: DirectPhase, begin: int) -> None:
@@ -380,7 +380,7 @@ class DirectOperator(LocalOperator, ClientLifecycle):
 
     def _close_client(self, phase: DirectPhase, flushed_within: float = LAST_WORDS) -> None:
         self._phase = phase
-        self._bridge.hide_prompt()
+        self._ui.hide_prompt()
         self._farewell.close(PROMPTLY, flushed_within)
         self._proceed_if_sent()
 

@@ -237,7 +237,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
             self._lifecycle.on_closing(self)
         self.close_with(ServerBye(frames.CLOSED, why or None))
 
-    def restart_notice(self) -> None:
+    def close_for_restart(self) -> None:
         """Close because the server is restarting; the client reconnects."""
         self.close_with(ServerBye(frames.RESTART))
 

@@ -39,7 +39,7 @@ class Output(Enum):
 
 
 class LocalOperator:
-    """The operator's `MemberConnection`: it posts what the ``bridge`` reads, and shows messages there.
+    """The operator's `MemberConnection`: it posts what the ``ui`` reads, and shows messages there.
 
     ``leave`` stops the server. History is only shown if ``output`` is a terminal. With `join` the operator is
     a member; with `listen` it only observes the lobby. ``said_lines`` is the number of lines posted.
@@ -53,23 +53,23 @@ class LocalOperator:
         self,
         chat: ChatServer,
         broker: Broker,
-        bridge: OperatorScreen,
+        ui: OperatorScreen,
         leave: Callable[[], None],
         output: Output = Output.TERMINAL,
     ) -> None:
-        self._chat, self._broker, self._bridge, self.leave = chat, broker, bridge, leave
+        self._chat, self._broker, self._ui, self.leave = chat, broker, ui, leave
         self._output = output
         self._member: Member | None = None
         self._offset = 0
         self._screen_blocked = False
         self._unstored = 0  # lines posted here that were not delivered here yet
-        self._pauses = ReadPauser(bridge.pause, bridge.resume)
+        self._pauses = ReadPauser(ui.pause, ui.resume)
 
     def join(self) -> None:
         """Join as the operator."""
         self._member = self._chat.join(self, self._broker.wall(), is_operator=True)
         self._offset = self._room.log.last
-        self._bridge.show_prompt()
+        self._ui.show_prompt()
 
     def listen(self) -> None:
         """Observe the lobby."""
@@ -82,7 +82,7 @@ class LocalOperator:
         """Post ``text``, lines of one ``kind`` joined by LF."""
         assert self._member is not None
         self._chat.post(self._member, text, kind)
-        self._bridge.show_sent(text, kind)
+        self._ui.show_sent(text, kind)
         lines = text.count("\n") + 1
         self.said_lines += lines
         self._set_unstored(self._unstored + lines)
@@ -125,7 +125,7 @@ class LocalOperator:
 
     def send_notice(self, lines: list[str]) -> bool:
         """Show ``lines`` as notices; return False if the screen has no room for all of them."""
-        shown = [self._bridge.show_status(notice(line)) for line in lines]
+        shown = [self._ui.show_status(notice(line)) for line in lines]
         return all(shown)
 
     def send_history(self, batches: list[MessageBatch]) -> bool:
@@ -146,7 +146,7 @@ class LocalOperator:
         """Show that messages were not stored."""
         self.send_notice([f"message not sent: {why}. Try again later."])
         self._unstored = 0
-        self._bridge.abandon_pending_lines()
+        self._ui.abandon_pending_lines()
         self._pauses.end(PauseReason.STORE)
 
     def disconnect(self, why: str) -> None:
@@ -198,7 +198,7 @@ class LocalOperator:
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
             for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
-                self._bridge.show_status(when + line)
+                self._ui.show_status(when + line)
 
     def _show_history(self) -> None:
         assert self._member is not None
@@ -234,7 +234,7 @@ class LocalOperator:
 
     def _set_unstored(self, lines: int) -> None:
         self._unstored = lines
-        self._bridge.set_pending_lines(lines)
+        self._ui.set_pending_lines(lines)
 
     def _show_message(self, batch: MessageBatch, *, past: bool = False) -> None:
-        self._bridge.show_message(Message(batch.author, batch.text, batch.kind, batch.first, batch.at, past))
+        self._ui.show_message(Message(batch.author, batch.text, batch.kind, batch.first, batch.at, past))

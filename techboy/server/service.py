@@ -132,12 +132,12 @@ class RoomServer(ChatService):
     def stopService(self) -> Deferred[Any]:
         """Stop listening, and store everything; fire when everything was sent, stored and shown."""
         closed = [listener.stopService() for _, listener in self._listeners]
-        gone = gatherResults([*closed, super().stopService()])
-        gone.addCallback(lambda _: self.storage.drain())  # the offsets of all sessions
-        gone.addCallback(
+        stopped = gatherResults([*closed, super().stopService()])
+        stopped.addCallback(lambda _: self.storage.drain())  # the offsets of all sessions
+        stopped.addCallback(
             lambda _: gatherResults(listener.stopService() for listener in self._metrics_listeners)
         )
-        return gone.addCallback(lambda _: self.storage.stopService())
+        return stopped.addCallback(lambda _: self.storage.stopService())
 
     def leave(self) -> None:
         """Stop the server: disconnect all clients, in direct mode after the operator's goodbye."""
@@ -269,7 +269,7 @@ class RoomServer(ChatService):
         if connection is self._operator or member.absent:  # a lost client may resume its session
             return
         if isinstance(connection, NativeServerProtocol) and self._shutdown is ShutdownState.RESTARTING:
-            connection.restart_notice()
+            connection.close_for_restart()
         else:
             connection.disconnect(f"{self.chat.config.operator_name} is leaving")
 

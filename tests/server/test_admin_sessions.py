@@ -251,7 +251,7 @@ class MissedTests:
         verona.hears(juliet, "one", "two")
         host.sends({"type": "ping", "number": 1, "last_seen_id": 2, "room": "lobby"})
         verona.admin_sessions.save_all()
-        host.handler.restart_notice()
+        host.handler.close_for_restart()
         host.transport.peer_closes()
         host.transport.breaks()
         assert Verona(logs=settled(verona)).missed() == []

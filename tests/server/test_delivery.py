@@ -91,7 +91,7 @@ class BehindTests:
             verona.turn()
         juliet.socket.room = 10**6
         if restarts:
-            juliet.handler.restart_notice()
+            juliet.handler.close_for_restart()
         else:
             juliet.handler.disconnect("enough")
         verona.settle()

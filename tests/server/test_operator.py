@@ -427,7 +427,7 @@ class OwnLinesTests:
     def home(self, **how: Any) -> tuple[Home, Recording]:
         """Return a home whose screen is recorded."""
         home = Home(**how)
-        recording = home.operator._bridge = Recording(home.bridge)
+        recording = home.operator._ui = Recording(home.bridge)
         return home, recording
 
     def test_in_order(self) -> None:
