@@ -14,7 +14,7 @@ from techboy.service import ChatService, IReactor
 from techboy.terminal.bridge import InputHandler
 from techboy.terminal.progress import Sample
 from techboy.terminal.streams import Streams
-from techboy.wire.plain import CALLER
+from techboy.wire.plain import CLIENT
 
 IN_HASTE = 2.0
 """Seconds in which the last words are sent if a signal ends the program."""
@@ -33,7 +33,7 @@ class PeerChat(ChatService):
         *,
         patient: bool = False,
     ) -> None:
-        super().__init__(reactor, options, streams, CALLER, wall)
+        super().__init__(reactor, options, streams, CLIENT, wall)
         self.outbox = outbox
         self._alone_since = reactor.seconds()
         ui: UserInterface = self.ui

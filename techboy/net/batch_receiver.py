@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.protocols.basic import LineReceiver
 
-from techboy.wire.lines import LF, first_overlong, outgrown
+from techboy.wire.lines import LF, exceeds_limit, first_overlong
 
 
 class BatchReceiver(LineReceiver):
@@ -73,7 +73,7 @@ class BatchReceiver(LineReceiver):
         return not self._is_closing()
 
     def _refuse_outgrown(self) -> bool:
-        if not outgrown(self._unread, self.MAX_LENGTH, self.delimiter):
+        if not exceeds_limit(self._unread, self.MAX_LENGTH, self.delimiter):
             return False
         self.lineLengthExceeded(self.clearLineBuffer())
         return not self._is_closing()

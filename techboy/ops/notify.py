@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twisted.logger import Logger
 
-from techboy.wire.sanitize import cleaned_line
+from techboy.wire.sanitize import sanitize_line
 
 LONGEST_STATUS = 200
 """Characters of a status; a service manager reads 4096 bytes at a time, and shows one line."""
@@ -116,7 +116,7 @@ def _address(environment: Mapping[str, str]) -> bytes | None:
 
 
 def _status(text: str) -> str:
-    return cleaned_line(text)[:LONGEST_STATUS]
+    return sanitize_line(text)[:LONGEST_STATUS]
 
 
 def _datagram_socket() -> socket.socket | None:

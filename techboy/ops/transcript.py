@@ -16,8 +16,8 @@ from techboy.net.connection_log import OutageLogger
 from techboy.net.rendering import Delivery
 from techboy.ops.background_file import FileWriter
 from techboy.wire.lines import LF
-from techboy.wire.plain import in_room, notice
-from techboy.wire.sanitize import cleaned_line, shown
+from techboy.wire.plain import notice, signed_lines
+from techboy.wire.sanitize import encode_safe, sanitize_line
 
 UNKNOWN = "-"
 """What stands for the id of a line where that is not known."""
@@ -60,7 +60,7 @@ class Transcript:
 
     def on_delivery(self, room: Room, delivery: Delivery) -> None:
         """Write down what is new in ``room``, in one piece."""
-        place = cleaned_line(room.name)
+        place = sanitize_line(room.name)
         news = [self._noted(line, place) for line in delivery.news.recorded()]
         said = [
             self._said(Message(batch.author, batch.text, batch.kind, batch.first, batch.at), place)
@@ -88,12 +88,12 @@ class Transcript:
         return self._file.reopen()
 
     def _said(self, words: Message, place: str = "") -> str:
-        lines = in_room(cleaned_line(words.author), words.kind, words.text).split("\n")
+        lines = signed_lines(sanitize_line(words.author), words.kind, words.text).split("\n")
         ids = map(str, itertools.count(words.first)) if words.first else itertools.repeat(UNKNOWN)
         return self._lines(lines, ids, words.at, place)
 
     def _noted(self, text: str, place: str = "") -> str:
-        return self._lines([notice(cleaned_line(text))], [UNKNOWN], place=place)
+        return self._lines([notice(sanitize_line(text))], [UNKNOWN], place=place)
 
     def _lines(self, lines: list[str], ids: Iterable[str], at: float = 0.0, place: str = "") -> str:
         before = f"{self._clock_text(at or self._seconds())} {place}{' ' if place else ''}"
@@ -101,7 +101,7 @@ class Transcript:
 
     def _write(self, text: str) -> None:
         if text:
-            self._file.write(shown(text))
+            self._file.write(encode_safe(text))
 
 
 def _lines_in(data: bytes) -> int:

@@ -27,7 +27,7 @@ from techboy.server.sessions import SessionConnection, SessionManager
 from techboy.server.storage_service import StorageService, new_token
 from techboy.server.unwelcomed import LEAST, PendingConnections
 from techboy.wire.frames import Hello, ServerBye
-from techboy.wire.native import written
+from techboy.wire.native import encode
 
 BURST = 10
 """Seconds' worth of lines that a guest may say at once."""
@@ -150,7 +150,7 @@ class ChatServerFactory(ServerFactory):
         if host.is_leaving:
             host.turned_away()
             log_entry.rejected(host.last_word.reason)
-            return RejectingProtocol(written(host.last_word), host.reactor)
+            return RejectingProtocol(encode(host.last_word), host.reactor)
         return self._native_guest(caller, host.session_manager, self._bucket(), log_entry)
 
     def _native_guest(
@@ -188,7 +188,7 @@ class AdminFactory(ChatServerFactory):
         host = self._host
         if host.is_leaving:
             log_entry.rejected(host.last_word.reason)
-            return RejectingProtocol(written(host.last_word), host.reactor)
+            return RejectingProtocol(encode(host.last_word), host.reactor)
         return self._native_guest(caller, self._admin_sessions, TokenBucket(0, 0), log_entry)
 
 

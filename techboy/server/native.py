@@ -51,8 +51,8 @@ from techboy.wire.frames import (
     Throttled,
     Welcome,
 )
-from techboy.wire.native import read_client, within, written
-from techboy.wire.plain import in_room
+from techboy.wire.native import encode, read_client, within
+from techboy.wire.plain import signed_lines
 
 FRAME_LIMIT = 256 * 1024
 """Bytes in a frame, its end not counted."""
@@ -260,7 +260,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
         lines = []
         for batch in batches:
             when = f"[{self._backend.chat.clock(batch.at)}] "
-            lines += [when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")]
+            lines += [when + line for line in signed_lines(batch.author, batch.kind, batch.text).split("\n")]
         return self.send_notice(lines)
 
     def on_stored(self, last: int) -> None:
@@ -361,7 +361,7 @@ class NativeServerProtocol(LogConsumer, BatchReceiver):
 
     def send(self, frame: ServerFrame) -> None:
         """Send ``frame``."""
-        self.write(written(frame))
+        self.write(encode(frame))
 
     def _greeted(self, frame: ClientFrame | InvalidFrame) -> None:
         match frame:

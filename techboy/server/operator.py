@@ -17,7 +17,7 @@ from techboy.net.rendering import Delivery, gone
 from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.storage.interface import TEXT, MessageBatch, StorageError
-from techboy.wire.plain import in_room, notice
+from techboy.wire.plain import notice, signed_lines
 
 
 class OperatorScreen(UserInterface, Protocol):
@@ -196,7 +196,7 @@ class LocalOperator:
     def _recall_as_states(self, batches: list[MessageBatch]) -> None:
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
-            for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
+            for line in signed_lines(batch.author, batch.kind, batch.text).split("\n"):
                 self._bridge.state(when + line)
 
     def _show_history(self) -> None:

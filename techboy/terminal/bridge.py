@@ -27,8 +27,8 @@ from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, not_shown
 from techboy.terminal.stdio import LetGo, Opens, opened
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Said
-from techboy.wire.sanitize import shown
+from techboy.wire.plain import Command, Goodbye, PlainMessage
+from techboy.wire.sanitize import encode_safe
 
 
 class StatusOutput(Protocol):
@@ -185,7 +185,7 @@ class StdioBridge(BatchReceiver):
         if self._screen is not OutputState.OPEN or not self._states.on_screen or self._unseen:
             self._states.write(f"{text}\n")
             return True
-        data = self.above(shown(f"{text}\n"))
+        data = self.above(encode_safe(f"{text}\n"))
         if self._unwritten and self._unwritten + len(data) > NOTICE_LIMIT:
             self._not_shown += 1
             return False
@@ -238,7 +238,7 @@ class StdioBridge(BatchReceiver):
     def _read(self, block: bytes) -> None:
         for event in self._reader.lines(block):
             match event:
-                case Said(text, kind):
+                case PlainMessage(text, kind):
                     self.conversation.said(text, kind)
                 case Command(line):
                     self.conversation.commanded(line, event.word)
@@ -261,7 +261,7 @@ class StdioBridge(BatchReceiver):
         self._show(lines)
 
     def _show(self, lines: str) -> None:
-        self._write(self.above(shown(lines)))
+        self._write(self.above(encode_safe(lines)))
 
     def _write(self, data: bytes) -> None:
         if self._screen is not OutputState.OPEN:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from techboy.chat.conversation import Message
 from techboy.wire.frames import ServerMessage
-from techboy.wire.native import milliseconds, written
+from techboy.wire.native import encode, milliseconds
 from techboy.wire.plain import signature
 
 Output: TypeAlias = Callable[[Message], str]
@@ -46,7 +46,7 @@ def json_lines(seconds: Callable[[], float]) -> Output:
         at = milliseconds(words.at or seconds())
         ids = itertools.count(words.first) if words.first else counted
         return "".join(
-            written(ServerMessage(next(ids), at, words.author, line, words.kind)).decode()
+            encode(ServerMessage(next(ids), at, words.author, line, words.kind)).decode()
             for line in words.text.split("\n")
         )
 

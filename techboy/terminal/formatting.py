@@ -13,8 +13,8 @@ from techboy.chat.conversation import Message
 from techboy.chat.nicknames import MAX_LENGTH
 from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import Shown
-from techboy.wire.plain import in_room, signature
-from techboy.wire.sanitize import cleaned, cleaned_line
+from techboy.wire.plain import signature, signed_lines
+from techboy.wire.sanitize import sanitize, sanitize_line
 
 PALETTE = (27, 28, 30, 31, 63, 64, 97, 129, 130, 131, 133, 161, 164)
 """Colours of the 256 that terminals have of which each is as readable on black as on white.
@@ -149,7 +149,7 @@ class MessageFormatter(_Named):
 
     def words(self, words: Message, now: float) -> StyledText:
         """Paint what somebody said, at the time when that was, if it is known."""
-        author, text = cleaned_line(words.author), cleaned(words.text)
+        author, text = sanitize_line(words.author), sanitize(words.text)
         day, when = self._when(words.at or now, now)
         before = self._before(when, author, words.kind)
         if not self._is_called(author, text):
@@ -163,7 +163,7 @@ class MessageFormatter(_Named):
 
     def signed(self, text: str, now: float) -> StyledText:
         """Paint lines of a plain host, each of which may be somebody else's."""
-        text = cleaned(text)
+        text = sanitize(text)
         day, when = self._when(now, now)
         mentions = self._is_called_in(text)
         lines = [
@@ -178,13 +178,13 @@ class MessageFormatter(_Named):
         """Paint what was said here."""
         day, when = self._when(now, now)
         return StyledText(
-            day + _each(self._before(when, cleaned_line(self.name), kind), cleaned(text)), mentions=False
+            day + _each(self._before(when, sanitize_line(self.name), kind), sanitize(text)), mentions=False
         )
 
     def state(self, text: str, now: float) -> StyledText:
         """Paint lines about the conversation itself, which call nobody."""
         day, when = self._when(now, now)
-        return StyledText(day + _each(when, cleaned(text)), mentions=False)
+        return StyledText(day + _each(when, sanitize(text)), mentions=False)
 
     def _when(self, at: float, now: float) -> tuple[str, str]:
         """Return a line that tells the day of ``at``, where that is another than before, and the time."""
@@ -230,20 +230,20 @@ class PlainFormatter(_Named):
 
     def words(self, words: Message, now: float) -> StyledText:
         """Show what somebody said."""
-        return StyledText(cleaned(self._shown.of_many(words)), self._is_called(words.author, words.text))
+        return StyledText(sanitize(self._shown.of_many(words)), self._is_called(words.author, words.text))
 
     def signed(self, text: str, now: float) -> StyledText:
         """Show lines that say themselves who spoke."""
         lines = self._shown.signed(Message(self._host, text))
-        return StyledText(cleaned(lines), self._is_called_in(text))
+        return StyledText(sanitize(lines), self._is_called_in(text))
 
     def own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
         """Show what was said here as it was typed, after the name, whatever was chosen."""
-        return StyledText(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
+        return StyledText(sanitize(signed_lines(self.name, kind, text) + "\n"), mentions=False)
 
     def state(self, text: str, now: float) -> StyledText:
         """Show lines about the conversation itself."""
-        return StyledText(cleaned(f"{text}\n"), mentions=False)
+        return StyledText(sanitize(f"{text}\n"), mentions=False)
 
 
 @lru_cache(maxsize=1024)

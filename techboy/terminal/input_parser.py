@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from techboy.storage.interface import ACTION
-from techboy.wire.lines import LF, first_overlong, unix_ends
-from techboy.wire.plain import HOST, Command, Event, Said
-from techboy.wire.sanitize import clean
+from techboy.wire.lines import LF, first_overlong, normalise_line_ends
+from techboy.wire.plain import SERVER, Command, Event, PlainMessage
+from techboy.wire.sanitize import sanitize_bytes
 
 _GROWTH = 3  # times: a byte can become U+FFFD, and a slash or a blank is added to the whole at most
 
@@ -52,7 +52,7 @@ class PersonParser:
     def lines(self, block: bytes) -> list[Read]:
         """Return what was typed."""
         events: list[Read] = []
-        for event in HOST.understand(block):
+        for event in SERVER.parse(block):
             events += self._typed(event)
         return events
 
@@ -62,11 +62,11 @@ class PersonParser:
 
     def _typed(self, event: Event) -> list[Read]:
         match event:
-            case Said(text):
+            case PlainMessage(text):
                 lines = [line for line in text.split("\n") if line.strip()]
-                return [Said("\n".join(lines))] if lines else [Enter()]
+                return [PlainMessage("\n".join(lines))] if lines else [Enter()]
             case Command() if event.word.lower() == "me" and event.arguments:
-                return [Said(event.arguments, ACTION)]
+                return [PlainMessage(event.arguments, ACTION)]
         return [event]
 
 
@@ -83,11 +83,11 @@ class ScriptParser:
 
     def lines(self, block: bytes) -> list[Read]:
         """Return what is to be said of ``block``, and what is refused."""
-        text = clean(unix_ends(block))
+        text = sanitize_bytes(normalise_line_ends(block))
         first = self._number + 1
         self._number += text.count("\n") + 1
         if first_overlong(block + LF, (self._max_line - 1) // _GROWTH) < 0:
-            return [Said(text)]
+            return [PlainMessage(text)]
         return list(self._sifted(first, text.split("\n")))
 
     def overlong(self) -> Refused:
@@ -100,7 +100,7 @@ class ScriptParser:
             if len(self._written(line)) > self._max_line:
                 yield self._refused(number)
             else:
-                yield Said(line)
+                yield PlainMessage(line)
 
     def _refused(self, number: int) -> Refused:
         return Refused(f"line {number} was not sent: more than {self._max_line} bytes", counts=True)

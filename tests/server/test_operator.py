@@ -17,7 +17,7 @@ from techboy.terminal.formats import Shown
 from techboy.terminal.input_parser import PersonParser, ScriptParser
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
-from techboy.wire.plain import HOST
+from techboy.wire.plain import SERVER
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
 from tests.programs import RecordedStates
@@ -45,7 +45,7 @@ class Home:
     ) -> None:
         self.verona, self.states, self.left = Verona(keep=keep, executor=executor), RecordedStates(), 0
         self.states.on_screen = not apart
-        reader = PersonParser(4096) if keyboard is PERSON else ScriptParser(4096, HOST.written)
+        reader = PersonParser(4096) if keyboard is PERSON else ScriptParser(4096, SERVER.encode)
         self.bridge = StdioBridge(reader, shown_by_name(), self.states, 4096)
         self.operator = LocalOperator(self.verona.chat, self.verona.broker, self.bridge, self._leave)
         self.bridge.conversation = self.operator

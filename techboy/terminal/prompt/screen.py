@@ -31,8 +31,8 @@ from techboy.terminal.prompt.scrollback import not_shown
 from techboy.terminal.prompt.session import Reactor, TerminalSession
 from techboy.terminal.prompt.tty import Opened, opened
 from techboy.terminal.roster import Roster
-from techboy.wire.plain import Command, Goodbye, Said
-from techboy.wire.sanitize import clean, cleaned, cleaned_line
+from techboy.wire.plain import Command, Goodbye, PlainMessage
+from techboy.wire.sanitize import sanitize, sanitize_bytes, sanitize_line
 
 REFRESH = 1.0
 """Seconds between two looks at the status."""
@@ -157,7 +157,7 @@ class PromptScreen:
         """Show lines of the program's log, each with its LF; return False where nothing can be shown."""
         if not self._session.is_open:
             return False
-        self._notice(cleaned(text))
+        self._notice(sanitize(text))
         return True
 
     def show_prompt(self) -> None:
@@ -173,7 +173,7 @@ class PromptScreen:
     def show_sent(self, text: str, kind: str) -> None:
         """``text``, lines of one ``kind`` joined by LF, was said here: it is marked until it is stored."""
         self._taken = True
-        self._pending.said(cleaned(text), kind)
+        self._pending.said(sanitize(text), kind)
         self._session.refresh()
 
     def unstored(self, lines: int) -> None:
@@ -234,7 +234,7 @@ class PromptScreen:
 
     def prompt(self) -> str:
         """What stands before what is typed."""
-        return f"{cleaned_line(self._roster.own_name)}: "
+        return f"{sanitize_line(self._roster.own_name)}: "
 
     def is_alone(self) -> bool:
         """Whether nobody is there to talk to."""
@@ -247,7 +247,7 @@ class PromptScreen:
     def status_line(self) -> str:
         """How things are."""
         self._last_status = self._status_line()
-        return cleaned_line(self._last_status)
+        return sanitize_line(self._last_status)
 
     # what the keys do
 
@@ -274,7 +274,7 @@ class PromptScreen:
             self._hold(self.agreed)
             return
         lines, self._pasted = self._pasted, []
-        self.conversation.said(clean(_bytes("\n".join(lines))))
+        self.conversation.said(sanitize_bytes(_bytes("\n".join(lines))))
 
     def declined(self) -> None:
         """Forget what was pasted."""
@@ -307,7 +307,7 @@ class PromptScreen:
         self._taken = True
         for event in self._reader.lines(_bytes(text)):
             match event:
-                case Said(said, kind):
+                case PlainMessage(said, kind):
                     self._taken = False
                     self.conversation.said(said, kind)
                 case Command(line):
@@ -340,7 +340,7 @@ class PromptScreen:
         self._held = call
 
     def _echo(self, line: str) -> None:
-        self._session.show(_dim(cleaned_line(line)))
+        self._session.show(_dim(sanitize_line(line)))
 
     def _show_unsaid(self) -> None:
         for line in self._pending.unstored(0):
