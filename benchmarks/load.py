@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from techboy.wire.frames import Hello
-from techboy.wire.native import message_frame, written
+from techboy.wire.native import encode, message_frame
 
 MARK = b"|"
 WINDOW = 2000
@@ -69,7 +69,7 @@ IRC = Protocol(
     before=b"PRIVMSG #bench :",
     end=b"\r\n",
 )
-NATIVE = Protocol(hello=lambda number: written(Hello(f"b{number}")), joined=b'"welcome"', say=as_frame)
+NATIVE = Protocol(hello=lambda number: encode(Hello(f"b{number}")), joined=b'"welcome"', say=as_frame)
 
 
 class Load:

@@ -30,7 +30,7 @@ from benchmarks.servers import (
     started,
 )
 from techboy.wire.frames import Hello
-from techboy.wire.native import written
+from techboy.wire.native import encode
 from tests.children import start
 
 STORED_LINES = 300_000
@@ -75,7 +75,7 @@ class Behind:
     def __init__(self, port: int) -> None:
         self._port, self.lines, self.seconds = port, 0, 0.0
         with socket.create_connection(("127.0.0.1", port)) as caller:
-            caller.sendall(written(Hello("behind")))
+            caller.sendall(encode(Hello("behind")))
             came = b""
             while b'"welcome"' not in came:
                 came += caller.recv(65536)
@@ -88,7 +88,7 @@ class Behind:
         buffer = bytearray(1 << 20)
         began = time.perf_counter()
         with socket.create_connection(("127.0.0.1", self._port)) as caller:
-            caller.sendall(written(Hello("behind", self._session, self._log, "lobby", 0)))
+            caller.sendall(encode(Hello("behind", self._session, self._log, "lobby", 0)))
             while self.lines < lines:
                 length = caller.recv_into(buffer)
                 self.lines += buffer.count(MARK, 0, length)

@@ -1,8 +1,8 @@
-"""Bytes that are written in a thread of their own, so that the program never waits for what takes them.
+"""Writing in a background thread, so that the program never blocks on a pipe, terminal or disk.
 
-A pipe that nobody reads, a halted terminal and a disk that does not answer stop any thread that writes to
+A pipe that nobody reads, a stopped terminal and a disk that does not answer block every thread that writes to
 them. ``O_NONBLOCK`` does not help: it belongs to the open file description, which other processes share, and
-does nothing for files on a disk.
+has no effect on regular files.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from threading import Event, RLock, Thread
 from typing import Protocol, TypeAlias
 
 LIMIT = 256 * 1024
-"""Bytes that wait at most, unless another number is given."""
+"""Default limit of bytes that wait to be written."""
 
 TOGETHER = 4096
-"""Bytes of several pieces that are written together at most, unless another number is given.
+"""Default limit of bytes of several pieces that are written together.
 
-So much gets into a pipe as a whole (PIPE_BUF), and is not torn by others who write to it.
+A write to a pipe of up to so many bytes is atomic (PIPE_BUF): other writers cannot interleave with it.
 """
 
 LEAST = 0.05
-"""Seconds in which a writer at the end can show that it is not stuck, however much time others took."""
+"""Shortest time in seconds to wait for a writer at the end, even if the deadline has passed."""
 
 FULL = "too much waits to be written"
-"""Why a piece is dropped that finds no room."""
+"""The reason for dropping a piece over the limit."""
 
 Item: TypeAlias = bytes | Callable[[], None] | None
-"""A piece, or what is done in between; None ends the thread."""
+"""A piece, or a function to call between pieces; None ends the thread."""
 
 Call: TypeAlias = Callable[[Callable[[], None]], object]
-"""Calls what it is given, now or soon, as `reactor.callFromThread` does."""
+"""Calls a function now or soon, like `reactor.callFromThread`."""
 
 
 class WriteError(Exception):
-    """Not all could be written, for a reason of one line: no more than the first ``written`` bytes."""
+    """Writing failed, for a reason of one line, after the first ``written`` bytes."""
 
     def __init__(self, why: str, written: int) -> None:
         super().__init__(why)
@@ -45,33 +45,33 @@ class WriteError(Exception):
 
 
 class Losses(Protocol):
-    """What is told how much could not be written."""
+    """Receives reports about data that could not be written."""
 
     def failed(self, why: str, count: int) -> None:
-        """So much was not written."""
+        """Report that ``count`` units were not written."""
 
     def worked(self) -> None:
-        """After a failure, all that waited is written."""
+        """Report that, after a failure, everything that waited is written."""
 
 
 class WriterPhase(Enum):
-    """What becomes of a piece."""
+    """The phases of a writer."""
 
-    OPEN = auto()  # it is written soon
-    FINISHING = auto()  # it is waited for, until a deadline
-    STUCK = auto()  # the deadline is over, and not all was written: nothing is waited for any more
-    CLOSED = auto()  # it is ignored
+    OPEN = auto()  # pieces are written soon
+    FINISHING = auto()  # `write` waits until the piece is written, up to a deadline
+    STUCK = auto()  # the deadline has passed, and not everything was written: `write` does not wait
+    CLOSED = auto()  # pieces are ignored
 
 
 class BoundedWriter:
-    """Writes pieces of bytes with ``sink`` in a daemon thread, in their order.
+    """Writes pieces of bytes with ``sink`` in a daemon thread, in order.
 
-    ``sink`` writes all that it is given, however long that takes, or raises WriteError: a piece, or several
-    that are no more than ``together`` bytes, as a thread gets little time beside one that is busy. At most
-    ``limit`` bytes wait, or one piece if it is larger; a piece that finds no room is dropped as a whole.
-    ``losses`` is told how much was dropped or refused, which ``count`` returns for a piece, or for the rest
-    of one. All methods return at once, unless they say that they wait, and may be called in any thread, and
-    in a signal handler (a piece dropped there may go uncounted if it interrupts another call).
+    ``sink`` writes all bytes of its argument, however long that takes, or raises WriteError. The argument is
+    one piece, or several of at most ``together`` bytes, as a thread gets little time beside a busy one. At
+    most ``limit`` bytes wait, or one larger piece; a piece over the limit is dropped as a whole. ``losses``
+    receives the amount that was dropped or failed, in the units that ``count`` returns for a piece or the
+    rest of one. Methods that do not say that they wait return at once. All may be called in any thread, and
+    in a signal handler (a piece that is dropped there may not be counted if it interrupts another call).
     """
 
     def __init__(
@@ -84,32 +84,32 @@ class BoundedWriter:
     ) -> None:
         self._sink, self._losses, self._count = sink, losses, count
         self._limit, self._together = limit, together
-        # its `put` is reentrant: Twisted's signal handlers write to the log
+        # a SimpleQueue, as its `put` is reentrant: Twisted's signal handlers write to the log
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._lock = RLock()
         self._thread: Thread | None = None
         self._phase, self._deadline = WriterPhase.OPEN, 0.0
         self._accepted = self._handled = 0
-        self._failing = self._over = self._telling = False
+        self._failing = self._recovered = self._report_scheduled = False
         self._lost, self._why = 0, ""
         self._call: Call = _now
 
     def report_by(self, call: Call) -> None:
-        """Let ``call`` decide when, and in which thread, it is told how something went: here at once."""
+        """Use ``call`` to call ``losses`` and the callbacks of `run`; by default they are called at once."""
         self._call = call
 
     @property
     def waiting(self) -> int:
-        """How many bytes wait."""
+        """The number of bytes that wait to be written."""
         return self._accepted - self._handled
 
     @property
     def idle(self) -> bool:
-        """Whether all is written, as far as is known."""
+        """Whether everything is written, without a failure since."""
         return not self._failing and self.waiting <= 0
 
     def write(self, data: bytes) -> None:
-        """Write ``data`` soon, or drop it. While finishing: wait until it is written, as `finish` says."""
+        """Write ``data`` soon, or drop it. After `finish`, wait as that does until it is written."""
         if self._phase is WriterPhase.CLOSED:
             return
         with self._lock:
@@ -123,20 +123,20 @@ class BoundedWriter:
             self._await_all()
 
     def run(self, work: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
-        """Do ``work`` when all before it is written; then ``done`` is told the OSError that it raised."""
+        """Run ``work`` after all earlier pieces; then call ``done`` with the OSError it raised, or None."""
 
-        def worked() -> None:
+        def run_work() -> None:
             error = None
             try:
                 work()
-            except OSError as refused:
-                error = refused
+            except OSError as raised:
+                error = raised
             self._call(lambda: done(error))
 
-        self._put(worked)
+        self._put(run_work)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until all is written, for so many seconds at most; return whether it is."""
+        """Wait until everything is written, for at most ``seconds`` seconds; return whether it is."""
         if seconds <= 0:
             return False
         written = Event()
@@ -144,16 +144,16 @@ class BoundedWriter:
         return written.wait(seconds)
 
     def finish(self, deadline: float) -> None:
-        """Wait until all is written, and from now on after each piece, but no longer than ``deadline``.
+        """Wait until everything is written, and from now on after each piece, but not after ``deadline``.
 
-        That is a moment of `time.monotonic`. What is to be told is told in the thread that waits.
+        ``deadline`` is a time of `time.monotonic`. Reports are made in the thread that waits.
         """
         if self._phase is WriterPhase.OPEN:
             self._phase, self._deadline, self._call = WriterPhase.FINISHING, deadline, _never
             self._await_all()
 
     def close(self) -> None:
-        """Write what waits, and nothing after it; the thread ends then."""
+        """Ignore further pieces, and end the thread after everything that waits is written."""
         if self._phase is not WriterPhase.CLOSED:
             self._phase = WriterPhase.CLOSED
             self._put(None)
@@ -170,7 +170,7 @@ class BoundedWriter:
             max(self._deadline - time.monotonic(), LEAST)
         ):
             self._phase = WriterPhase.STUCK
-        self._tell()
+        self._report()
 
     # in the thread
 
@@ -184,34 +184,34 @@ class BoundedWriter:
                 item = self._items.get()
 
     def _write_from(self, piece: bytes) -> Item:
-        """Write ``piece`` and what may be written with it; return what comes next."""
+        """Write ``piece`` together with the following ones; return the next item."""
         pieces, size = [piece], len(piece)
-        while isinstance(item := self._following(), bytes) and size + len(item) <= self._together:
+        while isinstance(item := self._next_item(), bytes) and size + len(item) <= self._together:
             pieces.append(item)
             size += len(item)
         self._write(pieces, size)
         return item
 
-    def _following(self) -> Item:
-        return _nothing if self._items.empty() else self._items.get()
+    def _next_item(self) -> Item:
+        return _do_nothing if self._items.empty() else self._items.get()
 
     def _write(self, pieces: list[bytes], size: int) -> None:
         try:
             self._sink(b"".join(pieces))
-        except WriteError as refused:
-            self._handle(size)
-            self._lose(str(refused), self._count_after(pieces, refused.written))
+        except WriteError as error:
+            self._mark_handled(size)
+            self._lose(str(error), self._count_after(pieces, error.written))
         else:
-            self._handle(size)
+            self._mark_handled(size)
             if self._failing and self.waiting <= 0:
                 self._recover()
 
-    def _handle(self, size: int) -> None:
+    def _mark_handled(self, size: int) -> None:
         with self._lock:
             self._handled += size
 
     def _count_after(self, pieces: list[bytes], written: int) -> int:
-        """Return how much of ``pieces`` comes after so many bytes."""
+        """Return the amount of data in ``pieces`` after the first ``written`` bytes."""
         lost = 0
         for piece in pieces:
             if written < len(piece):
@@ -219,38 +219,38 @@ class BoundedWriter:
             written = max(0, written - len(piece))
         return lost
 
-    # what went wrong, and that it does not any more
+    # failure and recovery
 
     def _lose(self, why: str, count: int) -> None:
         with self._lock:
-            self._failing, self._over = True, False
+            self._failing, self._recovered = True, False
             self._lost, self._why = self._lost + count, why
-        self._tell_soon()
+        self._schedule_report()
 
     def _recover(self) -> None:
         with self._lock:
-            self._failing, self._over = False, True
-        self._tell_soon()
+            self._failing, self._recovered = False, True
+        self._schedule_report()
 
-    def _tell_soon(self) -> None:
+    def _schedule_report(self) -> None:
         with self._lock:
-            telling, self._telling = self._telling, True
-        if not telling:
-            self._call(self._tell)
+            was_scheduled, self._report_scheduled = self._report_scheduled, True
+        if not was_scheduled:
+            self._call(self._report)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         with self._lock:
-            self._telling = False
+            self._report_scheduled = False
             lost, self._lost = self._lost, 0
-            over, self._over = self._over, False
+            recovered, self._recovered = self._recovered, False
         if lost:
             self._losses.failed(self._why, lost)
-        if over:
+        if recovered:
             self._losses.worked()
 
 
-def _nothing() -> None:
-    """Nothing is to be done for now."""
+def _do_nothing() -> None:
+    """Do nothing: the queue is empty for now."""
 
 
 def _now(call: Callable[[], None]) -> None:
@@ -258,4 +258,4 @@ def _now(call: Callable[[], None]) -> None:
 
 
 def _never(call: Callable[[], None]) -> None:
-    """Let whoever waits ask for it."""
+    """Do nothing: the thread that waits in `finish` makes the report."""

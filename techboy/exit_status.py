@@ -1,8 +1,8 @@
-"""How the program ends: the exit statuses, and the one place that sets them.
+"""The exit statuses, and the only functions that set them.
 
 The numbers are those of BSD's sysexits.h. `twist` has no hook for an exit status: its ``main`` returns
-nothing, and a SystemExit raised while the reactor runs or shuts down is swallowed by it. So the status is
-set when the interpreter ends: the reactor is through, all streams are flushed and nothing is left to do.
+nothing, and the reactor swallows a SystemExit that is raised while it runs or shuts down. So the status is
+set at the exit of the interpreter, after the reactor has stopped and all streams are flushed.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from techboy import systems
 
 OK = 0
 USAGE = 64  # the command line is wrong
-DATA_ERROR = 65  # some lines of the input were too long, the rest was said
-UNAVAILABLE = 69  # nobody answered in time, or it is not sure that everything arrived
-CANNOT_LISTEN = 71  # a port or address can't be had
-IO_ERROR = 74  # standard output can't be written to, or what is to be kept can't be
-CONFIG = 78  # what the environment or the configuration file says is wrong
+DATA_ERROR = 65  # some lines of the input were too long; the others were sent
+UNAVAILABLE = 69  # no answer in time, or some messages may not have arrived
+CANNOT_LISTEN = 71  # a port or address is not available
+IO_ERROR = 74  # standard output or a file cannot be written
+CONFIG = 78  # the environment or the configuration file is invalid
 
 CLOSED_WITHIN = 10.0
-"""Seconds for which Windows is kept from ending the process: it waits for five of them, or for some more."""
+"""Seconds for which the console handler blocks on Windows, which ends the process after 5 s or a bit more."""
 
 _CLOSING = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT
 
 Register: TypeAlias = Callable[[Callable[[int], bool], bool], object]
-"""SetConsoleCtrlHandler: adds what is called with a number when something becomes of the console."""
+"""SetConsoleCtrlHandler: adds a handler, which is called with the number of a console event."""
 
 
 def fail(status: int, message: str) -> NoReturn:
-    """End before the reactor runs: one line on standard error, if it can be written, and the exit status."""
+    """Exit before the reactor runs, with ``status`` and the line ``message`` on standard error."""
     _write(sys.stderr, message)
     raise SystemExit(status)
 
 
 def answer(program: str, text: str) -> NoReturn:
-    """End ``program`` before the reactor runs, with ``text``, which was asked for, on standard output.
+    """Exit before the reactor runs, with ``text``, which the user asked for, on standard output.
 
-    The status is 0, also if whoever reads it has read enough and closed the pipe, or `IO_ERROR` with one
-    line if it cannot be written.
+    The status is 0, also if the reader has closed the pipe. If ``text`` cannot be written, the status is
+    `IO_ERROR`, with a line of ``program`` on standard error.
     """
     why = _write(sys.stdout, text)
     if why is not None:
@@ -58,23 +58,23 @@ def answer(program: str, text: str) -> NoReturn:
 
 
 def set_exit_status(status: int) -> None:
-    """Let the process end with ``status`` where it would else have ended with 0."""
+    """Let the process exit with ``status`` instead of 0."""
     if status != OK:
-        atexit.register(_end_now, status)
+        atexit.register(_exit_now, status)
 
 
 def force_exit_status(reactor: IReactorCore, status: int) -> None:
-    """Let the process end with ``status`` as soon as ``reactor`` is through, also where a signal ended it.
+    """Let the process exit with ``status`` as soon as ``reactor`` has stopped, even if a signal stopped it.
 
-    With that `twist` would end the process once more, and `set_exit_status` would come too late.
+    After a signal `twist` kills the process with that signal, before `set_exit_status` takes effect.
     """
-    reactor.addSystemEventTrigger("after", "shutdown", _end_now, status)
+    reactor.addSystemEventTrigger("after", "shutdown", _exit_now, status)
 
 
 def handle_sigint(leave: Callable[[], None]) -> None:
-    """Call ``leave`` at the first Ctrl-C; a second one ends the process at once.
+    """Call ``leave`` at the first Ctrl-C; a second one kills the process.
 
-    To be called before the reactor runs, which leaves a handler alone that is not Python's own.
+    To be called before the reactor runs, which keeps a handler that is not Python's default.
     """
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -85,33 +85,33 @@ def handle_sigint(leave: Callable[[], None]) -> None:
 
 
 def handle_sigterm(act: Callable[[], None]) -> None:
-    """Call ``act`` at SIGTERM from now on: a reactor that stops already would take it for a mistake."""
+    """Call ``act`` at SIGTERM from now on, as a reactor that is already stopping raises an error."""
     signal.signal(signal.SIGTERM, lambda number, frame: act())
 
 
 def on_console_closed(
     act: Callable[[], None], wait: float = CLOSED_WITHIN, register: Register | None = None
 ) -> None:
-    """Call ``act``, in another thread, when the console's window is closed or the session of Windows ends.
+    """Call ``act``, in another thread, if the console window is closed or the Windows session ends.
 
-    Windows ends the process when it was told of that, or after some seconds; so it is told after ``wait``
-    seconds, in which the program can end by itself. On other systems nothing happens.
+    Windows ends the process when the handler returns, or after some seconds. So the handler blocks for
+    ``wait`` seconds, in which the program can exit by itself. On other systems this function does nothing.
     """
     register = register or _register()
 
-    def told(event: int) -> bool:
+    def on_event(event: int) -> bool:
         if event not in _CLOSING:
             return False
         act()
         sleep(wait)
         return True
 
-    register(told, True)
+    register(on_event, True)
 
 
 def _register() -> Register:
     if sys.platform != "win32":
-        return lambda told, add: None
+        return lambda handler, add: None
     from win32api import SetConsoleCtrlHandler  # type: ignore[import-untyped]
 
     register: Register = SetConsoleCtrlHandler
@@ -119,25 +119,25 @@ def _register() -> Register:
 
 
 def _write(stream: TextIO | None, text: str) -> str | None:
-    """Write ``text`` as a line; return why it cannot be written, None if it was or nobody reads any more."""
+    """Write ``text`` as a line; return why that failed, None if it was written or the pipe is closed."""
     if stream is None:
         return os.strerror(errno.EBADF)
     try:
         print(text, file=stream, flush=True)
-    except OSError as refused:
-        with open(os.devnull, "wb") as nowhere:  # or the interpreter would fail once more in the end
-            os.dup2(nowhere.fileno(), stream.fileno())
-        return None if _tells_of_closed_pipe(refused) else refused.strerror
+    except OSError as error:
+        with open(os.devnull, "wb") as null:  # else the interpreter fails again when it flushes the stream
+            os.dup2(null.fileno(), stream.fileno())
+        return None if _is_closed_pipe(error) else error.strerror
     return None
 
 
-def _tells_of_closed_pipe(error: OSError) -> bool:
-    """Tell whether nobody reads any more; of that Windows says in part that an argument is invalid."""
+def _is_closed_pipe(error: OSError) -> bool:
+    """Return whether the pipe has no reader; on Windows some calls report an invalid argument then."""
     return isinstance(error, BrokenPipeError) or (systems.ON_WINDOWS and error.errno == errno.EINVAL)
 
 
-def _end_now(status: int) -> None:
+def _exit_now(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # it may be None, broken or closed
+        with suppress(AttributeError, OSError, ValueError):  # the stream may be None, broken or closed
             stream.flush()
     os._exit(status)

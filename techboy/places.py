@@ -1,6 +1,6 @@
-"""Where a program keeps files of its own accord: the directories of a person, as each system has them.
+"""The default directories for files of a program, per user, according to the conventions of each system.
 
-A directory that was asked for, as by ``--state``, and those of a service manager are no matter of this.
+The directories of ``--state`` and of a service manager are handled elsewhere.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _NAME = "techboy"
 
 
 def state_home(windows: bool = ON_WINDOWS) -> Path | None:
-    """Return the directory for what is to outlive a program and is of this machine; None where there is none.
+    """Return the directory for the state of programs on this machine, None if there is none.
 
-    That is ``techboy`` in ``$XDG_STATE_HOME`` or else in ``~/.local/state``, on macOS too, as the XDG Base
-    Directory Specification has it, which ignores what is no absolute path. On Windows it is in
-    ``%LOCALAPPDATA%``. It is not made.
+    It is ``techboy`` in ``$XDG_STATE_HOME``, or else in ``~/.local/state``, on macOS too; following the XDG
+    Base Directory Specification, a relative path is ignored. On Windows it is in ``%LOCALAPPDATA%``. The
+    directory is not created.
     """
-    if not windows and not _is_at_home():
+    if not windows and not _has_home():
         return None
     try:
         return (Windows if windows else Unix)(_NAME, appauthor=False).user_state_path
-    except (OSError, RuntimeError, ValueError):  # Windows does not say
+    except (OSError, RuntimeError, ValueError):  # Windows does not know it
         return None
 
 
-def _is_at_home() -> bool:
-    """Tell whether the environment says where home is: without it the user database would be asked."""
+def _has_home() -> bool:
+    """Return whether the environment names the home directory; otherwise the user database would be read."""
     return any(os.path.isabs(os.environ.get(variable, "")) for variable in ("XDG_STATE_HOME", "HOME"))

@@ -32,7 +32,7 @@ from techboy.terminal.plain_prompt import PlainPrompt, erase_sequence
 from techboy.terminal.progress import FilePosition, Progress, Sample, can_show_progress, columns_of
 from techboy.terminal.stdio_bridge import InputHandler, StdioBridge
 from techboy.terminal.streams import StandardStream, Streams, descriptor, is_terminal
-from techboy.wire.plain import Plain
+from techboy.wire.plain import PlainProtocol
 
 if TYPE_CHECKING:
     from techboy.terminal.prompt.screen import PromptScreen
@@ -90,7 +90,7 @@ class ChatService(Service):
         reactor: IReactor,
         options: ConversationOptions,
         streams: Streams,
-        dialect: Plain,
+        dialect: PlainProtocol,
         wall: Callable[[], float],
     ) -> None:
         self.reactor, self.wall, self.options, self.dialect = reactor, wall, options, dialect
@@ -322,7 +322,7 @@ class ChatService(Service):
     def _reader(self) -> InputParser:
         if self.keyboard is InputSource.PERSON:
             return PersonParser(self.options["max-line"])
-        return ScriptParser(self.options["max-line"], self.dialect.written)
+        return ScriptParser(self.options["max-line"], self.dialect.encode)
 
 
 def clock_time(at: float, now: float) -> str:

@@ -1,6 +1,6 @@
-"""What a system has of what our programs use: Windows lacks some of it.
+"""Features of the operating system that the programs use; Windows lacks some of them.
 
-A ``platform`` is what `sys.platform` says.
+A ``platform`` is a value of `sys.platform`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _VARIABLES = ("LISTEN_FDS", "NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "STATE_DIRECTO
 
 
 def has_unix_sockets(platform: str) -> bool:
-    """Tell whether Twisted can use UNIX sockets: on Windows it can't."""
+    """Return whether Twisted supports UNIX sockets: not on Windows."""
     return platform != WINDOWS
 
 
 def has_manager(platform: str) -> bool:
-    """Tell whether there may be a service manager as systemd, and SIGHUP."""
+    """Return whether the platform has SIGHUP, and may have a service manager such as systemd."""
     return platform != WINDOWS
 
 
 def of_manager(environ: Mapping[str, str], platform: str) -> Mapping[str, str]:
-    """Return ``environ``, in which a service manager may have said something, or nothing without one."""
+    """Return ``environ`` if the platform may have a service manager, which sets variables, else nothing."""
     return environ if has_manager(platform) else {}
 
 
 def unused(environ: Mapping[str, str], platform: str) -> list[str]:
-    """Return, for people, what is used elsewhere and not here; of variables those that are set."""
+    """Return, for people, the features that ``platform`` lacks; variables only if they are set."""
     if has_manager(platform):
         return []
     return ["the reload at SIGHUP", *(f"${name}" for name in _VARIABLES if environ.get(name))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from techboy.wire.frames import InvalidFrame, Welcome
-from techboy.wire.native import is_hello, read_client, read_server, written
+from techboy.wire.native import encode, is_hello, read_client, read_server
 
 ROOT = Path(__file__).parent.parent
 NORM = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
@@ -56,10 +56,10 @@ class ExampleTests:
         """Each frame of it is written as the programs write it."""
         frame = (read_client if who == "C" else read_server)(line.encode())
         assert not isinstance(frame, InvalidFrame)
-        assert written(frame).decode() == f"{line}\n"
+        assert encode(frame).decode() == f"{line}\n"
 
     def test_unknown(self) -> None:
         """What is answered to a frame that nobody knows is what is shown."""
         place = EXAMPLE.index(("C", '{"type": "dance"}'))
-        answer = written(read_client(EXAMPLE[place][1].encode())).decode()
+        answer = encode(read_client(EXAMPLE[place][1].encode())).decode()
         assert answer == f"{EXAMPLE[place + 1][1]}\n"

@@ -25,7 +25,7 @@ from techboy.terminal.progress import Sample
 from techboy.terminal.prompt.screen import PromptScreen
 from techboy.terminal.stdio_bridge import StdioBridge
 from techboy.terminal.streams import Streams
-from techboy.wire.plain import HOST
+from techboy.wire.plain import SERVER
 from tests.marks import needs_readiness, needs_unix_sockets, open_terminal
 from tests.ops.managers import ServiceManager
 from tests.programs import FakeReactor
@@ -248,7 +248,7 @@ class ProgramTests:
         options = juliet.Options()
         options.streams = lambda: Streams(None, None, None)
         options.parseOptions([])
-        bare = ChatService(FakeReactor(), options, Streams(None, None, None), HOST, lambda: 0.0)
+        bare = ChatService(FakeReactor(), options, Streams(None, None, None), SERVER, lambda: 0.0)
         with pytest.raises(NotImplementedError):
             bare.speaker  # noqa: B018 - asking for it is what is tested
         with pytest.raises(NotImplementedError):

@@ -229,7 +229,7 @@ def _unignore(chat: ChatServer, member: Member, arguments: str) -> list[str]:
     if other.number not in member.ignoring:
         raise CommandError(f"you do not ignore {other.name}")
     member.ignore(member.ignoring - {other.number})
-    return [f"you hear {other.name} again"]
+    return [f"you no longer ignore {other.name}"]
 
 
 def _ping(chat: ChatServer, member: Member, arguments: str) -> list[str]:

@@ -17,7 +17,7 @@ from techboy.net.sockets import send_promptly
 from techboy.net.transport import IStreamTransport
 from techboy.wire.frames import Hello, Ping, ServerBye, Welcome
 from techboy.wire.lines import LF
-from techboy.wire.native import read_server, written
+from techboy.wire.native import encode, read_server
 
 HANDSHAKE_TIMEOUT = 2.0
 """Seconds for the welcome to come, from somebody who may not speak the native dialect."""
@@ -74,7 +74,7 @@ class ClientHandshake(Protocol):
     def connectionMade(self) -> None:
         """Say hello."""
         send_promptly(self.transport)
-        self._write(written(self._hello))
+        self._write(encode(self._hello))
         reply_timeout = HANDSHAKE_TIMEOUT if self._may_be_plain else self._dead
         self._silence = self._clock.callLater(reply_timeout, self._waited_in_vain)
 

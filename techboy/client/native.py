@@ -43,7 +43,7 @@ from techboy.wire.frames import (
     Throttled,
     Welcome,
 )
-from techboy.wire.native import message_frame, read_server, written
+from techboy.wire.native import encode, message_frame, read_server
 
 LONGEST_FRAME = 2 * 1024 * 1024
 """Bytes in a frame that is taken; a host sends a page at a time, and far shorter ones."""
@@ -221,7 +221,7 @@ class NativeClientProtocol(BatchReceiver):
     def command(self, line: str) -> None:
         """Send a command, without its slash."""
         word, arguments = first_word(line)
-        self.transport.write(written(CommandRequest(word, (arguments,) if arguments else ())))
+        self.transport.write(encode(CommandRequest(word, (arguments,) if arguments else ())))
 
     def notice(self, text: str) -> None:
         """Say nothing about the conversation itself: the other end knows."""
@@ -273,7 +273,7 @@ class NativeClientProtocol(BatchReceiver):
             case Welcome():
                 self._welcomed(frame)
             case Ping(number):
-                self.transport.write(written(Pong(number)))
+                self.transport.write(encode(Pong(number)))
             case ServerBye(reason, text):
                 self._standing = NativeClientState.TURNED_AWAY
                 self._log_entry.rejected(text or reason)
@@ -289,7 +289,7 @@ class NativeClientProtocol(BatchReceiver):
         if not self._owner.wants_connection:
             self._standing = NativeClientState.TURNED_AWAY
             self._log_entry.closing(CloseReason.CLOSED)
-            self.transport.write(written(ClientBye()))
+            self.transport.write(encode(ClientBye()))
             self._close()
             return
         self._standing = NativeClientState.WELCOME
@@ -341,7 +341,7 @@ class NativeClientProtocol(BatchReceiver):
             case Throttled(rate):
                 self._throttled(rate)
             case Ping(number):
-                self.transport.write(written(Pong(number)))
+                self.transport.write(encode(Pong(number)))
             case Pong():
                 pass
             case ServerBye():
@@ -440,7 +440,7 @@ class NativeClientProtocol(BatchReceiver):
         self._log_entry.closing(CloseReason.CLOSED)
         self._stop_deadline()
         known = self._client_session.known
-        self.transport.write(written(ClientBye(known.seen, known.room)))
+        self.transport.write(encode(ClientBye(known.seen, known.room)))
         self._graceful_close.limit_close(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
             self._close()
@@ -463,7 +463,7 @@ class NativeClientProtocol(BatchReceiver):
     def _ask(self) -> None:
         self._pings += 1
         known = self._client_session.known
-        self.transport.write(written(Ping(self._pings, known.seen, known.room)))
+        self.transport.write(encode(Ping(self._pings, known.seen, known.room)))
 
     def _give_up(self) -> None:
         self._log_entry.closing(CloseReason.PING_TIMEOUT)

@@ -16,7 +16,7 @@ from techboy.net.flow_control import ProducerBridge
 from techboy.net.graceful_close import cut
 from techboy.net.plain_receiver import MAX_LINE, PlainReceiver
 from techboy.wire.lines import LF
-from techboy.wire.plain import CALLER, Goodbye, Said
+from techboy.wire.plain import CLIENT, Goodbye, PlainMessage
 
 LATE_WELCOME = 30.0
 """Seconds after which the peer is known to speak plain lines."""
@@ -80,9 +80,9 @@ class PlainPeerProtocol(PlainReceiver):
         if not self._may_be_native:
             self._unheard = None
         self._log_entry.lines += block.count(LF) + 1
-        for event in CALLER.understand(block):
+        for event in CLIENT.parse(block):
             match event:
-                case Said(text):
+                case PlainMessage(text):
                     self._conversation.peer_said(text)
                 case Goodbye():
                     self.ignore_input()
@@ -144,7 +144,7 @@ class PlainPeerProtocol(PlainReceiver):
         chunks = outbox.take_all()
         if chunks:
             self._remember(chunks)
-            self.write_lines(b"\n".join(CALLER.written(chunk.text, chunk.kind) for chunk in chunks))
+            self.write_lines(b"\n".join(CLIENT.encode(chunk.text, chunk.kind) for chunk in chunks))
 
     def _remember(self, chunks: list[Chunk]) -> None:
         """Keep what was sent as long as it may have to be sent again in the native protocol."""

@@ -36,7 +36,7 @@ from techboy.terminal.progress import FilePosition, Sample
 from techboy.terminal.stdio_bridge import InputHandler
 from techboy.terminal.streams import Streams
 from techboy.wire.frames import Hello
-from techboy.wire.plain import CALLER
+from techboy.wire.plain import CLIENT
 from techboy.wire.protocol import WireProtocol
 
 ROMEO = "romeo"
@@ -73,7 +73,7 @@ class ChatClient(ChatService):
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.0),
     ) -> None:
         self._kept = ClientStorage(options, lambda why: self.not_kept(why))
-        super().__init__(reactor, options, streams, CALLER, wall)
+        super().__init__(reactor, options, streams, CLIENT, wall)
         self.outbox = self._kept.outbox
         self._alone_since = reactor.seconds()
         ui: UserInterface = self.ui

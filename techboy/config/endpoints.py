@@ -1,4 +1,4 @@
-"""What can be listened on, as text: Twisted's descriptions of server endpoints."""
+"""Endpoints to listen on, from Twisted's descriptions of server endpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOMAINS = ("INET", "INET6", "UNIX")
 FIRST = 3
 """The number of the first descriptor that a service manager passes."""
 
-# the address that is this machine alone, and how many fields come before one that has no name
+# the loopback address, and the number of fields without a name that include an address
 _LOOPBACK = {"tcp": ("127.0.0.1", 2), "tcp6": (r"\:\:1", 2), "ssl": ("127.0.0.1", 5)}
 _FIELD = re.compile(r"(?:\\.|[^:\\])+")
 _PASSED = re.compile(rf"systemd:domain=({'|'.join(DOMAINS)}):index=(\d+)", re.ASCII)
@@ -30,9 +30,9 @@ _ENVIRONMENT = Path("/proc/self/environ")
 
 
 def initial_environment(path: Path = _ENVIRONMENT) -> Mapping[str, str]:
-    """Return the environment with which this process was started, or the present one without ``path``.
+    """Return the environment with which this process was started, or the current one if ``path`` is missing.
 
-    Twisted takes $LISTEN_PID and $LISTEN_FDS out of the present one when its endpoints are imported.
+    Twisted removes $LISTEN_PID and $LISTEN_FDS from the current one when its endpoints are imported.
     """
     try:
         variables = path.read_bytes().split(b"\0")
@@ -66,15 +66,15 @@ def server(
             descriptor = _nth(descriptors(), int(by_index[2]))
             return _adopted(reactor, descriptor, socket.AddressFamily[f"AF_{by_index[1]}"])
         endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, text))
-    except Exception as refused:  # each kind of endpoint has errors of its own
-        raise ValueError(f"{text}: {reason_for(refused)}") from None
+    except Exception as error:  # each kind of endpoint has errors of its own
+        raise ValueError(f"{text}: {reason_for(error)}") from None
     if isinstance(endpoint, AdoptedStreamServerEndpoint):
         return _adopted(reactor, endpoint.fileno, endpoint.addressFamily)
     return endpoint
 
 
 def refuse_missing(text: str, platform: str) -> None:
-    """Raise ValueError, in one line, where ``text`` describes what there is not on ``platform``."""
+    """Raise ValueError, with one line, if ``platform`` does not support the endpoint ``text``."""
     if text.startswith("unix:") and not systems.has_unix_sockets(platform):
         raise ValueError(f"{text}: UNIX sockets are not supported on Windows")
     if is_passed(text) and not systems.has_manager(platform):
@@ -82,12 +82,12 @@ def refuse_missing(text: str, platform: str) -> None:
 
 
 def is_passed(text: str) -> bool:
-    """Tell whether ``text`` describes what a service manager has to pass."""
+    """Return whether ``text`` describes a socket that a service manager passes."""
     return text.startswith("systemd:")
 
 
 def on_loopback(text: str) -> str:
-    """Return ``text`` with the address of this machine alone, where it says a port and no address.
+    """Return the endpoint ``text``, on the loopback address if it has a port and no address.
 
     Raise ValueError for a bare number.
     """
@@ -96,9 +96,9 @@ def on_loopback(text: str) -> str:
     kind, *fields = _FIELD.findall(text) or [""]
     if kind not in _LOOPBACK:
         return text
-    address, most = _LOOPBACK[kind]
+    address, with_address = _LOOPBACK[kind]
     unnamed = [field for field in fields if "=" not in field]
-    if len(unnamed) >= most or any(field.startswith("interface=") for field in fields):
+    if len(unnamed) >= with_address or any(field.startswith("interface=") for field in fields):
         return text
     return f"{text}:interface={address}"
 
@@ -106,7 +106,7 @@ def on_loopback(text: str) -> str:
 def inherited_sockets(descriptors: Callable[[], range] = descriptors) -> list[str]:
     """Return descriptions of the sockets that a service manager passed to this process.
 
-    Raise ValueError where one of them can't be listened on.
+    Raise ValueError if one of them is not a listening socket.
     """
     return [
         f"systemd:domain={_domain(descriptor)}:index={index}"
@@ -115,7 +115,7 @@ def inherited_sockets(descriptors: Callable[[], range] = descriptors) -> list[st
 
 
 def reason_for(error: BaseException | None) -> str:
-    """Return in one line why something can't be listened on."""
+    """Return in one line why an endpoint cannot listen."""
     if isinstance(error, CannotListenError):
         error = error.socketError
     if isinstance(error, OSError) and error.strerror:
@@ -141,8 +141,8 @@ def _domain(descriptor: int) -> str:
         with socket.socket(fileno=os.dup(descriptor)) as passed_socket:
             domain = passed_socket.family.name.removeprefix("AF_")
             listens = passed_socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    except OSError as refused:
-        raise ValueError(f"descriptor {descriptor}: {reason_for(refused)}") from None
+    except OSError as error:
+        raise ValueError(f"descriptor {descriptor}: {reason_for(error)}") from None
     if not listens or domain not in DOMAINS:
-        raise ValueError(f"descriptor {descriptor} is no socket that can be called")
+        raise ValueError(f"descriptor {descriptor} is not a listening socket")
     return domain

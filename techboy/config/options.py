@@ -1,4 +1,4 @@
-"""The command line that Romeo and Juliet have in common."""
+"""The command line options that Romeo and Juliet share."""
 
 from __future__ import annotations
 
@@ -35,54 +35,54 @@ from techboy.terminal.streams import StandardStream, Streams
 
 PORT = 4444
 _MODULES = ("techboy", "twisted")
-_GETOPT_SAYS = {
+_GETOPT_MESSAGES = {
     r"option (.+) not recognized": r"unknown option \1",
     r"option (.+) requires argument": r"\1 requires a value",
     r"option (.+) must not have an argument": r"\1 takes no value",
     r"option (.+) not a unique prefix": r"ambiguous option \1",
 }
-_ANSWERED = {"help", "version"}
-_ON_THE_COMMAND_LINE = {*_ANSWERED, "check"}
+_INFORMATIONAL = {"help", "version"}
+_COMMAND_LINE_ONLY = {*_INFORMATIONAL, "check"}
 
 
-def _in_our_words(mistake: str) -> str:
-    """Return what is wrong with a command line, also if getopt(3) found it."""
-    for pattern, words in _GETOPT_SAYS.items():
-        if (match := re.fullmatch(pattern, mistake, re.DOTALL)) is not None:
-            return match.expand(words)
-    return mistake
+def _usage_message(error: str) -> str:
+    """Return the message of a usage error; messages of getopt(3) are replaced by those of this program."""
+    for pattern, replacement in _GETOPT_MESSAGES.items():
+        if (match := re.fullmatch(pattern, error, re.DOTALL)) is not None:
+            return match.expand(replacement)
+    return error
 
 
 def option_type(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return ``read``, for the value of ``--name``: what it refuses is a UsageError that names the option."""
+    """Return the parser ``read`` for the option ``--name``: errors are a UsageError that names the option."""
 
     def read_option(text: str) -> Any:
         try:
             return read(text)
-        except ValueError as refused:
-            raise UsageError(f"--{name}: {refused}") from None
+        except ValueError as error:
+            raise UsageError(f"--{name}: {error}") from None
 
     return read_option
 
 
-def way_in(path: str) -> str:
-    """Return the command that runs `twist`, for people, where ``path`` is what was started."""
+def command_name(path: str) -> str:
+    """Return the command that runs `twist`, for people; ``path`` is the program that was started."""
     module, _, main = filenameToModuleName(path).partition(".")
     return f"python -m {module}" if main == "__main__" and module in _MODULES else "twist"
 
 
 class ConversationOptions(Options):
-    """What both programs can be told: on the command line, by the environment, in a file, in this order.
+    """The options of both programs, from the command line, the environment and a file, in this precedence.
 
-    What is wrong ends the program with one line, and status 64 where it is the command line, else 78; so does
-    what ``platform`` lacks.
-    ``repeated`` are options that can be given more than once; ``sides`` the ways of saying one thing, of
-    which the highest that is used decides.
+    An invalid option, and one that ``platform`` does not support, ends the program with one line and an exit
+    status: 64 if it is on the command line, 78 otherwise. ``repeated``: options that may be given more than
+    once. ``sides``: sets of options that exclude each other; the source with the highest precedence decides
+    which set applies.
     """
 
     program = "techboy"
     synopsis = "[options]"
-    longdesc = ""  # or it would be the docstring of the module that is run
+    longdesc = ""  # by default it is the docstring of the module that is run
     platform: str = sys.platform
     streams: Callable[[], Streams] = Streams.standard
     repeated: Sequence[str] = ()
@@ -148,22 +148,22 @@ class ConversationOptions(Options):
         self.configured: Layer = {}
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line and the configuration; twist's own answer to a mistake is its whole help."""
+        """Read the command line and the configuration; exit with one line, not twist's help, on an error."""
         words = sys.argv[1:] if options is None else options
         try:
             super().parseOptions([*self._configuration(words), *words])
-        except ConfigError as mistake:
-            self._fail(exit_status.CONFIG, str(mistake))
-        except UsageError as mistake:
-            self._fail(exit_status.USAGE, _in_our_words(str(mistake)))
+        except ConfigError as error:
+            self._fail(exit_status.CONFIG, str(error))
+        except UsageError as error:
+            self._fail(exit_status.USAGE, _usage_message(str(error)))
 
     def parseArgs(self, *words: str) -> None:
-        """Refuse words that are no options."""
+        """Refuse words that are not options."""
         if words:
             raise UsageError(f"unexpected argument {words[0]!r}")
 
     def postOptions(self) -> None:
-        """Ask what was not given, choose the reactor, and keep the log apart from the conversation."""
+        """Check the options, ask for missing ones, choose the reactor, and redirect the log."""
         self["ping-timeout"] = self["ping-timeout"] or PING_TIMEOUT
         if self["ping-interval"] is None:
             self["ping-interval"] = min(PING_INTERVAL, self["ping-timeout"] / 2)
@@ -178,7 +178,7 @@ class ConversationOptions(Options):
         )
         self._try_endpoints()
         if self["check"]:
-            exit_status.answer(self.program, self._good())
+            exit_status.answer(self.program, self._check_result())
         if streams.keyboard is InputSource.PERSON:
             self.ask(streams)
         self.setdefault("many", False)
@@ -202,7 +202,7 @@ class ConversationOptions(Options):
 
     @property
     def terminal_type(self) -> str | None:
-        """What kind of terminal it is: ``$TERM``."""
+        """The type of the terminal: ``$TERM``."""
         return os.environ.get("TERM")
 
     def _reopened_log(self, twist: dict[str, Any]) -> ReopeningFile | None:
@@ -212,62 +212,62 @@ class ConversationOptions(Options):
             exit_status.fail(exit_status.IO_ERROR, f"{self.program}: the log file: {refused.strerror}")
 
     def talks(self, streams: Streams) -> bool:
-        """Tell whether the conversation is shown on standard output."""
+        """Return whether messages are shown on standard output."""
         return True
 
     @property
     def manager(self) -> Mapping[str, str]:
-        """What a service manager says in the environment, among other things; nothing where there is none."""
+        """The environment, with the variables of a service manager; empty if the platform has none."""
         return systems.of_manager(os.environ, self.platform)
 
     def refuse_missing(self) -> None:
-        """Refuse what this system lacks, but for endpoints."""
+        """Refuse options that this system does not support, except endpoints."""
         if self["socket"] is not None and not systems.has_unix_sockets(self.platform):
             self.refuse("--socket: UNIX sockets are not supported on Windows", "socket")
 
     def ask(self, streams: Streams) -> None:
-        """Ask the person for what was not said."""
+        """Ask the user for missing options."""
 
     def split_host(self) -> None:
-        """Set host and port of a ``--host`` that says both; refuse a ``--port`` that says another."""
+        """Set host and port from a ``--host`` with a port; refuse a ``--port`` with another one."""
         if self["host"] is None:
             return
         try:
-            self["host"], self["port"] = self._one_port(self["host"])
-        except ValueError as two:
-            self.refuse(str(two), "host", "port")
+            self["host"], self["port"] = self._with_port(self["host"])
+        except ValueError as error:
+            self.refuse(str(error), "host", "port")
 
     def ask_host(self, streams: Streams, question: str, default: str, read: Callable[[str], Place]) -> None:
-        """Ask for the host, of which the answer may also say the port."""
+        """Ask for the host; the answer may include the port."""
 
-        def answered(text: str) -> Place:
-            return self._one_port(read(text))
+        def read_answer(text: str) -> Place:
+            return self._with_port(read(text))
 
-        self["host"], self["port"] = ask(streams, question, Place(default, self["port"]), answered)
+        self["host"], self["port"] = ask(streams, question, Place(default, self["port"]), read_answer)
 
-    def _one_port(self, said: Place) -> Place:
-        """Return ``said`` with its port, or that of ``--port``; raise ValueError if they are two."""
+    def _with_port(self, place: Place) -> Place:
+        """Return ``place`` with its port, or that of ``--port``; raise ValueError if these differ."""
         port = self["port"]
-        if None not in (port, said.port) and port != said.port:
-            raise ValueError(f"--host says port {said.port}, and --port says {port}: expected one port")
-        return Place(said.host, port if said.port is None else said.port)
+        if None not in (port, place.port) and port != place.port:
+            raise ValueError(f"--host says port {place.port}, and --port says {port}: expected one port")
+        return Place(place.host, port if place.port is None else place.port)
 
     def described(self) -> list[tuple[str, str]]:
-        """Return the descriptions of endpoints that were given, each after the name of its option."""
+        """Return the names of the given options that are endpoints, with the descriptions."""
         return []
 
     def refuse(self, why: str, *names: str) -> NoReturn:
-        """End the program because of what the options ``names`` say together."""
-        places = [self.configured[name].where for name in names if name in self.configured]
-        if places:
-            self._fail(exit_status.CONFIG, f"{', '.join(places)}: {why}")
+        """End the program because the combination of the options ``names`` is invalid."""
+        locations = [self.configured[name].location for name in names if name in self.configured]
+        if locations:
+            self._fail(exit_status.CONFIG, f"{', '.join(locations)}: {why}")
         self._fail(exit_status.USAGE, why)
 
-    def _good(self) -> str:
-        """Return what a check that found no mistake says."""
-        said = f"{self.program}: the configuration is valid"
+    def _check_result(self) -> str:
+        """Return the output of a check that found no error."""
+        result = f"{self.program}: the configuration is valid"
         unused = systems.unused(os.environ, self.platform)
-        return f"{said}\n{self.program}: not used on Windows: {', '.join(unused)}" if unused else said
+        return f"{result}\n{self.program}: not used on Windows: {', '.join(unused)}" if unused else result
 
     def _try_endpoints(self) -> None:
         for name, text in self.described():
@@ -275,23 +275,23 @@ class ConversationOptions(Options):
                 endpoints.refuse_missing(text, self.platform)
                 if not (self["check"] and endpoints.is_passed(text)):
                     endpoints.server(reactor.current(), text)
-            except ValueError as refused:
-                self.refuse(str(refused) if name in self.configured else f"--{name} {refused}", name)
+            except ValueError as error:
+                self.refuse(str(error) if name in self.configured else f"--{name} {error}", name)
 
     def _configuration(self, words: Sequence[str]) -> list[str]:
-        """Return what environment and file say, as words of a command line that go before ``words``."""
+        """Return the settings of environment and file as words of a command line, to precede ``words``."""
         try:
-            given, _ = getopt(list(words), self.shortOpt, self.longOpt)
+            options, _ = getopt(list(words), self.shortOpt, self.longOpt)
         except GetoptError:
-            return []  # the parser says what is wrong, or answers a shell that completes the line
-        said = {self.synonyms[option_type.lstrip("-")]: text for option_type, text in given}
-        if said.keys() & _ANSWERED:
+            return []  # the parser reports the error, or completes the line for a shell
+        given = {self.synonyms[option.lstrip("-")]: text for option, text in options}
+        if given.keys() & _INFORMATIONAL:
             return []
-        self.configured = settings.merged(said, self._layers(said.get("config")), self.sides)
+        self.configured = settings.merged(given, self._layers(given.get("config")), self.sides)
         return [word for name, setting in self.configured.items() for word in setting.words(name)]
 
     def _layers(self, path: str | None) -> list[Layer]:
-        """Return what the environment says, and the file ``path`` or the one that the environment names."""
+        """Return the layers of the environment, and of the file ``path`` or the one that it names."""
         kinds = self._kinds()
         layers = [settings.from_environment(self.program, kinds, os.environ)]
         self._check(layers[0])
@@ -308,12 +308,12 @@ class ConversationOptions(Options):
         kinds = {
             name.rstrip("="): Kind.TEXT if name.endswith("=") else Kind.FLAG
             for name in self.longOpt
-            if name not in _ON_THE_COMMAND_LINE
+            if name not in _COMMAND_LINE_ONLY
         }
         return kinds | dict.fromkeys(self.repeated, Kind.LIST)
 
     def _check(self, layer: Layer) -> None:
-        """Raise ConfigError for what is wrong in ``layer``, whether it holds in the end or not."""
+        """Raise ConfigError if a setting of ``layer`` is invalid, even if it is overridden."""
         settings.refuse_both(layer, self.sides)
         parameters: list[list[Any]] = []
         accumulateClassList(type(self), "optParameters", parameters)
@@ -325,21 +325,23 @@ class ConversationOptions(Options):
         try:
             for text in setting.texts:
                 read(text)
-        except UsageError as refused:
-            why = str(refused).removeprefix(f"--{name}: ")
-            raise ConfigError(f"{setting.where}: {why}") from None
+        except UsageError as error:
+            why = str(error).removeprefix(f"--{name}: ")
+            raise ConfigError(f"{setting.location}: {why}") from None
 
     def _fail(self, status: int, why: str) -> NoReturn:
-        hint = f" (see {way_in(sys.argv[0])} {self.program} --help)" if status == exit_status.USAGE else ""
+        hint = (
+            f" (see {command_name(sys.argv[0])} {self.program} --help)" if status == exit_status.USAGE else ""
+        )
         exit_status.fail(status, f"{self.program}: {settings.one_line(why)}{hint}")
 
 
 def redirect_log(twist: dict[str, Any], streams: Streams, talks: bool) -> StandardStream | None:
-    """Have twist's log on a standard stream written in the background, and apart from the conversation.
+    """Write twist's log to a standard stream in the background, separate from the messages.
 
-    It goes to standard error where standard output is taken by the conversation, or closed. There, on a
-    terminal, only warnings and worse are shown, unless another level than twist's own was asked for. Returns
-    what it is written to, None where that is no standard stream.
+    The log goes to standard error if standard output is used for messages, or closed. If that is a terminal,
+    only warnings and errors are shown, unless twist was given a log level. Return the stream, or None if the
+    log is not written to a standard stream.
     """
     log = twist["logFile"]
     if log not in (sys.stdout, sys.stderr, None):
@@ -347,13 +349,13 @@ def redirect_log(twist: dict[str, Any], streams: Streams, talks: bool) -> Standa
     moved = log is not sys.stderr and (talks or streams.stdout is None)
     new = twist["logFile"] = streams.status_output if moved or log is sys.stderr else streams.output
     if moved and new.isatty():
-        _show_to_person(twist, streams)
+        _adapt_to_terminal(twist, streams)
     return new
 
 
-def _show_to_person(twist: dict[str, Any], streams: Streams) -> None:
+def _adapt_to_terminal(twist: dict[str, Any], streams: Streams) -> None:
     if twist["logLevel"] is LogLevel.info:
         twist["logLevel"] = LogLevel.warn
     if streams.stdout is None or not streams.stdout.isatty():
-        # twist chose JSON for a standard output that is no terminal; this one is read by a person
+        # twist chose JSON because standard output is not a terminal; this stream is read by a person
         twist["fileLogObserverFactory"] = textFileLogObserver

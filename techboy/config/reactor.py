@@ -1,7 +1,8 @@
-"""Which reactor a program runs on: a prompt needs asyncio's.
+"""The choice of the reactor: the full-screen prompt needs asyncio's.
 
-`twist` installs the reactor of its ``--reactor`` at once, and one of its own only when the options of the
-program are read. Until then nothing here or in what is imported may import ``twisted.internet.reactor``.
+`twist` installs the reactor of its ``--reactor`` at once, and its default one only after it has read the
+options of the program. Until then neither this module nor one that it imports may import
+``twisted.internet.reactor``.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ def can_prompt(
     find: Callable[[str], object] = find_spec,
     platform: str = sys.platform,
 ) -> bool:
-    """Tell whether a person sits at a terminal that can do more than show text, and the toolkit is there."""
+    """Return whether input and output are a terminal with cursor control, and the toolkit is installed."""
     return (
         streams.keyboard is InputSource.PERSON
         and is_terminal(streams.stdout)
-        and _draws(terminal_type, platform)
+        and _has_cursor_control(terminal_type, platform)
         and find(TOOLKIT) is not None
     )
 
 
-def _draws(terminal_type: str | None, platform: str) -> bool:
-    if platform == systems.WINDOWS:  # whose console has no $TERM, and can
+def _has_cursor_control(terminal_type: str | None, platform: str) -> bool:
+    if platform == systems.WINDOWS:  # its console has cursor control, and no $TERM
         return terminal_type != "dumb"
     return terminal_type not in (None, "", "dumb")
 
@@ -52,7 +53,7 @@ def install_asyncio() -> None:
 
     from twisted.internet import asyncioreactor
 
-    # said outright, as on Windows the usual loop is one that Twisted can't use
+    # a selector loop, as Twisted cannot use the default loop of Windows
     loop = asyncio.SelectorEventLoop()
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
@@ -61,7 +62,7 @@ def install_asyncio() -> None:
 def runs_on_asyncio(
     modules: Mapping[str, object] = sys.modules, install: Callable[[], None] = install_asyncio
 ) -> bool:
-    """Install asyncio's reactor unless there is one already; tell whether it is the one in use."""
+    """Install asyncio's reactor if none is installed; return whether it is the one in use."""
     if REACTOR not in modules:
         install()
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -79,8 +80,8 @@ def current() -> IReactor:
 def steady(reactor: R, seconds: Callable[[], float] = time.monotonic) -> R:
     """Have ``reactor`` measure time with ``seconds``, a clock that nobody sets; return ``reactor``.
 
-    Twisted's own reactors measure it with the wall clock: set back, it delays all timers, and set forward it
-    fires them early. Calls that are scheduled already keep the delay they have left.
+    By default Twisted's reactors use the wall clock: if it is set back, all timers are delayed, and if it is
+    set forward, they fire early. Calls that are already scheduled keep their remaining delay.
     """
     clock: Any = reactor  # whose attributes are replaced
     ahead = seconds() - clock.seconds()

@@ -1,7 +1,7 @@
-"""What a configuration file and the environment say, as options of the command line.
+"""Settings from a configuration file and the environment, as options of the command line.
 
-A layer is what one of them says. Nothing is known here of what an option means: ``kinds`` says which there
-are, and what each takes.
+A layer is the settings of one source. This module does not know what an option means: ``kinds`` lists the
+options, with the kind of value that each takes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
-from techboy.wire.sanitize import cleaned_line
+from techboy.wire.sanitize import sanitize_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,22 +26,22 @@ PROGRAMS = ("romeo", "juliet")
 _TABLES = " or ".join(f"[{program}]" for program in PROGRAMS)
 LONGEST_FILE = 64 * 1024
 _HEAD, _TAIL = 300, 100
-# a pipe that nobody writes to must not be waited for
-_READING = (
+# non-blocking, so that opening a pipe without a writer does not wait
+_OPEN_FLAGS = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 )
 _FLAGS = dict.fromkeys(["yes", "true", "1", "on"], True) | dict.fromkeys(["no", "false", "0", "off"], False)
 
 
 class ConfigError(ValueError):
-    """What a file or the environment says is wrong; the message begins with where it is said."""
+    """A setting of a file or the environment is invalid; the message begins with its location."""
 
 
 class Kind(Enum):
-    """What an option takes."""
+    """The kind of value that an option takes."""
 
     TEXT = auto()
-    FLAG = auto()  # nothing on the command line, yes or no elsewhere
+    FLAG = auto()  # no value on the command line, yes or no elsewhere
     LIST = auto()  # any number of texts
 
 
@@ -51,14 +51,14 @@ Sides: TypeAlias = Sequence[frozenset[str]]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is said about an option: ``where``, for people, and its texts, or whether the flag is ``on``."""
+    """The setting of an option: its ``location``, for people, and its texts or whether it is ``on``."""
 
-    where: str
+    location: str
     texts: tuple[str, ...] = ()
     on: bool = False
 
     def words(self, name: str) -> list[str]:
-        """Return what says the same about the option ``name`` on a command line."""
+        """Return the words of a command line that set the option ``name`` likewise."""
         return [f"--{name}"] * self.on + [f"--{name}={text}" for text in self.texts]
 
 
@@ -66,9 +66,9 @@ Layer: TypeAlias = dict[str, Setting]
 
 
 def from_environment(program: str, kinds: Kinds, environ: Mapping[str, str]) -> Layer:
-    """Return what variables as ``TECHBOY_ROMEO_MAX_LINE`` say; a list is split at its blanks.
+    """Return the settings of variables such as ``TECHBOY_ROMEO_MAX_LINE``; a list is split at spaces.
 
-    Raise ConfigError for a variable of ``program`` that is no option, or has a wrong value.
+    Raise ConfigError for a variable of ``program`` that is not an option, or has an invalid value.
     """
     prefix = f"TECHBOY_{program.upper()}_"
     names = {prefix + name.upper().replace("-", "_"): name for name in kinds}
@@ -82,15 +82,15 @@ def from_environment(program: str, kinds: Kinds, environ: Mapping[str, str]) -> 
 
 
 def from_file(path: str, program: str, kinds: Kinds) -> Layer:
-    """Return what the table of ``program`` in the TOML file ``path`` says.
+    """Return the settings in the table of ``program`` in the TOML file ``path``.
 
-    Raise ConfigError for a file that can't be read or is no TOML, and for anything in it that has no
-    meaning; what the other program's table says is left to that.
+    Raise ConfigError if the file cannot be read or is not TOML, or has an unknown table or option; options in
+    the table of the other program are not checked.
     """
     tables = _parsed(path)
     for name, table in tables.items():
         if name not in PROGRAMS or not isinstance(table, dict):
-            raise ConfigError(f"{path}: {_meaningless(name, table)}")
+            raise ConfigError(f"{path}: {_describe_unknown(name, table)}")
     return {
         name: _setting(f"{path}: [{program}] {name}", kinds.get(name), value)
         for name, value in tables.get(program, {}).items()
@@ -98,41 +98,41 @@ def from_file(path: str, program: str, kinds: Kinds) -> Layer:
 
 
 def refuse_both(layer: Layer, sides: Sides) -> None:
-    """Raise ConfigError where ``layer`` says more than one of ``sides``, which are one choice."""
-    said = [sorted(side & layer.keys()) for side in sides if side & layer.keys()]
-    if len(said) > 1:
-        raise ConfigError(f"{layer[said[1][0]].where}: cannot be combined with {' or '.join(said[0])}")
+    """Raise ConfigError if ``layer`` has options of more than one of ``sides``, which exclude each other."""
+    used = [sorted(side & layer.keys()) for side in sides if side & layer.keys()]
+    if len(used) > 1:
+        raise ConfigError(f"{layer[used[1][0]].location}: cannot be combined with {' or '.join(used[0])}")
 
 
-def merged(said: Collection[str], layers: Iterable[Layer], sides: Sides) -> Layer:
-    """Return what holds of ``layers``, the highest first, under what is ``said`` on the command line.
+def merged(given: Collection[str], layers: Iterable[Layer], sides: Sides) -> Layer:
+    """Return the settings of ``layers``, the highest first, that the options ``given`` do not override.
 
-    The highest that says something about an option, or about one of the ``sides``, decides it.
+    The highest layer that sets an option, or an option of one of the ``sides``, takes precedence.
     """
-    held: Layer = {}
+    result: Layer = {}
     for layer in layers:
-        decided = {*said, *held}
+        decided = {*given, *result}
         chosen = [side for side in sides if side & decided]
         closed = decided.union(*(side for side in sides if chosen and side not in chosen))
-        held |= {name: setting for name, setting in layer.items() if name not in closed}
-    return held
+        result |= {name: setting for name, setting in layer.items() if name not in closed}
+    return result
 
 
 def one_line(message: str) -> str:
-    """Return ``message`` as one line that is safe to show, without its middle where it is very long."""
-    line = cleaned_line(message)
+    """Return ``message`` as one sanitized line; a very long one without its middle."""
+    line = sanitize_line(message)
     return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]}…{line[-_TAIL:]}"
 
 
 def read_file(path: str) -> bytes:
-    """Return what the file ``path`` has, without the byte order mark of UTF-8 that some editors write.
+    """Return the content of the file ``path``, without a UTF-8 byte order mark, which some editors write.
 
-    Raise OSError if it cannot be read. Raise ValueError if it is neither a regular file nor the null device,
-    as a pipe or a terminal may never have anything in it, or is longer than LONGEST_FILE bytes.
+    Raise OSError if it cannot be read. Raise ValueError if it has more than LONGEST_FILE bytes, or is neither
+    a regular file nor the null device: reading a pipe or a terminal may block.
     """
-    descriptor = os.open(path, _READING)
+    descriptor = os.open(path, _OPEN_FLAGS)
     try:
-        if _may_never_end(os.fstat(descriptor)):
+        if _may_block(os.fstat(descriptor)):
             raise ValueError("expected a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(LONGEST_FILE + 1)
@@ -143,24 +143,24 @@ def read_file(path: str) -> bytes:
     return data.removeprefix(BOM_UTF8)
 
 
-def _may_never_end(status: os.stat_result) -> bool:
-    """Return whether reading may have to wait; a directory is refused when it is read."""
-    known = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-    return not (known or os.path.samestat(status, os.stat(os.devnull)))
+def _may_block(status: os.stat_result) -> bool:
+    """Return whether reading may block; not so for a directory, of which reading fails."""
+    is_file_or_directory = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return not (is_file_or_directory or os.path.samestat(status, os.stat(os.devnull)))
 
 
 def _parsed(path: str) -> dict[str, Any]:
     try:
         tables: dict[str, Any] = tomllib.loads(read_file(path).decode())
-    except OSError as refused:
-        raise ConfigError(f"{path}: {refused.strerror}") from None
-    except (ValueError, RecursionError) as broken:
-        raise ConfigError(f"{path}: {broken}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from None
     return tables
 
 
-def _meaningless(name: str, value: object) -> str:
-    """Return what is wrong with ``name``, which is at the top of a file."""
+def _describe_unknown(name: str, value: object) -> str:
+    """Return what is wrong with the key ``name`` at the top of a file."""
     if name in PROGRAMS:
         return f"{name}: expected a table"
     if isinstance(value, dict):
@@ -168,15 +168,15 @@ def _meaningless(name: str, value: object) -> str:
     return f"{name}: expected in a table, {_TABLES}"
 
 
-def _setting(where: str, kind: Kind | None, value: object) -> Setting:
+def _setting(location: str, kind: Kind | None, value: object) -> Setting:
     if kind is None:
-        raise ConfigError(f"{where}: unknown option")
+        raise ConfigError(f"{location}: unknown option")
     try:
         if kind is Kind.FLAG:
-            return Setting(where, on=_flag(value))
-        return Setting(where, _texts(value) if kind is Kind.LIST else (_text(value),))
-    except ValueError as refused:
-        raise ConfigError(f"{where}: {refused}") from None
+            return Setting(location, on=_flag(value))
+        return Setting(location, _texts(value) if kind is Kind.LIST else (_text(value),))
+    except ValueError as error:
+        raise ConfigError(f"{location}: {error}") from None
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Readers of option values: each returns what a text says, or raises ValueError with a line for people."""
+"""Parsers of option values: each returns the value of a text, or raises ValueError with one line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from techboy.config import settings
 from techboy.net.addresses import LONGEST_PATH, host_in
-from techboy.wire.lines import unix_ends
-from techboy.wire.sanitize import clean
+from techboy.wire.lines import normalise_line_ends
+from techboy.wire.sanitize import sanitize_bytes
 
 DAY = 86400.0
 MIN_DURATION, MAX_DURATION = 0.001, 36500 * DAY
@@ -21,10 +21,10 @@ _UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def whole_number(lowest: int, highest: int, what: str = "number") -> Callable[[str], int]:
-    """Return what reads a whole number of that range, and raises ValueError for anything else."""
+    """Return a parser of whole numbers from ``lowest`` to ``highest``; errors call the number ``what``."""
 
     def read(text: str) -> int:
-        # isdecimal, as int() would take "1_000" and " 7" too
+        # isdecimal, as int() also accepts "1_000" and " 7"
         if not (text.isascii() and text.isdecimal() and lowest <= int(text) <= highest):
             raise ValueError(f"invalid {what} {text!r}: expected {lowest}-{highest}")
         return int(text)
@@ -33,14 +33,14 @@ def whole_number(lowest: int, highest: int, what: str = "number") -> Callable[[s
 
 
 class Bare(Enum):
-    """What a duration without a unit is."""
+    """The meaning of a duration without a unit."""
 
     SECONDS = auto()
     REFUSED = auto()
 
 
 def duration(bare: Bare = Bare.SECONDS) -> Callable[[str], float]:
-    """Return a function that reads a duration such as ``30s``, ``10m``, ``12h`` or ``7d``.
+    """Return a parser of durations such as ``30s``, ``10m``, ``12h`` or ``7d``.
 
     It returns seconds, from MIN_DURATION to MAX_DURATION, and raises ValueError for anything else.
     """
@@ -62,13 +62,13 @@ def duration(bare: Bare = Bare.SECONDS) -> Callable[[str], float]:
 
 
 def describe_duration(seconds: float) -> str:
-    """Return a whole number of ``seconds`` as `duration` reads it, in the largest unit without a fraction."""
+    """Return a whole number of ``seconds`` as text for `duration`, in the largest unit without a fraction."""
     unit = next(unit for unit, length in reversed(_SECONDS.items()) if seconds % length == 0)
     return f"{seconds / _SECONDS[unit]:.0f}{unit}"
 
 
 def size(text: str) -> int:
-    """Return the bytes that ``text`` names, as ``500000``, ``512K``, ``16M``, ``1G``; or raise ValueError."""
+    """Return the bytes of a size such as ``500000``, ``512K`` or ``16M``, or raise ValueError."""
     number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in _UNITS else (text, "")
     if not (number.isascii() and number.isdecimal() and len(number) <= 12 and int(number)):
         raise ValueError(f"invalid size {text!r}: expected for example 500000, 512K, 16M or 1G")
@@ -76,25 +76,25 @@ def size(text: str) -> int:
 
 
 def lines_of(path: str) -> list[str]:
-    """Return the lines of the file ``path``, safe to show; raise ValueError where it can't be read."""
+    """Return the sanitized lines of the file ``path``; raise ValueError if it cannot be read."""
     try:
-        text = clean(unix_ends(settings.read_file(path)))
-    except OSError as refused:
-        raise ValueError(f"{path}: {refused.strerror}") from None
-    except ValueError as refused:
-        raise ValueError(f"{path}: {refused}") from None
+        text = sanitize_bytes(normalise_line_ends(settings.read_file(path)))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return text.removesuffix("\n").split("\n") if text else []
 
 
 class Place(NamedTuple):
-    """Where to listen or what to connect to; ``port`` is None if only the host was said."""
+    """An address to listen on or connect to; ``port`` is None if only the host is given."""
 
     host: str
     port: int | None
 
 
 def place(lowest_port: int) -> Callable[[str], Place]:
-    """Return what reads a host, with or without a port from ``lowest_port`` on, or raises ValueError."""
+    """Return a parser of a host with an optional port from ``lowest_port`` on; it raises ValueError."""
     read_port = whole_number(lowest_port, 65535, "port")
 
     def read(text: str) -> Place:
@@ -115,26 +115,26 @@ def directory(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """Return ``text``, the path of a file; raise ValueError where there is none."""
+    """Return ``text``, the path of a file; raise ValueError if it is empty."""
     if not text:
         raise ValueError("invalid file name '': expected a path")
     return text
 
 
 def socket_path(text: str) -> str:
-    """Return ``text``, the path of a UNIX socket; raise ValueError where no socket can have it."""
+    """Return ``text``, the path of a UNIX socket; raise ValueError if it is empty or too long."""
     if not 0 < len(os.fsencode(text)) <= LONGEST_PATH:
         raise ValueError(f"invalid socket path {text!r}: expected 1-{LONGEST_PATH} bytes")
     return text
 
 
 def choice(what: str, *choices: str) -> Callable[[str], str]:
-    """Return what reads one of ``choices``, and raises ValueError for anything else."""
-    *most, last = choices
+    """Return a parser that accepts one of ``choices`` and raises ValueError for anything else."""
+    *others, last = choices
 
     def read(text: str) -> str:
         if text not in choices:
-            raise ValueError(f"invalid {what} {text!r}: expected {', '.join(most)} or {last}")
+            raise ValueError(f"invalid {what} {text!r}: expected {', '.join(others)} or {last}")
         return text
 
     return read

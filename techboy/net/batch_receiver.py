@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.protocols.basic import LineReceiver
 
 from techboy.net.transport import IStreamTransport
-from techboy.wire.lines import LF, first_overlong, outgrown
+from techboy.wire.lines import LF, exceeds_limit, first_overlong
 
 
 class BatchReceiver(LineReceiver):
@@ -72,7 +72,7 @@ class BatchReceiver(LineReceiver):
         return not self._is_closing()
 
     def _check_unfinished(self) -> bool:
-        if not outgrown(self._unhandled, self.MAX_LENGTH, self.delimiter):
+        if not exceeds_limit(self._unhandled, self.MAX_LENGTH, self.delimiter):
             return False
         self.lineLengthExceeded(self.clearLineBuffer())
         return not self._is_closing()

@@ -10,7 +10,7 @@ from techboy.storage.interface import ACTION, MessageBatch
 from techboy.wire import native
 from techboy.wire.frames import Notice
 from techboy.wire.lines import LF
-from techboy.wire.plain import HOST, in_room, notice
+from techboy.wire.plain import SERVER, notice, signed_lines
 
 
 class Rendering(Protocol):
@@ -60,7 +60,7 @@ class NativeRendering:
     __slots__ = ("_batches", "before", "data", "heading")
 
     def __init__(self, notices: list[str], batches: list[MessageBatch], before: int) -> None:
-        heading = b"".join(native.written(Notice(line)) for line in notices)
+        heading = b"".join(native.encode(Notice(line)) for line in notices)
         self.heading, self.before, self._batches = len(heading), before, batches
         self.data = b"".join([heading, *map(native.batch_frame, batches)])
 
@@ -139,12 +139,12 @@ def plain_notices(lines: list[str]) -> bytes:
 
 def plain_batch(batch: MessageBatch) -> bytes:
     """Return ``batch`` as plain lines, each with its LF."""
-    return f"{in_room(batch.author, batch.kind, batch.text)}\n".encode()
+    return f"{signed_lines(batch.author, batch.kind, batch.text)}\n".encode()
 
 
 def _bare_batch(batch: MessageBatch) -> bytes:
     """Return ``batch`` without its author, each line with its LF; an action keeps its author."""
-    return plain_batch(batch) if batch.kind == ACTION else HOST.written(batch.text) + LF
+    return plain_batch(batch) if batch.kind == ACTION else SERVER.encode(batch.text) + LF
 
 
 def throttled_notice(rate: int) -> str:

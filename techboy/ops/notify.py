@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twisted.logger import Logger
 
-from techboy.wire.sanitize import cleaned_line
+from techboy.wire.sanitize import sanitize_line
 
 MAX_STATUS_LENGTH = 200
 """Characters of a status; a service manager reads at most 4096 bytes, and shows one line."""
@@ -116,7 +116,7 @@ def _address(environment: Mapping[str, str]) -> bytes | None:
 
 
 def _status(text: str) -> str:
-    return cleaned_line(text)[:MAX_STATUS_LENGTH]
+    return sanitize_line(text)[:MAX_STATUS_LENGTH]
 
 
 def _datagram_socket() -> socket.socket | None:

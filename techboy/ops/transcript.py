@@ -17,8 +17,8 @@ from techboy.net.rendering import Delivery
 from techboy.ops.background_file import FileWriter
 from techboy.terminal.interface import UserInterface
 from techboy.wire.lines import LF
-from techboy.wire.plain import in_room, notice
-from techboy.wire.sanitize import cleaned_line, shown
+from techboy.wire.plain import notice, signed_lines
+from techboy.wire.sanitize import encode_safe, sanitize_line
 
 UNKNOWN = "-"
 """Stands for the id of a line if it has none."""
@@ -61,7 +61,7 @@ class Transcript:
 
     def on_delivery(self, room: Room, delivery: Delivery) -> None:
         """Write the notices and messages of one ``delivery`` in ``room`` at once."""
-        room_name = cleaned_line(room.name)
+        room_name = sanitize_line(room.name)
         notices = [self._notice_line(line, room_name) for line in delivery.news.recorded()]
         messages = [
             self._message_lines(
@@ -92,12 +92,12 @@ class Transcript:
         return self._file.reopen()
 
     def _message_lines(self, message: Message, room_name: str = "") -> str:
-        lines = in_room(cleaned_line(message.author), message.kind, message.text).split("\n")
+        lines = signed_lines(sanitize_line(message.author), message.kind, message.text).split("\n")
         ids = map(str, itertools.count(message.first)) if message.first else itertools.repeat(UNKNOWN)
         return self._format_lines(lines, ids, message.at, room_name)
 
     def _notice_line(self, text: str, room_name: str = "") -> str:
-        return self._format_lines([notice(cleaned_line(text))], [UNKNOWN], room_name=room_name)
+        return self._format_lines([notice(sanitize_line(text))], [UNKNOWN], room_name=room_name)
 
     def _format_lines(
         self, lines: list[str], ids: Iterable[str], at: float = 0.0, room_name: str = ""
@@ -107,7 +107,7 @@ class Transcript:
 
     def _write(self, text: str) -> None:
         if text:
-            self._file.write(shown(text))
+            self._file.write(encode_safe(text))
 
 
 def _lines_in(data: bytes) -> int:

@@ -28,7 +28,7 @@ from techboy.server.session_connection import SessionConnection
 from techboy.server.sessions import SessionManager
 from techboy.server.storage_service import StorageService, new_token
 from techboy.wire.frames import Hello, ServerBye
-from techboy.wire.native import written
+from techboy.wire.native import encode
 
 BURST = 10
 """Burst of the rate limit, in seconds' worth of lines."""
@@ -151,7 +151,7 @@ class ChatServerFactory(ServerFactory):
         if server.is_stopping:
             server.count_rejection()
             log_entry.rejected(server.closing_bye.reason)
-            return RejectingProtocol(written(server.closing_bye), server.reactor)
+            return RejectingProtocol(encode(server.closing_bye), server.reactor)
         return self._native_protocol(connection, server.session_manager, self._bucket(), log_entry)
 
     def _native_protocol(
@@ -189,7 +189,7 @@ class AdminFactory(ChatServerFactory):
         server = self._server
         if server.is_stopping:
             log_entry.rejected(server.closing_bye.reason)
-            return RejectingProtocol(written(server.closing_bye), server.reactor)
+            return RejectingProtocol(encode(server.closing_bye), server.reactor)
         return self._native_protocol(connection, self._admin_sessions, TokenBucket(0, 0), log_entry)
 
 

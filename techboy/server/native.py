@@ -43,7 +43,7 @@ from techboy.wire.frames import (
     Welcome,
 )
 from techboy.wire.native import read_client
-from techboy.wire.plain import in_room
+from techboy.wire.plain import signed_lines
 
 FRAME_LIMIT = 256 * 1024
 """Maximum length of a frame in bytes, without its line end."""
@@ -228,7 +228,7 @@ class NativeServerProtocol(NativeInput, BatchReceiver):
         lines = []
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
-            lines += [when + line for line in in_room(batch.author, batch.kind, batch.text).split("\n")]
+            lines += [when + line for line in signed_lines(batch.author, batch.kind, batch.text).split("\n")]
         return self.send_notice(lines)
 
     def disconnect(self, why: str) -> None:

@@ -32,7 +32,7 @@ from techboy.wire.frames import (
     Pong,
     ServerFrame,
 )
-from techboy.wire.native import within, written
+from techboy.wire.native import encode, within
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class NativeInput(LogConsumer):
 
     def send(self, frame: ServerFrame) -> None:
         """Send ``frame``."""
-        self.write(written(frame))
+        self.write(encode(frame))
 
     # called by the room
 

@@ -18,7 +18,7 @@ from techboy.server.broker import Broker
 from techboy.server.delivery import UNSTORED_LIMIT
 from techboy.storage.interface import TEXT, MessageBatch, StorageError
 from techboy.terminal.interface import UserInterface
-from techboy.wire.plain import in_room, notice
+from techboy.wire.plain import notice, signed_lines
 
 
 class OperatorScreen(UserInterface, Protocol):
@@ -197,7 +197,7 @@ class LocalOperator:
     def _show_as_status(self, batches: list[MessageBatch]) -> None:
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
-            for line in in_room(batch.author, batch.kind, batch.text).split("\n"):
+            for line in signed_lines(batch.author, batch.kind, batch.text).split("\n"):
                 self._ui.show_status(when + line)
 
     def _show_history(self) -> None:

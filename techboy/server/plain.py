@@ -24,7 +24,7 @@ from techboy.server.lifecycle import ClientLifecycle, Farewell
 from techboy.storage.interface import MessageBatch, StorageError
 from techboy.wire.frames import ServerBye
 from techboy.wire.lines import LF
-from techboy.wire.plain import HOST, Command, Goodbye, Said, in_room, notice
+from techboy.wire.plain import SERVER, Command, Goodbye, PlainMessage, notice, signed_lines
 
 _GOODBYE_TIMEOUT = 1.0  # seconds for the client to close its half after ours
 _RELEASED_TOGETHER = 20  # lines, so that a flood is not posted line by line
@@ -221,9 +221,9 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
 
     def _handle(self, block: bytes) -> None:
         self._log_entry.lines += block.count(LF) + 1
-        for event in HOST.understand(block):
+        for event in SERVER.parse(block):
             match event:
-                case Said(text):
+                case PlainMessage(text):
                     self._chat.post(self.member, text)
                 case Command(line):
                     self.send_notice(self._chat.run_command(self.member, line))
@@ -294,4 +294,4 @@ class PlainServerProtocol(LogConsumer, PlainReceiver):
     def _dated(self, batches: list[MessageBatch]) -> Iterator[str]:
         for batch in batches:
             when = f"[{self._chat.clock(batch.at)}] "
-            yield when + in_room(batch.author, batch.kind, batch.text).replace("\n", f"\n{when}")
+            yield when + signed_lines(batch.author, batch.kind, batch.text).replace("\n", f"\n{when}")

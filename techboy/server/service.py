@@ -42,7 +42,7 @@ from techboy.terminal.progress import Sample
 from techboy.terminal.stdio_bridge import InputHandler
 from techboy.terminal.streams import Streams, is_terminal
 from techboy.wire.frames import CLOSED, RESTART, ServerBye
-from techboy.wire.plain import HOST
+from techboy.wire.plain import SERVER
 
 
 class ShutdownState(Enum):
@@ -71,7 +71,7 @@ class RoomServer(ChatService):
         streams: Streams,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(reactor, options, streams, HOST, wall)
+        super().__init__(reactor, options, streams, SERVER, wall)
         policy, guests = (ROOMS, options["guests"]) if options["many"] else (DIRECT, 1)
         if options["keep-open"]:
             policy = replace(policy, after_client=AfterClient.WAIT)

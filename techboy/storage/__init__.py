@@ -1,1 +1,1 @@
-"""Message logs, in memory and in SQLite; the state directory; what a client keeps."""
+"""Message logs in memory and in SQLite, the state directory, and the store of the client."""

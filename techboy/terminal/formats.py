@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from techboy.chat.messages import Message
 from techboy.wire.frames import ServerMessage
-from techboy.wire.native import milliseconds, written
+from techboy.wire.native import encode, milliseconds
 from techboy.wire.plain import signature
 
 MessageFormat: TypeAlias = Callable[[Message], str]
@@ -46,7 +46,7 @@ def json_format(seconds: Callable[[], float]) -> MessageFormat:
         at = milliseconds(message.at or seconds())
         ids = itertools.count(message.first) if message.first else counted
         return "".join(
-            written(ServerMessage(next(ids), at, message.author, line, message.kind)).decode()
+            encode(ServerMessage(next(ids), at, message.author, line, message.kind)).decode()
             for line in message.text.split("\n")
         )
 

@@ -13,8 +13,8 @@ from techboy.chat.messages import Message
 from techboy.chat.nicknames import MAX_LENGTH
 from techboy.storage.interface import ACTION, TEXT
 from techboy.terminal.formats import OutputFormats
-from techboy.wire.plain import in_room, signature
-from techboy.wire.sanitize import cleaned, cleaned_line
+from techboy.wire.plain import signature, signed_lines
+from techboy.wire.sanitize import sanitize, sanitize_line
 
 PALETTE = (27, 28, 30, 31, 63, 64, 97, 129, 130, 131, 133, 161, 164)
 """Colours of the 256-colour palette that are readable on black and on white.
@@ -149,7 +149,7 @@ class MessageFormatter(_MentionChecker):
 
     def format_message(self, message: Message, now: float) -> StyledText:
         """Format ``message`` with its time, or with ``now`` if it has none."""
-        author, text = cleaned_line(message.author), cleaned(message.text)
+        author, text = sanitize_line(message.author), sanitize(message.text)
         day, when = self._day_and_time(message.at or now, now)
         prefix = self._prefix(when, author, message.kind)
         if not self._is_mentioned(author, text):
@@ -163,7 +163,7 @@ class MessageFormatter(_MentionChecker):
 
     def format_prefixed(self, text: str, now: float) -> StyledText:
         """Format lines of a server's plain protocol, each of which may have another author."""
-        text = cleaned(text)
+        text = sanitize(text)
         day, when = self._day_and_time(now, now)
         mentions = self._is_mentioned_in_prefixed(text)
         lines = [
@@ -178,14 +178,14 @@ class MessageFormatter(_MentionChecker):
         """Format lines of the user."""
         day, when = self._day_and_time(now, now)
         return StyledText(
-            day + _prefix_lines(self._prefix(when, cleaned_line(self.name), kind), cleaned(text)),
+            day + _prefix_lines(self._prefix(when, sanitize_line(self.name), kind), sanitize(text)),
             mentions=False,
         )
 
     def format_status(self, text: str, now: float) -> StyledText:
         """Format notices and status lines; they never count as mentions."""
         day, when = self._day_and_time(now, now)
-        return StyledText(day + _prefix_lines(when, cleaned(text)), mentions=False)
+        return StyledText(day + _prefix_lines(when, sanitize(text)), mentions=False)
 
     def _day_and_time(self, at: float, now: float) -> tuple[str, str]:
         """Return a line with the date of ``at`` if it differs from the last one, and the time ``HH:MM``."""
@@ -234,21 +234,21 @@ class PlainFormatter(_MentionChecker):
     def format_message(self, message: Message, now: float) -> StyledText:
         """Format a message."""
         return StyledText(
-            cleaned(self._formats.multi_user(message)), self._is_mentioned(message.author, message.text)
+            sanitize(self._formats.multi_user(message)), self._is_mentioned(message.author, message.text)
         )
 
     def format_prefixed(self, text: str, now: float) -> StyledText:
         """Format lines that begin with their author's name themselves."""
         lines = self._formats.prefixed(Message(self._server, text))
-        return StyledText(cleaned(lines), self._is_mentioned_in_prefixed(text))
+        return StyledText(sanitize(lines), self._is_mentioned_in_prefixed(text))
 
     def format_own(self, text: str, now: float, kind: str = TEXT) -> StyledText:
         """Format lines of the user as typed, after the nickname, regardless of ``--output``."""
-        return StyledText(cleaned(in_room(self.name, kind, text) + "\n"), mentions=False)
+        return StyledText(sanitize(signed_lines(self.name, kind, text) + "\n"), mentions=False)
 
     def format_status(self, text: str, now: float) -> StyledText:
         """Format notices and status lines."""
-        return StyledText(cleaned(f"{text}\n"), mentions=False)
+        return StyledText(sanitize(f"{text}\n"), mentions=False)
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from techboy.storage.interface import ACTION
-from techboy.wire.lines import LF, first_overlong, unix_ends
-from techboy.wire.plain import HOST, Command, Event, Said
-from techboy.wire.sanitize import clean
+from techboy.wire.lines import LF, first_overlong, normalise_line_ends
+from techboy.wire.plain import SERVER, Command, Event, PlainMessage
+from techboy.wire.sanitize import sanitize_bytes
 
 _GROWTH = 3  # times: a byte can become U+FFFD; at most a slash or a space is added to the line
 
@@ -52,7 +52,7 @@ class PersonParser:
     def parse(self, block: bytes) -> list[InputEvent]:
         """Return the events of the typed lines."""
         events: list[InputEvent] = []
-        for event in HOST.understand(block):
+        for event in SERVER.parse(block):
             events += self._parse_typed(event)
         return events
 
@@ -62,11 +62,11 @@ class PersonParser:
 
     def _parse_typed(self, event: Event) -> list[InputEvent]:
         match event:
-            case Said(text):
+            case PlainMessage(text):
                 lines = [line for line in text.split("\n") if line.strip()]
-                return [Said("\n".join(lines))] if lines else [Enter()]
+                return [PlainMessage("\n".join(lines))] if lines else [Enter()]
             case Command() if event.word.lower() == "me" and event.arguments:
-                return [Said(event.arguments, ACTION)]
+                return [PlainMessage(event.arguments, ACTION)]
         return [event]
 
 
@@ -83,11 +83,11 @@ class ScriptParser:
 
     def parse(self, block: bytes) -> list[InputEvent]:
         """Return the messages of ``block``, and the lines that are rejected."""
-        text = clean(unix_ends(block))
+        text = sanitize_bytes(normalise_line_ends(block))
         first = self._line_number + 1
         self._line_number += text.count("\n") + 1
         if first_overlong(block + LF, (self._max_line - 1) // _GROWTH) < 0:
-            return [Said(text)]
+            return [PlainMessage(text)]
         return list(self._check_each(first, text.split("\n")))
 
     def overlong_line(self) -> RejectedLine:
@@ -100,7 +100,7 @@ class ScriptParser:
             if len(self._encode(line)) > self._max_line:
                 yield self._rejected(number)
             else:
-                yield Said(line)
+                yield PlainMessage(line)
 
     def _rejected(self, number: int) -> RejectedLine:
         return RejectedLine(f"line {number} was not sent: more than {self._max_line} bytes", is_error=True)

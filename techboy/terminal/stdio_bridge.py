@@ -28,8 +28,8 @@ from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT, UNWRITTEN_LIMIT, Capacity, dropped_notices
 from techboy.terminal.stdio_transport import Connect, Disconnect, connect_stdio
 from techboy.wire.lines import LF
-from techboy.wire.plain import Command, Goodbye, Said
-from techboy.wire.sanitize import shown
+from techboy.wire.plain import Command, Goodbye, PlainMessage
+from techboy.wire.sanitize import encode_safe
 
 
 class StatusOutput(Protocol):
@@ -190,7 +190,7 @@ class StdioBridge(BatchReceiver):
         ):
             self._status_output.write(f"{text}\n")
             return True
-        data = self.above(shown(f"{text}\n"))
+        data = self.above(encode_safe(f"{text}\n"))
         if self._unwritten and self._unwritten + len(data) > NOTICE_LIMIT:
             self._dropped_notices += 1
             return False
@@ -243,7 +243,7 @@ class StdioBridge(BatchReceiver):
     def _handle_input(self, block: bytes) -> None:
         for event in self._parser.parse(block):
             match event:
-                case Said(text, kind):
+                case PlainMessage(text, kind):
                     self.conversation.said(text, kind)
                 case Command(line):
                     self.conversation.commanded(line, event.word)
@@ -266,7 +266,7 @@ class StdioBridge(BatchReceiver):
         self._show(lines)
 
     def _show(self, lines: str) -> None:
-        self._write(self.above(shown(lines)))
+        self._write(self.above(encode_safe(lines)))
 
     def _write(self, data: bytes) -> None:
         if self._output_state is not OutputState.OPEN:

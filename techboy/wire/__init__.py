@@ -1,4 +1,1 @@
-"""How a conversation is written down: pure functions over bytes and text.
-
-Nothing in here knows a socket, a clock or the reactor.
-"""
+"""The protocols as pure functions between bytes and events, without sockets, clock or reactor."""

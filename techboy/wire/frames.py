@@ -15,7 +15,7 @@ from techboy.storage.interface import TEXT
 VERSION = 1
 
 LARGEST = 2**53 - 1
-"""The largest number in a frame: up to here every reader of JSON has whole numbers."""
+"""The largest number in a frame: all JSON readers represent whole numbers up to it exactly."""
 
 # error codes about the frame itself
 BAD_FRAME = "bad_frame"
@@ -35,10 +35,10 @@ REFUSED = "refused"
 
 @dataclass(frozen=True)
 class Hello:
-    """The client's first frame: its name, and what it knows from an earlier connection.
+    """The client's first frame: its nickname, and its state from an earlier connection.
 
     ``session``: the token of the session to resume. ``log_epoch``: that of the last welcome. ``room``: the
-    room that the client was in. ``last_seen_id``: the id up to which it has shown everything in there.
+    room that the client was in. ``last_seen_id``: the id of the last message there that the client has shown.
     ``subscribe``: the client wants messages, also earlier ones, and may be listed as present.
     """
 
@@ -94,7 +94,7 @@ class ClientBye:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many bytes a line of a message, and a frame, may have; ends of lines are not counted."""
+    """The largest sizes of a line of a message, and of a frame, in bytes without line ends."""
 
     line: int
     frame: int
@@ -105,9 +105,9 @@ class Welcome:
     """The server's first frame, the answer to a hello.
 
     ``next_seq``: the number of the session's line that is expected next. ``log_epoch``: if it is not the one
-    that the client knew, ids and numbers from before mean nothing. ``room``: None in a conversation of two.
-    Messages with ids greater than ``after_id`` follow; ``last_id`` is the id of the room's last message when
-    the welcome was written. ``server``: the name of the operator.
+    that the client knows, earlier ids and numbers are void. ``room``: None in direct mode. Messages with ids
+    greater than ``after_id`` follow; ``last_id`` is the id of the room's last message at the time of the
+    welcome. ``server``: the nickname of the operator.
     """
 
     version: int = field(default=VERSION, kw_only=True)
@@ -132,7 +132,7 @@ class Ack:
 
 @dataclass(frozen=True)
 class ServerMessage:
-    """Lines of one author and one kind, with ids from ``id`` on, stored ``at`` milliseconds since 1970."""
+    """Lines of one author and one kind, with ids from ``id`` on, stored at ``at``, in ms since 1970."""
 
     id: int
     at: int
@@ -157,21 +157,21 @@ class RoomChanged:
 
 @dataclass(frozen=True)
 class Notice:
-    """A line about the conversation."""
+    """A line from the server that is not a message."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Throttled:
-    """The client exceeded the rate limit: the server reads ``rate`` lines a second from it for now."""
+    """The client exceeded the rate limit: for now the server reads ``rate`` lines a second from it."""
 
     rate: int
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """``count`` lines, up to the id ``through_id``, are not sent: they are deleted or cannot be read."""
+    """``count`` lines, up to the id ``through_id``, are not sent, as they are deleted or cannot be read."""
 
     count: int
     through_id: int
@@ -179,7 +179,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Error:
-    """The server could not do what a frame asked for.
+    """The server could not process a frame.
 
     ``next_seq``: the number of the session's line that is expected next, if the error is about lines.
     """
@@ -191,19 +191,19 @@ class Error:
 
 @dataclass(frozen=True)
 class InvalidFrame(Error):  # noqa: N818 - `Error` is a frame, not an exception
-    """A line that is not a frame, as the error that a server answers."""
+    """A line that is not a valid frame, as the error to answer."""
 
 
 @dataclass(frozen=True)
 class ServerBye:
-    """The server closes the connection, for a reason that a client may not know."""
+    """The server closes the connection; a client may not know the ``reason``."""
 
     reason: str
     text: str | None = None
 
     @property
     def why(self) -> str:
-        """The reason in words; empty if the conversation is over and there is nothing else to say."""
+        """The reason as text; empty if the conversation is simply over."""
         return self.text or ("" if self.reason == CLOSED else self.reason)
 
 

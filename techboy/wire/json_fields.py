@@ -1,7 +1,7 @@
 """Reading JSON objects and checking their fields.
 
-JSON is read as I-JSON (RFC 7493): UTF-8, no name twice in an object, finite numbers only. A lone surrogate,
-which an escape can make, is not refused: it is replaced like all that is unsafe.
+JSON is read as I-JSON (RFC 7493): UTF-8, no duplicate names in an object, finite numbers only. A lone
+surrogate, which an escape can produce, is not an error: it is replaced like other unsafe characters.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from techboy.wire.frames import LARGEST
-from techboy.wire.sanitize import cleaned, cleaned_line
+from techboy.wire.sanitize import sanitize, sanitize_line
 
-# int() takes time that grows with the square of the digits; no number of any use comes near
-_MOST_DIGITS = 400
+# the time of int() grows with the square of the number of digits; no valid number is nearly as long
+_MAX_DIGITS = 400
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class FieldError(ValueError):
 
 
 class Fields:
-    """The fields of an object. One that is null is missing; those that are not read are ignored."""
+    """The fields of an object. A null field counts as missing; fields that are not read are ignored."""
 
     def __init__(self, values: dict[str, object]) -> None:
         self._values = values
@@ -49,7 +49,7 @@ class Fields:
 
 
 def read_object(line: bytes) -> Fields:
-    """Return the fields of the object that ``line`` is; raise ValueError, of one line, if it is not one."""
+    """Return the fields of the JSON object in ``line``; raise ValueError, with one line, if it is invalid."""
     try:
         return fields(_JSON.decode(line.decode()))
     except UnicodeDecodeError:
@@ -61,14 +61,14 @@ def read_object(line: bytes) -> Fields:
 
 
 def fields(value: object) -> Fields:
-    """Return the fields of the object ``value``; raise FieldError, as all checks here do, if it is none."""
+    """Return the fields of the object ``value``; raise FieldError, like all checks here, if it is not one."""
     if not isinstance(value, dict):
         raise FieldError("expected an object")
     return Fields(value)
 
 
 def number(value: object) -> int:
-    """Return ``value``, a whole number."""
+    """Return ``value``, a whole number from 0 to LARGEST."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise FieldError(f"expected a whole number from 0 to {LARGEST}")
     return value
@@ -83,13 +83,13 @@ def boolean(value: object) -> bool:
 
 def one_line(value: object) -> str:
     """Return ``value``, a string of one line, sanitized."""
-    return cleaned_line(string(value))
+    return sanitize_line(string(value))
 
 
 def several_lines(value: object) -> str:
     """Return ``value``, a string of lines joined by LF or CRLF, sanitized and joined by LF."""
     text = string(value)
-    return cleaned(text.replace("\r\n", "\n") if "\r" in text else text)
+    return sanitize(text.replace("\r\n", "\n") if "\r" in text else text)
 
 
 def string_list(value: object) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def string_list(value: object) -> tuple[str, ...]:
 
 
 def string(value: object) -> str:
-    """Return ``value``, a string, as it is."""
+    """Return ``value``, a string, unchanged."""
     if not isinstance(value, str):
         raise FieldError("expected a string")
     return value
@@ -114,7 +114,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > _MAX_DIGITS:
         raise ValueError("a number has too many digits")
     return int(digits)
 
@@ -126,10 +126,10 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _no_number(word: str) -> float:
+def _refuse_constant(word: str) -> float:
     raise ValueError(f"not JSON: {word}")
 
 
 _JSON = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_whole, parse_float=_finite, parse_constant=_no_number
+    object_pairs_hook=_unique, parse_int=_whole, parse_float=_finite, parse_constant=_refuse_constant
 )

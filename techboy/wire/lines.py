@@ -1,7 +1,7 @@
-"""Where lines begin and end in a stream of bytes.
+"""Line ends and line lengths in a stream of bytes.
 
-A line ends with its delimiter. Where that is LF, a CR right before it belongs to the line's end too,
-so that what Windows and telnet send (CRLF) reads the same and does not count towards a limit.
+A line ends with its delimiter. If that is LF, a CR directly before it belongs to the line end too, so that
+CRLF, which Windows and telnet send, is read in the same way and does not count towards a limit.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ CRLF = b"\r\n"
 
 
 def first_overlong(block: bytes, limit: int, delimiter: bytes = LF) -> int:
-    """Return where the first line of more than ``limit`` bytes begins in ``block``, or -1.
+    """Return the index in ``block`` of the first line of more than ``limit`` bytes, -1 if there is none.
 
-    ``block`` holds whole lines, each with its delimiter. The work is one search for every ``limit``
-    bytes, however many lines they hold.
+    ``block`` consists of whole lines, each with its delimiter. The work is one search for every ``limit``
+    bytes, independent of the number of lines.
     """
     step, start = len(delimiter), 0
     while len(block) - start > limit + step:
@@ -27,10 +27,10 @@ def first_overlong(block: bytes, limit: int, delimiter: bytes = LF) -> int:
     return -1
 
 
-def outgrown(rest: bytes, limit: int, delimiter: bytes = LF) -> bool:
-    """Tell whether ``rest``, the beginning of a line, is past ``limit`` bytes whatever follows.
+def exceeds_limit(rest: bytes, limit: int, delimiter: bytes = LF) -> bool:
+    """Return whether the line that begins with ``rest`` has more than ``limit`` bytes, whatever follows.
 
-    A delimiter of which only a part has arrived is not counted.
+    A part of a delimiter at the end is not counted.
     """
     if len(rest) <= limit:
         return False
@@ -39,15 +39,15 @@ def outgrown(rest: bytes, limit: int, delimiter: bytes = LF) -> bool:
     return not any(end.startswith(tail) for end in expected)
 
 
-def unix_ends(block: bytes) -> bytes:
-    """Return ``block``, LF-joined lines without the last LF, with each CRLF made LF."""
+def normalise_line_ends(block: bytes) -> bytes:
+    """Return ``block``, lines joined by LF or CRLF and without the last LF, joined by LF."""
     if b"\r" not in block:
         return block
     return block.replace(CRLF, LF).removesuffix(b"\r")
 
 
 def ends_inside_character(data: bytes) -> bool:
-    """Tell whether ``data`` ends with the beginning of a UTF-8 character (RFC 3629) that is not whole."""
+    """Return whether ``data`` ends with an incomplete UTF-8 character (RFC 3629)."""
     for back, byte in enumerate(reversed(data[-3:]), 1):
         if byte >= 0b1100_0000:
             return back < _sequence_length(byte)

@@ -1,8 +1,8 @@
-"""The native protocol: one JSON object a line in both directions, for our own client, bots and pages.
+"""The native protocol: one JSON object per line in both directions, for Juliet, bots and web pages.
 
-The client's first line is a hello, and from its welcome on the server sends frames only. ``type`` says what a
-frame is. Unknown fields are ignored, so that frames can grow; a frame of an unknown type is an error that the
-connection survives, and so is one that cannot be read.
+The client's first line is a hello; from its welcome on, the server sends frames only. The field ``type`` is
+the kind of a frame. Unknown fields are ignored, so that fields can be added. A frame of an unknown type and
+an invalid frame are errors that do not close the connection.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from techboy.wire.json_fields import (
     string_list,
 )
 from techboy.wire.lines import LF, first_overlong
-from techboy.wire.sanitize import cleaned_line
+from techboy.wire.sanitize import sanitize_line
 
 F = TypeVar("F")
 Reader: TypeAlias = Callable[[Fields], F]
@@ -61,10 +61,10 @@ _LONGEST_SHOWN = 32  # characters of an unknown type that are repeated in the er
 
 
 def is_hello(beginning: bytes) -> bool | None:
-    """Tell from the ``beginning`` of what a client sends if it is a hello; None if that is not known yet.
+    """Return whether a client's first bytes, ``beginning``, start a hello; None if more bytes are needed.
 
-    A hello begins with its type, ``{"type": "hello"``, with no more than spaces and tabs in between, so that
-    a plain line is known early.
+    A hello begins with its type, ``{"type": "hello"``, with only spaces and tabs in between, so that a plain
+    line is detected early.
     """
     rest = beginning
     for token in (b"{", b'"type"', b":", b'"hello"'):
@@ -76,17 +76,17 @@ def is_hello(beginning: bytes) -> bool | None:
 
 
 def read_client(line: bytes) -> ClientFrame | InvalidFrame:
-    """Return the frame of a client that ``line`` is, with or without its end."""
+    """Return the client's frame in ``line``, with or without its line end."""
     return _read(line, _FROM_CLIENT)
 
 
 def read_server(line: bytes) -> ServerFrame | InvalidFrame:
-    """Return the frame of a server that ``line`` is, with or without its end."""
+    """Return the server's frame in ``line``, with or without its line end."""
     return _read(line, _FROM_SERVER)
 
 
-def written(frame: ClientFrame | ServerFrame) -> bytes:
-    """Return ``frame`` as a line, with its end. Fields that are None are left out."""
+def encode(frame: ClientFrame | ServerFrame) -> bytes:
+    """Return ``frame`` as a line, with its line end. Fields that are None are omitted."""
     match frame:
         case ClientMessage(seq, text, kind):
             return message_frame(seq, text, kind)
@@ -94,31 +94,31 @@ def written(frame: ClientFrame | ServerFrame) -> bytes:
             return _server_message(id_, at, author, text, kind)
         case _:
             values = {name: getattr(frame, name) for name in _names(type(frame))}
-            known = {name: value for name, value in values.items() if value is not None}
+            present = {name: value for name, value in values.items() if value is not None}
             return _encoded(
-                json.dumps({"type": _TYPES[type(frame)], **known}, ensure_ascii=False, default=vars) + "\n"
+                json.dumps({"type": _TYPES[type(frame)], **present}, ensure_ascii=False, default=vars) + "\n"
             )
 
 
 def message_frame(seq: int, text: str, kind: str = TEXT) -> bytes:
-    """Return a `ClientMessage` as a line, with its end."""
+    """Return a `ClientMessage` as a line, with its line end."""
     return _encoded(f'{{"type": "message", "kind": "{kind}", "seq": {seq}, "text": {_quoted(text)}}}\n')
 
 
 def batch_frame(batch: MessageBatch) -> bytes:
-    """Return ``batch`` as a line, with its end, that is read as a `ServerMessage`."""
+    """Return ``batch`` as a `ServerMessage`: a line, with its line end."""
     return _server_message(batch.first, milliseconds(batch.at), batch.author, batch.text, batch.kind)
 
 
 def milliseconds(seconds: float) -> int:
-    """Return a time in ``seconds`` since 1970 as frames have it: in whole milliseconds."""
+    """Return a time in ``seconds`` since 1970 as in frames: in whole milliseconds."""
     return round(seconds * 1000)
 
 
 def within(text: str, limit: int) -> int:
-    """Return how many lines ``text`` begins with that have at most ``limit`` bytes each.
+    """Return the number of lines before the first line of ``text`` with more than ``limit`` bytes.
 
-    ``text`` is sanitized: characters that were replaced count as what replaced them.
+    ``text`` is sanitized: a replaced character counts as its replacement.
     """
     block = _encoded(text) + LF
     start = first_overlong(block, limit)
@@ -126,7 +126,7 @@ def within(text: str, limit: int) -> int:
 
 
 def _encoded(line: str) -> bytes:
-    # text that was read has no surrogates, but a frame is written whatever is in it
+    # text that was received has no surrogates, but encoding must never fail
     return line.encode("utf-8", "replace")
 
 
@@ -139,20 +139,20 @@ def _server_message(first: int, at: int, author: str, text: str, kind: str) -> b
 
 def _read(line: bytes, readers: Mapping[str, Reader[F]]) -> F | InvalidFrame:
     try:
-        there = read_object(line)
+        values = read_object(line)
     except ValueError as error:
         return InvalidFrame(BAD_FRAME, str(error))
     try:
-        kind = there.optional("type", string)
+        kind = values.optional("type", string)
         reader = None if kind is None else readers.get(kind)
         if reader is not None:
-            return reader(there)
+            return reader(values)
     except FieldError as error:
         return InvalidFrame(BAD_FIELD, str(error))
-    what = (
-        "type is missing" if kind is None else f"unknown frame type {cleaned_line(kind[:_LONGEST_SHOWN])!r}"
+    why = (
+        "type is missing" if kind is None else f"unknown frame type {sanitize_line(kind[:_LONGEST_SHOWN])!r}"
     )
-    return InvalidFrame(UNKNOWN_TYPE, what)
+    return InvalidFrame(UNKNOWN_TYPE, why)
 
 
 def _kind(value: object) -> str:
@@ -162,38 +162,38 @@ def _kind(value: object) -> str:
 
 
 def _limits(value: object) -> Limits:
-    there = fields(value)
-    return Limits(there.required("line", number), there.required("frame", number))
+    values = fields(value)
+    return Limits(values.required("line", number), values.required("frame", number))
 
 
-def _read_client_message(there: Fields) -> ClientMessage:
+def _read_client_message(values: Fields) -> ClientMessage:
     return ClientMessage(
-        there.required("seq", number), there.required("text", several_lines), there.required("kind", _kind)
+        values.required("seq", number), values.required("text", several_lines), values.required("kind", _kind)
     )
 
 
-def _read_server_message(there: Fields) -> ServerMessage:
+def _read_server_message(values: Fields) -> ServerMessage:
     return ServerMessage(
-        there.required("id", number),
-        there.required("at", number),
-        there.required("from", one_line),
-        there.required("text", several_lines),
-        there.required("kind", _kind),
+        values.required("id", number),
+        values.required("at", number),
+        values.required("from", one_line),
+        values.required("text", several_lines),
+        values.required("kind", _kind),
     )
 
 
 def _reader(frame: type[F]) -> Reader[F]:
-    """Return what reads a ``frame``: fields with a default may be missing, except ``version``."""
+    """Return a function that reads a ``frame``; fields with a default are optional, except ``version``."""
     checks = [
         (field.name, _CHECKS[field.name], field.default is MISSING or field.name == "version")
         for field in dataclasses.fields(frame)  # type: ignore[arg-type]
     ]
 
-    def read(there: Fields) -> F:
+    def read(values: Fields) -> F:
         read_fields = {
-            name: there.required(name, check)
+            name: values.required(name, check)
             for name, check, is_required in checks
-            if is_required or name in there
+            if is_required or name in values
         }
         return frame(**read_fields)
 
@@ -204,7 +204,7 @@ def _names(frame: type) -> list[str]:
     return [field.name for field in dataclasses.fields(frame)]
 
 
-# a field means the same in every frame; that of a message may have several lines of text
+# a field has the same type in all frames, except the text of a message, which may have several lines
 _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "after_id": number,
     "args": string_list,

@@ -1,31 +1,32 @@
-"""The plain dialect: UTF-8 lines, for people with ``nc`` or ``telnet`` and for the original scripts.
+"""The plain protocol: UTF-8 lines, for ``nc``, ``telnet`` and the original scripts.
 
-Caller to host: a line is said; ``/word`` is a command; ``//`` at the start says a literal slash; ``exit``
-alone on a line, in any case, is the goodbye.
-Host to caller: a line is said, ``exit`` is the goodbye, and nothing is a command.
-In a room of many a line goes out as ``name: text``, or as ``** name does this`` if it tells an action.
-Both ways a notice begins with ``* ``, and an orderly close says goodbye as well. No nickname has an asterisk,
-so that nothing that a member says or does looks like a notice.
+Client to server: a line is a message; ``/word`` is a command; ``//`` at the start of a message stands for a
+slash; ``exit`` alone on a line, in upper or lower case, is the goodbye.
+Server to client: a line is a message, ``exit`` is the goodbye, and there are no commands.
+In a room, the server sends a message as ``name: text``, and an action as ``** name does this``.
+In both directions a notice begins with ``* ``, and an orderly close is a goodbye too. No nickname has an
+asterisk, so that no message looks like a notice.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TypeAlias
 
 from techboy.arguments import first_word
 from techboy.storage.interface import ACTION, TEXT
-from techboy.wire.lines import unix_ends
-from techboy.wire.sanitize import clean
+from techboy.wire.lines import normalise_line_ends
+from techboy.wire.sanitize import sanitize_bytes
 
 _GOODBYE = re.compile(rb"^exit$", re.IGNORECASE | re.MULTILINE)
 _SLASH = re.compile(rb"^/", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Said:
-    """One or more lines of one ``kind`` were said: ``text``, joined by LF."""
+class PlainMessage:
+    """One or more lines of one ``kind``: ``text``, joined by LF."""
 
     text: str
     kind: str = TEXT
@@ -33,62 +34,67 @@ class Said:
 
 @dataclass(frozen=True)
 class Command:
-    """A line that began with a single slash: ``line``, without that slash."""
+    """A line that begins with a single slash: ``line``, without that slash."""
 
     line: str
 
     @property
     def word(self) -> str:
-        """What is to be done: the command's first word."""
+        """The name of the command: the first word."""
         return first_word(self.line)[0]
 
     @property
     def arguments(self) -> str:
-        """What follows the first word, without blanks around it."""
+        """The text after the first word, without surrounding spaces."""
         return first_word(self.line)[1].strip()
 
 
 @dataclass(frozen=True)
 class Goodbye:
-    """The author is leaving; what came after it in the same text is not looked at."""
+    """The peer leaves; text after the goodbye is ignored."""
 
 
-Event: TypeAlias = Said | Command | Goodbye
+Event: TypeAlias = PlainMessage | Command | Goodbye
+
+
+class Side(Enum):
+    """One end of a plain connection."""
+
+    SERVER = auto()  # receives commands; so does a program from its keyboard
+    CLIENT = auto()  # sends commands
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The plain dialect, from one end of it.
+class PlainProtocol:
+    """The plain protocol at one ``side`` of a connection."""
 
-    ``obeys``: this end hears commands (the host, or a person's keyboard); the other end sends them.
-    """
+    side: Side
 
-    obeys: bool
+    def parse(self, block: bytes) -> list[Event]:
+        """Return the events in ``block``, lines joined by their line ends, in order."""
+        lines = normalise_line_ends(block)
+        takes_commands = self.side is Side.SERVER
+        if (takes_commands and _has_slash(lines)) or _may_have_goodbye(lines):
+            return _events(sanitize_bytes(lines).split("\n"), takes_commands)
+        return [PlainMessage(sanitize_bytes(lines))]
 
-    def understand(self, block: bytes) -> list[Event]:
-        """Return what ``block``, lines joined by their ends, means, in its order."""
-        lines = unix_ends(block)
-        if (self.obeys and _has_slash(lines)) or _may_say_goodbye(lines):
-            return _obeyed(clean(lines).split("\n"), self.obeys)
-        return [Said(clean(lines))]
+    def encode(self, text: str, kind: str = TEXT) -> bytes:
+        """Return ``text``, lines joined by LF, so that the peer reads every line as a message.
 
-    def written(self, text: str, kind: str = TEXT) -> bytes:
-        """Return ``text``, lines joined by LF, so that the other end takes all of it for something said.
-
-        Actions are written as the command, ``/me``.
+        Actions are encoded as the command ``/me``.
         """
         if kind == ACTION:
-            return _each("/me ", text).encode()
+            return _prefixed("/me ", text).encode()
         data = text.encode()
-        if not self.obeys and _has_slash(data):
+        if self.side is Side.CLIENT and _has_slash(data):
             data = _SLASH.sub(b"//", data)
-        if _may_say_goodbye(data):
+        if _may_have_goodbye(data):
             data = _GOODBYE.sub(rb"\g<0> ", data)
         return data
 
 
-HOST = Plain(obeys=True)
-CALLER = Plain(obeys=False)
+SERVER = PlainProtocol(Side.SERVER)
+CLIENT = PlainProtocol(Side.CLIENT)
 
 
 def notice(text: str) -> str:
@@ -97,20 +103,20 @@ def notice(text: str) -> str:
 
 
 def signature(author: str, kind: str) -> str:
-    """Return what begins each line that ``author`` said in a room of many, or did if ``kind`` is ACTION."""
+    """Return the beginning of each line of ``author`` in a room; ``kind`` is TEXT or ACTION."""
     return f"** {author} " if kind == ACTION else f"{author}: "
 
 
-def in_room(author: str, kind: str, text: str) -> str:
-    """Return what ``author`` said in a room of many, lines joined by LF; ``kind`` is TEXT or ACTION."""
-    return _each(signature(author, kind), text)
+def signed_lines(author: str, kind: str, text: str) -> str:
+    """Return ``text``, lines joined by LF, with the signature of ``author`` on each line."""
+    return _prefixed(signature(author, kind), text)
 
 
-def _each(before: str, text: str) -> str:
-    return before + text.replace("\n", f"\n{before}")
+def _prefixed(prefix: str, text: str) -> str:
+    return prefix + text.replace("\n", f"\n{prefix}")
 
 
-def _may_say_goodbye(lines: bytes) -> bool:
+def _may_have_goodbye(lines: bytes) -> bool:
     lowered = lines.lower()
     return lowered.startswith(b"exit") or b"\nexit" in lowered
 
@@ -119,26 +125,26 @@ def _has_slash(lines: bytes) -> bool:
     return lines.startswith(b"/") or b"\n/" in lines
 
 
-def _obeyed(lines: list[str], commands: bool) -> list[Event]:
+def _events(lines: list[str], takes_commands: bool) -> list[Event]:
     events: list[Event] = []
-    said: list[str] = []
+    message: list[str] = []
     for line in lines:
-        event = _order(line, commands)
+        event = _special_event(line, takes_commands)
         if event is None:
-            said.append(line.removeprefix("/") if commands else line)
+            message.append(line.removeprefix("/") if takes_commands else line)
             continue
-        if said:
-            events.append(Said("\n".join(said)))
-            said = []
+        if message:
+            events.append(PlainMessage("\n".join(message)))
+            message = []
         events.append(event)
         if isinstance(event, Goodbye):
             return events
-    return [*events, Said("\n".join(said))] if said else events
+    return [*events, PlainMessage("\n".join(message))] if message else events
 
 
-def _order(line: str, commands: bool) -> Command | Goodbye | None:
+def _special_event(line: str, takes_commands: bool) -> Command | Goodbye | None:
     if line.lower() == "exit":
         return Goodbye()
-    if commands and line.startswith("/") and not line.startswith("//"):
+    if takes_commands and line.startswith("/") and not line.startswith("//"):
         return Command(line[1:])
     return None

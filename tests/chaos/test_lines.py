@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from techboy.net.plain_receiver import MAX_LINE
-from techboy.wire.sanitize import clean
+from techboy.wire.sanitize import sanitize_bytes
 from tests.chaos.lines import Part
 
 SEED = 1597
@@ -17,7 +17,7 @@ class LinesTests:
         part = Part("juliet", 5000, SEED)
         lines = [part.line(number) for number in range(part.count)]
         block = part.block(0, part.count)
-        assert block.decode() == clean(block) == "".join(f"{line}\n" for line in lines)
+        assert block.decode() == sanitize_bytes(block) == "".join(f"{line}\n" for line in lines)
         assert max(len(line.encode()) for line in lines) <= MAX_LINE
         assert lines != [Part("juliet", 5000, SEED + 1).line(number) for number in range(part.count)]
         assert {"", "exit", "{}", "/shutdown"} < set(lines)

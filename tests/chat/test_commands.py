@@ -559,7 +559,7 @@ class IgnoreTests:
         assert answer == ["you ignore nurse; /unignore nurse ends it"]
         verona.does(verona.nurse, "nick angelica")
         assert verona.juliet.ignoring == {verona.nurse.number}
-        assert verona.does(verona.juliet, "unignore Angelica") == ["you hear angelica again"]
+        assert verona.does(verona.juliet, "unignore Angelica") == ["you no longer ignore angelica"]
         assert verona.juliet.ignoring == frozenset()
 
     def test_many(self, verona: Verona) -> None:

@@ -223,7 +223,7 @@ class PassedTests:
     def test_no_ear(self, manager: Passed) -> None:
         """A socket that nobody can call is refused by its number."""
         number = manager.add(socket.socket())
-        with pytest.raises(ValueError, match=f"^descriptor {number} is no socket that can be called$"):
+        with pytest.raises(ValueError, match=f"^descriptor {number} is not a listening socket$"):
             inherited_sockets(manager.descriptors)
 
     @needs_inheritance

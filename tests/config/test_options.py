@@ -22,9 +22,9 @@ from techboy.config import endpoints
 from techboy.config import reactor as reactors
 from techboy.config.options import (
     ConversationOptions,
+    command_name,
     option_type,
     redirect_log,
-    way_in,
 )
 from techboy.config.values import DAY, port_number
 from techboy.net.addresses import LONGEST_PATH
@@ -119,7 +119,7 @@ class WayInTests:
         ],
     )
     def test_way_in(self, path: str, command: str) -> None:
-        assert way_in(path) == command
+        assert command_name(path) == command
 
 
 class OptionTests:
@@ -855,11 +855,11 @@ class RomeoTests:
         """What is passed and can't be listened on is a mistake of the service's."""
 
         def passed() -> list[str]:
-            raise ValueError("descriptor 3 is no socket that can be called")
+            raise ValueError("descriptor 3 is not a listening socket")
 
         monkeypatch.setattr(endpoints, "inherited_sockets", passed)
         said = mistake(romeo.Options, capsys=capsys, status=78)
-        assert said == "romeo: $LISTEN_FDS: descriptor 3 is no socket that can be called\n"
+        assert said == "romeo: $LISTEN_FDS: descriptor 3 is not a listening socket\n"
 
     def test_many(self, screen: TextIO, file: TextIO) -> None:
         """Without a keyboard there are many guests; with one there is one, unless more are asked for."""

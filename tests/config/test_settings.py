@@ -24,7 +24,7 @@ from techboy.config.settings import (
     one_line,
     refuse_both,
 )
-from techboy.wire.sanitize import cleaned_line
+from techboy.wire.sanitize import sanitize_line
 from tests.marks import needs_named_pipes, needs_posix_terminal
 
 KINDS = {"port": Kind.TEXT, "max-line": Kind.TEXT, "once": Kind.FLAG, "listen": Kind.LIST}
@@ -291,7 +291,7 @@ class OneLineTests:
     def test_safe(self, text: str) -> None:
         """It is one line, of a length that can be read, without anything unsafe."""
         line = one_line(text)
-        assert line == cleaned_line(line)
+        assert line == sanitize_line(line)
         assert len(line) <= 401
 
     def test_both_ends(self) -> None:

@@ -398,12 +398,12 @@ class Listener:
 class Programs(EndedAtLast):
     """Starts programs and peers, and ends them all, whatever becomes of the test.
 
-    ``folder``: where they run, and their files are. ``way_in``: the command by which `twist` is run.
+    ``folder``: where they run, and their files are. ``command_name``: the command by which `twist` is run.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.way_in: Sequence[str | Path] = [TWIST]
+        self.command_name: Sequence[str | Path] = [TWIST]
         self._started = ExitStack()
 
     def close(self) -> None:
@@ -418,7 +418,7 @@ class Programs(EndedAtLast):
 
     def twist(self, *arguments: str, **streams: Stream) -> Program:
         """Start the installed `twist`."""
-        return self.start(*self.way_in, *arguments, **streams)
+        return self.start(*self.command_name, *arguments, **streams)
 
     def romeo(self, *options: str, port: int = 0, **streams: Stream) -> Program:
         """Start Romeo on ``port``, or on one that is free."""
@@ -430,7 +430,7 @@ class Programs(EndedAtLast):
 
     def terminal(self, *arguments: str, stdout: Stream | None = None) -> Terminal:
         """Start `twist` in a terminal."""
-        terminal = Terminal([*self.way_in, *arguments], self.folder, stdout)
+        terminal = Terminal([*self.command_name, *arguments], self.folder, stdout)
         self._started.callback(terminal.close)
         return terminal
 

@@ -104,10 +104,10 @@ class TerminalConversationTests:
 class QuestionsTests:
     """What is asked at a terminal where the command line does not say it."""
 
-    @pytest.mark.parametrize("way_in", WAYS_IN, ids=lambda way_in: str(way_in[-1]))
-    def test_both_are_asked(self, programs: Programs, way_in: Sequence[str | Path]) -> None:
+    @pytest.mark.parametrize("command_name", WAYS_IN, ids=lambda command_name: str(command_name[-1]))
+    def test_both_are_asked(self, programs: Programs, command_name: Sequence[str | Path]) -> None:
         """The original's questions are put; Enter takes the default, and a wrong answer is asked again."""
-        programs.way_in = way_in
+        programs.command_name = command_name
         romeo = programs.terminal("romeo")
         romeo.shows("Enter Romeo IP address ex : 0.0.0.0 : ")
         romeo.writes("\n")

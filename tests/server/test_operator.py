@@ -18,7 +18,7 @@ from techboy.terminal.interface import InputSource
 from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio_bridge import StdioBridge
-from techboy.wire.plain import HOST
+from techboy.wire.plain import SERVER
 from tests.houses import Verona, Visitor
 from tests.native import HeldCommitter
 from tests.programs import RecordedStates
@@ -46,7 +46,7 @@ class Home:
     ) -> None:
         self.verona, self.states, self.left = Verona(keep=keep, executor=executor), RecordedStates(), 0
         self.states.on_screen = not apart
-        reader = PersonParser(4096) if keyboard is PERSON else ScriptParser(4096, HOST.written)
+        reader = PersonParser(4096) if keyboard is PERSON else ScriptParser(4096, SERVER.encode)
         self.bridge = StdioBridge(reader, shown_by_name(), self.states, 4096)
         self.operator = LocalOperator(self.verona.chat, self.verona.broker, self.bridge, self._leave)
         self.bridge.conversation = self.operator

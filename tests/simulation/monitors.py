@@ -21,7 +21,7 @@ from techboy.wire.frames import (
 )
 from techboy.wire.lines import LF
 from techboy.wire.native import read_client, read_server
-from techboy.wire.plain import in_room
+from techboy.wire.plain import signed_lines
 from tests.simulation.truth import TAG, BrokenPromiseError, Entry
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Monitor:
     def _plain_line(self, line: str, tag: tuple[str, int]) -> None:
         for log_id, key, number in reversed(self._truth.places(tag)):
             entry = self._truth.room(log_id, key).entries[number]
-            if in_room(entry.author, entry.kind, entry.text) == line:
+            if signed_lines(entry.author, entry.kind, entry.text) == line:
                 self._plain_entry((log_id, key), entry)
                 return
         raise BrokenPromiseError(f"{line!r} was shown, and is not stored like that")

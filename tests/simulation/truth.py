@@ -8,7 +8,7 @@ from typing import Any
 
 from techboy.storage.interface import CommitGroup, LogStore, MessageBatch
 from techboy.storage.memory import MemoryLogStore
-from techboy.wire.plain import in_room
+from techboy.wire.plain import signed_lines
 
 TAG = re.compile(r"\b([a-z]+[0-9]+):([0-9]+)\b")
 """How every line begins that a simulated person says: who it is, and a number that only grows."""
@@ -132,7 +132,7 @@ class Truth:
         if not is_fragment and tag not in self.said:
             raise BrokenPromiseError(f"{key}: {entry} was stored, and nobody said it")
         if tag is None:
-            self.fragments.add(in_room(entry.author, entry.kind, entry.text))
+            self.fragments.add(signed_lines(entry.author, entry.kind, entry.text))
             return
         places = self._places.setdefault(tag, [])
         if not is_fragment and tag[1] > self.relaxed.get(tag[0], 0):

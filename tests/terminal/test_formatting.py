@@ -21,7 +21,7 @@ from techboy.terminal.formatting import (
     supports_bold,
     supports_colours,
 )
-from techboy.wire.sanitize import cleaned
+from techboy.wire.sanitize import sanitize
 from tests.children import run
 
 DAY = 86400.0
@@ -305,7 +305,7 @@ class PainterTests:
             shown.format_status(text, NOON),
         ):
             bare = SGR.sub("", painted.text)
-            assert bare == cleaned(bare)
+            assert bare == sanitize(bare)
             assert bare.count("\n") == painted.text.count("\n") == lines
             assert bare.endswith("\n")
             assert all(line.startswith("12:00 ") for line in bare.removesuffix("\n").split("\n"))

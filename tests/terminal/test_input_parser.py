@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from techboy.storage.interface import ACTION
 from techboy.terminal.input_parser import Enter, PersonParser, RejectedLine, ScriptParser
-from techboy.wire.plain import CALLER, HOST, Command, Goodbye, Plain, Said
+from techboy.wire.plain import CLIENT, SERVER, Command, Goodbye, PlainMessage, PlainProtocol
 from tests.wire.texts import any_bytes, quick
 
 LIMIT = 20
@@ -23,7 +23,7 @@ class PersonTests:
 
     def test_said(self) -> None:
         """What is typed is said."""
-        assert PersonParser(LIMIT).parse(b"hello") == [Said("hello")]
+        assert PersonParser(LIMIT).parse(b"hello") == [PlainMessage("hello")]
 
     @pytest.mark.parametrize("block", [b"", b" ", b"\t", b"\r", b"\n\n \n"])
     def test_enter(self, block: bytes) -> None:
@@ -32,7 +32,7 @@ class PersonTests:
 
     def test_blank_lines_between(self) -> None:
         """Of what is pasted only the blank lines are left out."""
-        assert PersonParser(LIMIT).parse(b"\n  one\n\n \ntwo \n") == [Said("  one\ntwo ")]
+        assert PersonParser(LIMIT).parse(b"\n  one\n\n \ntwo \n") == [PlainMessage("  one\ntwo ")]
 
     @pytest.mark.parametrize("line", [b"exit", b"Exit", b"exit\r"])
     def test_exit(self, line: bytes) -> None:
@@ -42,7 +42,7 @@ class PersonTests:
     @pytest.mark.parametrize("line", [b"/me waves", b"/ME   waves "])
     def test_action(self, line: bytes) -> None:
         """What a person does is a message of its own kind."""
-        assert PersonParser(LIMIT).parse(b"a\n" + line) == [Said("a"), Said("waves", ACTION)]
+        assert PersonParser(LIMIT).parse(b"a\n" + line) == [PlainMessage("a"), PlainMessage("waves", ACTION)]
 
     def test_no_action(self) -> None:
         """Without a text it is a command, which is answered with its usage; so is another word."""
@@ -52,23 +52,23 @@ class PersonTests:
         """A line that begins with a slash is a command, with two it is said."""
         assert PersonParser(LIMIT).parse(b"/nick rosaline\n//nick") == [
             Command("nick rosaline"),
-            Said("/nick"),
+            PlainMessage("/nick"),
         ]
 
     def test_order(self) -> None:
         """All happens in the order in which it was typed."""
         assert PersonParser(LIMIT).parse(b"a\n/b\n\n/c\nd\nexit\ne") == [
-            Said("a"),
+            PlainMessage("a"),
             Command("b"),
             Enter(),
             Command("c"),
-            Said("d"),
+            PlainMessage("d"),
             Goodbye(),
         ]
 
     def test_cleaned(self) -> None:
         """An arrow key in a line moves nobody's cursor."""
-        assert PersonParser(LIMIT).parse(b"a\x1b[Db") == [Said("a\ufffd[Db")]
+        assert PersonParser(LIMIT).parse(b"a\x1b[Db") == [PlainMessage("a\ufffd[Db")]
 
     def test_overlong(self) -> None:
         """Who types too much is told so; it is no reason for the program to fail."""
@@ -83,52 +83,54 @@ class ScriptTests:
     @pytest.mark.parametrize("line", ["", " ", "exit", "EXIT", "/quit", "//", "hello", "* note"])
     def test_as_it_stands(self, line: str) -> None:
         """Every line is said, and nothing in it is obeyed."""
-        assert ScriptParser(LIMIT, CALLER.written).parse(line.encode()) == [Said(line)]
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(line.encode()) == [PlainMessage(line)]
 
     def test_together(self) -> None:
         """Lines that are read together are said together, blank ones too."""
-        assert ScriptParser(LIMIT, CALLER.written).parse(b"one\r\n\r\ntwo\n") == [Said("one\n\ntwo\n")]
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(b"one\r\n\r\ntwo\n") == [PlainMessage("one\n\ntwo\n")]
 
     def test_cleaned(self) -> None:
         """A file is cleaned like anything else."""
-        assert ScriptParser(LIMIT, CALLER.written).parse(b"a\x1b\xff") == [Said("a\ufffd\ufffd")]
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(b"a\x1b\xff") == [PlainMessage("a\ufffd\ufffd")]
 
     def test_longest(self) -> None:
         """A line may be as long as the limit."""
         line = "x" * LIMIT
-        assert ScriptParser(LIMIT, CALLER.written).parse(f"a\n{line}\nb".encode()) == [
-            Said("a"),
-            Said(line),
-            Said("b"),
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(f"a\n{line}\nb".encode()) == [
+            PlainMessage("a"),
+            PlainMessage(line),
+            PlainMessage("b"),
         ]
 
     def test_slash_counts(self) -> None:
         """What the other end receives counts: a caller's slash is doubled."""
         line = "/" + "x" * (LIMIT - 1)
-        assert ScriptParser(LIMIT, CALLER.written).parse(line.encode()) == [refused(1)]
-        assert ScriptParser(LIMIT, HOST.written).parse(line.encode()) == [Said(line)]
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(line.encode()) == [refused(1)]
+        assert ScriptParser(LIMIT, SERVER.encode).parse(line.encode()) == [PlainMessage(line)]
 
     def test_cleaning_counts(self) -> None:
         """What the other end receives counts: cleaning makes three bytes of one."""
-        assert ScriptParser(LIMIT, CALLER.written).parse(b"one\n" + b"\xff" * 7 + b"\nthree") == [
-            Said("one"),
+        assert ScriptParser(LIMIT, CLIENT.encode).parse(b"one\n" + b"\xff" * 7 + b"\nthree") == [
+            PlainMessage("one"),
             refused(2),
-            Said("three"),
+            PlainMessage("three"),
         ]
 
     def test_numbers(self) -> None:
         """A line that is refused is known by its number in the whole file."""
-        script = ScriptParser(LIMIT, CALLER.written)
+        script = ScriptParser(LIMIT, CLIENT.encode)
         script.parse(b"one\ntwo\n")
         assert script.overlong_line() == refused(4)
-        assert script.parse(b"five\n" + b"\xff" * LIMIT) == [Said("five"), refused(6)]
+        assert script.parse(b"five\n" + b"\xff" * LIMIT) == [PlainMessage("five"), refused(6)]
         assert script.overlong_line() == refused(7)
 
     @quick
-    @given(any_bytes(), st.sampled_from([HOST, CALLER]))
-    def test_within_limit(self, block: bytes, end: Plain) -> None:
+    @given(any_bytes(), st.sampled_from([SERVER, CLIENT]))
+    def test_within_limit(self, block: bytes, end: PlainProtocol) -> None:
         """Whatever the file, no line goes out over the limit, and none is left out in silence."""
-        events = ScriptParser(LIMIT, end.written).parse(block)
-        said = [line for event in events if isinstance(event, Said) for line in event.text.split("\n")]
-        assert all(len(end.written(line)) <= LIMIT for line in said)
+        events = ScriptParser(LIMIT, end.encode).parse(block)
+        said = [
+            line for event in events if isinstance(event, PlainMessage) for line in event.text.split("\n")
+        ]
+        assert all(len(end.encode(line)) <= LIMIT for line in said)
         assert len(said) + sum(isinstance(event, RejectedLine) for event in events) == block.count(b"\n") + 1

@@ -20,7 +20,7 @@ from techboy.terminal.plain_prompt import PlainPrompt
 from techboy.terminal.prompt.scrollback import NOTICE_LIMIT
 from techboy.terminal.stdio_bridge import InputHandler, StdioBridge
 from techboy.terminal.stdio_transport import Connect, connect_by_readiness, connect_by_threads, connect_stdio
-from techboy.wire.plain import CALLER
+from techboy.wire.plain import CLIENT
 from tests.real_reactor import ensure_deferred, reactor
 from tests.terminal.pipes import Pipes, read_exactly, until
 from tests.transports import FakeTransport, SocketTransport, connected
@@ -91,7 +91,7 @@ class Bridge:
     ) -> None:
         self.states, self.conversation = FakeStates(on_screen), FakeConversation()
         self.bridge = StdioBridge(
-            reader or ScriptParser(16, CALLER.written),
+            reader or ScriptParser(16, CLIENT.encode),
             OutputFormats(choice, False, lambda: 0.0, lambda at: "12:00"),
             self.states,
             16,

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from techboy.wire.lines import CRLF, LF, ends_inside_character, first_overlong, outgrown, unix_ends
+from techboy.wire.lines import (
+    CRLF,
+    LF,
+    ends_inside_character,
+    exceeds_limit,
+    first_overlong,
+    normalise_line_ends,
+)
 from tests.wire.texts import any_bytes, any_texts, quick
 
 NUL = b"\0"
@@ -73,21 +80,21 @@ class OutgrownTests:
     @pytest.mark.parametrize("rest", [b"", b"1234", b"1234\r", b"123\r\r"])
     def test_hope(self, rest: bytes) -> None:
         """A line is not refused as long as it may still end in time."""
-        assert not outgrown(rest, 4)
+        assert not exceeds_limit(rest, 4)
 
     @pytest.mark.parametrize("rest", [b"12345", b"1234\r\r", b"1234\ra", b"12345\r"])
     def test_no_hope(self, rest: bytes) -> None:
         """A line is refused as soon as it is too long."""
-        assert outgrown(rest, 4)
+        assert exceeds_limit(rest, 4)
 
     @pytest.mark.parametrize(("rest", "past"), [(b"1234\r", False), (b"1234\r\r", True), (b"12345", True)])
     def test_crlf(self, rest: bytes, past: bool) -> None:
         """The first part of a line's end is no part of the line."""
-        assert outgrown(rest, 4, CRLF) is past
+        assert exceeds_limit(rest, 4, CRLF) is past
 
     def test_other_delimiter(self) -> None:
         """A CR counts where lines do not end with LF."""
-        assert outgrown(b"1234\r", 4, NUL)
+        assert exceeds_limit(b"1234\r", 4, NUL)
 
     @quick
     @given(scraps, st.integers(0, 9), delimiters)
@@ -97,7 +104,7 @@ class OutgrownTests:
         ends = [end[cut:] for end in (delimiter, LF, CRLF) for cut in range(len(end))]
         wholes = [rest + end for end in ends if (rest + end).endswith(delimiter)]
         within = any(naive_first_overlong(whole, limit, delimiter) < 0 for whole in wholes)
-        assert outgrown(rest, limit, delimiter) is not within
+        assert exceeds_limit(rest, limit, delimiter) is not within
 
 
 class UnixEndsTests:
@@ -116,13 +123,13 @@ class UnixEndsTests:
     )
     def test_ends(self, block: bytes, lines: bytes) -> None:
         """One CR belongs to a line's end, and any other to the line."""
-        assert unix_ends(block) == lines
+        assert normalise_line_ends(block) == lines
 
     @quick
     @given(any_bytes())
     def test_naive(self, block: bytes) -> None:
         """Lines together are read as each alone."""
-        assert unix_ends(block) == LF.join(line.removesuffix(b"\r") for line in block.split(LF))
+        assert normalise_line_ends(block) == LF.join(line.removesuffix(b"\r") for line in block.split(LF))
 
 
 class EndsInsideCharacterTests:

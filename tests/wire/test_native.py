@@ -37,14 +37,14 @@ from techboy.wire.frames import (
 )
 from techboy.wire.native import (
     batch_frame,
+    encode,
     is_hello,
     message_frame,
     read_client,
     read_server,
     within,
-    written,
 )
-from techboy.wire.sanitize import REPLACEMENT, clean, cleaned, cleaned_line
+from techboy.wire.sanitize import REPLACEMENT, sanitize, sanitize_bytes, sanitize_line
 from tests.wire.texts import any_bytes, any_texts, clean_texts, is_unsafe, quick
 
 FROM_CLIENT: list[tuple[ClientFrame, dict[str, Any]]] = [
@@ -236,7 +236,7 @@ class WrittenTests:
     @EACH
     def test_fields(self, frame: Any, fields: dict[str, Any], read: Any) -> None:
         """Each frame has its fields, and its line an end."""
-        line = written(frame)
+        line = encode(frame)
         assert json.loads(line) == fields
         assert line.endswith(b"}\n")
 
@@ -257,17 +257,17 @@ class WrittenTests:
     )
     def test_bytes(self, frame: Any, line: str) -> None:
         """Text is UTF-8, and readable as it stands."""
-        assert written(frame) == line.encode()
+        assert encode(frame) == line.encode()
 
     def test_bulk(self) -> None:
         """What is said in bulk has a short way, to the same lines."""
         batch = MessageBatch(59, 60, 1795349686.158, 7, "romeo", TEXT, "one\ntwo")
-        assert message_frame(17, "one\ntwo") == written(ClientMessage(17, "one\ntwo"))
-        assert batch_frame(batch) == written(ServerMessage(59, 1795349686158, "romeo", "one\ntwo"))
+        assert message_frame(17, "one\ntwo") == encode(ClientMessage(17, "one\ntwo"))
+        assert batch_frame(batch) == encode(ServerMessage(59, 1795349686158, "romeo", "one\ntwo"))
 
     def test_misread(self) -> None:
         """What could not be read is answered as it is."""
-        assert read_server(written(InvalidFrame(BAD_FIELD, "seq is missing"))) == Error(
+        assert read_server(encode(InvalidFrame(BAD_FIELD, "seq is missing"))) == Error(
             BAD_FIELD, "seq is missing"
         )
 
@@ -275,7 +275,7 @@ class WrittenTests:
     @given(wild_frames)
     def test_one_line(self, frame: Any) -> None:
         """Whatever is in a frame, it is one line of JSON in UTF-8."""
-        line = written(frame)
+        line = encode(frame)
         assert line.index(b"\n") == len(line) - 1
         assert isinstance(json.loads(line.decode()), dict)
 
@@ -283,13 +283,13 @@ class WrittenTests:
     @given(client_frames)
     def test_client(self, frame: Any) -> None:
         """A server reads what a client wrote."""
-        assert read_client(written(frame)) == frame
+        assert read_client(encode(frame)) == frame
 
     @quick
     @given(server_frames)
     def test_server(self, frame: Any) -> None:
         """A client reads what a server wrote."""
-        assert read_server(written(frame)) == frame
+        assert read_server(encode(frame)) == frame
 
 
 class ReadTests:
@@ -440,7 +440,7 @@ class ReadTests:
         """Whatever arrives, it is read without an exception, and what it is can be written."""
         for read in (read_client, read_server):
             frame = read(line)
-            text = written(frame).decode()
+            text = encode(frame).decode()
             assert not any(is_unsafe(char) for char in text[:-1])
             if not isinstance(frame, InvalidFrame):
                 assert read(text.encode()) == frame
@@ -516,7 +516,7 @@ class IsHelloTests:
     @given(hellos, st.integers(0, 3), st.integers(0, 3))
     def test_every_cut(self, hello: Hello, before: int, inside: int) -> None:
         """Wherever a hello is cut, it is never taken for anything else, and is known in the end."""
-        line = b" " * before + b"{" + b" " * inside + written(hello).removeprefix(b"{")
+        line = b" " * before + b"{" + b" " * inside + encode(hello).removeprefix(b"{")
         answers = [is_hello(line[:cut]) for cut in range(len(line) + 1)]
         assert False not in answers
         assert answers == sorted(answers, key=lambda answer: answer is True)
@@ -567,7 +567,7 @@ class CleanedTests:
     @quick
     @given(any_texts())
     def test_as_bytes(self, text: str) -> None:
-        assert cleaned(text) == clean(text.encode())
+        assert sanitize(text) == sanitize_bytes(text.encode())
 
     @quick
     @given(wild)
@@ -576,8 +576,8 @@ class CleanedTests:
         expected = "".join(
             REPLACEMENT if is_unsafe(char) or "\ud800" <= char <= "\udfff" else char for char in text
         )
-        assert cleaned(text) == expected
+        assert sanitize(text) == expected
 
     def test_line(self) -> None:
         """In one line the end of a line is unsafe too."""
-        assert cleaned_line("a\n\tb\r\n\ud800") == f"a{REPLACEMENT}\tb{REPLACEMENT * 3}"
+        assert sanitize_line("a\n\tb\r\n\ud800") == f"a{REPLACEMENT}\tb{REPLACEMENT * 3}"

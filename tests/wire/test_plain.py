@@ -7,29 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from techboy.wire.plain import (
-    CALLER,
-    HOST,
+    CLIENT,
+    SERVER,
     Command,
     Event,
     Goodbye,
-    Plain,
-    Said,
-    in_room,
+    PlainMessage,
+    PlainProtocol,
     notice,
+    signed_lines,
 )
 from tests.wire.texts import any_bytes, clean_texts, quick
 
-BOTH = pytest.mark.parametrize("end", [HOST, CALLER], ids=["host", "caller"])
+BOTH = pytest.mark.parametrize("end", [SERVER, CLIENT], ids=["host", "caller"])
 
 
-def one_by_one(end: Plain, block: bytes) -> list[Event]:
+def one_by_one(end: PlainProtocol, block: bytes) -> list[Event]:
     """Understand each line of ``block`` for itself, and join what was said."""
     events: list[Event] = []
     for line in block.split(b"\n"):
-        [event] = end.understand(line)
+        [event] = end.parse(line)
         last = events[-1] if events else None
-        if isinstance(event, Said) and isinstance(last, Said):
-            events[-1] = Said(f"{last.text}\n{event.text}")
+        if isinstance(event, PlainMessage) and isinstance(last, PlainMessage):
+            events[-1] = PlainMessage(f"{last.text}\n{event.text}")
         else:
             events.append(event)
         if isinstance(event, Goodbye):
@@ -49,68 +49,71 @@ class UnderstandTests:
     @pytest.mark.parametrize(
         "block", [b"", b"hello", b"hello\nyou", b"\n\n", b"a // b", b"not an exit", b" exit"]
     )
-    def test_said(self, end: Plain, block: bytes) -> None:
+    def test_said(self, end: PlainProtocol, block: bytes) -> None:
         """Lines are said as they are, all together."""
-        assert end.understand(block) == [Said(block.decode())]
+        assert end.parse(block) == [PlainMessage(block.decode())]
 
     @BOTH
-    def test_cleaned(self, end: Plain) -> None:
+    def test_cleaned(self, end: PlainProtocol) -> None:
         """What is unsafe for a terminal is never heard."""
-        assert end.understand(b"a\x1b[2J\r\nexit?\x9b\r") == [Said("a\ufffd[2J\nexit?\ufffd")]
+        assert end.parse(b"a\x1b[2J\r\nexit?\x9b\r") == [PlainMessage("a\ufffd[2J\nexit?\ufffd")]
 
     @BOTH
     @pytest.mark.parametrize("line", [b"exit", b"EXIT", b"Exit", b"exit\r"])
-    def test_goodbye(self, end: Plain, line: bytes) -> None:
+    def test_goodbye(self, end: PlainProtocol, line: bytes) -> None:
         """`exit` alone on a line is the goodbye, in any case and with any line end."""
-        assert end.understand(line) == [Goodbye()]
+        assert end.parse(line) == [Goodbye()]
 
     @BOTH
-    def test_after_goodbye(self, end: Plain) -> None:
+    def test_after_goodbye(self, end: PlainProtocol) -> None:
         """What was said before the goodbye is heard, and what came after it is not."""
-        assert end.understand(b"bye\nsee you\nexit\nexit\nhello?") == [Said("bye\nsee you"), Goodbye()]
+        assert end.parse(b"bye\nsee you\nexit\nexit\nhello?") == [
+            PlainMessage("bye\nsee you"),
+            Goodbye(),
+        ]
 
     @BOTH
     @pytest.mark.parametrize("line", [b"exit ", b" exit", b"exits", b"exit\tnow", b"exit\x00"])
-    def test_no_goodbye(self, end: Plain, line: bytes) -> None:
+    def test_no_goodbye(self, end: PlainProtocol, line: bytes) -> None:
         """A line with anything else than `exit` in it is said."""
-        [event] = end.understand(line)
-        assert isinstance(event, Said)
+        [event] = end.parse(line)
+        assert isinstance(event, PlainMessage)
 
     def test_command(self) -> None:
         """A line that begins with a slash is a command to the host."""
-        assert HOST.understand(b"/nick rosaline") == [Command("nick rosaline")]
+        assert SERVER.parse(b"/nick rosaline") == [Command("nick rosaline")]
 
     def test_command_later(self) -> None:
         """A command is heard on any line, not only on the first."""
-        assert HOST.understand(b"hello\n/who") == [Said("hello"), Command("who")]
+        assert SERVER.parse(b"hello\n/who") == [PlainMessage("hello"), Command("who")]
 
     def test_command_cleaned(self) -> None:
         """A command holds nothing unsafe either."""
-        assert HOST.understand(b"/ni\x1bck\r") == [Command("ni\ufffdck")]
+        assert SERVER.parse(b"/ni\x1bck\r") == [Command("ni\ufffdck")]
 
     def test_literal_slash(self) -> None:
         """Two slashes say one, so that anything can be said to a host."""
-        assert HOST.understand(b"//etc\n///\n//exit") == [Said("/etc\n//\n/exit")]
+        assert SERVER.parse(b"//etc\n///\n//exit") == [PlainMessage("/etc\n//\n/exit")]
 
     def test_order(self) -> None:
         """What is said and asked for is heard in its order."""
-        assert HOST.understand(b"a\nb\n/one\n/two\n\nc\nexit") == [
-            Said("a\nb"),
+        assert SERVER.parse(b"a\nb\n/one\n/two\n\nc\nexit") == [
+            PlainMessage("a\nb"),
             Command("one"),
             Command("two"),
-            Said("\nc"),
+            PlainMessage("\nc"),
             Goodbye(),
         ]
 
     def test_callers_obey_nothing(self) -> None:
         """A host may say a slash; nothing that it says is a command."""
-        assert CALLER.understand(b"/etc\n//\nexit") == [Said("/etc\n//"), Goodbye()]
+        assert CLIENT.parse(b"/etc\n//\nexit") == [PlainMessage("/etc\n//"), Goodbye()]
 
     @quick
-    @given(st.sampled_from([HOST, CALLER]), any_bytes())
-    def test_together(self, end: Plain, block: bytes) -> None:
+    @given(st.sampled_from([SERVER, CLIENT]), any_bytes())
+    def test_together(self, end: PlainProtocol, block: bytes) -> None:
         """Lines that arrive together mean what they mean one by one."""
-        assert end.understand(block) == one_by_one(end, block)
+        assert end.parse(block) == one_by_one(end, block)
 
 
 class CommandTests:
@@ -129,37 +132,37 @@ class WrittenTests:
 
     @pytest.mark.parametrize("text", ["", "hello", "a\n\nb", "not an exit", "exit ", "é\U0001f339", "a/b"])
     @BOTH
-    def test_as_it_is(self, end: Plain, text: str) -> None:
-        assert end.written(text) == text.encode()
+    def test_as_it_is(self, end: PlainProtocol, text: str) -> None:
+        assert end.encode(text) == text.encode()
 
     @BOTH
-    def test_exit(self, end: Plain) -> None:
+    def test_exit(self, end: PlainProtocol) -> None:
         """A line `exit` that was said ends nobody's conversation."""
-        assert end.written("a\nexit\nExit\nexits") == b"a\nexit \nExit \nexits"
+        assert end.encode("a\nexit\nExit\nexits") == b"a\nexit \nExit \nexits"
 
     def test_slash_to_host(self) -> None:
         """A slash that was said is no command to the host."""
-        assert CALLER.written("/etc\na/b\n//") == b"//etc\na/b\n///"
+        assert CLIENT.encode("/etc\na/b\n//") == b"//etc\na/b\n///"
 
     def test_slash_later(self) -> None:
         """No more is a slash on a later line."""
-        assert CALLER.written("hello\n/etc") == b"hello\n//etc"
+        assert CLIENT.encode("hello\n/etc") == b"hello\n//etc"
 
     def test_slash_to_caller(self) -> None:
         """A caller obeys no commands, and gets a slash as it is."""
-        assert HOST.written("/etc\n//") == b"/etc\n//"
+        assert SERVER.encode("/etc\n//") == b"/etc\n//"
 
     @quick
     @given(clean_texts())
     def test_to_host(self, text: str) -> None:
         """Whatever the caller says, the host hears it said; a line `exit` alone has a blank after it."""
-        assert HOST.understand(CALLER.written(text)) == [Said(spaced(text))]
+        assert SERVER.parse(CLIENT.encode(text)) == [PlainMessage(spaced(text))]
 
     @quick
     @given(clean_texts())
     def test_to_caller(self, text: str) -> None:
         """Whatever the host says, the caller hears it said; a line `exit` alone has a blank after it."""
-        assert CALLER.understand(HOST.written(text)) == [Said(spaced(text))]
+        assert CLIENT.parse(SERVER.encode(text)) == [PlainMessage(spaced(text))]
 
 
 class NoticeTests:
@@ -186,14 +189,14 @@ class InRoomTests:
     )
     def test_shown(self, kind: str, text: str, shown: str) -> None:
         """The name is before every line, so that none can be taken for another's."""
-        assert in_room("romeo", kind, text) == shown
+        assert signed_lines("romeo", kind, text) == shown
 
     @quick
     @given(st.sampled_from([("text", "romeo: "), ("action", "** romeo ")]), clean_texts())
     def test_every_line(self, how: tuple[str, str], text: str) -> None:
         """Whatever is said, no line of it stands without its author."""
         kind, before = how
-        lines = in_room("romeo", kind, text).split("\n")
+        lines = signed_lines("romeo", kind, text).split("\n")
         assert [line.removeprefix(before) for line in lines] == text.split("\n")
         assert all(line.startswith(before) for line in lines)
 
@@ -206,4 +209,4 @@ class InRoomTests:
     def test_no_notice(self, name: str, kind: str, text: str) -> None:
         """No line of anybody begins as a notice does, whatever the name, and what is said or done."""
         beginning = notice("")
-        assert not any(line.startswith(beginning) for line in in_room(name, kind, text).split("\n"))
+        assert not any(line.startswith(beginning) for line in signed_lines(name, kind, text).split("\n"))

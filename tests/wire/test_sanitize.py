@@ -7,7 +7,7 @@ import sys
 import pytest
 from hypothesis import given
 
-from techboy.wire.sanitize import REPLACEMENT, clean, shown
+from techboy.wire.sanitize import REPLACEMENT, encode_safe, sanitize_bytes
 from tests.wire.texts import any_bytes, any_texts, is_unsafe, quick
 
 UNSAFE = [
@@ -39,14 +39,14 @@ class CleanTests:
     @pytest.mark.parametrize("char", UNSAFE)
     def test_unsafe(self, char: str) -> None:
         """What could move the cursor, or disguise a text, is replaced where it stands."""
-        assert clean(f"a{char}b".encode()) == f"a{REPLACEMENT}b"
+        assert sanitize_bytes(f"a{char}b".encode()) == f"a{REPLACEMENT}b"
 
     @pytest.mark.parametrize(
         "text", ["", "hello", "é ü ß", "\U0001f339", "عربي", "a\tb", "a\nb\n\nc", NEIGHBOURS]
     )
     def test_safe(self, text: str) -> None:
         """Text of any language arrives as it was written, tabs and line ends with it."""
-        assert clean(text.encode()) == text
+        assert sanitize_bytes(text.encode()) == text
 
     @pytest.mark.parametrize(
         ("data", "text"),
@@ -61,30 +61,30 @@ class CleanTests:
     )
     def test_no_utf_8(self, data: bytes, text: str) -> None:
         """Bytes that are no UTF-8 are seen to be missing, and take nothing else with them."""
-        assert clean(data) == text
+        assert sanitize_bytes(data) == text
 
     def test_every_character(self) -> None:
         """Of all of Unicode nothing unsafe passes, and nothing else is touched."""
         everything = every_character()
         expected = "".join(REPLACEMENT if is_unsafe(char) else char for char in everything)
-        assert clean("".join(everything).encode()) == expected
+        assert sanitize_bytes("".join(everything).encode()) == expected
 
     def test_every_character_alone(self) -> None:
         """A character is cleaned as surely alone as among others."""
         for char in every_character()[:0x10000]:
-            assert clean(char.encode()) == (REPLACEMENT if is_unsafe(char) else char)
+            assert sanitize_bytes(char.encode()) == (REPLACEMENT if is_unsafe(char) else char)
 
     @quick
     @given(any_bytes())
     def test_any_bytes(self, data: bytes) -> None:
         """Nothing that any peer sends gets an unsafe character through."""
-        assert not any(is_unsafe(char) for char in clean(data))
+        assert not any(is_unsafe(char) for char in sanitize_bytes(data))
 
     @quick
     @given(any_bytes())
     def test_lines_stay(self, data: bytes) -> None:
         """Lines cleaned together are as each alone: none is joined, split or changed by another."""
-        assert clean(data).split("\n") == [clean(line) for line in data.split(b"\n")]
+        assert sanitize_bytes(data).split("\n") == [sanitize_bytes(line) for line in data.split(b"\n")]
 
 
 class ShownTests:
@@ -93,21 +93,21 @@ class ShownTests:
     @pytest.mark.parametrize("char", UNSAFE)
     def test_unsafe(self, char: str) -> None:
         """Nothing unsafe is shown, wherever it came from."""
-        assert shown(f"é{char}b\n") == f"é{REPLACEMENT}b\n".encode()
+        assert encode_safe(f"é{char}b\n") == f"é{REPLACEMENT}b\n".encode()
 
     def test_safe(self) -> None:
         """What is safe is shown as it is."""
-        assert shown(NEIGHBOURS) == NEIGHBOURS.encode()
+        assert encode_safe(NEIGHBOURS) == NEIGHBOURS.encode()
 
     def test_surrogate(self) -> None:
         """Half a character, which UTF-8 can't express, does not stop the rest from being shown."""
-        assert shown("a\ud800b") == b"a?b"
+        assert encode_safe("a\ud800b") == b"a?b"
 
     @quick
     @given(any_texts())
     def test_any_text(self, text: str) -> None:
         """Whatever the text, what is shown is UTF-8 without anything unsafe, and as long as the text."""
-        result = shown(text).decode()
+        result = encode_safe(text).decode()
         assert not any(is_unsafe(char) for char in result)
         assert len(result) == len(text)
 
@@ -115,5 +115,5 @@ class ShownTests:
     @given(any_texts())
     def test_twice(self, text: str) -> None:
         """Text that was shown before is shown the same again."""
-        once = shown(text)
-        assert shown(once.decode()) == once
+        once = encode_safe(text)
+        assert encode_safe(once.decode()) == once

@@ -31,8 +31,8 @@ from techboy.terminal.prompt.session import Reactor, TerminalSession
 from techboy.terminal.prompt.tty import OpenTerminal, open_terminal
 from techboy.terminal.roster import Roster
 from techboy.terminal.stdio_bridge import InputHandler, StatusOutput
-from techboy.wire.plain import Command, Goodbye, Said
-from techboy.wire.sanitize import clean, cleaned, cleaned_line
+from techboy.wire.plain import Command, Goodbye, PlainMessage
+from techboy.wire.sanitize import sanitize, sanitize_bytes, sanitize_line
 
 STATUS_INTERVAL = 1.0
 """Seconds between two checks of the status."""
@@ -157,7 +157,7 @@ class PromptScreen:
         """Show lines of the program's log, each with its LF; return False if nothing can be shown."""
         if not self._session.is_open:
             return False
-        self._notice(cleaned(text))
+        self._notice(sanitize(text))
         return True
 
     def show_prompt(self) -> None:
@@ -173,7 +173,7 @@ class PromptScreen:
     def show_sent(self, text: str, kind: str) -> None:
         """Show ``text``, lines of one ``kind`` joined by LF, as pending."""
         self._accepted = True
-        self._pending.add(cleaned(text), kind)
+        self._pending.add(sanitize(text), kind)
         self._session.refresh()
 
     def set_pending_lines(self, lines: int) -> None:
@@ -234,7 +234,7 @@ class PromptScreen:
 
     def prompt(self) -> str:
         """Return the text before the input."""
-        return f"{cleaned_line(self._roster.own_name)}: "
+        return f"{sanitize_line(self._roster.own_name)}: "
 
     def is_disconnected(self) -> bool:
         """Return whether the peer is not connected."""
@@ -247,7 +247,7 @@ class PromptScreen:
     def status_line(self) -> str:
         """Return the text of the status bar."""
         self._last_status = self._status_line()
-        return cleaned_line(self._last_status)
+        return sanitize_line(self._last_status)
 
     # KeyHandlers
 
@@ -274,7 +274,7 @@ class PromptScreen:
             self._defer(self.on_yes)
             return
         lines, self._pasted = self._pasted, []
-        self.conversation.said(clean(_bytes("\n".join(lines))))
+        self.conversation.said(sanitize_bytes(_bytes("\n".join(lines))))
 
     def on_no(self) -> None:
         """Discard the pasted lines."""
@@ -307,7 +307,7 @@ class PromptScreen:
         self._accepted = True
         for event in self._parser.parse(_bytes(text)):
             match event:
-                case Said(said, kind):
+                case PlainMessage(said, kind):
                     self._accepted = False
                     self.conversation.said(said, kind)
                 case Command(line):
@@ -340,7 +340,7 @@ class PromptScreen:
         self._deferred = call
 
     def _echo(self, line: str) -> None:
-        self._session.show(_dim(cleaned_line(line)))
+        self._session.show(_dim(sanitize_line(line)))
 
     def _show_pending(self) -> None:
         for line in self._pending.take_stored(0):
