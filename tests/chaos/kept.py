@@ -50,7 +50,7 @@ def outbox(folder: Path) -> list[str]:
 
 def is_known(folder: Path) -> bool:
     """Tell whether Juliet has a session."""
-    rows = _rows(folder / "juliet.sqlite", "SELECT session FROM known WHERE session IS NOT NULL")
+    rows = _rows(folder / "juliet.sqlite", "SELECT session FROM client WHERE session IS NOT NULL")
     return bool(rows)
 
 
