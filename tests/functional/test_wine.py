@@ -178,7 +178,7 @@ class ConsoleTests:
         juliet.writes("typed ahead\r")  # comes all at once, and is no paste
         romeo.shows("typed ahead\n")
         juliet.writes("two\rlines")
-        juliet.until(lambda rows: rows[-2] == "say these 2 lines? y/n")
+        juliet.until(lambda rows: rows[-2] == "send these 2 lines? y/n")
         juliet.writes("y")
         romeo.shows("two\nlines\n")
         juliet.until(lambda rows: rows[-3].endswith("juliet: lines") and rows[-2] == "juliet:")
@@ -196,7 +196,7 @@ class ConsoleTests:
         romeo = at_console(tmux, "-m", "twisted", "romeo")
         answers(romeo, "Enter Romeo IP address ex : 0.0.0.0 :", LOOPBACK)
         answers(romeo, "Enter Romeo port number ex : 4444 :", "é")
-        romeo.shows("is wanted, not 'é'")
+        romeo.shows("invalid port 'é'")
         answers(romeo, "Enter Romeo port number ex : 4444 :", str(port))
         romeo.shows("Listening for connection")
         juliet = tmux.juliet(port)
