@@ -1,9 +1,6 @@
-"""The door of one who calls and speaks the native dialect."""
+"""The client's native protocol."""
 
 from __future__ import annotations
-
-from enum import Enum, auto
-from typing import Protocol
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
@@ -15,8 +12,8 @@ from zope.interface import implementer
 from techboy.arguments import first_word
 from techboy.chat.messages import Message
 from techboy.chat.status import in_lines, lines_wait
+from techboy.client.native_events import LEAVING_STATES, ConnectionOwner, NativeClientState, NativePeerEvents
 from techboy.client.outbox import Outbox
-from techboy.client.peer import Peer
 from techboy.client.session import ClientSession
 from techboy.net.addresses import peer_of
 from techboy.net.batch_receiver import BatchReceiver
@@ -57,65 +54,9 @@ SAY_AGAIN = 15.0
 _BYE_WITHIN = 1.0  # seconds for the connection to be closed, once both said goodbye
 
 
-class NativePeerEvents(Protocol):
-    """The conversation, as this door sees it."""
-
-    def peer_connected(self, peer: Peer) -> None: ...
-    def peer_hosts_many(self) -> None: ...
-    def peer_assigned_nick(self, name: str) -> None: ...
-    def peer_message(self, words: Message) -> None: ...
-    def peer_notice(self, text: str) -> None: ...
-    def peer_refused(self, text: str) -> None: ...
-    def peer_acknowledged(self) -> None: ...
-    def peer_left(self) -> None: ...
-    def peer_lost(self) -> None: ...
-    def peer_gone(self, clean: bool) -> None: ...
-
-
-class ConnectionOwner(Protocol):
-    """The program, as this door sees it."""
-
-    @property
-    def wants_connection(self) -> bool:
-        """Whether a conversation may begin, as nobody ended it meanwhile."""
-
-    def heard(self) -> None:
-        """The other end gave a sign of life."""
-
-    def returning(self) -> None:
-        """The other end goes, and comes back soon, when many will call."""
-
-    def busy(self, why: str) -> None:
-        """The other end has no room for now."""
-
-    def refused(self, why: str) -> None:
-        """The other end does not want to be called."""
-
-    def unanswered(self) -> None:
-        """The connection is gone before there was a welcome."""
-
-
-class NativeClientState(Enum):
-    """What was said last."""
-
-    HELLO = auto()
-    TURNED_AWAY = auto()  # there was a goodbye instead of a welcome, or after one that came too late
-    WELCOME = auto()
-    PARTING = auto()  # goodbye will be said here when all that waits is stored
-    LEAVING = auto()  # goodbye will be said here when all that was sent is stored; nothing more is sent
-    BYE = auto()  # it was said here
-    ANSWERED = auto()  # it was said by the other end
-
-
-_LEAVING = (NativeClientState.PARTING, NativeClientState.LEAVING)
-
-
 @implementer(IHalfCloseableProtocol)
 class NativeClientProtocol(BatchReceiver):
-    """A connection that was answered with a welcome, or a goodbye: the `Peer` of a conversation.
-
-    ``log_entry``: what is written about it.
-    """
+    """A native connection to a server, from its welcome or goodbye on: the `Peer` of a conversation."""
 
     MAX_LENGTH = LONGEST_FRAME
     address = ""
@@ -173,7 +114,7 @@ class NativeClientProtocol(BatchReceiver):
 
     def readConnectionLost(self) -> None:
         """The other end closed its half; where it said no goodbye, the connection is lost."""
-        self._close()
+        self._graceful_close.close()
 
     def writeConnectionLost(self) -> None:
         """Our half is never closed alone."""
@@ -187,7 +128,7 @@ class NativeClientProtocol(BatchReceiver):
                 call.cancel()
         self._log_entry.closing(CloseReason.CONNECTION_LOST)
         broken = not self._bye_heard or not reason.check(ConnectionDone)
-        if self._standing in (NativeClientState.WELCOME, *_LEAVING) and broken:
+        if self._standing in (NativeClientState.WELCOME, *LEAVING_STATES) and broken:
             self._conversation.peer_lost()
         elif self._standing is NativeClientState.HELLO:
             self._owner.unanswered()
@@ -223,9 +164,6 @@ class NativeClientProtocol(BatchReceiver):
         word, arguments = first_word(line)
         self.transport.write(encode(CommandRequest(word, (arguments,) if arguments else ())))
 
-    def notice(self, text: str) -> None:
-        """Say nothing about the conversation itself: the other end knows."""
-
     def pause(self) -> None:
         """Stop reading from the peer."""
         self.pauseProducing()
@@ -253,9 +191,8 @@ class NativeClientProtocol(BatchReceiver):
     @property
     def _all_said(self) -> bool:
         """Whether nothing is waited for before the goodbye."""
-        return not (
-            self._outbox.on_the_way if self._standing is NativeClientState.LEAVING else self._outbox.lines
-        )
+        sent_only = self._standing is NativeClientState.LEAVING
+        return not (self._outbox.on_the_way if sent_only else self._outbox.lines)
 
     def abort(self) -> None:
         """Be gone at once."""
@@ -277,7 +214,7 @@ class NativeClientProtocol(BatchReceiver):
             case ServerBye(reason, text):
                 self._standing = NativeClientState.TURNED_AWAY
                 self._log_entry.rejected(text or reason)
-                self._close()
+                self._graceful_close.close()
                 if reason == frames.RESTART:
                     self._owner.returning()
                 elif reason == frames.BUSY:
@@ -290,7 +227,7 @@ class NativeClientProtocol(BatchReceiver):
             self._standing = NativeClientState.TURNED_AWAY
             self._log_entry.closing(CloseReason.CLOSED)
             self.transport.write(encode(ClientBye()))
-            self._close()
+            self._graceful_close.close()
             return
         self._standing = NativeClientState.WELCOME
         self.name = welcome.server
@@ -360,16 +297,12 @@ class NativeClientProtocol(BatchReceiver):
 
     def _message(self, message: ServerMessage) -> None:
         """Show the lines that were not shown yet; those that come once more are left out."""
-        client_session = self._client_session
-        first, text, received = message.id, message.text, client_session.received
-        if message.last_id <= received:
+        new = self._client_session.receive(message.id, message.last_id, message.text)
+        if new is None:
             return
-        if first <= received:
-            text = text.split("\n", received - first + 1)[-1]
-            first = received + 1
-        client_session.received = message.last_id
+        first, text = new
         self._last_lines_at = self._clock.seconds()
-        self._log_entry.lines += client_session.received - first + 1
+        self._log_entry.lines += message.last_id - first + 1
         past, at = message.last_id <= self._past, message.at / 1000
         self._conversation.peer_message(Message(message.author, text, message.kind, first, at, past))
 
@@ -381,7 +314,7 @@ class NativeClientProtocol(BatchReceiver):
 
     def _leaves(self) -> bool:
         """Say goodbye if that waited for what is stored now; return whether it was said."""
-        if self._standing in _LEAVING and self._all_said:
+        if self._standing in LEAVING_STATES and self._all_said:
             self._say_goodbye()
             return True
         return False
@@ -422,14 +355,14 @@ class NativeClientProtocol(BatchReceiver):
         self._log_entry.closing(CloseReason.PEER_CLOSED, bye.why)
         if bye.reason == frames.RESTART:
             self._owner.returning()
-            self._close()
+            self._graceful_close.close()
             return
         if bye.reason != frames.CLOSED:
             self._owner.refused(bye.text or bye.reason)
         elif bye.text:
             self._conversation.peer_notice(bye.text)
         if self._standing is NativeClientState.BYE:
-            self._close()
+            self._graceful_close.close()
         else:
             self._bye_heard, self._standing = True, NativeClientState.ANSWERED
             self._conversation.peer_left()
@@ -443,15 +376,12 @@ class NativeClientProtocol(BatchReceiver):
         self.transport.write(encode(ClientBye(known.seen, known.room)))
         self._graceful_close.limit_close(min(self._within, _BYE_WITHIN) if answered else self._within)
         if answered:
-            self._close()
+            self._graceful_close.close()
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         self._deadline = None
-
-    def _close(self) -> None:
-        self._graceful_close.close()
 
     def _transport_full(self) -> None:
         self._full = True

@@ -60,6 +60,17 @@ class ClientSession:
         self._memory.save_session(ClientState(session, log, room, seen, name))
         return same
 
+    def receive(self, first: int, last: int, text: str) -> tuple[int, str] | None:
+        """Note that the lines ``first`` to ``last`` arrived; return those that had not, None if all had.
+
+        What is returned is the id of the first of them, and their text joined by LF.
+        """
+        known = self.received
+        if last <= known:
+            return None
+        self.received = last
+        return (first, text) if first > known else (known + 1, text.split("\n", known - first + 1)[-1])
+
     def moved(self, room: str, after: int) -> None:
         """Take note of being in another room."""
         self.received = after

@@ -1,4 +1,4 @@
-"""Tests of `techboy.chat.acquaintance`."""
+"""Tests of `techboy.client.session`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,31 @@ from techboy.storage.client_store import ClientState
 
 
 def known(seen: int = 0) -> ClientSession:
-    """Return an acquaintance with a session, in which lines up to ``seen`` were shown."""
+    """Return a client's session, in which lines up to ``seen`` were shown."""
     memory = MemorySessionStore()
     memory.save_session(ClientState("token", "log", "lobby", seen, "juliet"))
     return ClientSession(memory)
 
 
-class AcquaintanceTests:
+class ReceiveTests:
+    """Lines that arrive, perhaps again."""
+
+    def test_new(self) -> None:
+        """Lines that had not arrived are returned as they are, empty ones too."""
+        session = known(seen=5)
+        assert session.receive(6, 7, "one\ntwo") == (6, "one\ntwo")
+        assert session.receive(8, 8, "") == (8, "")
+        assert session.received == 8
+
+    def test_again(self) -> None:
+        """Lines that had arrived are left out."""
+        session = known(seen=5)
+        assert session.receive(4, 5, "four\nfive") is None
+        assert session.receive(4, 7, "four\nfive\nsix\nseven") == (6, "six\nseven")
+        assert session.received == 7
+
+
+class ClientSessionTests:
     """What Juliet knows."""
 
     def test_first(self) -> None:
