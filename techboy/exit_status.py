@@ -112,7 +112,7 @@ def on_console_closed(
 def _register() -> Register:
     if sys.platform != "win32":
         return lambda handler, add: None
-    from win32api import SetConsoleCtrlHandler  # type: ignore[import-untyped]
+    from win32api import SetConsoleCtrlHandler
 
     register: Register = SetConsoleCtrlHandler
     return register

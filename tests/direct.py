@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from techboy.chat.policy import DIRECT, AfterClient
 from techboy.chat.rate_limit import TokenBucket
 from techboy.chat.server import ChatServer, ServerConfig
 from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessionManager
+from techboy.server.factories import ServerContext
 from techboy.server.operator import Output
 from techboy.server.plain import PlainServerProtocol
 from techboy.terminal.interface import InputSource
@@ -82,7 +83,8 @@ class Balcony(NativeVerona):
         self.romeo: Any = Romeo()
         self.operator = DirectOperator(self.chat, self.broker, self.romeo, self.romeo, keyboard, output)
         self.options: Any = {"resume-timeout": grace}
-        self.session_manager: DirectSessionManager = DirectSessionManager(self, self.operator)  # type: ignore[arg-type]
+        context = cast(ServerContext, self)  # what a session manager uses of it
+        self.session_manager = DirectSessionManager(context, self.operator)
         self.session_manager._new_token = tokens()
         self.operator.join()
 

@@ -48,7 +48,7 @@ def comes_true(condition: Callable[[], bool]) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)
+        time.sleep(0.01)  # other processes make it true, and do not say when
     return True
 
 

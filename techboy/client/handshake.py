@@ -75,8 +75,8 @@ class ClientHandshake(Protocol):
         """Say hello."""
         send_promptly(self.transport)
         self._write(encode(self._hello))
-        reply_timeout = HANDSHAKE_TIMEOUT if self._may_be_plain else self._dead
-        self._silence = self._clock.callLater(reply_timeout, self._waited_in_vain)
+        timeout = HANDSHAKE_TIMEOUT if self._may_be_plain else self._dead
+        self._silence = self._clock.callLater(timeout, self._waited_in_vain)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes arrived."""

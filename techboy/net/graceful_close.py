@@ -57,18 +57,18 @@ class GracefulClose:
     def __init__(self, transport: Transport, clock: IReactorTime) -> None:
         self._transport, self._clock = transport, clock
         self._deadline: IDelayedCall | None = None
-        self._reply_timeout = 0.0
+        self._seconds = 0.0
         self.begun = False
         self._closed: set[Half] = set()
 
-    def begin(self, reply_timeout: float, flushed_within: float | None) -> None:
-        """Close our half when everything is sent, and the rest at most ``reply_timeout`` seconds later.
+    def begin(self, seconds: float, flushed_within: float | None) -> None:
+        """Close our half when everything is sent, and the rest at most ``seconds`` seconds later.
 
         Close both halves if not everything is sent within ``flushed_within`` seconds; None: no limit.
         """
         if Half.BOTH in self._closed:
             return
-        self.begun, self._reply_timeout = True, reply_timeout
+        self.begun, self._seconds = True, seconds
         if flushed_within is not None:
             self._after(flushed_within, self._cut)
         if Half.THEIRS in self._closed or ISSLTransport.providedBy(self._transport):
@@ -102,7 +102,7 @@ class GracefulClose:
         if Half.THEIRS in self._closed:
             close(self._transport)
         else:
-            self._after(self._reply_timeout, self._close)
+            self._after(self._seconds, self._close)
 
     def peer_closed(self) -> None:
         """Handle that the peer closed its half."""

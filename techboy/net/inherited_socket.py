@@ -86,7 +86,7 @@ class InheritedPort:
             self._reactor.adoptStreamConnection(
                 connection.fileno(),
                 connection.family,
-                self._factory,  # type: ignore[arg-type]  # which has all that Twisted uses of a ServerFactory
+                self._factory,  # type: ignore[arg-type]  # Twisted calls buildProtocol alone, and asks for a ServerFactory
             )
 
     def _resume(self) -> None:

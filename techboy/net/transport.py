@@ -18,5 +18,5 @@ class IStreamTransport(ITransport, IConsumer, IPushProducer):
     def abortConnection() -> None:
         """Close both halves at once."""
 
-    def connectionLost(reason: Failure) -> None:  # noqa: N805 (an interface's methods have no self)
+    def connectionLost(reason: Failure) -> None:  # noqa: N805 - methods of a zope interface have no self
         """Let go of standard input and output at once: they have no `abortConnection`."""

@@ -39,7 +39,7 @@ class MemoryLogStore:
         history_memory: int = HISTORY_MEMORY,
         max_sessions: int = MAX_SESSIONS,
         max_rooms: int = MAX_ROOMS,
-        id: str | None = None,  # noqa: A002 - `LogStore.id` of the interface
+        id: str | None = None,  # noqa: A002 - named like `LogStore.id`
     ) -> None:
         self.id = token_hex(8) if id is None else id
         self._budget = MemoryBudget(history_memory)

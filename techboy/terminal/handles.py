@@ -47,8 +47,8 @@ def wait_for_key() -> None:
     """
     if sys.platform != "win32":
         return
-    import win32console  # type: ignore[import-untyped]
-    import win32event  # type: ignore[import-untyped]
+    import win32console
+    import win32event
 
     console = win32console.GetStdHandle(win32console.STD_INPUT_HANDLE)
     while True:

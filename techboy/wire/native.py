@@ -186,7 +186,7 @@ def _reader(frame: type[F]) -> Reader[F]:
     """Return a function that reads a ``frame``; fields with a default are optional, except ``version``."""
     checks = [
         (field.name, _CHECKS[field.name], field.default is MISSING or field.name == "version")
-        for field in dataclasses.fields(frame)  # type: ignore[arg-type]
+        for field in dataclasses.fields(frame)  # type: ignore[arg-type]  # every frame is a dataclass
     ]
 
     def read(values: Fields) -> F:

@@ -129,14 +129,14 @@ class Link:
 class Proxy:
     """Forwards calls to ``target``, a port of this machine, and does harm when it is told to.
 
-    While nobody listens there, calls are broken at once. ``reply_timeout``: seconds after which the programs
+    While nobody listens there, calls are broken at once. ``timeout``: seconds after which the programs
     give up a connection where nothing comes; harm that lasts takes about as long.
     ``done``: what was done how often; ``calls``: how often it was called.
     """
 
-    def __init__(self, target: int, rng: Random, reply_timeout: float) -> None:
+    def __init__(self, target: int, rng: Random, timeout: float) -> None:
         self.target, self.calls, self.done = target, 0, Counter[str]()
-        self._rng, self._reply_timeout = rng, reply_timeout
+        self._rng, self._timeout = rng, timeout
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._silences: list[float] = []
@@ -196,7 +196,7 @@ class Proxy:
         self._count(Cut.SWALLOWED)
 
     async def _silence(self, link: Link) -> None:
-        self._silences.append(self._rng.uniform(0, 2 * self._reply_timeout))
+        self._silences.append(self._rng.uniform(0, 2 * self._timeout))
         link.reset()
         self._count(Cut.SILENT)
 
@@ -208,14 +208,14 @@ class Proxy:
 
     async def _deliver_late(self, link: Link) -> None:
         link.up.open.clear()
-        await asyncio.sleep(self._rng.uniform(0, self._reply_timeout / 5))
+        await asyncio.sleep(self._rng.uniform(0, self._timeout / 5))
         link.lose_caller()
-        await asyncio.sleep(self._rng.uniform(0, self._reply_timeout))
+        await asyncio.sleep(self._rng.uniform(0, self._timeout))
         link.release()
         self._count(Cut.LATE)
 
     async def _while(self) -> None:
-        await asyncio.sleep(self._rng.uniform(0, 2 * self._reply_timeout))
+        await asyncio.sleep(self._rng.uniform(0, 2 * self._timeout))
 
     def _count(self, cut: Cut) -> None:
         self.done[cut.value] += 1

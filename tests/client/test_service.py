@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ from techboy import exit_status
 from techboy.chat.goodbye import PROMPTLY
 from techboy.client.conversation_state import ConversationState
 from techboy.client.handshake import HANDSHAKE_TIMEOUT
-from techboy.client.reconnect import SPREAD, STEADY, ChatClientFactory
+from techboy.client.reconnect import SPREAD, STEADY, ChatClientFactory, ReconnectingClient
 from techboy.client.service import ATTEMPT_DELAY, IN_HASTE, ChatClient
 from techboy.juliet import Options
 from techboy.net.connection_log import ConnectionLog
@@ -260,7 +260,7 @@ class Caller:
 
     def __init__(self) -> None:
         self.called = Called()
-        self.factory = ChatClientFactory(self.called, lambda: 0.5)  # type: ignore[arg-type]
+        self.factory = ChatClientFactory(cast(ReconnectingClient, self.called), lambda: 0.5)
         self.factory.call()
 
     @property

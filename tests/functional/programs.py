@@ -98,8 +98,8 @@ class Heard:
         return bytes(self._data)
 
     def _read(self, deadline: float, awaited: str) -> None:
-        reply_timeout = max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select([self._descriptor], [], [], reply_timeout)
+        timeout = max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select([self._descriptor], [], [], timeout)
         assert ready, f"{awaited!r} did not come: {self._data[-2000:]!r}"
         arrived = os.read(self._descriptor, 1 << 20)
         self._data += arrived

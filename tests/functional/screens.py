@@ -109,9 +109,9 @@ class Screen(Program):
         """Return what is to be seen, as soon as ``condition`` holds for its rows."""
         deadline = time.monotonic() + DEADLINE
         while not condition(self.rows):
-            reply_timeout = deadline - time.monotonic()
-            assert reply_timeout > 0, f"it was not to be seen:\n{self._seen()}"
-            self._take(min(reply_timeout, 0.05))
+            timeout = deadline - time.monotonic()
+            assert timeout > 0, f"it was not to be seen:\n{self._seen()}"
+            self._take(min(timeout, 0.05))
         return self.rows
 
     def shows(self, text: str) -> None:
@@ -178,15 +178,13 @@ class Screen(Program):
     def _seen(self) -> str:
         return "\n".join(self.everything)
 
-    def _take(self, reply_timeout: float) -> None:
-        """Let the screen show what has come, or comes within ``reply_timeout`` seconds."""
+    def _take(self, timeout: float) -> None:
+        """Let the screen show what has come, or comes within ``timeout`` seconds."""
         if self._keyboard < 0:
-            time.sleep(
-                reply_timeout
-            )  # a closed screen has nothing to wait on, and the caller asked for this long
+            time.sleep(timeout)  # a closed screen has nothing to wait on
             return
-        while select.select([self._keyboard], [], [], reply_timeout)[0]:
-            reply_timeout = 0
+        while select.select([self._keyboard], [], [], timeout)[0]:
+            timeout = 0
             self._stream.feed(os.read(self._keyboard, 1 << 16))
 
     def _resize(self, rows: int, columns: int) -> None:

@@ -23,7 +23,8 @@ SOURCE = Path(__file__).with_name("wallclock.c")
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 
 pytestmark = pytest.mark.skipif(
-    COMPILER is None or not sys.platform.startswith("linux"), reason="needs a C compiler, and Linux"
+    COMPILER is None or not sys.platform.startswith("linux"),
+    reason="a C compiler makes the library that shifts the clock, and Linux loads it by LD_PRELOAD",
 )
 
 

@@ -166,7 +166,11 @@ class PassedTests:
         ("family", "host"),
         [
             ("AF_INET", LOOPBACK),
-            pytest.param("AF_INET6", "::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6")),
+            pytest.param(
+                "AF_INET6",
+                "::1",
+                marks=pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address"),
+            ),
         ],
     )
     @pytest.mark.parametrize("names", ["romeo.socket", "", "one:two"])

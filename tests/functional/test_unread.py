@@ -220,7 +220,7 @@ class TwoTests:
         romeo.writes("hello\n")
         romeo.states("Connected to juliet")
         juliet.states("Connected to romeo")
-        time.sleep(0.2)
+        time.sleep(0.2)  # for the message to get stuck, of which nothing can be seen
         ends(juliet, (IO_ERROR,))
 
     @pytest.mark.parametrize("name", ["romeo", "juliet"])
@@ -237,7 +237,7 @@ class TwoTests:
         peer.hears_all()
         peer.close()
         program.states("stops")
-        time.sleep(0.2)
+        time.sleep(0.2)  # a program that did not wait would be gone
         assert program.process.poll() is None
         ends(program, (IO_ERROR,))
 

@@ -46,7 +46,7 @@ CLOSED = """
 import ctypes, os, runpy, sys, threading, time
 def close(path):
     while not os.path.exists(path):
-        time.sleep(0.05)
+        time.sleep(0.05)  # nobody says when the file is there
     ctypes.WinDLL("kernelbase").CtrlRoutine(ctypes.c_void_p(2))
 threading.Thread(target=close, args=(sys.argv.pop(1),), daemon=True).start()
 sys.argv[0] = "techboy"
@@ -63,7 +63,7 @@ LINES = 10_000
 
 
 @pytest.fixture(autouse=True)
-def reply_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+def longer_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait longer for programs than other tests do."""
     for module in (programs_module, tmux_module):
         monkeypatch.setattr(module, "DEADLINE", PATIENCE)

@@ -68,7 +68,7 @@ class Window(Program):
         deadline = time.monotonic() + DEADLINE
         while not condition():
             assert time.monotonic() < deadline, "\n".join(self._captured())
-            time.sleep(0.02)
+            time.sleep(0.02)  # tmux does not say when a pane has changed
 
     def _captured(self, *options: str) -> list[str]:
         return self._do("capture-pane", "-p", *options).rstrip("\n").split("\n")

@@ -207,7 +207,7 @@ class SimulatedConnection(Connection):
     socket: SimulatedSocket  # type: ignore[assignment]  # it has all that is called
 
     def __init__(self, skt: SimulatedSocket, protocol: object, reactor: object, peer: IPv4Address) -> None:
-        super().__init__(skt, protocol, reactor)  # type: ignore[arg-type]
+        super().__init__(skt, protocol, reactor)  # type: ignore[arg-type]  # as above, each has all that is called
         self._peer = peer
         self.logstr = "simulated"
         self.connected = 1

@@ -41,7 +41,7 @@ class SimulatedReactor(_DisconnectSelectableMixin, FakeReactor):
     def callLater(
         self,
         delay: float,
-        callable: Callable[..., object],  # noqa: A002
+        callable: Callable[..., object],  # noqa: A002 - named as in IReactorTime
         *args: object,
         **kw: object,
     ) -> DelayedCall:
@@ -53,7 +53,7 @@ class SimulatedReactor(_DisconnectSelectableMixin, FakeReactor):
         self.calls.append(call)
         return call
 
-    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # noqa: A002
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # noqa: A002 - see above
         """Call ``callable`` in the next turn."""
         self._from_threads.append(lambda: callable(*args, **kwargs))
 

@@ -78,9 +78,9 @@ class Truth:
             self._note_sessions(logs, group)
             for log, batches in group.batches:
                 for batch in batches:
-                    self._stored(logs.id, log.room, batch)  # type: ignore[attr-defined]
+                    self._stored(logs.id, log.room, batch)  # type: ignore[attr-defined]  # logs of this server have a room
 
-        logs.publish = settled  # type: ignore[method-assign]
+        logs.publish = settled  # type: ignore[method-assign]  # this one store alone is watched
 
     def reopened(self, logs: LogStore) -> None:
         """Compare what a restarted server has on disk with what was stored before."""
