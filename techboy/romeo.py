@@ -39,7 +39,6 @@ from techboy.terminal.questions import ask
 from techboy.terminal.streams import Streams
 
 ADDRESS = "0.0.0.0"
-GUEST = "juliet"
 
 GUESTS = 1000
 HISTORY = 20

@@ -221,9 +221,31 @@ class Running:
         return self._states.written.splitlines()
 
 
+WELCOME: dict[str, Any] = {
+    "type": "welcome",
+    "version": 1,
+    "name": "juliet",
+    "session": "token",
+    "next_seq": 1,
+    "log_epoch": "log",
+    "room": None,
+    "after_id": 0,
+    "last_id": 0,
+    "server": "romeo",
+    "limits": {"line": 4096, "frame": 262144},
+}
+"""The welcome of a new session in direct mode."""
+
+
 def frame(**values: Any) -> bytes:
     """Return a frame of the native dialect."""
     return json.dumps(values).encode() + b"\n"
+
+
+def message(log_id: int, text: str, author: str = "romeo") -> bytes:
+    """Return the frame of a server's message, whose first line has the id ``log_id``."""
+    values = {"type": "message", "kind": "text", "id": log_id, "at": 7500, "from": author, "text": text}
+    return frame(**values)
 
 
 def frames(transport: FakeTransport) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from techboy.server.service import RoomServer
 from techboy.storage.interface import StorageError
 from techboy.storage.memory import MemoryLog
 from techboy.terminal.interface import InputSource
+from tests import programs
 from tests.journals import Written, written
 from tests.marks import needs_renaming
 from tests.native import HeldCommitter
@@ -28,19 +29,7 @@ from tests.transports import FakeTransport, SocketTransport, connected
 
 NONE, PERSON, SCRIPT = InputSource.NONE, InputSource.PERSON, InputSource.SCRIPT
 
-WELCOME: dict[str, Any] = {
-    "type": "welcome",
-    "version": 1,
-    "name": "juliet",
-    "session": "token",
-    "next_seq": 1,
-    "log_epoch": "log",
-    "room": "lobby",
-    "after_id": 0,
-    "last_id": 0,
-    "server": "romeo",
-    "limits": {"line": 4096, "frame": 262144},
-}
+WELCOME = {**programs.WELCOME, "room": "lobby"}
 WITH = "with 127.0.0.1:33770"
 
 

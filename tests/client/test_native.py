@@ -12,13 +12,8 @@ from techboy.client.native import CAUGHT_UP, SAY_AGAIN, NativeClientProtocol
 from techboy.client.outbox import Outbox
 from techboy.client.session import ClientSession, MemorySessionStore
 from techboy.storage.interface import TEXT
+from tests.programs import WELCOME
 from tests.transports import FakeTransport
-
-WELCOME = {
-    "type": "welcome", "version": 1, "name": "juliet", "session": "token", "next_seq": 1,
-    "log_epoch": "log", "after_id": 0, "last_id": 0, "server": "romeo",
-    "limits": {"line": 4096, "frame": 262144},
-}  # fmt: skip
 
 
 class Recorder:

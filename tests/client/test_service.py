@@ -31,7 +31,7 @@ from techboy.net.connection_log import ConnectionLog
 from techboy.service import SHOWN_WITHIN
 from techboy.terminal.interface import InputSource
 from tests.client.test_connector import FakeEndpoint
-from tests.programs import Running, frame, frames
+from tests.programs import WELCOME, Running, frame, frames, message
 from tests.transports import FakeTransport, connected
 from tests.wire.texts import quick
 
@@ -85,21 +85,6 @@ def opens(juliet: Running) -> FakeTransport:
     """Let that door be opened, at the last attempt; she has said hello, and was not answered yet."""
     place = UNIXAddress(None)
     return connected(juliet.reactor.unixClients[-1][1].buildProtocol(place), place)
-
-
-WELCOME = {
-    "type": "welcome",
-    "version": 1,
-    "name": "juliet",
-    "session": "token",
-    "next_seq": 1,
-    "log_epoch": "log",
-    "room": None,
-    "after_id": 0,
-    "last_id": 0,
-    "server": "romeo",
-    "limits": {"line": 4096, "frame": 262144},
-}
 
 
 def welcome(juliet: Running, **other: Any) -> FakeTransport:
@@ -458,29 +443,14 @@ class NativeTests:
             {"type": "message", "kind": "text", "text": "early", "seq": 1},
             {"type": "message", "kind": "text", "text": "hello", "seq": 2},
         ]
-        transport.receive(
-            frame(
-                **{
-                    "type": "message",
-                    "kind": "text",
-                    "id": 1,
-                    "at": 7500,
-                    "from": "romeo",
-                    "text": "good day\nexit",
-                }
-            )
-        )
+        transport.receive(message(1, "good day\nexit"))
         assert juliet.shown == "good day\nexit\n"
 
     def test_many(self) -> None:
         """In a room of many it is shown who speaks."""
         juliet = started()
         transport = welcome(juliet, room="lobby", name="juliet2")
-        transport.receive(
-            frame(
-                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
-            )
-        )
+        transport.receive(message(1, "hello", "nurse"))
         transport.receive(frame(type="notice", text="paris joined"))
         assert juliet.shown == "nurse: hello\n"
         assert juliet.said[2:] == ["* you are juliet2", "* paris joined"]
@@ -490,19 +460,7 @@ class NativeTests:
         juliet = started(keyboard=PERSON)
         transport = welcome(juliet)
         juliet.terminal.receive(b"one\ntwo\nthree\n")
-        transport.receive(
-            frame(type="ack", next_seq=2, last_id=1)
-            + frame(
-                **{
-                    "type": "message",
-                    "kind": "text",
-                    "id": 2,
-                    "at": 7500,
-                    "from": "romeo",
-                    "text": "good day",
-                }
-            )
-        )
+        transport.receive(frame(type="ack", next_seq=2, last_id=1) + message(2, "good day"))
         juliet.terminal.flush()
         transport.breaks()
         assert juliet.said[-2:] == ["Connection to romeo lost.", "Calling 192.0.2.1:4444..."]
@@ -756,18 +714,7 @@ class StateFailsTests:
         """What fails when the conversation is over already still counts."""
         transport = welcome(juliet)
         transport.receive(frame(type="ack", next_seq=3, last_id=2))
-        transport.receive(
-            frame(
-                **{
-                    "type": "message",
-                    "kind": "text",
-                    "id": 3,
-                    "at": 7500,
-                    "from": "romeo",
-                    "text": "good night",
-                }
-            )
-        )
+        transport.receive(message(3, "good night"))
         transport.receive(frame(type="bye", reason="closed"))
         transport.flush()
         assert juliet.program.conversation.state is ConversationState.OVER
@@ -933,11 +880,7 @@ class OwnDoorTests:
         transport = opens(juliet)
         assert frames(transport) == [{"type": "hello", "version": 1, "name": "juliet", "subscribe": True}]
         transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby", "last_id": 1}))
-        transport.receive(
-            frame(
-                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
-            )
-        )
+        transport.receive(message(1, "hello", "nurse"))
         assert juliet.said == ["Calling /run/romeo...", "Connected to romeo (on this machine)"]
         assert re.fullmatch(r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] nurse: hello\n", juliet.shown)
 
@@ -957,11 +900,7 @@ class OwnDoorTests:
         juliet = own()
         transport = opens(juliet)
         transport.receive(frame(**{**WELCOME, "name": "romeo", "room": "lobby"}))
-        transport.receive(
-            frame(
-                **{"type": "message", "kind": "text", "id": 1, "at": 7500, "from": "nurse", "text": "hello"}
-            )
-        )
+        transport.receive(message(1, "hello", "nurse"))
         juliet.terminal.flush()
         transport.flush()
         juliet.interrupt() if goodbye is None else juliet.terminal.receive(goodbye)
@@ -1093,18 +1032,7 @@ class StateTests:
         state = ["--state", str(tmp_path / "state")]
         juliet = started(*state)
         transport = welcome(juliet)
-        transport.receive(
-            frame(
-                **{
-                    "type": "message",
-                    "kind": "text",
-                    "id": 1,
-                    "at": 7500,
-                    "from": "romeo",
-                    "text": "good\nday",
-                }
-            )
-        )
+        transport.receive(message(1, "good\nday"))
         juliet.terminal.flush()
         juliet.interrupt()
         transport.breaks()
@@ -1128,18 +1056,7 @@ class StateTests:
         state = ["--state", str(tmp_path / "state")]
         juliet = started(*state)
         transport = welcome(juliet)
-        transport.receive(
-            frame(
-                **{
-                    "type": "message",
-                    "kind": "text",
-                    "id": 1,
-                    "at": 7500,
-                    "from": "romeo",
-                    "text": "good\nday",
-                }
-            )
-        )
+        transport.receive(message(1, "good\nday"))
         juliet.program._kept.close()
         juliet = started(*state)
         assert frames(answer(juliet))[0]["last_seen_id"] == 0

@@ -23,6 +23,7 @@ from techboy.background_writer import WriteError
 from techboy.terminal.handles import console_mode, set_console_mode
 from techboy.terminal.prompt.output_writer import WriterState
 from techboy.terminal.prompt.scrollback import without_colours
+from techboy.terminal.prompt.terminal_stream import TerminalStream
 from techboy.terminal.prompt.tty import Callback, TerminalIO, size_of
 from techboy.terminal.streams import open_raw, write_all
 from techboy.terminal.threaded import ThreadedOutput, pieces
@@ -36,36 +37,7 @@ DISABLE_NEWLINE_AUTO_RETURN of SetConsoleMode.
 _NO_CHANGE = b"\x1b[m"  # a sequence without a visible effect
 
 
-class ConsoleStream:
-    """A console as the text stream that `Vt100_Output` and `Win32Output` require."""
-
-    encoding = "utf-8"
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def write_bytes(self, data: bytes) -> None:
-        """Write ``data``."""
-        raise NotImplementedError
-
-    def write(self, text: str) -> int:
-        """Write ``text``; return its length."""
-        self.write_bytes(text.encode("utf-8", "replace"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Do nothing: output is written as soon as possible."""
-
-    def fileno(self) -> int:
-        """Return the descriptor of the console."""
-        return self._descriptor
-
-    def isatty(self) -> bool:
-        """Return True: it is a terminal."""
-        return True
-
-
-class DirectScreen(ConsoleStream):
+class DirectScreen(TerminalStream):
     """Writes to the console ``descriptor`` synchronously, and removes colours from what `put` prints.
 
     ``written`` is called after each `put`, ``lost`` once if the console is gone.
@@ -101,7 +73,7 @@ class DirectScreen(ConsoleStream):
         self._is_closed = True
 
 
-class ThreadedScreen(ConsoleStream):
+class ThreadedScreen(TerminalStream):
     """Writes to the console ``descriptor`` in a thread, which may block.
 
     A console blocks writes while text is selected in its window. The output of one turn of the asyncio loop

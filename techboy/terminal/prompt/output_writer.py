@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from enum import Enum, auto
 
+from techboy.terminal.prompt.terminal_stream import TerminalStream
+
 PIECE = 4096
 """Bytes of one write to a descriptor of our own."""
 
@@ -29,22 +31,21 @@ class WriterState(Enum):
     CLOSED = auto()  # the terminal is gone, or not used any more
 
 
-class NonBlockingWriter:
-    """Writes to the terminal of ``descriptor``, in order; it has the methods of a text stream.
+class NonBlockingWriter(TerminalStream):
+    """Writes to the terminal of ``descriptor``, in order.
 
     ``written`` is called when no output is pending, ``lost`` once if the terminal is gone. The output of one
     turn of the asyncio loop is written together in the next turn.
     """
 
-    encoding = "utf-8"
-
     def __init__(self, descriptor: int, written: Callable[[], None], lost: Callable[[], None]) -> None:
-        self._shared, self._written, self._lost = descriptor, written, lost
+        super().__init__(descriptor)
+        self._written, self._lost = written, lost
         self._opened = ExitStack()
         own = _opened_again(descriptor)
         self._piece = SMALL_PIECE if own is None else PIECE
-        self._descriptor = os.dup(descriptor) if own is None else own
-        self._opened.callback(os.close, self._descriptor)
+        self._own = os.dup(descriptor) if own is None else own
+        self._opened.callback(os.close, self._own)
         self._data = bytearray()
         self._state = WriterState.FREE
         self._turn: asyncio.Handle | None = None
@@ -72,29 +73,15 @@ class NonBlockingWriter:
         self._stop(WriterState.CLOSED)
         self._opened.close()
 
-    # text stream
-
-    def write(self, text: str) -> int:
-        """Write ``text`` in the background; return its length."""
-        self.put(text.encode("utf-8", "replace"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Do nothing: output is written as soon as possible."""
-
-    def fileno(self) -> int:
-        """Return the descriptor passed to the constructor."""
-        return self._shared
-
-    def isatty(self) -> bool:
-        """Return True: it is a terminal."""
-        return True
+    def write_bytes(self, data: bytes) -> None:
+        """Write ``data`` in the background."""
+        self.put(data)
 
     def _push(self) -> None:
         self._turn = None
         try:
             while self._data and self._has_room():
-                del self._data[: os.write(self._descriptor, self._data[: self._piece])]
+                del self._data[: os.write(self._own, self._data[: self._piece])]
         except BlockingIOError:
             pass
         except OSError:
@@ -108,16 +95,16 @@ class NonBlockingWriter:
             self._written()
 
     def _has_room(self) -> bool:
-        return bool(select.select([], [self._descriptor], [], 0)[1])
+        return bool(select.select([], [self._own], [], 0)[1])
 
     def _wait(self) -> None:
         if self._state is WriterState.FREE:
             self._state = WriterState.BLOCKED
-            asyncio.get_running_loop().add_writer(self._descriptor, self._push)
+            asyncio.get_running_loop().add_writer(self._own, self._push)
 
     def _stop(self, state: WriterState) -> None:
         if self._state is WriterState.BLOCKED:
-            asyncio.get_running_loop().remove_writer(self._descriptor)
+            asyncio.get_running_loop().remove_writer(self._own)
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
