@@ -38,7 +38,7 @@ _OWNER_ONLY = 0o600
 _log = Logger()
 
 
-def listen_addresses(reactor: IReactor, option: str, text: str) -> Endpoints:
+def parse_endpoint(reactor: IReactor, option: str, text: str) -> Endpoints:
     """Return the endpoint that ``text``, the value of ``--option``, describes; exit if it is invalid."""
     try:
         return [(text, server(reactor, text))]
@@ -46,11 +46,11 @@ def listen_addresses(reactor: IReactor, option: str, text: str) -> Endpoints:
         exit_status.fail(exit_status.USAGE, f"romeo: --{option} {error}")
 
 
-def parse_endpoint(reactor: IReactor, options: ConversationOptions) -> Endpoints:
+def listen_addresses(reactor: IReactor, options: ConversationOptions) -> Endpoints:
     """Return the endpoints of the port, or of ``--listen``, in ``options``; exit if one is invalid."""
     host, port, texts = options["host"], options["port"], options["listen"]
     if texts:
-        return [address for text in texts for address in listen_addresses(reactor, "listen", text)]
+        return [address for text in texts for address in parse_endpoint(reactor, "listen", text)]
     kind = TCP6ServerEndpoint if isIPv6Address(host) else TCP4ServerEndpoint
     return [(host_and_port(host, port), kind(reactor, port, backlog=BACKLOG, interface=host))]
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from techboy.net.reactor import IReactor
-from techboy.server.listeners import ListenerService, listen_addresses
+from techboy.server.listeners import ListenerService, parse_endpoint
 from techboy.server.metrics_server import MetricsServer
 from techboy.server.monitored import MonitoredServer
 
@@ -27,7 +27,7 @@ class MonitoredListener(ListenerService):
         on_refused: Callable[[str], None],
     ) -> None:
         self._metrics_server = MetricsServer(reactor, wall, monitored)
-        endpoints = partial(listen_addresses, reactor, "metrics", endpoint)
+        endpoints = partial(parse_endpoint, reactor, "metrics", endpoint)
         super().__init__(endpoints, self._metrics_server.site, announce, on_refused)
 
     def startService(self) -> None:

@@ -28,7 +28,7 @@ from techboy.server.direct import DirectOperator
 from techboy.server.direct_sessions import DirectSessionManager
 from techboy.server.factories import AdminFactory, ChatServerFactory, RoomSessionManager, ServerConnection
 from techboy.server.lifecycle import ClientLifecycle
-from techboy.server.listeners import Endpoints, ListenerService, PrivateSocket, parse_endpoint
+from techboy.server.listeners import Endpoints, ListenerService, PrivateSocket, listen_addresses
 from techboy.server.monitored import MonitoredServer
 from techboy.server.monitoring import MonitoredListener
 from techboy.server.native import NativeServerProtocol
@@ -85,7 +85,7 @@ class RoomServer(ChatService):
         self.lifecycle, self.session_manager = self._make_operator()
         self.storage.session_managers.append(self.session_manager)
         self._listeners = [
-            (self.factory, self._listener(lambda: parse_endpoint(reactor, options), self.factory))
+            (self.factory, self._listener(lambda: listen_addresses(reactor, options), self.factory))
         ]
         if options["socket"] is not None:
             self._listeners.append(self._admin_listener(options["socket"]))

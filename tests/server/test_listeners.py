@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from techboy import exit_status
 from techboy.config import endpoints
-from techboy.server.listeners import BACKLOG, ListenerService, PrivateSocket, parse_endpoint
+from techboy.server.listeners import BACKLOG, ListenerService, PrivateSocket, listen_addresses
 from tests.marks import needs_unix_sockets
 from tests.programs import FakeReactor
 from tests.real_reactor import ensure_deferred, reactor
@@ -37,7 +37,7 @@ class Ear:
         self.refused: list[str] = []
         options: Any = {"host": host, "port": port, "listen": list(endpoints)}
         self.service = ListenerService(
-            lambda: parse_endpoint(self.reactor, options),
+            lambda: listen_addresses(self.reactor, options),
             self.factory,
             self.announced.append,
             self.refused.append,
@@ -123,9 +123,9 @@ class RefusedTests:
         with pytest.raises(SystemExit) as ended:
             Ear(text).start()
         assert ended.value.code == exit_status.USAGE
-        parse_endpoint = capsys.readouterr().err
-        assert parse_endpoint.startswith(f"romeo: --listen {text}: ")
-        assert parse_endpoint.count("\n") == 1
+        listen_addresses = capsys.readouterr().err
+        assert listen_addresses.startswith(f"romeo: --listen {text}: ")
+        assert listen_addresses.count("\n") == 1
 
     def test_no_port(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """A port that can't be had is one line on standard error."""
@@ -271,7 +271,7 @@ class PrivateSocketTests:
         )
         with left_open(), pytest.raises(SystemExit, match=str(exit_status.CANNOT_LISTEN)):
             service.startService()
-        parse_endpoint = capsys.readouterr().err
-        assert parse_endpoint.startswith(f"romeo: can't listen on {place}: ")
-        assert why in parse_endpoint
-        assert parse_endpoint.count("\n") == 1
+        listen_addresses = capsys.readouterr().err
+        assert listen_addresses.startswith(f"romeo: can't listen on {place}: ")
+        assert why in listen_addresses
+        assert listen_addresses.count("\n") == 1
